@@ -1,0 +1,85 @@
+from django.core.validators import RegexValidator
+from django.db import models
+from django.db.models import F, Q
+
+from project.api.models import YEAR, AggregateRoot, MadeFrom, not_blank
+
+from .names import sort_name
+
+
+class SortName(MadeFrom):
+    """The name as it is filed, made from `source` when left empty."""
+
+    make = staticmethod(sort_name)
+
+
+class Author(AggregateRoot):
+    """A person, or a group under one name, who contributed to books. Names are not unique."""
+
+    name = models.CharField(max_length=300)
+    sort_name = SortName(
+        source="name",
+        max_length=300,
+        help_text="How the name is filed, “Le Guin, Ursula K.”; made from the name when left empty.",
+    )
+    birth_year = models.SmallIntegerField(
+        null=True, blank=True, validators=YEAR, help_text="BCE years are negative."
+    )
+    death_year = models.SmallIntegerField(
+        null=True,
+        blank=True,
+        validators=YEAR,
+        help_text="BCE years are negative; not before the year of birth.",
+    )
+    openlibrary_key = models.CharField(
+        max_length=20,
+        null=True,
+        blank=True,
+        unique=True,
+        validators=[RegexValidator(r"^OL[1-9][0-9]*A\Z", "An author's key looks like OL26320A.")],
+        help_text="The Open Library's key of this author, as OL26320A.",
+    )
+
+    class Meta:
+        ordering = ["sort_name", "id"]
+        constraints = [
+            *not_blank("name", "sort_name", "openlibrary_key", model="author"),
+            models.CheckConstraint(
+                condition=Q(birth_year__range=(-9999, 9999)) & ~Q(birth_year=0),
+                name="author_birth_year_in_range",
+            ),
+            models.CheckConstraint(
+                condition=Q(death_year__range=(-9999, 9999)) & ~Q(death_year=0),
+                name="author_death_year_in_range",
+            ),
+            models.CheckConstraint(
+                condition=Q(death_year__gte=F("birth_year")),
+                name="author_dies_after_birth",
+                violation_error_message="The year of death is before the year of birth.",
+            ),
+        ]
+        indexes = [
+            models.Index(fields=["sort_name", "id"], name="author_by_sort_name"),
+            models.Index(fields=["name", "id"], name="author_by_name"),
+            models.Index(fields=["birth_year", "id"], name="author_by_birth_year"),
+            models.Index(fields=["death_year", "id"], name="author_by_death_year"),
+            models.Index(fields=["created_at", "id"], name="author_by_created_at"),
+            models.Index(fields=["updated_at", "id"], name="author_by_updated_at"),
+        ]
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class AuthorProfile(models.Model):
+    """What there is to say about an author. Owned by the author: it lives and dies with it."""
+
+    author = models.OneToOneField(Author, on_delete=models.CASCADE, related_name="profile")
+    biography = models.TextField(max_length=20_000, blank=True)
+    website = models.URLField(max_length=500, null=True, blank=True)
+
+    class Meta:
+        constraints = not_blank("website", model="profile")
+
+    def __str__(self) -> str:
+        return f"Profile of {self.author}"

@@ -1,0 +1,17 @@
+"""International Standard Book Numbers (ISO 2108)."""
+
+from django.core.exceptions import ValidationError
+from stdnum import exceptions, isbn
+
+
+def normalize_isbn(text: str) -> str:
+    """The 13 digits of an ISBN that is written with or without hyphens, with 10 digits or 13.
+
+    Raises ValidationError where the length, a character or the checksum is wrong.
+    """
+    try:
+        return str(isbn.to_isbn13(isbn.validate(text)))
+    except exceptions.InvalidChecksum as error:
+        raise ValidationError("The ISBN's check digit is wrong.", "isbn_checksum") from error
+    except exceptions.ValidationError as error:
+        raise ValidationError("An ISBN has 10 or 13 digits.", "isbn") from error

@@ -1,0 +1,270 @@
+from django.core.validators import MaxValueValidator, MinValueValidator, RegexValidator
+from django.db import models
+from django.db.models import BigIntegerField, CharField, IntegerField, Q, Value
+from django.db.models.functions import Cast, Mod, Substr
+from django.db.models.lookups import Exact
+
+from authors.models import Author
+from project.api.models import (
+    YEAR,
+    AggregateRoot,
+    FoldedFrom,
+    MadeFrom,
+    SlugMadeFrom,
+    not_blank,
+)
+
+from .isbn import normalize_isbn
+from .languages import validate_language
+from .titles import sort_title
+
+
+class SortTitle(MadeFrom):
+    """The title as it is filed, made from `source` when left empty."""
+
+    make = staticmethod(sort_title)
+
+
+class Publisher(AggregateRoot):
+    name = models.CharField(max_length=300, help_text="Unique, whatever the case of its letters.")
+    name_folded = FoldedFrom(source="name", max_length=600, unique=True)
+
+    class Meta:
+        ordering = ["name", "id"]
+        constraints = not_blank("name", model="publisher")
+        indexes = [
+            models.Index(fields=["name", "id"], name="publisher_by_name"),
+            models.Index(fields=["created_at", "id"], name="publisher_by_created_at"),
+            models.Index(fields=["updated_at", "id"], name="publisher_by_updated_at"),
+        ]
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class Series(AggregateRoot):
+    name = models.CharField(max_length=300)
+
+    class Meta:
+        ordering = ["name", "id"]
+        verbose_name_plural = "series"
+        constraints = not_blank("name", model="series")
+        indexes = [
+            models.Index(fields=["name", "id"], name="series_by_name"),
+            models.Index(fields=["created_at", "id"], name="series_by_created_at"),
+            models.Index(fields=["updated_at", "id"], name="series_by_updated_at"),
+        ]
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class Subject(AggregateRoot):
+    name = models.CharField(max_length=200)
+    slug = SlugMadeFrom(
+        source="name",
+        max_length=200,
+        unique=True,
+        help_text="Made from the name when left out: “Science fiction” has “science-fiction”.",
+    )
+
+    class Meta:
+        ordering = ["name", "id"]
+        constraints = not_blank("name", "slug", model="subject")
+        indexes = [
+            models.Index(fields=["name", "id"], name="subject_by_name"),
+            models.Index(fields=["created_at", "id"], name="subject_by_created_at"),
+            models.Index(fields=["updated_at", "id"], name="subject_by_updated_at"),
+        ]
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class Book(AggregateRoot):
+    """A work, whatever its editions: “The Hobbit”, first published in 1937."""
+
+    title = models.CharField(max_length=500)
+    sort_title = SortTitle(
+        source="title",
+        max_length=500,
+        help_text="How the title is filed, “Hobbit, The”; made from the title when left empty.",
+    )
+    original_title = models.CharField(max_length=500, blank=True)
+    language = models.CharField(
+        max_length=35,
+        null=True,
+        blank=True,
+        validators=[validate_language],
+        help_text="The language it was written in, a BCP 47 tag such as `en` or `grc`.",
+    )
+    first_published_year = models.SmallIntegerField(
+        null=True, blank=True, validators=YEAR, help_text="BCE years are negative."
+    )
+    description = models.TextField(max_length=20_000, blank=True)
+    series = models.ForeignKey(
+        Series, null=True, blank=True, on_delete=models.SET_NULL, related_name="books"
+    )
+    series_position = models.CharField(
+        max_length=20, blank=True, help_text="Text, since real ones are `3.5` and `1-3`."
+    )
+    subjects = models.ManyToManyField(Subject, blank=True, related_name="books")
+    authors = models.ManyToManyField(
+        Author, through="books.Contribution", blank=True, related_name="books"
+    )
+    openlibrary_key = models.CharField(
+        max_length=20,
+        null=True,
+        blank=True,
+        unique=True,
+        validators=[RegexValidator(r"^OL[1-9][0-9]*W\Z", "A work's key looks like OL27482W.")],
+        help_text="The Open Library's key of this work, as OL27482W.",
+    )
+
+    class Meta:
+        ordering = ["sort_title", "id"]
+        constraints = [
+            *not_blank("title", "sort_title", "language", "openlibrary_key", model="book"),
+            models.CheckConstraint(
+                condition=Q(first_published_year__range=(-9999, 9999)) & ~Q(first_published_year=0),
+                name="book_year_in_range",
+            ),
+        ]
+        indexes = [
+            models.Index(fields=["sort_title", "id"], name="book_by_sort_title"),
+            models.Index(fields=["title", "id"], name="book_by_title"),
+            models.Index(fields=["first_published_year", "id"], name="book_by_year"),
+            models.Index(fields=["language", "id"], name="book_by_language"),
+            models.Index(fields=["created_at", "id"], name="book_by_created_at"),
+            models.Index(fields=["updated_at", "id"], name="book_by_updated_at"),
+        ]
+
+    def __str__(self) -> str:
+        return self.title
+
+
+class Role(models.TextChoices):
+    AUTHOR = "author"
+    EDITOR = "editor"
+    TRANSLATOR = "translator"
+    ILLUSTRATOR = "illustrator"
+    INTRODUCTION = "introduction"
+    FOREWORD = "foreword"
+    AFTERWORD = "afterword"
+    NARRATOR = "narrator"
+    CONTRIBUTOR = "contributor"
+
+
+class Contribution(models.Model):
+    """Who did what for a book. Owned by the book; `position` is its place among the book's."""
+
+    book = models.ForeignKey(Book, on_delete=models.CASCADE, related_name="contributions")
+    author = models.ForeignKey(Author, on_delete=models.PROTECT, related_name="contributions")
+    role = models.CharField(max_length=20, choices=Role, default=Role.AUTHOR)
+    position = models.PositiveSmallIntegerField(default=0, help_text="0 is the first.")
+    credited_as = models.CharField(
+        max_length=300, blank=True, help_text="The name on the title page, if it is another one."
+    )
+
+    class Meta:
+        ordering = ["position", "id"]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["book", "author", "role"],
+                name="contribution_once_per_role",
+                violation_error_message="This author has this role in this book already.",
+            ),
+            models.CheckConstraint(
+                condition=Q(role__in=Role.values), name="contribution_role_is_known"
+            ),
+        ]
+        indexes = [
+            models.Index(fields=["book", "position"], name="contribution_in_order"),
+            models.Index(fields=["author", "role", "book"], name="contribution_by_author"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.author} ({self.role})"
+
+
+def _isbn_checksum() -> Mod:
+    """The weighted sum of the 13 digits, modulo 10; 0 where the check digit is right."""
+    digits = [
+        Cast(Substr("isbn13", place), IntegerField())
+        if place == 13
+        else Cast(Substr("isbn13", place, 1), IntegerField())
+        for place in range(1, 14)
+    ]
+    weighted = sum((digit * (1 + 2 * (i % 2)) for i, digit in enumerate(digits)), Value(0))
+    return Mod(weighted, Value(10), output_field=IntegerField())
+
+
+class Format(models.TextChoices):
+    HARDCOVER = "hardcover"
+    PAPERBACK = "paperback"
+    MASS_MARKET = "mass_market"
+    EBOOK = "ebook"
+    AUDIOBOOK = "audiobook"
+    OTHER = "other"
+
+
+class Edition(models.Model):
+    """One publication of a book. Owned by the book."""
+
+    book = models.ForeignKey(Book, on_delete=models.CASCADE, related_name="editions")
+    isbn13 = models.CharField(
+        "ISBN",
+        max_length=13,
+        null=True,
+        blank=True,
+        unique=True,
+        help_text="13 digits; ISBN-10 and hyphens are taken too.",
+    )
+    publisher = models.ForeignKey(
+        Publisher, null=True, blank=True, on_delete=models.SET_NULL, related_name="editions"
+    )
+    format = models.CharField(max_length=20, choices=Format, default=Format.OTHER)
+    pages = models.PositiveIntegerField(
+        null=True, blank=True, validators=[MinValueValidator(1), MaxValueValidator(100_000)]
+    )
+    published_on = models.DateField(null=True, blank=True)
+    language = models.CharField(
+        max_length=35,
+        null=True,
+        blank=True,
+        validators=[validate_language],
+        help_text="The language of this edition, a BCP 47 tag such as `en` or `pt-BR`.",
+    )
+
+    class Meta:
+        ordering = ["id"]
+        constraints = [
+            *not_blank("language", model="edition"),
+            models.CheckConstraint(condition=Q(pages__gt=0), name="edition_has_pages"),
+            models.CheckConstraint(
+                condition=Q(format__in=Format.values), name="edition_format_is_known"
+            ),
+            models.CheckConstraint(
+                # 13 digits that start with 978 or 979, whatever the engine thinks of text.
+                condition=Q(
+                    isbn13=Cast(Cast("isbn13", BigIntegerField()), CharField(max_length=13))
+                )
+                & Q(isbn13__gte="9780000000000")
+                & Q(isbn13__lte="9799999999999"),
+                name="edition_isbn_has_13_digits",
+            ),
+            models.CheckConstraint(
+                condition=Exact(_isbn_checksum(), Value(0)),
+                name="edition_isbn_checksum",
+            ),
+        ]
+        indexes = [
+            models.Index(fields=["publisher", "id"], name="edition_by_publisher"),
+        ]
+
+    def clean(self) -> None:
+        if self.isbn13:
+            self.isbn13 = normalize_isbn(self.isbn13)
+
+    def __str__(self) -> str:
+        return self.isbn13 or f"{self.get_format_display()} edition"

@@ -1,0 +1,96 @@
+"""Bricks for models: the aggregate root, and fields whose value is made from another field."""
+
+import unicodedata
+from collections.abc import Callable
+from typing import Any
+
+from django.core.exceptions import ValidationError
+from django.core.validators import MaxValueValidator, MinValueValidator
+from django.db import models
+from django.utils.text import slugify
+
+
+class AggregateRoot(models.Model):
+    """A thing with a life of its own: what it owns is written together with it.
+
+    `version` starts at 1 and rises by 1 with every write that changes the root or what it owns.
+    """
+
+    version = models.PositiveIntegerField(default=1, editable=False)
+    created_at = models.DateTimeField(auto_now_add=True)
+    updated_at = models.DateTimeField(auto_now=True)
+
+    class Meta:
+        abstract = True
+
+
+class MadeFrom(models.CharField):
+    """Text that is made from the field `source` when it is left empty."""
+
+    make: Callable[[str], str]
+
+    def __init__(self, *args: Any, source: str, **kwargs: Any) -> None:
+        self.source = source
+        kwargs.setdefault("blank", True)
+        super().__init__(*args, **kwargs)
+
+    def deconstruct(self) -> Any:
+        name, path, args, kwargs = super().deconstruct()
+        return name, path, args, {**kwargs, "source": self.source}
+
+    def value_of(self, instance: models.Model) -> str:
+        """What this instance's value will be once it is saved."""
+        given = getattr(instance, self.attname)
+        return given or self.make(getattr(instance, self.source))[: self.max_length]
+
+    def pre_save(self, model_instance: models.Model, add: bool) -> str:
+        value = self.value_of(model_instance)
+        setattr(model_instance, self.attname, value)
+        return value
+
+
+class SlugMadeFrom(MadeFrom):
+    """The slug of `source`, unless one is given."""
+
+    @staticmethod
+    def make(text: str) -> str:
+        return slugify(text, allow_unicode=True)
+
+
+class FoldedFrom(MadeFrom):
+    """The case-folded form of `source`, always: what makes a unique name case-insensitive.
+
+    A column rather than an index on LOWER(), which on SQLite knows only ASCII.
+    """
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        kwargs["editable"] = False
+        super().__init__(*args, **kwargs)
+
+    @staticmethod
+    def make(text: str) -> str:
+        return unicodedata.normalize("NFKC", text).casefold()
+
+    def value_of(self, instance: models.Model) -> str:
+        return self.make(getattr(instance, self.source))
+
+
+def not_blank(*fields: str, model: str) -> list[models.CheckConstraint]:
+    """One constraint a field: the text has at least one character."""
+    return [
+        models.CheckConstraint(
+            condition=~models.Q(**{field: ""}),
+            name=f"{model}_{field}_not_blank",
+            violation_error_message="This field may not be blank.",
+        )
+        for field in fields
+    ]
+
+
+def validate_not_year_zero(value: int) -> None:
+    """Historians count from 1 BCE (−1) to 1 CE (1)."""
+    if value == 0:
+        raise ValidationError("There is no year 0: 1 BCE is −1, 1 CE is 1.", "year_zero")
+
+
+YEAR = [MinValueValidator(-9999), MaxValueValidator(9999), validate_not_year_zero]

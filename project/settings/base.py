@@ -1,0 +1,129 @@
+"""What is true everywhere, and safe. dev.py, prod.py and test.py state only differences."""
+
+import sqlite3
+from pathlib import Path
+from typing import Any
+
+import dj_database_url
+
+from .api import *
+
+BASE_DIR = Path(__file__).resolve().parent.parent.parent
+
+INSTALLED_APPS = [
+    "project.api",
+    "schema",
+    "auth_api",
+    "authors",
+    "books",
+    "django.contrib.admin",
+    "django.contrib.auth",
+    "django.contrib.contenttypes",
+    "django.contrib.sessions",
+    "django.contrib.messages",
+    "whitenoise.runserver_nostatic",
+    "django.contrib.staticfiles",
+    "corsheaders",
+    "rest_framework",
+    "rest_framework_simplejwt.token_blacklist",
+    "django_filters",
+    "drf_spectacular",
+    "drf_spectacular_sidecar",
+]
+
+MIDDLEWARE = [
+    "django.middleware.security.SecurityMiddleware",
+    "whitenoise.middleware.WhiteNoiseMiddleware",
+    "corsheaders.middleware.CorsMiddleware",
+    "project.api.middleware.OptionalTrailingSlash",
+    "django.contrib.sessions.middleware.SessionMiddleware",
+    "django.middleware.common.CommonMiddleware",
+    "django.middleware.csrf.CsrfViewMiddleware",
+    "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "django.contrib.messages.middleware.MessageMiddleware",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
+]
+
+ROOT_URLCONF = "project.urls"
+WSGI_APPLICATION = "project.wsgi.application"
+
+TEMPLATES = [
+    {
+        "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "APP_DIRS": True,
+        "OPTIONS": {
+            "context_processors": [
+                "django.template.context_processors.request",
+                "django.contrib.auth.context_processors.auth",
+                "django.contrib.messages.context_processors.messages",
+            ],
+        },
+    },
+]
+
+AUTH_USER_MODEL = "auth_api.User"
+PASSWORD_HASHERS = [
+    "django.contrib.auth.hashers.Argon2PasswordHasher",
+    "django.contrib.auth.hashers.PBKDF2PasswordHasher",
+]
+AUTH_PASSWORD_VALIDATORS = [
+    {"NAME": f"django.contrib.auth.password_validation.{name}"}
+    for name in (
+        "UserAttributeSimilarityValidator",
+        "MinimumLengthValidator",
+        "CommonPasswordValidator",
+        "NumericPasswordValidator",
+    )
+]
+
+LANGUAGE_CODE = "en"
+TIME_ZONE = "UTC"
+USE_I18N = False
+
+STATIC_URL = "static/"
+STATIC_ROOT = BASE_DIR / "static"
+
+# A request body larger than this is answered 413 before it is read.
+DATA_UPLOAD_MAX_MEMORY_SIZE = 2 * 1024 * 1024
+
+DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+
+
+def _wal_is_safe(version: tuple[int, ...]) -> bool:
+    """Whether this SQLite has the fix of the WAL-reset bug (https://sqlite.org/wal.html#walresetbug).
+
+    With two connections or more the bug can corrupt the file in 3.7.0 to 3.51.2; the fix was
+    carried back to 3.50.7 and 3.44.6.
+    """
+    return (
+        version >= (3, 51, 3)
+        or (version[:2] == (3, 50) and version >= (3, 50, 7))
+        or (version[:2] == (3, 44) and version >= (3, 44, 6))
+    )
+
+
+SQLITE: dict[str, Any] = {
+    # One writer at a time, which waits its turn at BEGIN instead of failing half-way
+    # (https://docs.djangoproject.com/en/stable/ref/databases/#sqlite-transaction-behavior).
+    "CONN_MAX_AGE": None,
+    "OPTIONS": {
+        "transaction_mode": "IMMEDIATE",
+        "timeout": 20,
+        "init_command": (
+            f"PRAGMA journal_mode={'WAL' if _wal_is_safe(sqlite3.sqlite_version_info) else 'DELETE'};"
+            "PRAGMA synchronous=FULL;"
+        ),
+    },
+}
+POSTGRESQL: dict[str, Any] = {
+    "CONN_MAX_AGE": 600,
+    "CONN_HEALTH_CHECKS": True,
+    "OPTIONS": {"application_name": "book-catalogue", "server_side_binding": True},
+}
+
+
+def database(url: str) -> dict[str, Any]:
+    """The database at this URL (sqlite:///path or postgresql://…) with its engine's settings."""
+    parsed: dict[str, Any] = dict(dj_database_url.parse(url))
+    engine = SQLITE if "sqlite" in parsed["ENGINE"] else POSTGRESQL
+    return {**parsed, **engine, "OPTIONS": {**engine["OPTIONS"], **parsed.get("OPTIONS", {})}}
