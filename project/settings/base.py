@@ -102,6 +102,7 @@ def _wal_is_safe(version: tuple[int, ...]) -> bool:
     )
 
 
+JOURNAL_MODE = "WAL" if _wal_is_safe(sqlite3.sqlite_version_info) else "DELETE"
 SQLITE: dict[str, Any] = {
     # One writer at a time, which waits its turn at BEGIN instead of failing half-way
     # (https://docs.djangoproject.com/en/stable/ref/databases/#sqlite-transaction-behavior).
@@ -109,10 +110,7 @@ SQLITE: dict[str, Any] = {
     "OPTIONS": {
         "transaction_mode": "IMMEDIATE",
         "timeout": 20,
-        "init_command": (
-            f"PRAGMA journal_mode={'WAL' if _wal_is_safe(sqlite3.sqlite_version_info) else 'DELETE'};"
-            "PRAGMA synchronous=FULL;"
-        ),
+        "init_command": f"PRAGMA journal_mode={JOURNAL_MODE}; PRAGMA synchronous=FULL;",
     },
 }
 POSTGRESQL: dict[str, Any] = {

@@ -7,4 +7,8 @@ from .base import database
 
 SECRET_KEY = "insecure-test-key-that-production-refuses-too"  # noqa: S105
 ALLOWED_HOSTS = ["testserver", "localhost", "127.0.0.1"]
+PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher", *PASSWORD_HASHERS]
 DATABASES = {"default": database(os.environ.get("TEST_DATABASE_URL") or "sqlite:///:memory:")}
+if "sqlite" in DATABASES["default"]["ENGINE"]:
+    # Django would test in memory, where threads lock each other out at once: a file waits its turn.
+    DATABASES["default"]["TEST"] = {"NAME": DATABASES["default"]["NAME"]}

@@ -1,0 +1,125 @@
+"""Which database the suite runs on, and who asks.
+
+Django is configured by `pytest_configure` below, once it is known where the database is; so
+nothing at the top of this file may import a model.
+"""
+
+import os
+import signal
+import tempfile
+from concurrent.futures import ThreadPoolExecutor
+from threading import Barrier
+
+import pytest
+
+from tests.postgres import PostgreSQL
+
+
+def pytest_addoption(parser):
+    parser.addoption(
+        "--engine",
+        choices=["sqlite", "postgresql"],
+        default="sqlite",
+        help="The database to test on; TEST_DATABASE_URL names a running one instead.",
+    )
+
+
+def pytest_configure(config):
+    # `kill` and `timeout` end the run as Ctrl-C does: with everything stopped and removed.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    # Workers of pytest-xdist inherit both from the process that started them.
+    if "TEST_DATABASE_URL" not in os.environ:
+        os.environ["TEST_DATABASE_URL"] = _new_database(config)
+        config.add_cleanup(lambda: os.environ.pop("TEST_DATABASE_URL"))
+    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "project.settings.test")
+    from django.conf import settings
+
+    # Loads the settings, which makes pytest-django set Django up.
+    assert settings.DATABASES
+
+
+def _new_database(config):
+    """The URL of an empty database that lives as long as the run."""
+    if config.getoption("engine") == "postgresql":
+        server = PostgreSQL()
+        config.add_cleanup(server.remove)
+        server.start()
+        return server.url
+    folder = tempfile.TemporaryDirectory(prefix="sqlite-")
+    config.add_cleanup(folder.cleanup)
+    return f"sqlite:///{folder.name}/catalogue.sqlite3"
+
+
+def pytest_report_header():
+    from django.conf import settings
+
+    return f"engine: {settings.DATABASES['default']['ENGINE'].rpartition('.')[2]}"
+
+
+# Who asks: a client that sends a real access token, or none
+
+
+def _client(role):
+    from rest_framework.test import APIClient
+    from rest_framework_simplejwt.tokens import AccessToken
+
+    from auth_api.models import User
+
+    client = APIClient()
+    client.user = User.objects.create_user(
+        username=role, email=f"{role}@example.org", password=f"test-{role}", role=role
+    )
+    client.credentials(HTTP_AUTHORIZATION=f"Bearer {AccessToken.for_user(client.user)}")
+    return client
+
+
+@pytest.fixture
+def anonymous():
+    """A client without a token."""
+    from rest_framework.test import APIClient
+
+    return APIClient()
+
+
+@pytest.fixture
+def member(db):
+    """A client with the token of the user `member`, who is its `.user`."""
+    return _client("member")
+
+
+@pytest.fixture
+def librarian(db):
+    """A client with the token of the user `librarian`, who is its `.user`."""
+    return _client("librarian")
+
+
+@pytest.fixture
+def admin(db):
+    """A client with the token of the user `admin`, who is its `.user`."""
+    return _client("admin")
+
+
+# Many at once
+
+
+@pytest.fixture
+def at_once(transactional_db):
+    """`at_once(call, 8)` calls call(0) … call(7) at the same moment, each in a thread with a
+    connection of its own, and returns what they returned, in order."""
+
+    def at_once(call, times):
+        from django.db import connections
+
+        barrier = Barrier(times)
+
+        def one(number):
+            barrier.wait()
+            try:
+                return call(number)
+            finally:
+                connections.close_all()
+
+        with ThreadPoolExecutor(times) as threads:
+            return list(threads.map(one, range(times)))
+
+    return at_once

