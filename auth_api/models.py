@@ -1,26 +1,135 @@
-from django.contrib.auth.models import AbstractUser
+"""Users and what they may do."""
+
+import unicodedata
+from typing import Any
+
+from django.contrib.auth.base_user import AbstractBaseUser, BaseUserManager
+from django.core.validators import RegexValidator
 from django.db import models
 from django.db.models import Q
-from django.db.models.functions import Lower
+from django.utils import timezone
+
+# What a librarian may write, and what of it only an admin may delete; an admin may do everything.
+# A model of an app that is not here is the admins' alone.
+CATALOGUE_APPS = frozenset({"authors", "books"})
+DELETED_BY_ADMINS = frozenset({"author", "series", "publisher", "subject"})
 
 
-class User(AbstractUser):
+class NormalisedEmailField(models.EmailField):  # type: ignore[type-arg]  # no generic at run time
+    """An e-mail address in one form: NFKC, lower case, no space around it.
+
+    Values to store and values to compare with take that form, so a plain unique constraint is
+    case-insensitive on every engine; SQLite's LOWER() knows only ASCII.
+    """
+
+    def get_prep_value(self, value: Any) -> Any:
+        value = super().get_prep_value(value)
+        return value and normalise(value).lower()
+
+    def pre_save(self, model_instance: models.Model, add: bool) -> Any:
+        value = self.get_prep_value(super().pre_save(model_instance, add))
+        setattr(model_instance, self.attname, value)
+        return value
+
+
+def normalise(identifier: str) -> str:
+    """Full-width and other compatibility letters as the ordinary ones, no space around."""
+    return unicodedata.normalize("NFKC", identifier).strip()
+
+
+class UserManager(BaseUserManager["User"]):
+    def create_user(
+        self, username: str, email: str, password: str | None = None, **fields: Any
+    ) -> "User":
+        """Store a user; without a password, one who cannot log in with any."""
+        user = self.model(username=self.model.normalize_username(username), email=email, **fields)
+        user.set_password(password)
+        user.save(using=self._db)
+        return user
+
+    def create_superuser(
+        self, username: str, email: str, password: str | None = None, **fields: Any
+    ) -> "User":
+        return self.create_user(username, email, password, **{"role": User.Role.ADMIN, **fields})
+
+    def get_by_natural_key(self, username: str | None) -> "User":
+        """The user with this username or e-mail address; an `@` tells which of the two it is."""
+        identifier = normalise(username or "")
+        return self.get(**{"email" if "@" in identifier else "username": identifier})
+
+
+class User(AbstractBaseUser):
+    """An account. Its role alone says what it may do, in the API as in the admin."""
+
     class Role(models.TextChoices):
         MEMBER = "member"
         LIBRARIAN = "librarian"
         ADMIN = "admin"
 
-    email = models.EmailField(max_length=254)
+    username = models.CharField(
+        max_length=150,
+        unique=True,
+        validators=[
+            RegexValidator(r"^[\w.+-]+\Z", "A username has letters, digits and . + - _ only.")
+        ],
+        help_text="Letters, digits and . + - _ only.",
+        error_messages={"unique": "Another user has this username."},
+    )
+    email = NormalisedEmailField(
+        "e-mail address",
+        unique=True,
+        error_messages={"unique": "Another user has this e-mail address."},
+    )
     role = models.CharField(max_length=20, choices=Role, default=Role.MEMBER)
+    is_active = models.BooleanField(
+        "active",
+        default=True,
+        help_text="Switch it off instead of deleting the account: logins and tokens end at once.",
+    )
+    date_joined = models.DateTimeField(default=timezone.now, editable=False)
 
-    class Meta(AbstractUser.Meta):
+    objects = UserManager()
+
+    EMAIL_FIELD = "email"
+    USERNAME_FIELD = "username"
+    REQUIRED_FIELDS = ["email"]
+
+    class Meta:
+        ordering = ["username"]
         constraints = [
-            models.UniqueConstraint(
-                Lower("email"),
-                name="user_email_unique",
-                violation_error_message="Another user has this e-mail address.",
+            # With an @ it could be another user's e-mail address.
+            models.CheckConstraint(
+                condition=~Q(username="") & ~Q(username__contains="@"),
+                name="user_username_is_no_email",
             ),
+            models.CheckConstraint(condition=Q(email__contains="@"), name="user_email_has_at"),
             models.CheckConstraint(
                 condition=Q(role__in=["member", "librarian", "admin"]), name="user_role_is_known"
             ),
         ]
+
+    def has_role(self, least: Role) -> bool:
+        """Whether the role is this one or stands above it."""
+        roles = list(self.Role)
+        return self.is_active and roles.index(self.Role(self.role)) >= roles.index(least)
+
+    # What Django's admin asks
+
+    @property
+    def is_staff(self) -> bool:
+        return self.has_role(self.Role.LIBRARIAN)
+
+    @property
+    def is_superuser(self) -> bool:
+        return self.has_role(self.Role.ADMIN)
+
+    def has_perm(self, perm: str, obj: object = None) -> bool:
+        """Whether the role includes a permission in Django's form, `books.change_edition`."""
+        app_label, _, codename = perm.partition(".")
+        action, _, model = codename.partition("_")
+        if app_label not in CATALOGUE_APPS or (action == "delete" and model in DELETED_BY_ADMINS):
+            return self.has_role(self.Role.ADMIN)
+        return self.has_role(self.Role.LIBRARIAN)
+
+    def has_module_perms(self, app_label: str) -> bool:
+        return self.has_perm(f"{app_label}.view")
