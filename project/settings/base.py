@@ -36,6 +36,7 @@ MIDDLEWARE = [
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "corsheaders.middleware.CorsMiddleware",
     "project.api.middleware.OptionalTrailingSlash",
+    "project.api.middleware.RequireContentLength",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
@@ -116,7 +117,16 @@ SQLITE: dict[str, Any] = {
 POSTGRESQL: dict[str, Any] = {
     "CONN_MAX_AGE": 600,
     "CONN_HEALTH_CHECKS": True,
-    "OPTIONS": {"application_name": "book-catalogue", "server_side_binding": True},
+    "OPTIONS": {
+        "application_name": "book-catalogue",
+        "server_side_binding": True,
+        # A server that vanished without a word is noticed, at the start of a connection and later
+        # (https://www.postgresql.org/docs/current/libpq-connect.html#LIBPQ-PARAMKEYWORDS).
+        "connect_timeout": 5,
+        "keepalives_idle": 10,
+        "keepalives_interval": 5,
+        "keepalives_count": 3,
+    },
 }
 
 

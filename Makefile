@@ -1,0 +1,63 @@
+# Everything a newcomer types. Needs python3 (3.11 or newer) with pip and venv, and nothing else.
+
+PORT = 8000
+PYTHON = .venv/bin/python
+SYNC = UV_PYTHON_DOWNLOADS=never .uv/bin/uv sync --locked
+TEST = DJANGO_SETTINGS_MODULE=project.settings.test
+PYTEST = -m pytest -n logical --maxprocesses 8 --dist worksteal
+# An environment that production accepts, to check its settings with.
+PRODUCTION = DJANGO_SETTINGS_MODULE=project.settings.prod DATABASE_URL=sqlite:///:memory: \
+	DJANGO_ALLOWED_HOSTS=catalogue.example DJANGO_SECRET_KEY=$$($(PYTHON) -c \
+	'import secrets; print(secrets.token_urlsafe(64))')
+# Every Python that uv can find, the newest first; also those that pyenv holds ready.
+NEWER = PATH="$$PATH:/usr/local/bin:$$(echo $$HOME/.pyenv/versions/*/bin | tr ' ' :)" \
+	.uv/bin/uv python list --only-installed 'cpython>=3.12' 2>/dev/null | awk 'NR == 1 {print $$2}'
+
+.PHONY: help run test test-latest has-newer-python check schema clean
+
+help: ## List these targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-12s %s\n", $$1, $$2}' Makefile
+
+run: .venv/.synced ## Serve the demo catalogue at http://127.0.0.1:8000 (PORT, DATABASE_URL change it)
+	@$(PYTHON) manage.py load_demo
+	@echo "Swagger UI: http://127.0.0.1:$(PORT)/api/docs/ (Ctrl-C stops the server)"
+	@exec env DJANGO_SETTINGS_MODULE=project.settings.dev $(PYTHON) -m granian \
+		--interface wsgi --port $(PORT) --workers 2 --blocking-threads 3 --respawn-failed-workers --no-ws --log-level warning project.wsgi:application
+
+test: .venv/.synced ## Test on SQLite and on a PostgreSQL that the tests start themselves
+	$(TEST) $(PYTHON) $(PYTEST)
+	$(TEST) $(PYTHON) $(PYTEST) --engine postgresql
+
+test-latest: .uv/bin/uv ## The same on the newest Python, and so the newest Django, of this machine
+	@newer=$$($(NEWER)); test -n "$$newer" || { echo "No Python 3.12 or newer found." >&2; exit 1; }; \
+	UV_PROJECT_ENVIRONMENT=.venv-latest $(SYNC) --python "$$newer"
+	$(TEST) .venv-latest/bin/python $(PYTEST)
+	$(TEST) .venv-latest/bin/python $(PYTEST) --engine postgresql
+
+# For .ci/run: whether `make test-latest` has a Python to run on.
+has-newer-python: .uv/bin/uv
+	@test -n "$$($(NEWER))"
+
+check: .venv/.synced ## Lint, format, types, import contract, migrations, production settings
+	.venv/bin/ruff check
+	.venv/bin/ruff format --check
+	.venv/bin/mypy
+	.venv/bin/lint-imports
+	$(PYTHON) manage.py makemigrations --check --dry-run
+	$(PRODUCTION) $(PYTHON) manage.py check --deploy --fail-level WARNING
+
+schema: .venv/.synced ## Write the API's contract, schema/openapi.yaml
+	$(PYTHON) manage.py spectacular --validate --fail-on-warn --file schema/openapi.yaml
+
+clean: ## Remove what these commands made, the SQLite database included
+	rm -rf .uv .venv .venv-latest .*_cache .hypothesis static db.sqlite3*
+
+.uv/bin/uv:
+	@python3 -c 'import sys; v = sys.version_info[:2]; sys.exit(v < (3, 11) and \
+		"This project needs Python 3.11 or newer; python3 here is %d.%d." % v)'
+	python3 -m venv .uv
+	.uv/bin/pip install --quiet --disable-pip-version-check uv
+
+.venv/.synced: .uv/bin/uv pyproject.toml uv.lock
+	$(SYNC) --python .uv/bin/python
+	@touch .venv/.synced

@@ -1,0 +1,101 @@
+"""What an orchestrator asks: is the process alive, and can it serve.
+
+The answers are meant for machines and for anyone: they tell nothing of the cause, which is in the
+log.
+"""
+
+import logging
+from functools import cache
+from threading import Lock, Thread
+
+from django.db import Error, connection
+from django.db.migrations.loader import MigrationLoader
+from django.db.migrations.recorder import MigrationRecorder
+from django.http import HttpRequest, HttpResponseBase, JsonResponse
+from django.utils.decorators import method_decorator
+from django.views import View
+from django.views.decorators.cache import never_cache
+from django.views.decorators.csrf import csrf_exempt
+
+from .problems import MEDIA_TYPE, problem
+
+logger = logging.getLogger(__name__)
+
+# A probe is answered within a second, so a database that is silent for longer is not ready.
+PATIENCE = 0.8  # seconds
+RETRY_AFTER = 1  # seconds
+
+
+@cache
+def _newest_migrations() -> frozenset[tuple[str, str]]:
+    """(app, name) of the last migration of each app, as this code has them."""
+    return frozenset(MigrationLoader(None).graph.leaf_nodes())
+
+
+class _Check(Thread):
+    """Asks the database, in a thread with a connection of its own, which may be left behind."""
+
+    ready = False
+
+    def run(self) -> None:
+        try:
+            applied = MigrationRecorder(connection).applied_migrations()
+            missing = _newest_migrations() - applied.keys()
+            if missing:
+                logger.warning("Migrations are missing: %s", sorted(missing))
+            self.ready = not missing
+        except Error as error:
+            logger.warning("The database does not answer: %s", error)
+        finally:
+            connection.close()
+
+
+class _Readiness:
+    """At most one check at a time: probes of a silent database must not pile up threads."""
+
+    def __init__(self) -> None:
+        self._lock = Lock()
+        self._check = _Check()
+
+    def __call__(self) -> bool:
+        with self._lock:
+            if not self._check.is_alive():
+                # A daemon, so that a silent database does not keep a stopping server alive.
+                self._check = _Check(daemon=True)
+                self._check.start()
+            check = self._check
+        check.join(PATIENCE)
+        return check.ready
+
+
+_is_ready = _Readiness()
+
+
+@method_decorator([csrf_exempt, never_cache], name="dispatch")
+class _Probe(View):
+    def http_method_not_allowed(
+        self, request: HttpRequest, *args: object, **kwargs: object
+    ) -> HttpResponseBase:
+        refused = problem(
+            405, f'Method "{request.method}" not allowed.', "method_not_allowed", request.path
+        )
+        allowed = {"Allow": "GET, HEAD, OPTIONS"}
+        return JsonResponse(refused, status=405, content_type=MEDIA_TYPE, headers=allowed)
+
+
+class Live(_Probe):
+    """200 while the process answers at all. Touches no database."""
+
+    def get(self, request: HttpRequest) -> HttpResponseBase:
+        return JsonResponse({"status": "ok"})
+
+
+class Ready(_Probe):
+    """200 while the database answers and has every migration of this code, else 503."""
+
+    def get(self, request: HttpRequest) -> HttpResponseBase:
+        if _is_ready():
+            return JsonResponse({"status": "ok"})
+        unready = problem(503, "The service is not ready.", "not_ready", request.path)
+        later = {"Retry-After": str(RETRY_AFTER)}
+        return JsonResponse(unready, status=503, content_type=MEDIA_TYPE, headers=later)
