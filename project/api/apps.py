@@ -6,4 +6,7 @@ class ApiConfig(AppConfig):
     label = "api"
 
     def ready(self) -> None:
-        from . import databases  # noqa: F401  (connects its signal)
+        from . import (
+            converters,  # noqa: F401  (registers `<id:…>`)
+            databases,  # noqa: F401  (connects its signal)
+        )

@@ -1,7 +1,112 @@
-"""JSON as the API takes it."""
+"""JSON as the API takes it (RFC 8259, and the stricter I-JSON of RFC 7493)."""
 
+import json
+import math
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from itertools import islice
+from typing import IO, Any
+
+from rest_framework.exceptions import ParseError
 from rest_framework.parsers import JSONParser
+
+from .problems import Fault, Refused, pointer
+
+MAX_DEPTH = 32
+MAX_FAULTS = 50
+TOO_DEEP = f"The document is nested more than {MAX_DEPTH} levels deep."
+INTEGERS = range(-(2**63), 2**63)
+MAX_INTEGER_LENGTH = len(str(INTEGERS.start))
+# What JSON can say and no database can store: NUL, and half a surrogate pair.
+NOT_TEXT = re.compile("[\0\ud800-\udfff]")
+
+
+class _Repeated(dict[str, Any]):
+    """An object in which a key stands twice, until its place in the document is known."""
+
+    keys_seen_twice: set[str]
+
+
+def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    members = dict(pairs)
+    if len(members) == len(pairs):
+        return members
+    repeated = _Repeated(members)
+    names = [name for name, _ in pairs]
+    repeated.keys_seen_twice = {name for name in members if names.count(name) > 1}
+    return repeated
+
+
+def _integer(digits: str) -> int | float:
+    # Longer ones are out of range whatever they say, and int() takes quadratic time for them.
+    return int(digits) if len(digits) <= MAX_INTEGER_LENGTH else math.inf
+
+
+def _faults(container: dict[str, Any] | list[Any], *place: str | int) -> Iterator[Fault]:
+    if len(place) == MAX_DEPTH:
+        yield Fault("too_deep", TOO_DEEP, pointer(*place))
+        return
+    if isinstance(container, _Repeated):
+        for name in sorted(container.keys_seen_twice):
+            yield Fault("repeated_key", "The key stands here twice.", pointer(*place, name))
+    members: Iterable[tuple[str | int, Any]]
+    members = container.items() if isinstance(container, dict) else enumerate(container)
+    for key, value in members:
+        if isinstance(key, str) and NOT_TEXT.search(key):
+            yield Fault("invalid", "NUL and lone surrogates are not text.", pointer(*place, key))
+        kind = type(value)
+        if kind is str:
+            if NOT_TEXT.search(value):
+                yield Fault(
+                    "invalid", "NUL and lone surrogates are not text.", pointer(*place, key)
+                )
+        elif kind is int:
+            if value not in INTEGERS:
+                yield Fault("invalid", "The integer has more than 64 bits.", pointer(*place, key))
+        elif kind is float:
+            if not math.isfinite(value):
+                yield Fault("invalid", "The number is out of range.", pointer(*place, key))
+        elif value is not None and kind is not bool:
+            yield from _faults(value, *place, key)
+
+
+def parse_json(body: bytes) -> Any:
+    """The value that this document stands for.
+
+    Refused with pointers: numbers that are not finite or have more than 64 bits, NUL and lone
+    surrogates, keys that stand twice, nesting deeper than 32. ParseError with line and column:
+    all that is no JSON in UTF-8. A byte order mark is ignored, as RFC 8259 section 8.1 allows.
+    """
+    try:
+        document = json.loads(
+            body.decode("utf-8-sig"), object_pairs_hook=_object, parse_int=_integer
+        )
+    except UnicodeDecodeError as error:
+        raise ParseError(f"The body is not UTF-8 at byte {error.start}.") from error
+    except json.JSONDecodeError as error:
+        # Some of its messages end in "at" themselves.
+        fault = f"{error.msg.removesuffix(' at')} at line {error.lineno}, column {error.colno}"
+        raise ParseError(f"The body is not JSON: {fault}.") from error
+    except RecursionError as error:
+        raise Refused([Fault("too_deep", TOO_DEEP, "")]) from error
+    if isinstance(document, (dict, list)):
+        faults = list(islice(_faults(document), MAX_FAULTS))
+        if faults:
+            raise Refused(faults)
+    return document
 
 
 class StrictJSONParser(JSONParser):
-    pass
+    """The body as `parse_json` reads it.
+
+    To a subclass of its JSONParser, and to no other, DRF hands the body that Django has held
+    against DATA_UPLOAD_MAX_MEMORY_SIZE before reading it.
+    """
+
+    def parse(
+        self,
+        stream: IO[bytes],
+        media_type: str | None = None,
+        parser_context: Mapping[str, Any] | None = None,
+    ) -> Any:
+        return parse_json(stream.read())

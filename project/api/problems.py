@@ -22,7 +22,6 @@ from rest_framework import exceptions, status
 from rest_framework.renderers import BrowsableAPIRenderer
 from rest_framework.response import Response
 from rest_framework.settings import api_settings
-from rest_framework.views import set_rollback
 
 MEDIA_TYPE = "application/problem+json"
 
@@ -70,8 +69,12 @@ class PayloadTooLarge(exceptions.APIException):
 
 
 def pointer(*places: str | int) -> str:
-    """A JSON pointer to this place: `pointer("authors", 0, "name")` is `/authors/0/name`."""
-    return "".join("/" + str(place).replace("~", "~0").replace("/", "~1") for place in places)
+    """A JSON pointer to this place: `pointer("authors", 0, "name")` is `/authors/0/name`.
+
+    A lone surrogate in a key, which no answer could hold, stands as `\\ud800`.
+    """
+    path = "".join("/" + str(place).replace("~", "~0").replace("/", "~1") for place in places)
+    return path.encode(errors="backslashreplace").decode()
 
 
 def faults_of(detail: Any, at: str = "") -> Iterator[Fault]:
@@ -121,12 +124,16 @@ def _as_api_exception(error: Exception) -> exceptions.APIException | None:
 
 def exception_handler(error: Exception, context: dict[str, Any]) -> Response | None:
     """DRF's EXCEPTION_HANDLER. An exception it does not know stays one: a bug is a 500."""
+    # DRF's views import the parser, and the parser this module.
+    from rest_framework.views import set_rollback
+
     known = _as_api_exception(error)
     if known is None:
         return None
     request = context["request"]
     faults: list[Fault] = []
-    detail, code = known.detail, known.default_code
+    detail: Any = known.detail
+    code: Any = known.default_code
     match known:
         case Refused():
             faults = known.faults
@@ -170,6 +177,11 @@ def bad_request(request: HttpRequest, exception: Exception) -> HttpResponseBase:
     if isinstance(exception, RequestDataTooBig):
         return _problem_response(request, 413, PayloadTooLarge.default_detail, "too_large")
     return _problem_response(request, 400, "The request is malformed.", "parse_error")
+
+
+def length_required(request: HttpRequest) -> HttpResponseBase:
+    detail = "Send the body with its Content-Length, not chunked."
+    return _problem_response(request, 411, detail, "length_required")
 
 
 def permission_denied(request: HttpRequest, exception: Exception) -> HttpResponseBase:
