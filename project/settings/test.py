@@ -12,3 +12,5 @@ DATABASES = {"default": database(os.environ.get("TEST_DATABASE_URL") or "sqlite:
 if "sqlite" in DATABASES["default"]["ENGINE"]:
     # Django would test in memory, where threads lock each other out at once: a file waits its turn.
     DATABASES["default"]["TEST"] = {"NAME": DATABASES["default"]["NAME"]}
+# As in development: static files come out of the apps, with no collectstatic before.
+WHITENOISE_AUTOREFRESH = WHITENOISE_USE_FINDERS = True

@@ -1,0 +1,105 @@
+"""The application in real processes, as `make run` serves it, for what only they can show."""
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from contextlib import suppress
+from pathlib import Path
+
+import httpx
+
+ROOT = Path(__file__).resolve().parent.parent
+START_TIMEOUT = 30  # seconds
+STOP_TIMEOUT = 10  # seconds
+
+
+def development(database_url):
+    """The environment of a process that uses the development settings with this database."""
+    return {
+        **os.environ,
+        "DJANGO_SETTINGS_MODULE": "project.settings.dev",
+        "DATABASE_URL": database_url,
+    }
+
+
+def manage(*command, env):
+    """Run manage.py to its end."""
+    return subprocess.run(
+        [sys.executable, "manage.py", *command],
+        cwd=ROOT,
+        env=env,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+def free_port():
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+class Server:
+    """`with Server(env) as server:` serves until the block ends.
+
+    `server.client` asks, `server.log` holds what the processes said.
+    """
+
+    WORKERS = 2
+
+    def __init__(self, env):
+        self.env = env
+        self.port = free_port()
+        self.url = f"http://127.0.0.1:{self.port}"
+
+    def __enter__(self):
+        self.log_file = tempfile.NamedTemporaryFile()
+        self.client = httpx.Client(base_url=self.url, timeout=30)
+        self.process = subprocess.Popen(
+            [
+                *(sys.executable, "-m", "granian", "--interface", "wsgi", "--no-ws"),
+                *("--port", str(self.port), "--workers", str(self.WORKERS)),
+                *("--blocking-threads", "3", "--respawn-failed-workers"),
+                "project.wsgi:application",
+            ],
+            cwd=ROOT,
+            env=self.env,
+            stdout=self.log_file,
+            stderr=self.log_file,
+            start_new_session=True,
+        )
+        deadline = time.monotonic() + START_TIMEOUT
+        # A worker that is told to stop before it has started does not hear it.
+        while self.log.count("Started worker-") < self.WORKERS:
+            if self.process.poll() is not None or time.monotonic() > deadline:
+                log = self.log
+                self.__exit__()
+                raise RuntimeError(f"The server did not start:\n{log}")
+            time.sleep(0.05)
+        return self
+
+    @property
+    def log(self):
+        return Path(self.log_file.name).read_text()
+
+    def stop(self):
+        """Ask it to end, as a process manager does, and return its exit code."""
+        self.process.terminate()
+        return self.process.wait(STOP_TIMEOUT)
+
+    def __exit__(self, *exception):
+        try:
+            if self.process.poll() is None:
+                self.stop()
+        finally:
+            # Whatever is left of it, workers included.
+            with suppress(ProcessLookupError):
+                os.killpg(self.process.pid, signal.SIGKILL)
+            self.process.wait()
+            self.client.close()
+            self.log_file.close()
