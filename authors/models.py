@@ -1,3 +1,4 @@
+from django.core.exceptions import ValidationError
 from django.core.validators import RegexValidator
 from django.db import models
 from django.db.models import F, Q
@@ -20,7 +21,7 @@ class Author(AggregateRoot):
     sort_name = SortName(
         source="name",
         max_length=300,
-        help_text="How the name is filed, “Le Guin, Ursula K.”; made from the name when left empty.",
+        help_text="As the name is filed, “Le Guin, Ursula K.”; made from it when left empty.",
     )
     birth_year = models.SmallIntegerField(
         null=True, blank=True, validators=YEAR, help_text="BCE years are negative."
@@ -69,6 +70,12 @@ class Author(AggregateRoot):
 
     def __str__(self) -> str:
         return self.name
+
+    def clean(self) -> None:
+        born, died = self.birth_year, self.death_year
+        if born is not None and died is not None and died < born:
+            message = "The year of death is before the year of birth."
+            raise ValidationError({"death_year": ValidationError(message, "dies_before_birth")})
 
 
 class AuthorProfile(models.Model):

@@ -1,8 +1,10 @@
+from django.core.exceptions import ValidationError
 from django.core.validators import MaxValueValidator, MinValueValidator, RegexValidator
 from django.db import models
 from django.db.models import BigIntegerField, CharField, IntegerField, Q, Value
 from django.db.models.functions import Cast, Mod, Substr
 from django.db.models.lookups import Exact
+from django.utils.text import slugify
 
 from authors.models import Author
 from project.api.models import (
@@ -79,6 +81,11 @@ class Subject(AggregateRoot):
 
     def __str__(self) -> str:
         return self.name
+
+    def clean(self) -> None:
+        if not self.slug and not slugify(self.name, allow_unicode=True):
+            message = "A subject's name has a letter or a digit."
+            raise ValidationError({"name": ValidationError(message, "no_slug")})
 
 
 class Book(AggregateRoot):
@@ -184,7 +191,7 @@ class Contribution(models.Model):
         ]
 
     def __str__(self) -> str:
-        return f"{self.author} ({self.role})"
+        return f"{self.author}, {self.get_role_display().lower()} of “{self.book}”"
 
 
 def _isbn_checksum() -> Mod:
@@ -262,9 +269,9 @@ class Edition(models.Model):
             models.Index(fields=["publisher", "id"], name="edition_by_publisher"),
         ]
 
+    def __str__(self) -> str:
+        return self.isbn13 or f"{self.get_format_display()} edition"
+
     def clean(self) -> None:
         if self.isbn13:
             self.isbn13 = normalize_isbn(self.isbn13)
-
-    def __str__(self) -> str:
-        return self.isbn13 or f"{self.get_format_display()} edition"

@@ -9,5 +9,6 @@ urlpatterns = [
     path("livez", health.Live.as_view()),
     path("readyz", health.Ready.as_view()),
     path("api/", include("auth_api.urls")),
+    path("api/", include("project.router")),
     path("admin/", admin.site.urls),
 ]

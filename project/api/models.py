@@ -75,7 +75,7 @@ class FoldedFrom(MadeFrom):
         return self.make(getattr(instance, self.source))
 
 
-def not_blank(*fields: str, model: str) -> list[models.CheckConstraint]:
+def not_blank(*fields: str, model: str) -> list[models.BaseConstraint]:
     """One constraint a field: the text has at least one character."""
     return [
         models.CheckConstraint(
@@ -93,4 +93,8 @@ def validate_not_year_zero(value: int) -> None:
         raise ValidationError("There is no year 0: 1 BCE is −1, 1 CE is 1.", "year_zero")
 
 
-YEAR = [MinValueValidator(-9999), MaxValueValidator(9999), validate_not_year_zero]
+YEAR: list[Callable[[Any], None]] = [
+    MinValueValidator(-9999),
+    MaxValueValidator(9999),
+    validate_not_year_zero,
+]

@@ -1,0 +1,53 @@
+from project.api.relations import Joined, Owned
+from project.api.serializers import ItemSerializer, ResourceSerializer
+
+from .models import Author, AuthorProfile
+
+
+class AuthorProfileItem(ItemSerializer):
+    class Meta(ItemSerializer.Meta):
+        model = AuthorProfile
+        fields = ["id", "biography", "website"]
+
+
+class AuthorItem(ItemSerializer):
+    """An author inside of a book: linked by id, or created."""
+
+    class Meta(ItemSerializer.Meta):
+        model = Author
+        fields = ["id", "name", "sort_name", "birth_year", "death_year", "openlibrary_key"]
+
+
+class AuthorSerializer(ResourceSerializer):
+    profile = AuthorProfileItem(required=False, allow_null=True)
+
+    class Meta:
+        model = Author
+        fields = [
+            "id",
+            "name",
+            "sort_name",
+            "birth_year",
+            "death_year",
+            "openlibrary_key",
+            "profile",
+            "profile_id",
+            "books",
+            "book_ids",
+            "version",
+            "created_at",
+            "updated_at",
+        ]
+        relations = [
+            Owned("profile", key="profile_id"),
+            Joined(
+                "books",
+                key="book_ids",
+                serializer="books.serializers.BookOfAuthorItem",
+                of="contributions",
+                to="author",
+                where=(("role", "author"),),
+            ),
+        ]
+        # Read only on demand: an author may have thousands.
+        expandable = ["books"]

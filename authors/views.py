@@ -1,0 +1,24 @@
+from project.api.viewsets import ResourceViewSet
+
+from .filters import AuthorFilter
+from .models import Author
+from .serializers import AuthorSerializer
+
+
+class AuthorViewSet(ResourceViewSet):
+    """Authors, with their profiles and the keys of their books."""
+
+    queryset = Author.objects.all()
+    serializer_class = AuthorSerializer
+    filterset_class = AuthorFilter
+    search_fields = ["name", "sort_name"]
+    ordering_fields = [
+        "sort_name",
+        "name",
+        "birth_year",
+        "death_year",
+        "created_at",
+        "updated_at",
+        "id",
+    ]
+    ordering = ["sort_name"]

@@ -1,0 +1,118 @@
+"""What the lists of books, and of what goes with books, can be asked."""
+
+from typing import Any
+
+from django import forms
+from django.db.models import QuerySet
+from django_filters.rest_framework import ChoiceFilter, Filter, FilterSet
+
+from project.api.filters import DateFilter, IntegerFilter, RootFilterSet, TextFilter
+from project.api.models import FoldedFrom
+
+from .isbn import normalize_isbn
+from .languages import validate_language
+from .models import Book, Contribution, Edition, Format, Role
+
+
+class ISBNField(forms.CharField):
+    def to_python(self, value: Any) -> str:
+        return normalize_isbn(value) if value else ""
+
+
+class ISBNFilter(Filter):
+    """An ISBN of 10 or 13 digits, with or without hyphens."""
+
+    field_class = ISBNField
+
+
+def _language() -> TextFilter:
+    return TextFilter(
+        max_length=35, validators=[validate_language], help_text="A BCP 47 tag, as `en`."
+    )
+
+
+class BookFilter(RootFilterSet):
+    title = TextFilter(max_length=500, help_text="The whole title.")
+    author = IntegerFilter(
+        method="leave_to_contributions", help_text="The id of somebody who contributed to it."
+    )
+    role = ChoiceFilter(
+        choices=Role.choices,
+        method="leave_to_contributions",
+        help_text="What the author did for it; without `author`, what anybody did.",
+    )
+    subject = IntegerFilter("subjects", help_text="The id of one of its subjects.")
+    series = IntegerFilter("series", help_text="The id of its series.")
+    publisher = IntegerFilter(
+        method="by_publisher", help_text="The id of a publisher of one of its editions."
+    )
+    language = _language()
+    first_published_year = IntegerFilter(help_text="BCE years are negative.")
+    first_published_year_min = IntegerFilter(
+        "first_published_year", "gte", help_text="In this year or later."
+    )
+    first_published_year_max = IntegerFilter(
+        "first_published_year", "lte", help_text="In this year or earlier."
+    )
+    isbn = ISBNFilter(
+        "editions__isbn13",
+        max_length=17,
+        help_text="The ISBN of one of its editions, with 10 digits or 13.",
+    )
+    openlibrary_key = TextFilter(validators=Book._meta.get_field("openlibrary_key").validators)
+
+    # Subqueries, since a join gives a book once for each of its contributions or editions. One
+    # subject and one ISBN meet a book once at most.
+
+    def by_publisher(self, queryset: QuerySet[Book], name: str, value: int) -> QuerySet[Book]:
+        return queryset.filter(pk__in=Edition.objects.filter(publisher=value).values("book"))
+
+    def leave_to_contributions(
+        self, queryset: QuerySet[Book], name: str, value: Any
+    ) -> QuerySet[Book]:
+        return queryset
+
+    def filter_queryset(self, queryset: QuerySet[Book]) -> QuerySet[Book]:
+        queryset = super().filter_queryset(queryset)
+        asked = {
+            name: value
+            for name in ("author", "role")
+            if (value := self.form.cleaned_data[name]) not in (None, "")
+        }
+        if asked:
+            # Of the same contribution.
+            contributions = Contribution.objects.filter(**asked).order_by()
+            queryset = queryset.filter(pk__in=contributions.values("book"))
+        return queryset
+
+
+class ContributionFilter(FilterSet):
+    author = IntegerFilter("author", help_text="The id of the author.")
+    role = ChoiceFilter(choices=Role.choices)
+
+
+class EditionFilter(FilterSet):
+    isbn = ISBNFilter("isbn13", max_length=17, help_text="With 10 digits or 13.")
+    publisher = IntegerFilter("publisher", help_text="The id of its publisher.")
+    format = ChoiceFilter(choices=Format.choices)
+    language = _language()
+    published_on_min = DateFilter("published_on", "gte", help_text="On this day or later.")
+    published_on_max = DateFilter("published_on", "lte", help_text="On this day or earlier.")
+
+
+class SeriesFilter(RootFilterSet):
+    name = TextFilter(max_length=300, help_text="The whole name.")
+
+
+class PublisherFilter(RootFilterSet):
+    name = TextFilter(
+        method="called", max_length=300, help_text="The whole name, whatever its case."
+    )
+
+    def called(self, queryset: QuerySet[Any], name: str, value: str) -> QuerySet[Any]:
+        return queryset.filter(name_folded=FoldedFrom.make(value))
+
+
+class SubjectFilter(RootFilterSet):
+    name = TextFilter(max_length=200, help_text="The whole name.")
+    slug = TextFilter(max_length=200)

@@ -1,0 +1,193 @@
+from typing import Any
+
+from authors.serializers import AuthorItem
+from project.api.fields import KeyField, StrictCharField
+from project.api.relations import Owned, Shared, View
+from project.api.serializers import ItemSerializer, ResourceSerializer
+
+from .isbn import normalize_isbn
+from .models import Book, Contribution, Edition, Publisher, Role, Series, Subject
+
+
+class ISBNField(StrictCharField):
+    """An ISBN: 13 digits going out; ISBN-10 and hyphens are taken too."""
+
+    def __init__(self, **kwargs: Any) -> None:
+        # An ISBN with its four hyphens.
+        super().__init__(max_length=17, **kwargs)
+
+    def to_internal_value(self, data: Any) -> str:
+        return normalize_isbn(super().to_internal_value(data))
+
+
+# Shared: linked by id, or created
+
+
+class PublisherItem(ItemSerializer):
+    class Meta(ItemSerializer.Meta):
+        model = Publisher
+        fields = ["id", "name"]
+
+
+class SeriesItem(ItemSerializer):
+    class Meta(ItemSerializer.Meta):
+        model = Series
+        fields = ["id", "name"]
+
+
+class SubjectItem(ItemSerializer):
+    class Meta(ItemSerializer.Meta):
+        model = Subject
+        fields = ["id", "name", "slug"]
+
+
+# Owned by a book
+
+
+class ContributionItem(ItemSerializer):
+    author = AuthorItem(required=False)
+
+    class Meta(ItemSerializer.Meta):
+        model = Contribution
+        fields = ["id", "author", "author_id", "role", "position", "credited_as"]
+        read_only_fields = ["position"]
+        relations = [Shared("author", key="author_id")]
+
+
+class EditionItem(ItemSerializer):
+    isbn13 = ISBNField(required=False, allow_null=True)
+    publisher = PublisherItem(required=False, allow_null=True)
+
+    class Meta(ItemSerializer.Meta):
+        model = Edition
+        fields = [
+            "id",
+            "isbn13",
+            "publisher",
+            "publisher_id",
+            "format",
+            "pages",
+            "published_on",
+            "language",
+        ]
+        relations = [Shared("publisher", key="publisher_id")]
+
+
+# Resources
+
+
+class ContributionSerializer(ResourceSerializer, ContributionItem):
+    id = KeyField(read_only=True)
+    book_id = KeyField(required=False)
+
+    class Meta(ContributionItem.Meta):
+        fields = ["id", "book_id", *ContributionItem.Meta.fields[1:]]
+
+
+class EditionSerializer(ResourceSerializer, EditionItem):
+    id = KeyField(read_only=True)
+    book_id = KeyField(required=False)
+
+    class Meta(EditionItem.Meta):
+        fields = ["id", "book_id", *EditionItem.Meta.fields[1:]]
+
+
+class PublisherSerializer(ResourceSerializer):
+    class Meta:
+        model = Publisher
+        fields = ["id", "name", "version", "created_at", "updated_at"]
+
+
+class SeriesSerializer(ResourceSerializer):
+    class Meta:
+        model = Series
+        fields = ["id", "name", "version", "created_at", "updated_at"]
+
+
+class SubjectSerializer(ResourceSerializer):
+    class Meta:
+        model = Subject
+        fields = ["id", "name", "slug", "version", "created_at", "updated_at"]
+
+
+class BookSerializer(ResourceSerializer):
+    series = SeriesItem(required=False, allow_null=True)
+    subjects = SubjectItem(many=True, required=False)
+    authors = AuthorItem(many=True, required=False)
+    contributions = ContributionItem(many=True, required=False)
+    editions = EditionItem(many=True, required=False)
+
+    class Meta:
+        model = Book
+        fields = [
+            "id",
+            "title",
+            "sort_title",
+            "original_title",
+            "language",
+            "first_published_year",
+            "description",
+            "series",
+            "series_id",
+            "series_position",
+            "subjects",
+            "subject_ids",
+            "authors",
+            "author_ids",
+            "contributions",
+            "editions",
+            "openlibrary_key",
+            "version",
+            "created_at",
+            "updated_at",
+        ]
+        relations = [
+            Shared("series", key="series_id"),
+            Shared("subjects", key="subject_ids"),
+            Owned("contributions", position="position"),
+            View(
+                "authors",
+                key="author_ids",
+                of="contributions",
+                to="author",
+                where=(("role", Role.AUTHOR),),
+            ),
+            Owned("editions"),
+        ]
+
+
+# Inside of a new author: two levels, so an author by key alone
+
+
+class ContributionKeyItem(ItemSerializer):
+    class Meta(ItemSerializer.Meta):
+        model = Contribution
+        fields = ["id", "author_id", "role", "position", "credited_as"]
+        read_only_fields = ["position"]
+        relations = [Shared("author", key="author_id")]
+
+
+class BookOfAuthorItem(ItemSerializer):
+    contributions = ContributionKeyItem(many=True, required=False)
+
+    class Meta(ItemSerializer.Meta):
+        model = Book
+        fields = [
+            "id",
+            "title",
+            "sort_title",
+            "original_title",
+            "language",
+            "first_published_year",
+            "description",
+            "series_id",
+            "series_position",
+            "subject_ids",
+            "contributions",
+            "openlibrary_key",
+        ]
+        relations = [
+            Shared("series", key="series_id"),
+            Shared("subjects", key="subject_ids"),
+            Owned("contributions", position="position"),
+        ]

@@ -1,0 +1,139 @@
+from authors.models import Author
+from project.api.viewsets import ItemViewSet, NestedViewSet, ResourceViewSet
+
+from .filters import (
+    BookFilter,
+    ContributionFilter,
+    EditionFilter,
+    PublisherFilter,
+    SeriesFilter,
+    SubjectFilter,
+)
+from .models import Book, Contribution, Edition, Publisher, Series, Subject
+from .serializers import (
+    BookSerializer,
+    ContributionSerializer,
+    EditionSerializer,
+    PublisherSerializer,
+    SeriesSerializer,
+    SubjectSerializer,
+)
+
+
+class PublisherViewSet(ResourceViewSet):
+    """Publishers. A name is unique, whatever the case of its letters."""
+
+    queryset = Publisher.objects.all()
+    serializer_class = PublisherSerializer
+    filterset_class = PublisherFilter
+    search_fields = ["name"]
+    ordering_fields = ["name", "created_at", "updated_at", "id"]
+    ordering = ["name"]
+
+
+class SeriesViewSet(ResourceViewSet):
+    """Series of books."""
+
+    queryset = Series.objects.all()
+    serializer_class = SeriesSerializer
+    filterset_class = SeriesFilter
+    search_fields = ["name"]
+    ordering_fields = ["name", "created_at", "updated_at", "id"]
+    ordering = ["name"]
+
+
+class SubjectViewSet(ResourceViewSet):
+    """Subjects that books are about."""
+
+    queryset = Subject.objects.all()
+    serializer_class = SubjectSerializer
+    filterset_class = SubjectFilter
+    search_fields = ["name"]
+    ordering_fields = ["name", "created_at", "updated_at", "id"]
+    ordering = ["name"]
+
+
+class BookViewSet(ResourceViewSet):
+    """Books, with their series, subjects, contributors and editions."""
+
+    queryset = Book.objects.all()
+    serializer_class = BookSerializer
+    filterset_class = BookFilter
+    search_fields = ["title", "original_title", "authors__name", "series__name", "editions__isbn13"]
+    ordering_fields = [
+        "sort_title",
+        "title",
+        "first_published_year",
+        "created_at",
+        "updated_at",
+        "id",
+    ]
+    ordering = ["sort_title"]
+
+
+class AuthorBookViewSet(NestedViewSet, BookViewSet):
+    """The books that an author contributed to, in whatever role."""
+
+    parent_queryset = Author.objects.all()
+    parent_name = "author"
+    parent_lookup = "contributions__author"
+    parent_relation = "authors"
+
+
+class SeriesBookViewSet(NestedViewSet, BookViewSet):
+    """The books of a series."""
+
+    parent_queryset = Series.objects.all()
+    parent_name = "series"
+    parent_lookup = "series"
+    parent_relation = "series"
+
+
+class SubjectBookViewSet(NestedViewSet, BookViewSet):
+    """The books about a subject."""
+
+    parent_queryset = Subject.objects.all()
+    parent_name = "subject"
+    parent_lookup = "subjects"
+    parent_relation = "subjects"
+
+
+class BookContributionViewSet(ItemViewSet):
+    """Who did what for a book, in order."""
+
+    queryset = Contribution.objects.all()
+    serializer_class = ContributionSerializer
+    filterset_class = ContributionFilter
+    ordering_fields = ["position"]
+    ordering = ["position"]
+    parent_queryset = Book.objects.all()
+    parent_name = "book"
+    parent_lookup = "book"
+    owner_serializer_class = BookSerializer
+    owner_name = "book"
+    owner_list = "contributions"
+
+
+class BookEditionViewSet(ItemViewSet):
+    """The editions of a book."""
+
+    queryset = Edition.objects.all()
+    serializer_class = EditionSerializer
+    filterset_class = EditionFilter
+    ordering_fields = ["id", "published_on", "pages"]
+    ordering = ["id"]
+    parent_queryset = Book.objects.all()
+    parent_name = "book"
+    parent_lookup = "book"
+    owner_serializer_class = BookSerializer
+    owner_name = "book"
+    owner_list = "editions"
+
+
+class PublisherEditionViewSet(BookEditionViewSet):
+    """The editions that a publisher has brought out."""
+
+    parent_queryset = Publisher.objects.all()
+    parent_name = "publisher"
+    parent_lookup = "publisher"
+    parent_relation = "publisher"

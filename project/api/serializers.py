@@ -1,0 +1,171 @@
+"""The serializers that every resource is made of: strict about types, open to nested writes."""
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any
+
+from django.db import models
+from django.utils.module_loading import import_string
+from rest_framework import serializers
+from rest_framework.exceptions import ErrorDetail
+from rest_framework.fields import empty
+from rest_framework.validators import UniqueValidator
+
+from . import fields, relations
+
+MAX_ITEMS = 200
+
+
+class _RelationMixin:
+    """The relation that a field reads is the one of its name."""
+
+    @property
+    def relation(self: Any) -> relations.Relation:
+        return next(
+            r for r in relations.relations_of(self.parent) if self.field_name in (r.name, r.key)
+        )
+
+
+class RelatedKeyField(_RelationMixin, fields.KeyField):
+    """The key twin of a relation to one object."""
+
+    def get_attribute(self, instance: models.Model) -> Any:
+        return self.relation.keys(instance)
+
+
+class RelatedKeysField(_RelationMixin, serializers.ListField):
+    """The key twin of a relation to many objects."""
+
+    child = fields.KeyField()
+
+    def get_attribute(self, instance: models.Model) -> Any:
+        return self.relation.keys(instance)
+
+
+class ItemList(_RelationMixin, serializers.ListSerializer[Any]):
+    """The nested twin of a relation to many objects."""
+
+    def get_attribute(self, instance: models.Model) -> Any:
+        return self.relation.related(instance)
+
+
+class StrictModelSerializer(serializers.ModelSerializer[Any]):
+    """What all serializers of models share.
+
+    An unknown property is refused, so that a misspelt one is not lost in silence; a read-only one
+    that comes back is ignored. Uniqueness is judged by the write itself, on the final state.
+    """
+
+    serializer_field_mapping = {
+        **serializers.ModelSerializer.serializer_field_mapping,
+        models.CharField: fields.StrictCharField,
+        models.TextField: fields.StrictCharField,
+        models.EmailField: fields.StrictEmailField,
+        models.URLField: fields.StrictURLField,
+        models.AutoField: fields.StrictIntegerField,
+        models.BigAutoField: fields.StrictIntegerField,
+        models.IntegerField: fields.StrictIntegerField,
+        models.PositiveIntegerField: fields.StrictIntegerField,
+        models.PositiveSmallIntegerField: fields.StrictIntegerField,
+        models.SmallIntegerField: fields.StrictIntegerField,
+        models.BooleanField: fields.StrictBooleanField,
+    }
+    serializer_choice_field = fields.StrictChoiceField
+
+    def build_field(self, field_name: str, info: Any, model_class: Any, nested_depth: int) -> Any:
+        for relation in relations.relations_of(self):
+            if relation.key == field_name:
+                return self.build_key_field(relation, model_class)
+            if relation.name == field_name and isinstance(relation, relations.Joined):
+                item = import_string(relation.serializer)
+                return item, {"many": True, "required": False}
+        return super().build_field(field_name, info, model_class, nested_depth)
+
+    def build_key_field(self, relation: relations.Relation, model_class: Any) -> Any:
+        found = model_class._meta.get_field(relation.name)
+        to_many = found.many_to_many or found.one_to_many
+        if isinstance(relation, relations.Joined):
+            return RelatedKeysField, {"read_only": True}
+        if to_many:
+            return RelatedKeysField, {"required": False, "max_length": MAX_ITEMS}
+        nullable = found.null or found.auto_created
+        return RelatedKeyField, {"required": False, "allow_null": nullable}
+
+    def build_standard_field(self, field_name: str, model_field: Any) -> Any:
+        field_class, kwargs = super().build_standard_field(field_name, model_field)
+        if "validators" in kwargs:
+            kwargs["validators"] = [
+                v for v in kwargs["validators"] if not isinstance(v, UniqueValidator)
+            ]
+        return field_class, kwargs
+
+    def get_uniqueness_extra_kwargs(
+        self, field_names: Any, declared_fields: Any, extra_kwargs: Any
+    ) -> Any:
+        return extra_kwargs, {}
+
+    def get_validators(self) -> list[Any]:
+        return []
+
+    def to_internal_value(self, data: Any) -> Any:
+        unknown = {}
+        if isinstance(data, Mapping):
+            unknown = {
+                name: [ErrorDetail("There is no such property.", code="unknown")]
+                for name in data
+                if name not in self.fields
+            }
+        try:
+            attrs = super().to_internal_value(data)
+        except serializers.ValidationError as error:
+            if isinstance(error.detail, dict):
+                error.detail.update(unknown)
+            raise
+        if unknown:
+            raise serializers.ValidationError(unknown)
+        return attrs
+
+
+class ResourceSerializer(StrictModelSerializer):
+    """The serializer of a resource with URLs of its own."""
+
+    def create(self, validated_data: dict[str, Any]) -> Any:
+        return relations.write(self, None, validated_data)
+
+    def update(self, instance: Any, validated_data: dict[str, Any]) -> Any:
+        return relations.write(self, instance, validated_data)
+
+
+class ItemSerializer(StrictModelSerializer):
+    """The serializer of an object inside of another's body.
+
+    With an `id` it names a stored object and says only what changes; without, it describes a new
+    one in full. The method of the request has no part in that.
+    """
+
+    id = fields.KeyField(required=False)
+
+    class Meta:
+        list_serializer_class = ItemList
+
+    @classmethod
+    def many_init(cls, *args: Any, **kwargs: Any) -> Any:
+        kwargs.setdefault("max_length", MAX_ITEMS)
+        return super().many_init(*args, **kwargs)
+
+    def run_validation(self, data: Any = empty) -> Any:
+        if not isinstance(data, Mapping):
+            return super().run_validation(data)
+        with _partial(self.root, "id" in data):
+            return super().run_validation(data)
+
+
+@contextmanager
+def _partial(root: Any, partial: bool) -> Iterator[None]:
+    """Judge whether properties may be missing by the item, though a field asks the root alone."""
+    before = root.partial
+    root.partial = partial
+    try:
+        yield
+    finally:
+        root.partial = before

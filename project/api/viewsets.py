@@ -1,0 +1,255 @@
+"""The viewsets that every resource is made of."""
+
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Sequence
+from functools import cached_property
+from typing import Any
+
+from django.db import models, transaction
+from django.db.models import ProtectedError
+from django.http import Http404
+from django.urls import reverse
+from rest_framework import serializers, status, viewsets
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from .problems import Fault, Refused
+from .relations import Edit, prefetched, write, write_item
+
+# How many of the objects that stand in the way of a deletion are named.
+NAMED = 20
+
+
+class ResourceViewSet(viewsets.ModelViewSet[Any]):
+    """A resource whose body is read and written with all that it nests.
+
+    `?fields=`, `?omit=` and `?expand=` choose the properties of the answer.
+    """
+
+    lookup_value_converter = "id"
+    search_fields: Sequence[str] = ()
+    ordering_fields: Sequence[str] = ()
+    ordering: Sequence[str] = ("id",)
+
+    # Reading
+
+    def get_queryset(self) -> Any:
+        return super().get_queryset().order_by(*self.ordering)
+
+    def represent(self, many: bool = False) -> Any:
+        """A serializer that has the chosen properties alone."""
+        serializer: Any = self.get_serializer(many=many)
+        fields = (serializer.child if many else serializer).fields
+        for name in self.unread_fields(fields):
+            fields.pop(name)
+        return serializer
+
+    def unread_fields(self, fields: Any) -> set[str]:
+        chosen = {
+            name: self._names(name, set(fields) if name != "expand" else self._expandable)
+            for name in ("fields", "omit", "expand")
+        }
+        unread = self._expandable - chosen["expand"] - chosen["fields"] | chosen["omit"]
+        if chosen["fields"]:
+            unread |= set(fields) - chosen["fields"]
+        return unread
+
+    @property
+    def _expandable(self) -> set[str]:
+        return set(getattr(self.get_serializer_class().Meta, "expandable", ()))  # type: ignore[attr-defined]
+
+    def _names(self, parameter: str, known: set[str]) -> set[str]:
+        given = self.request.query_params.get(parameter)
+        names = set(given.split(",")) if given is not None else set()
+        if unknown := sorted(names - known):
+            detail = f"There is no property “{unknown[0]}” to choose here."
+            raise Refused([Fault("unknown", detail, parameter=parameter)])
+        return names
+
+    def list(self, request: Request, *args: Any, **kwargs: Any) -> Response:
+        serializer = self.represent(many=True)
+        queryset = prefetched(self.filter_queryset(self.get_queryset()), serializer.child)
+        page = self.paginate_queryset(queryset)
+        return self.get_paginated_response(serializer.to_representation(page))
+
+    def retrieve(self, request: Request, *args: Any, **kwargs: Any) -> Response:
+        return Response(self.read(self.get_object().pk))
+
+    def read(self, pk: int) -> Any:
+        """The representation of the object as it is stored now."""
+        serializer = self.represent()
+        model = self.get_serializer_class().Meta.model  # type: ignore[attr-defined]
+        queryset = prefetched(model._default_manager.all(), serializer)
+        return serializer.to_representation(queryset.get(pk=pk))
+
+    # Writing
+
+    def create(self, request: Request, *args: Any, **kwargs: Any) -> Response:
+        serializer = self.get_serializer(data=request.data)
+        serializer.is_valid(raise_exception=True)
+        written = self.write(serializer)
+        url = reverse(f"{self.basename}-detail", kwargs={**self.kwargs, "pk": written.pk})
+        location = {"Location": request.build_absolute_uri(url)}
+        return Response(self.read(written.pk), status.HTTP_201_CREATED, headers=location)
+
+    def update(self, request: Request, *args: Any, **kwargs: Any) -> Response:
+        serializer = self.get_serializer(
+            self.get_object(), data=request.data, partial=kwargs.get("partial", False)
+        )
+        serializer.is_valid(raise_exception=True)
+        return Response(self.read(self.write(serializer).pk))
+
+    def write(self, serializer: Any) -> models.Model:
+        """Carry out what the serializer has validated."""
+        return self.save(serializer, serializer.validated_data)
+
+    def save(
+        self,
+        serializer: Any,
+        attrs: dict[str, Any],
+        confirm: Callable[[models.Model], None] | None = None,
+    ) -> models.Model:
+        return write(serializer, serializer.instance, attrs, confirm)
+
+    def destroy(self, request: Request, *args: Any, **kwargs: Any) -> Response:
+        instance = self.get_object()
+        try:
+            self.perform_destroy(instance)
+        except ProtectedError as error:
+            raise Refused(_in_use(error.protected_objects)) from error
+        return Response(status=status.HTTP_204_NO_CONTENT)
+
+    def perform_destroy(self, instance: models.Model) -> None:
+        with transaction.atomic():
+            instance.delete()
+
+
+def _in_use(objects: Iterable[models.Model]) -> list[Fault]:
+    """One fault for each object that stands in the way of a deletion, the first few of them."""
+    first = sorted(objects, key=lambda each: (each._meta.label, each.pk))[:NAMED]
+    keys = defaultdict(list)
+    for each in first:
+        keys[type(each)].append(each.pk)
+    return [
+        Fault(
+            "in_use",
+            f"In use by {model._meta.verbose_name} {each.pk}: {each}.",
+            existing_id=each.pk,
+        )
+        for model, pks in keys.items()
+        for each in model._default_manager.filter(pk__in=pks).select_related().order_by("pk")
+    ]
+
+
+class NestedViewSet(ResourceViewSet):
+    """A resource under a parent's URL: the objects whose `parent_lookup` is the parent.
+
+    A parent that does not exist is 404, whatever the method. What is created here belongs to the
+    parent by `parent_relation`, a relation of the serializer; a body that puts the object outside
+    of the parent is 400.
+    """
+
+    parent_queryset: Any
+    parent_name: str
+    parent_lookup: str
+    parent_relation: str | None = None
+
+    @cached_property
+    def parent(self) -> models.Model:
+        found: models.Model | None = self.parent_queryset.filter(
+            pk=self.kwargs[f"{self.parent_name}_pk"]
+        ).first()
+        if found is None:
+            raise Http404
+        return found
+
+    def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
+        self.parent  # noqa: B018  (404 before anything else is asked)
+        super().initial(request, *args, **kwargs)
+
+    def get_queryset(self) -> Any:
+        queryset = super().get_queryset()
+        if getattr(self, "swagger_fake_view", False):
+            return queryset
+        # A subquery, since a join gives an object once for each row that ties it to the parent.
+        inside = queryset.model._default_manager.filter(**{self.parent_lookup: self.parent})
+        return queryset.filter(pk__in=inside.order_by().values("pk"))
+
+    def write(self, serializer: Any) -> models.Model:
+        attrs = serializer.validated_data
+        relation = next(
+            (r for r in serializer.Meta.relations if r.name == self.parent_relation), None
+        )
+        if relation is None:
+            return self.save(serializer, attrs)
+        names = (relation.name, relation.key, getattr(relation, "of", None))
+        given = [name for name in names if name in attrs]
+        if given:
+            return self.save(serializer, attrs, self._confirm(given[0]))
+        if serializer.instance is None:
+            many = isinstance(serializer.fields[relation.key], serializers.ListField)
+            attrs[relation.key] = [self.parent.pk] if many else self.parent.pk
+        return self.save(serializer, attrs)
+
+    def _confirm(self, name: str) -> Callable[[models.Model], None]:
+        def confirm(written: models.Model) -> None:
+            if not self.get_queryset().filter(pk=written.pk).exists():
+                detail = f"This would put it outside of {self.parent_name} {self.parent.pk}."
+                raise Refused([Fault("conflicting_values", detail, pointer=f"/{name}")])
+
+        return confirm
+
+
+class ItemViewSet(NestedViewSet):
+    """The items of a list that an owner owns, each with a URL, under the owner or elsewhere.
+
+    To write one is to write the owner's list: the same rules hold, the owner's version rises, and
+    positions stay 0 … n−1.
+    """
+
+    owner_serializer_class: Any
+    owner_name: str
+    owner_list: str
+
+    def save(
+        self,
+        serializer: Any,
+        attrs: dict[str, Any],
+        confirm: Callable[[models.Model], None] | None = None,
+    ) -> models.Model:
+        item = serializer.instance
+        owner = self._owner(item, attrs.pop(f"{self.owner_name}_id", None))
+        return self._edit(owner, Edit(None if item is None else item.pk, attrs), confirm)
+
+    def perform_destroy(self, instance: models.Model) -> None:
+        self._edit(getattr(instance, self.owner_name), Edit(instance.pk, None))
+
+    def _edit(
+        self,
+        owner: models.Model,
+        edit: Edit,
+        confirm: Callable[[models.Model], None] | None = None,
+    ) -> Any:
+        serializer = self.owner_serializer_class(owner, context=self.get_serializer_context())
+        return write_item(serializer, owner, self.owner_list, edit, confirm)
+
+    def _owner(self, item: models.Model | None, named: int | None) -> models.Model:
+        """The owner, which the item, the URL or else the body names."""
+        at = f"/{self.owner_name}_id"
+        model = self.owner_serializer_class.Meta.model
+        owner = None
+        if item is not None:
+            owner = getattr(item, self.owner_name)
+        elif isinstance(self.parent, model):
+            owner = self.parent
+        elif named is None:
+            raise Refused([Fault("required", "This field is required.", pointer=at)])
+        else:
+            owner = model._default_manager.filter(pk=named).first()
+        if owner is None:
+            detail = f"There is no {self.owner_name} {named}."
+            raise Refused([Fault("does_not_exist", detail, pointer=at)])
+        if named not in (None, owner.pk):
+            detail = f"This belongs to {self.owner_name} {owner.pk}."
+            raise Refused([Fault("conflicting_values", detail, pointer=at)])
+        return owner

@@ -1,0 +1,338 @@
+"""The final state that a write wants, reached with few statements and in one order.
+
+However many rows there are, a write costs at most one DELETE, one UPDATE and one INSERT a model
+(and one more INSERT where rows trade unique values), after one look at what holds a unique value.
+"""
+
+from collections import defaultdict
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from functools import cache
+from typing import Any, Self
+
+from django.core.exceptions import ValidationError
+from django.db import models, router
+from django.utils import timezone
+from rest_framework.request import Request
+
+from .models import AggregateRoot, MadeFrom
+from .problems import Fault, Refused, pointer
+
+type_of_model = type[models.Model]
+
+
+@dataclass(eq=False)
+class Row:
+    """A row as it shall be, with its place in the request."""
+
+    instance: models.Model
+    at: str
+    # The aggregate root whose version rises when this row changes; a root is its own.
+    root: "Row | None" = None
+    # The names of the model's fields that the request gives.
+    given: set[str] = field(default_factory=set)
+    # What is stored; None for a new row.
+    before: dict[str, Any] | None = None
+    touched: bool = False
+
+    @classmethod
+    def new(cls, instance: models.Model, at: str, root: Self | None) -> Self:
+        return cls(instance, at, None if isinstance(instance, AggregateRoot) else root)
+
+    @classmethod
+    def stored(cls, instance: models.Model, at: str, root: Self | None) -> Self:
+        row = cls.new(instance, at, root)
+        row.before = {f.attname: getattr(instance, f.attname) for f in _fields(type(instance))}
+        return row
+
+    @property
+    def is_new(self) -> bool:
+        return self.before is None
+
+    @property
+    def changed(self) -> list[str]:
+        """The names of the fields that differ from what is stored."""
+        before = self.before
+        if before is None:
+            return []
+        fields = _fields(type(self.instance))
+        return [f.name for f in fields if _value(self.instance, f) != before[f.attname]]
+
+
+@cache
+def _fields(model: type_of_model) -> list[Any]:
+    return [f for f in model._meta.concrete_fields if not f.primary_key]
+
+
+@cache
+def _unique_keys(model: type_of_model) -> list[tuple[Any, ...]]:
+    """The sets of fields whose values no two rows share."""
+    single = [(f,) for f in _fields(model) if f.unique]
+    return single + [
+        tuple(model._meta.get_field(name) for name in constraint.fields)
+        for constraint in model._meta.total_unique_constraints
+    ]
+
+
+class Unsaved:
+    """Stands for the key that a new object will have; the same for the same object only."""
+
+    def __init__(self, instance: models.Model) -> None:
+        self.instance = instance
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Unsaved) and other.instance is self.instance
+
+    def __hash__(self) -> int:
+        return id(self.instance)
+
+
+def _value(instance: models.Model, of: Any) -> Any:
+    """A field's value as it will be stored, or what stands for it until then."""
+    value = getattr(instance, of.attname)
+    if value is None and of.is_relation and of.is_cached(instance):
+        related = of.get_cached_value(instance)
+        if related is not None:
+            return Unsaved(related) if related.pk is None else related.pk
+    return value
+
+
+def _key(instance: models.Model, fields: Iterable[Any]) -> tuple[Any, ...] | None:
+    """The values of these fields; None where one is absent, since then nothing is unique."""
+    values = tuple(_value(instance, f) for f in fields)
+    return None if None in values else values
+
+
+def _stored_key(row: Row, fields: Iterable[Any]) -> tuple[Any, ...] | None:
+    if row.before is None:
+        return None
+    values = tuple(row.before[f.attname] for f in fields)
+    return None if None in values else values
+
+
+class Writes:
+    """What one request writes: collected first, then checked, then carried out."""
+
+    def __init__(self) -> None:
+        self.rows: dict[type_of_model, list[Row]] = defaultdict(list)
+        self.removed: dict[type_of_model, list[models.Model]] = defaultdict(list)
+        self.faults: list[Fault] = []
+        self._loaded: dict[type_of_model, dict[int, models.Model]] = defaultdict(dict)
+
+    # Collecting
+
+    def add(self, row: Row) -> Row:
+        self.rows[type(row.instance)].append(row)
+        return row
+
+    def remove(self, instance: models.Model, root: Row | None) -> None:
+        self.removed[type(instance)].append(instance)
+        if root is not None:
+            root.touched = True
+
+    def fault(self, code: str, detail: str, at: str, existing_id: int | None = None) -> None:
+        self.faults.append(Fault(code, detail, pointer=at, existing_id=existing_id))
+
+    def fetch(
+        self, model: type_of_model, ids: Iterable[int], *, lock: bool = False
+    ) -> dict[int, models.Model]:
+        """These objects by id, in one query for those not seen yet; unknown ids are left out."""
+        loaded = self._loaded[model]
+        if missing := set(ids) - loaded.keys():
+            queryset = model._default_manager.filter(pk__in=missing)
+            if lock:
+                queryset = queryset.select_for_update(of=("self",)).order_by("pk")
+            loaded.update((found.pk, found) for found in queryset)
+        return loaded
+
+    # Checking
+
+    def check(self, request: Request | None, view: Any) -> None:
+        """Raise what speaks against writing this: permissions first, then every fault."""
+        for rows in self.rows.values():
+            for row in rows:
+                self._complete(row)
+        self._touch_roots()
+        if request is not None and view is not None:
+            self._check_permissions(request, view)
+        for model in self.rows:
+            for fields in _unique_keys(model):
+                self._check_unique(model, fields)
+        if self.faults:
+            raise Refused(self.faults)
+
+    def _complete(self, row: Row) -> None:
+        """Derive what is made from other fields, and ask the model's own `clean`."""
+        for f in _fields(type(row.instance)):
+            if isinstance(f, MadeFrom):
+                setattr(row.instance, f.attname, f.value_of(row.instance))
+        if row.is_new or row.changed:
+            try:
+                row.instance.clean()
+            except ValidationError as error:
+                for name, errors in error.error_dict.items():
+                    for each in errors:
+                        text = each.messages[0]
+                        self.fault(each.code or "invalid", text, row.at + pointer(name))
+
+    def _check_permissions(self, request: Request, view: Any) -> None:
+        touched = {(action, type(row.instance)) for action, row in self._actions()}
+        touched |= {("delete", model) for model, gone in self.removed.items() if gone}
+        # A link without a model of its own belongs to the object that holds it.
+        touched = {(action, model) for action, model in touched if not model._meta.auto_created}
+        for permission in view.get_permissions():
+            allows = getattr(permission, "has_related_permission", None)
+            if allows is None:
+                continue
+            for action, model in sorted(touched, key=lambda each: (each[0], each[1].__name__)):
+                if not allows(request, view, action, model):
+                    view.permission_denied(
+                        request,
+                        message=f"You may not {action} a {model._meta.verbose_name}.",
+                    )
+
+    def _actions(self) -> Iterator[tuple[str, Row]]:
+        for rows in self.rows.values():
+            for row in rows:
+                if row.is_new:
+                    yield "create", row
+                elif row.changed or row.touched:
+                    yield "update", row
+
+    def _check_unique(self, model: type_of_model, fields: tuple[Any, ...]) -> None:
+        """Judge uniqueness on the final state: what the plan changes no longer stands."""
+        rows = self.rows[model]
+        holders: dict[tuple[Any, ...], Row] = {}
+        sought: dict[tuple[Any, ...], Row] = {}
+        # Rows that keep their value come first: they hold it, the others want it.
+        for row in sorted(rows, key=lambda row: row.is_new or _moves(row, fields)):
+            key = _key(row.instance, fields)
+            if key is None:
+                continue
+            holder = holders.setdefault(key, row)
+            if holder is not row:
+                self._refuse(row, fields, holder)
+            elif row.is_new or _moves(row, fields):
+                sought[key] = row
+        # What refers to a new object can't be stored yet.
+        keys = [key for key in sought if not any(isinstance(v, Unsaved) for v in key)]
+        if not keys:
+            return
+        settled = {row.instance.pk for row in rows if not row.is_new}
+        settled.update(gone.pk for gone in self.removed[model])
+        stored = model._default_manager.exclude(pk__in=settled).filter(
+            **{f"{f.attname}__in": {key[i] for key in keys} for i, f in enumerate(fields)}
+        )
+        for pk, *values in stored.values_list("pk", *(f.attname for f in fields)):
+            if found := sought.get(tuple(values)):
+                self._taken(found, fields, pk)
+
+    def _refuse(self, row: Row, fields: tuple[Any, ...], holder: Row) -> None:
+        names = {f.name for f in fields}
+        if holder.is_new or names & holder.given:
+            at = self._place(row, fields)
+            self.fault("duplicate", f"The same value stands at “{holder.at}”.", at)
+        else:
+            self._taken(row, fields, holder.instance.pk)
+
+    def _taken(self, row: Row, fields: tuple[Any, ...], existing_id: int) -> None:
+        names = ", ".join(_source(f, row) for f in fields)
+        detail = (
+            f"{str(row.instance._meta.verbose_name).capitalize()} {existing_id} has this {names}."
+        )
+        self.fault("unique", detail, self._place(row, fields), existing_id)
+
+    @staticmethod
+    def _place(row: Row, fields: tuple[Any, ...]) -> str:
+        return row.at if len(fields) > 1 else row.at + pointer(_source(fields[0], row))
+
+    # Carrying out
+
+    def execute(self) -> None:
+        """Delete, update, insert. The caller has opened the transaction."""
+        self._raise_versions()
+        order = _by_dependency([*self.rows, *self.removed])
+        traded = {model: self._trading(model) for model in order}
+        for model in reversed(order):
+            if gone := self.removed[model]:
+                model._default_manager.filter(pk__in=[each.pk for each in gone]).delete()
+            if rows := traded[model]:
+                # These come back below under their own keys; a plain delete, which cascades to
+                # nothing, leaves what refers to them to the deferred foreign keys.
+                queryset = model._default_manager.filter(pk__in=[r.instance.pk for r in rows])
+                queryset._raw_delete(router.db_for_write(model))
+        for model in order:
+            rows = self.rows[model]
+            back = set(traded[model])
+            self._update(model, [row for row in rows if row.changed and row not in back])
+            new = [row.instance for row in rows if row.is_new or row in back]
+            model._default_manager.bulk_create(new)
+
+    def _touch_roots(self) -> None:
+        for rows in self.rows.values():
+            for row in rows:
+                if row.root is not None and (row.is_new or row.changed):
+                    row.root.touched = True
+
+    def _raise_versions(self) -> None:
+        now = timezone.now()
+        for model, rows in self.rows.items():
+            if issubclass(model, AggregateRoot):
+                for row in rows:
+                    if not row.is_new and (row.touched or row.changed):
+                        row.instance.version += 1  # type: ignore[attr-defined]
+                        row.instance.updated_at = now  # type: ignore[attr-defined]
+
+    def _trading(self, model: type_of_model) -> list[Row]:
+        """The rows that can't be updated one by one, since one takes another's unique value."""
+        for fields in _unique_keys(model):
+            moving = [row for row in self.rows[model] if _moves(row, fields)]
+            left = {_stored_key(row, fields) for row in moving} - {None}
+            if any(_key(row.instance, fields) in left for row in moving):
+                return [
+                    row
+                    for row in self.rows[model]
+                    if any(_moves(row, each) for each in _unique_keys(model))
+                ]
+        return []
+
+    @staticmethod
+    def _update(model: type_of_model, rows: list[Row]) -> None:
+        if len(rows) == 1:
+            [row] = rows
+            values = {
+                name: _value(row.instance, model._meta.get_field(name)) for name in row.changed
+            }
+            model._default_manager.filter(pk=row.instance.pk).update(**values)
+        elif rows:
+            names = sorted({name for row in rows for name in row.changed})
+            model._default_manager.bulk_update([row.instance for row in rows], names)
+
+
+def _moves(row: Row, fields: tuple[Any, ...]) -> bool:
+    """Whether a stored row leaves its unique value."""
+    return not row.is_new and _stored_key(row, fields) != _key(row.instance, fields)
+
+
+def _source(f: Any, row: Row) -> str:
+    """The name under which the request gave this value, or what it was made from."""
+    made = isinstance(f, MadeFrom) and f.name not in row.given
+    return f.source if made else str(f.name)
+
+
+def _by_dependency(kinds: Iterable[type_of_model]) -> list[type_of_model]:
+    """These models, each behind those it refers to."""
+    order: list[type_of_model] = []
+    wanted = set(kinds)
+
+    def visit(model: type_of_model) -> None:
+        if model in order:
+            return
+        for f in _fields(model):
+            if f.is_relation and f.related_model in wanted and f.related_model is not model:
+                visit(f.related_model)
+        order.append(model)
+
+    for model in sorted(wanted, key=lambda model: model._meta.label):
+        visit(model)
+    return order

@@ -1,0 +1,50 @@
+"""The whole map of the catalogue's URLs, each line under the URL it makes."""
+
+from rest_framework_nested.routers import NestedSimpleRouter, SimpleRouter
+
+from authors.views import AuthorViewSet
+from books import views as books
+
+router = SimpleRouter(use_regex_path=False)
+
+
+def below(parent: str, lookup: str) -> NestedSimpleRouter:
+    """The router for what lies under /{parent}/{lookup_id}/."""
+    return NestedSimpleRouter(router, parent, lookup=lookup, use_regex_path=False)
+
+
+# /authors/  /authors/{id}/
+router.register("authors", AuthorViewSet, "author")
+author = below("authors", "author")
+# /authors/{author_id}/books/  …/{id}/
+author.register("books", books.AuthorBookViewSet, "author-book")
+
+# /books/  /books/{id}/
+router.register("books", books.BookViewSet, "book")
+book = below("books", "book")
+# /books/{book_id}/contributions/  …/{id}/
+book.register("contributions", books.BookContributionViewSet, "book-contribution")
+# /books/{book_id}/editions/  …/{id}/
+book.register("editions", books.BookEditionViewSet, "book-edition")
+
+# /series/  /series/{id}/
+router.register("series", books.SeriesViewSet, "series")
+series = below("series", "series")
+# /series/{series_id}/books/  …/{id}/
+series.register("books", books.SeriesBookViewSet, "series-book")
+
+# /publishers/  /publishers/{id}/
+router.register("publishers", books.PublisherViewSet, "publisher")
+publisher = below("publishers", "publisher")
+# /publishers/{publisher_id}/editions/  …/{id}/
+publisher.register("editions", books.PublisherEditionViewSet, "publisher-edition")
+
+# /subjects/  /subjects/{id}/
+router.register("subjects", books.SubjectViewSet, "subject")
+subject = below("subjects", "subject")
+# /subjects/{subject_id}/books/  …/{id}/
+subject.register("books", books.SubjectBookViewSet, "subject-book")
+
+urlpatterns = [
+    url for each in (router, author, book, series, publisher, subject) for url in each.urls
+]
