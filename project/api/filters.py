@@ -1,14 +1,271 @@
-from django_filters.rest_framework import DjangoFilterBackend
-from rest_framework import filters
+"""Query parameters: what a list can be asked, and a refusal of all that is not understood."""
+
+import re
+from collections.abc import Iterator, Mapping
+from contextlib import suppress
+from datetime import UTC, datetime
+from typing import Any
+
+from django import forms
+from django.core.exceptions import ValidationError
+from django.db.models import Model, Q, QuerySet
+from django.template import loader
+from django.utils.dateparse import parse_datetime
+from django_filters.rest_framework import CharFilter, Filter, FilterSet, filters
+from rest_framework import filters as backends
+from rest_framework.renderers import BrowsableAPIRenderer
+from rest_framework.request import Request
+from rest_framework.settings import api_settings
+
+from .problems import Fault, Refused
 
 
-class StrictFilterBackend(DjangoFilterBackend):
-    pass
+class StrictQueryParameters:
+    """For a view: a query parameter that it does not know is 400, and so is one that is empty or
+    stands twice, whatever the method. Anything else would answer a question nobody asked.
+
+    A list knows those of its filters, its search, its ordering and its pages; `query_parameters`
+    are those of every method.
+    """
+
+    query_parameters: frozenset[str] = frozenset()
+
+    def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
+        super().initial(request, *args, **kwargs)  # type: ignore[misc]
+        if request.method != "OPTIONS" and (faults := list(self._parameter_faults(request))):
+            raise Refused(faults)
+
+    def _parameter_faults(self, request: Request) -> Iterator[Fault]:
+        known = self.query_parameters | {api_settings.URL_FORMAT_OVERRIDE}
+        if is_list(self):
+            sources = [backend() for backend in self.filter_backends]  # type: ignore[attr-defined]
+            known = known.union(
+                *(source.parameters_of(self) for source in sources),
+                self.paginator.query_parameters,  # type: ignore[attr-defined]
+            )
+        # A browser sends the empty fields of a form too.
+        is_form = isinstance(request.accepted_renderer, BrowsableAPIRenderer)
+        for name, values in request.query_params.lists():
+            if name not in known:
+                yield Fault("unknown", "There is no such parameter here.", parameter=name)
+            elif len(values) > 1:
+                yield Fault("repeated", "Once is enough.", parameter=name)
+            elif values == [""] and not is_form:
+                yield Fault("blank", "Leave it out, or give it a value.", parameter=name)
 
 
-class SearchFilter(filters.SearchFilter):
-    pass
+def is_list(view: Any) -> bool:
+    return getattr(view, "action", None) == "list"
 
 
-class OrderingFilter(filters.OrderingFilter):
-    pass
+# Fields
+
+
+class IntegerField(forms.IntegerField):
+    """A number that a database takes: decimal digits, 64 bits."""
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(**{"min_value": -(2**63), "max_value": 2**63 - 1, **kwargs})
+
+    def to_python(self, value: Any) -> int | None:
+        # int() itself takes `1_000`, and digits of any script.
+        if value and not re.fullmatch("-?[0-9]{1,19}", value):
+            raise ValidationError(self.error_messages["invalid"], "invalid")
+        return super().to_python(value)
+
+
+class TimestampField(forms.Field):
+    """A moment in RFC 3339's form; the offset is part of it."""
+
+    def to_python(self, value: Any) -> datetime | None:
+        if not value:
+            return None
+        with suppress(ValueError, OverflowError):
+            moment = parse_datetime(value)
+            if moment is not None and moment.tzinfo is not None:
+                return moment.astimezone(UTC)
+        detail = "A moment looks like 2026-01-31T09:30:00Z, or ends in an offset (its + as %2B)."
+        raise ValidationError(detail, "invalid")
+
+
+class IntegerFilter(Filter):
+    field_class = IntegerField
+
+
+class TimestampFilter(Filter):
+    field_class = TimestampField
+
+
+class TextFilter(CharFilter):
+    """The text as it stands: blanks around it count."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **{"strip": False, **kwargs})
+
+
+class DateFilter(filters.DateFilter):
+    """A day in RFC 3339's form."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **{"input_formats": ["%Y-%m-%d"], **kwargs})
+
+
+class RootFilterSet(FilterSet):
+    """What every aggregate root can be asked."""
+
+    updated_since = TimestampFilter(
+        field_name="updated_at", lookup_expr="gte", help_text="Changed then or later."
+    )
+
+
+# Backends
+
+
+class StrictFilterBackend(backends.BaseFilterBackend):
+    """The view's `filterset_class`, on lists. A value that its field refuses is 400."""
+
+    template = "django_filters/rest_framework/form.html"
+
+    def parameters_of(self, view: Any) -> frozenset[str]:
+        return frozenset(self._filters(view))
+
+    @staticmethod
+    def _filters(view: Any) -> Mapping[str, Any]:
+        filterset_class = getattr(view, "filterset_class", None)
+        return {} if filterset_class is None else filterset_class.base_filters
+
+    def filter_queryset(
+        self, request: Request, queryset: QuerySet[Any], view: Any
+    ) -> QuerySet[Any]:
+        if not is_list(view) or self._filters(view).keys().isdisjoint(request.query_params):
+            return queryset
+        filterset = view.filterset_class(request.query_params, queryset, request=request)
+        if not filterset.is_valid():
+            raise Refused(
+                [
+                    Fault(error.code or "invalid", " ".join(error.messages), parameter=name)
+                    for name, errors in filterset.errors.as_data().items()
+                    for error in errors
+                ]
+            )
+        filtered: QuerySet[Any] = filterset.qs
+        return filtered
+
+    def to_html(self, request: Request, queryset: QuerySet[Any], view: Any) -> str:
+        if not self._filters(view):
+            return ""
+        filterset = view.filterset_class(request.query_params, queryset, request=request)
+        return loader.get_template(self.template).render({"filter": filterset}, request._request)
+
+    def get_schema_operation_parameters(self, view: Any) -> list[dict[str, Any]]:
+        return [
+            _parameter(name, _schema_of(filter_.field), filter_.extra.get("help_text", ""))
+            for name, filter_ in self._filters(view).items()
+        ]
+
+
+def _parameter(name: str, schema: dict[str, Any], description: str) -> dict[str, Any]:
+    parameter = {"name": name, "in": "query", "required": False, "schema": schema}
+    return {**parameter, "description": description} if description else parameter
+
+
+def _schema_of(field: forms.Field) -> dict[str, Any]:
+    match field:
+        case IntegerField():
+            return {"type": "integer", "format": "int64"}
+        case TimestampField():
+            return {"type": "string", "format": "date-time"}
+        case forms.DateField():
+            return {"type": "string", "format": "date"}
+        case forms.ChoiceField():
+            choices: Any = field.choices
+            return {"type": "string", "enum": [value for value, _ in choices if value]}
+    schema = {"type": "string", "minLength": 1}
+    max_length = getattr(field, "max_length", None)
+    return schema if max_length is None else {**schema, "maxLength": max_length}
+
+
+class SearchFilter(backends.SearchFilter):
+    """`search`: every word must occur in one of the view's `search_fields`, whatever its case.
+
+    `search_keys` maps fields of a fixed form, such as an ISBN, to the function that gives a word
+    this form, or raises ValidationError: there the word is the whole value.
+    """
+
+    max_length = 200
+    max_words = 20
+
+    def parameters_of(self, view: Any) -> frozenset[str]:
+        return frozenset({self.search_param} if getattr(view, "search_fields", ()) else ())
+
+    def filter_queryset(
+        self, request: Request, queryset: QuerySet[Any], view: Any
+    ) -> QuerySet[Any]:
+        if not is_list(view):
+            return queryset
+        for word in self._words(request):
+            queryset = queryset.filter(self._occurs(queryset.model, word, view))
+        return queryset
+
+    def _words(self, request: Request) -> list[str]:
+        text = request.query_params.get(self.search_param, "")
+        words = list(dict.fromkeys(text.split()))
+        if "\0" in text or len(text) > self.max_length or len(words) > self.max_words:
+            detail = f"At most {self.max_length} characters and {self.max_words} words, no NUL."
+            raise Refused([Fault("invalid", detail, parameter=self.search_param)])
+        return words
+
+    def _occurs(self, model: type[Model], word: str, view: Any) -> Q:
+        # A regular expression, since LIKE knows no case but ASCII's on SQLite.
+        found = Q()
+        for field in view.search_fields:
+            found |= self._in_field(model, field, f"{field}__iregex", re.escape(word))
+        for field, canonical in getattr(view, "search_keys", {}).items():
+            with suppress(ValidationError):
+                found |= self._in_field(model, field, field, canonical(word))
+        return found
+
+    def _in_field(self, model: type[Model], field: str, lookup: str, value: str) -> Q:
+        if not self.must_call_distinct(model._default_manager.all(), [field]):
+            return Q(**{lookup: value})
+        # A subquery, since a join gives a row once for each of its related rows.
+        matching = model._default_manager.filter(**{lookup: value}).order_by()
+        return Q(pk__in=matching.values("pk"))
+
+    def get_schema_operation_parameters(self, view: Any) -> list[dict[str, Any]]:
+        if not self.parameters_of(view):
+            return []
+        schema = {"type": "string", "minLength": 1, "maxLength": self.max_length}
+        return [_parameter(self.search_param, schema, "Words, all of which must occur.")]
+
+
+class OrderingFilter(backends.OrderingFilter):
+    """`ordering`: one of the view's `ordering_fields`; with a `-` in front, descending."""
+
+    def parameters_of(self, view: Any) -> frozenset[str]:
+        return frozenset({self.ordering_param} if self._choices(view) else ())
+
+    @staticmethod
+    def _choices(view: Any) -> list[str]:
+        fields = getattr(view, "ordering_fields", None) or ()
+        return [sign + field for field in fields for sign in ("", "-")]
+
+    def filter_queryset(
+        self, request: Request, queryset: QuerySet[Any], view: Any
+    ) -> QuerySet[Any]:
+        return super().filter_queryset(request, queryset, view) if is_list(view) else queryset
+
+    def get_ordering(self, request: Request, queryset: QuerySet[Any], view: Any) -> Any:
+        given = request.query_params.get(self.ordering_param)
+        if not given:
+            return self.get_default_ordering(view)
+        if given not in self._choices(view):
+            detail = f"One of {', '.join(self._choices(view))}."
+            raise Refused([Fault("invalid_choice", detail, parameter=self.ordering_param)])
+        return [given]
+
+    def get_schema_operation_parameters(self, view: Any) -> list[dict[str, Any]]:
+        if not self.parameters_of(view):
+            return []
+        schema = {"type": "string", "enum": self._choices(view)}
+        return [_parameter(self.ordering_param, schema, "Rows that are equal in it come by id.")]

@@ -1,5 +1,235 @@
-from rest_framework.pagination import CursorPagination as DRFCursorPagination
+"""Pages that cost the same at any depth: a cursor remembers the last row, not a number of rows."""
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import date
+from typing import Any
+
+from django.core.exceptions import ImproperlyConfigured, ValidationError
+from django.core.signing import BadSignature, Signer
+from django.db.models import F, Field, Func, Model, OrderBy, QuerySet, Value
+from django.db.models.lookups import GreaterThan, LessThan
+from django.template import loader
+from rest_framework.pagination import BasePagination
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.utils.urls import replace_query_param
+
+from .problems import Fault, Refused
 
 
-class CursorPagination(DRFCursorPagination):
-    ordering = "id"
+class Row(Func):
+    """An SQL row value, `(a, b)`: comparing two is one walk down an index on a and b."""
+
+    template = "(%(expressions)s)"
+    output_field = Field()
+
+
+@dataclass(frozen=True)
+class Keyset:
+    """The order of the rows: by one field, rows that are equal in it by id, the same way round.
+
+    Null comes last, in descending order first, on every engine: as a B-tree index on the field and
+    the id has it, so one index serves both directions.
+    """
+
+    field: "Field[Any, Any]"
+    descending: bool
+
+    @classmethod
+    def of(cls, queryset: QuerySet[Any]) -> "Keyset":
+        """The queryset's own order. More fields than one and the id are not supported."""
+        ordering = queryset.query.order_by or queryset.model._meta.ordering or ["id"]
+        first, *rest = map(str, ordering)
+        name, descending = first.removeprefix("-"), first.startswith("-")
+        if rest not in ([], ["-id" if descending else "id"]):
+            raise ImproperlyConfigured(f"Cannot page through {ordering}: one field, then the id.")
+        return cls(queryset.model._meta.get_field(name), descending)
+
+    def __str__(self) -> str:
+        return ("-" if self.descending else "") + self.field.name
+
+    def position_of(self, row: Model) -> tuple[Any, int]:
+        return getattr(row, self.field.attname), row.pk
+
+    def order(self, queryset: QuerySet[Any], backwards: bool) -> QuerySet[Any]:
+        descending = self.descending != backwards
+        nulls = {"nulls_first" if descending else "nulls_last": True} if self.field.null else {}
+        terms = [OrderBy(F(self.field.name), descending=descending, **nulls)]
+        if not self.field.primary_key:
+            terms.append(OrderBy(F("pk"), descending=descending))
+        return queryset.order_by(*terms)
+
+    def beyond(
+        self, queryset: QuerySet[Any], value: Any, pk: int, backwards: bool
+    ) -> Iterator[QuerySet[Any]]:
+        """What follows this position: each part starts at its first row, without a search for it.
+
+        Rows with null and rows without are two parts, since one condition for both (`… OR field
+        IS NULL`) would have the database walk the index from its beginning.
+        """
+        descending = self.descending != backwards
+        queryset = self.order(queryset, backwards)
+        isnull = f"{self.field.name}__isnull"
+        if value is None:
+            yield queryset.filter(**{isnull: True, "pk__lt" if descending else "pk__gt": pk})
+            if descending:
+                yield queryset.filter(**{isnull: False})
+            return
+        here = Row(F(self.field.name), F("pk"))
+        there = Row(Value(value, self.field), Value(pk, queryset.model._meta.pk))
+        yield queryset.filter(LessThan(here, there) if descending else GreaterThan(here, there))
+        if self.field.null and not descending:
+            yield queryset.filter(**{isnull: True})
+
+
+@dataclass(frozen=True)
+class Cursor:
+    """A position in a keyset, and the way to go from there."""
+
+    backwards: bool
+    value: Any
+    pk: int
+
+    @staticmethod
+    def _signer(keyset: Keyset) -> Signer:
+        # A cursor that was made for another order is as good as forged.
+        return Signer(salt=f"cursor:{keyset.field.model._meta.label}:{keyset}")
+
+    def encode(self, keyset: Keyset) -> str:
+        value = self.value.isoformat() if isinstance(self.value, date) else self.value
+        return self._signer(keyset).sign_object([self.backwards, value, self.pk])
+
+    @classmethod
+    def decode(cls, text: str, keyset: Keyset) -> "Cursor":
+        try:
+            backwards, value, pk = cls._signer(keyset).unsign_object(text)
+            # A cursor may be older than the field's present type.
+            return cls(backwards, keyset.field.to_python(value), pk)
+        except (BadSignature, ValidationError) as error:
+            detail = "This cursor was not made by this list in this order."
+            raise Refused([Fault("invalid", detail, parameter="cursor")]) from error
+
+
+class CursorPagination(BasePagination):
+    """Pages of `page_size` rows in the queryset's own order, linked forwards and backwards.
+
+    One query a page, and one more where rows whose field is null may border on the others.
+    `count=true` costs a query that visits every row.
+    """
+
+    page_size = 50
+    max_page_size = 200
+    query_parameters = frozenset({"cursor", "page_size", "count"})
+    template = "rest_framework/pagination/previous_and_next.html"
+    display_page_controls = True
+
+    request: Request
+    count: int | None
+    next_url: str | None
+    previous_url: str | None
+
+    def paginate_queryset(self, queryset: Any, request: Request, view: Any = None) -> list[Any]:
+        self.request = request
+        size = self._page_size()
+        self.count = queryset.order_by().count() if self._counts() else None
+        keyset = Keyset.of(queryset)
+        given = request.query_params.get("cursor")
+        cursor = None if given is None else Cursor.decode(given, keyset)
+
+        rows = self.choose(queryset, keyset, cursor, size + 1)
+        has_more, rows = len(rows) > size, rows[:size]
+        backwards = cursor is not None and cursor.backwards
+        if backwards:
+            rows.reverse()
+        # Where the walk came from there is something, at least before the page was asked for.
+        has_next = bool(rows) and (has_more or backwards)
+        has_previous = bool(rows) and (has_more if backwards else cursor is not None)
+        self.next_url = self._link(keyset, rows[-1], False) if has_next else None
+        self.previous_url = self._link(keyset, rows[0], True) if has_previous else None
+        return rows
+
+    @staticmethod
+    def choose(
+        queryset: QuerySet[Any], keyset: Keyset, cursor: Cursor | None, limit: int
+    ) -> list[Any]:
+        """The first rows beyond the cursor, in the cursor's direction."""
+        if cursor is None:
+            return list(keyset.order(queryset, backwards=False)[:limit])
+        rows: list[Any] = []
+        for part in keyset.beyond(queryset, cursor.value, cursor.pk, cursor.backwards):
+            rows += part[: limit - len(rows)]
+            if len(rows) == limit:
+                break
+        return rows
+
+    def _link(self, keyset: Keyset, row: Model, backwards: bool) -> str:
+        cursor = Cursor(backwards, *keyset.position_of(row)).encode(keyset)
+        return replace_query_param(self.request.build_absolute_uri(), "cursor", cursor)
+
+    # Parameters
+
+    def _page_size(self) -> int:
+        given = self.request.query_params.get("page_size", str(self.page_size))
+        if not re.fullmatch("[1-9][0-9]{0,2}", given) or int(given) > self.max_page_size:
+            detail = f"A page has 1 to {self.max_page_size} results."
+            raise Refused([Fault("invalid", detail, parameter="page_size")])
+        return int(given)
+
+    def _counts(self) -> bool:
+        given = self.request.query_params.get("count", "false")
+        if given not in ("true", "false"):
+            raise Refused([Fault("invalid", "Either true or false.", parameter="count")])
+        return given == "true"
+
+    # Answer
+
+    def get_paginated_response(self, data: Any) -> Response:
+        count = {} if self.count is None else {"count": self.count}
+        links = {"next": self.next_url, "previous": self.previous_url}
+        return Response({**count, **links, "results": data})
+
+    def to_html(self) -> str:
+        links = {"previous_url": self.previous_url, "next_url": self.next_url}
+        return loader.get_template(self.template).render(links)
+
+    # Schema
+
+    def get_paginated_response_schema(self, schema: dict[str, Any]) -> dict[str, Any]:
+        link = {"type": "string", "format": "uri", "nullable": True}
+        return {
+            "type": "object",
+            "required": ["next", "previous", "results"],
+            "properties": {
+                "count": {
+                    "type": "integer",
+                    "description": "How many results all pages have; with `count=true` alone.",
+                },
+                "next": {**link, "description": "The next page; null on the last one."},
+                "previous": {**link, "description": "The page before; null on the first one."},
+                "results": schema,
+            },
+        }
+
+    def get_schema_operation_parameters(self, view: Any) -> list[dict[str, Any]]:
+        parameters: dict[str, tuple[str, dict[str, Any]]] = {
+            "cursor": ("From the links `next` and `previous`.", {"type": "string", "minLength": 1}),
+            "page_size": (
+                "How many results a page has.",
+                {
+                    "type": "integer",
+                    "minimum": 1,
+                    "maximum": self.max_page_size,
+                    "default": self.page_size,
+                },
+            ),
+            "count": (
+                "Adds `count`, the number of results on all pages. It takes time on a long list.",
+                {"type": "boolean", "default": False},
+            ),
+        }
+        return [
+            {"name": name, "in": "query", "required": False, "description": text, "schema": schema}
+            for name, (text, schema) in parameters.items()
+        ]
