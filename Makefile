@@ -6,9 +6,10 @@ SYNC = UV_PYTHON_DOWNLOADS=never .uv/bin/uv sync --locked
 TEST = DJANGO_SETTINGS_MODULE=project.settings.test
 PYTEST = -m pytest -n logical --maxprocesses 8 --dist worksteal
 # An environment that production accepts, to check its settings with.
+RANDOM = $$($(PYTHON) -c 'import secrets; print(secrets.token_urlsafe(64))')
 PRODUCTION = DJANGO_SETTINGS_MODULE=project.settings.prod DATABASE_URL=sqlite:///:memory: \
-	DJANGO_ALLOWED_HOSTS=catalogue.example DJANGO_SECRET_KEY=$$($(PYTHON) -c \
-	'import secrets; print(secrets.token_urlsafe(64))')
+	DJANGO_ALLOWED_HOSTS=catalogue.example DJANGO_SECRET_KEY=$(RANDOM) \
+	JWT_KEYS='[{"kty": "oct", "kid": "1", "k": "'$(RANDOM)'"}]'
 # Every Python that uv can find, the newest first; also those that pyenv holds ready.
 NEWER = PATH="$$PATH:/usr/local/bin:$$(echo $$HOME/.pyenv/versions/*/bin | tr ' ' :)" \
 	.uv/bin/uv python list --only-installed 'cpython>=3.12' 2>/dev/null | awk 'NR == 1 {print $$2}'
@@ -22,7 +23,8 @@ run: .venv/.synced ## Serve the demo catalogue at http://127.0.0.1:8000 (PORT, D
 	@$(PYTHON) manage.py load_demo
 	@echo "Swagger UI: http://127.0.0.1:$(PORT)/api/docs/ (Ctrl-C stops the server)"
 	@exec env DJANGO_SETTINGS_MODULE=project.settings.dev $(PYTHON) -m granian \
-		--interface wsgi --port $(PORT) --workers 2 --blocking-threads 3 --respawn-failed-workers --no-ws --log-level warning project.wsgi:application
+		--interface wsgi --port $(PORT) --workers 2 --blocking-threads 3 --respawn-failed-workers \
+		--workers-kill-timeout 10 --no-ws --log-level warning project.wsgi:application
 
 test: .venv/.synced ## Test on SQLite and on a PostgreSQL that the tests start themselves
 	$(TEST) $(PYTHON) $(PYTEST)

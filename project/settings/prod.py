@@ -1,16 +1,59 @@
-"""Production: secrets and addresses come from the environment; a missing one stops the start."""
+"""Production: secrets and addresses come from the environment; what is unsafe does not start."""
 
 import os
+
+from django.core.exceptions import ImproperlyConfigured
 
 from .base import *
 from .base import database
 
-SECRET_KEY = os.environ["DJANGO_SECRET_KEY"]
-ALLOWED_HOSTS = os.environ["DJANGO_ALLOWED_HOSTS"].split(",")
-DATABASES = {"default": database(os.environ["DATABASE_URL"])}
 
-SECURE_SSL_REDIRECT = True
+def _required(name: str) -> str:
+    if value := os.environ.get(name, "").strip():
+        return value
+    raise ImproperlyConfigured(f"Set {name} in the environment.")
+
+
+def _listed(text: str) -> list[str]:
+    """The members of a comma-separated list."""
+    return [member for part in text.split(",") if (member := part.strip())]
+
+
+def _secret_key(key: str) -> str:
+    """This key, if nobody could guess it: Django only warns (security.W009)."""
+    if len(key) < 50 or len(set(key)) < 16 or key.startswith(("insecure-", "django-insecure-")):
+        raise ImproperlyConfigured(
+            "DJANGO_SECRET_KEY is weak: make one of 50 random characters or more, with "
+            "python3 -c 'import secrets; print(secrets.token_urlsafe(64))'"
+        )
+    return key
+
+
+def _hosts(hosts: list[str]) -> list[str]:
+    """These hosts. With `*` among them any Host header would be believed."""
+    if not hosts or "*" in hosts:
+        raise ImproperlyConfigured("Name every host in DJANGO_ALLOWED_HOSTS; `*` is none.")
+    return hosts
+
+
+if os.environ.get("DJANGO_DEBUG"):
+    raise ImproperlyConfigured("DJANGO_DEBUG is set: production never shows its insides.")
+
+SECRET_KEY = _secret_key(_required("DJANGO_SECRET_KEY"))
+ALLOWED_HOSTS = _hosts(_listed(_required("DJANGO_ALLOWED_HOSTS")))
+DATABASES = {"default": database(_required("DATABASE_URL"))}
+# A JSON list of JWKs: the first one signs tokens, all of them verify (auth_api.keys).
+JWT_KEYS = _required("JWT_KEYS")
+CORS_ALLOWED_ORIGINS = _listed(os.environ.get("CORS_ALLOWED_ORIGINS", ""))
+# How many proxies in front add to X-Forwarded-For; the throttles believe only those.
+REST_FRAMEWORK = {**REST_FRAMEWORK, "NUM_PROXIES": int(os.environ.get("NUM_PROXIES", "0"))}
+
+# https://docs.djangoproject.com/en/stable/topics/security/#ssl-https
+# The proxy in front must set X-Forwarded-Proto itself, and drop what a client sent.
 SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
+SECURE_SSL_REDIRECT = True
+# Probes come from inside, without TLS.
+SECURE_REDIRECT_EXEMPT = [r"^livez$", r"^readyz$"]
 SECURE_HSTS_SECONDS = 365 * 24 * 3600
 SECURE_HSTS_INCLUDE_SUBDOMAINS = True
 SECURE_HSTS_PRELOAD = True

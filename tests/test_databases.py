@@ -1,0 +1,83 @@
+"""Does each engine really run as the settings say?"""
+
+import sqlite3
+
+import pytest
+from django.db import connection
+from django.db.utils import ConnectionHandler
+
+from project.settings.base import _wal_is_safe, database
+
+
+@pytest.mark.parametrize(
+    ("version", "safe"),
+    [
+        ((3, 40, 1), False),
+        ((3, 44, 5), False),
+        ((3, 44, 6), True),
+        ((3, 45, 3), False),
+        ((3, 50, 6), False),
+        ((3, 50, 7), True),
+        ((3, 51, 0), False),
+        ((3, 51, 2), False),
+        ((3, 51, 3), True),
+        ((3, 52, 0), True),
+        ((4, 0, 0), True),
+    ],
+)
+def test_wal_is_used_only_where_sqlite_has_the_fix(version, safe):
+    assert _wal_is_safe(version) is safe
+
+
+def pragma(connection, name):
+    with connection.cursor() as cursor:
+        cursor.execute(f"PRAGMA {name}")
+        return cursor.fetchone()[0]
+
+
+def test_a_sqlite_connection_waits_its_turn_and_syncs_every_commit(db, tmp_path):
+    handler = ConnectionHandler({"default": database(f"sqlite:///{tmp_path}/new.sqlite3")})
+    connection = handler["default"]
+    try:
+        assert pragma(connection, "journal_mode") == (
+            "wal" if _wal_is_safe(sqlite3.sqlite_version_info) else "delete"
+        )
+        assert pragma(connection, "synchronous") == 2  # FULL
+        assert pragma(connection, "busy_timeout") == 20_000  # milliseconds
+        assert pragma(connection, "mmap_size") == 0
+        assert pragma(connection, "foreign_keys") == 1
+        assert connection.transaction_mode == "IMMEDIATE"
+        assert connection.settings_dict["CONN_MAX_AGE"] is None
+        assert connection.settings_dict["ATOMIC_REQUESTS"] is False
+    finally:
+        connection.close()
+
+
+@pytest.fixture
+def postgresql(transactional_db):
+    if connection.vendor != "postgresql":
+        pytest.skip("asks PostgreSQL; run with --engine postgresql")
+    return connection
+
+
+def test_postgresql_binds_parameters_on_the_server(postgresql):
+    with postgresql.cursor() as cursor:
+        # Bound by the client, the statement would hold the value itself.
+        own = "SELECT query FROM pg_stat_activity WHERE pid = pg_backend_pid() AND {} > 0"
+        cursor.execute(own.format("%s"), [1])
+        assert cursor.fetchone() == (own.format("$1"),)
+
+
+def test_a_connection_that_postgresql_dropped_is_replaced(postgresql):
+    with postgresql.cursor() as cursor:
+        cursor.execute("SELECT pg_backend_pid()")
+        (pid,) = cursor.fetchone()
+    other = postgresql.copy()
+    with other.cursor() as cursor:
+        cursor.execute("SELECT pg_terminate_backend(%s, 5000)", [pid])
+    other.close()
+    # As Django does when the next request begins.
+    postgresql.close_if_unusable_or_obsolete()
+    with postgresql.cursor() as cursor:
+        cursor.execute("SELECT 1")
+        assert cursor.fetchone() == (1,)

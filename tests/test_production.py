@@ -1,0 +1,116 @@
+"""What does production refuse, and what does every answer of it carry?"""
+
+import os
+
+import pytest
+
+from tests.server import Server, manage
+
+SECRET_KEY = "k8Jw2vXyQmZr5tLcB7nHsD3fGpA9eUoI_4xTqYbRzWjVhKdNuMEa6SgC1iFlOP0"
+JWT_KEYS = '[{"kty": "oct", "kid": "1", "k": "U2lnbnMgdG9rZW5zIG9mIHRoZSB0ZXN0cyBhbG9uZSE"}]'
+UNSET = {"DJANGO_DEBUG", "DJANGO_SETTINGS_MODULE", "DATABASE_URL", "TEST_DATABASE_URL"}
+
+
+def production(tmp_path, **changes):
+    """A complete production environment with these changes; None takes a variable away."""
+    environment = {
+        **{name: value for name, value in os.environ.items() if name not in UNSET},
+        "DJANGO_SETTINGS_MODULE": "project.settings.prod",
+        "DJANGO_SECRET_KEY": SECRET_KEY,
+        "DJANGO_ALLOWED_HOSTS": "catalogue.example, 127.0.0.1",
+        "JWT_KEYS": JWT_KEYS,
+        "DATABASE_URL": f"sqlite:///{tmp_path}/catalogue.sqlite3",
+        **changes,
+    }
+    return {name: value for name, value in environment.items() if value is not None}
+
+
+def test_the_deployment_check_finds_nothing(tmp_path):
+    done = manage("check", "--deploy", "--fail-level", "WARNING", env=production(tmp_path))
+    assert (done.returncode, done.stdout) == (
+        0,
+        "System check identified no issues (0 silenced).\n",
+    ), done.stderr
+
+
+WEAK = "DJANGO_SECRET_KEY is weak"
+HOSTS = "Name every host in DJANGO_ALLOWED_HOSTS"
+
+
+@pytest.mark.parametrize(
+    ("changes", "reason"),
+    [
+        ({"DJANGO_SECRET_KEY": None}, "Set DJANGO_SECRET_KEY in the environment."),
+        ({"DJANGO_SECRET_KEY": "  "}, "Set DJANGO_SECRET_KEY in the environment."),
+        ({"DJANGO_SECRET_KEY": SECRET_KEY[:49]}, WEAK),
+        ({"DJANGO_SECRET_KEY": "correct-horse-" * 6}, WEAK),
+        ({"DJANGO_SECRET_KEY": "insecure-development-key-that-production-refuses"}, WEAK),
+        ({"DJANGO_SECRET_KEY": "insecure-test-key-that-production-refuses-too"}, WEAK),
+        ({"DJANGO_SECRET_KEY": f"django-insecure-{SECRET_KEY}"}, WEAK),
+        ({"DJANGO_ALLOWED_HOSTS": None}, "Set DJANGO_ALLOWED_HOSTS in the environment."),
+        ({"DJANGO_ALLOWED_HOSTS": ""}, "Set DJANGO_ALLOWED_HOSTS in the environment."),
+        ({"DJANGO_ALLOWED_HOSTS": " , "}, HOSTS),
+        ({"DJANGO_ALLOWED_HOSTS": "*"}, HOSTS),
+        ({"DJANGO_ALLOWED_HOSTS": "catalogue.example, *"}, HOSTS),
+        ({"DATABASE_URL": None}, "Set DATABASE_URL in the environment."),
+        ({"JWT_KEYS": None}, "Set JWT_KEYS in the environment."),
+        ({"DJANGO_DEBUG": "1"}, "DJANGO_DEBUG is set"),
+    ],
+)
+def test_production_refuses_to_start(tmp_path, changes, reason):
+    done = manage("check", env=production(tmp_path, **changes))
+    assert done.returncode == 1
+    assert done.stderr.splitlines()[-1].startswith(
+        f"django.core.exceptions.ImproperlyConfigured: {reason}"
+    )
+
+
+@pytest.fixture(scope="module")
+def served(tmp_path_factory):
+    environment = production(tmp_path_factory.mktemp("production"))
+    assert manage("migrate", env=environment).returncode == 0
+    with Server(environment) as server:
+        yield server
+
+
+HEADERS = {
+    "x-content-type-options": "nosniff",
+    "x-frame-options": "DENY",
+    "referrer-policy": "same-origin",
+    "cross-origin-opener-policy": "same-origin",
+}
+OVER_TLS = {"X-Forwarded-Proto": "https"}
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "headers", "status"),
+    [
+        ("GET", "/livez", {}, 200),
+        ("GET", "/api/books/", {}, 200),
+        ("GET", "/nowhere", {}, 404),
+        ("POST", "/livez", {}, 405),
+        ("POST", "/api/books/", {}, 401),
+        ("GET", "/livez", {"Host": "elsewhere.example"}, 400),
+    ],
+)
+def test_every_answer_carries_the_security_headers(served, method, path, headers, status):
+    response = served.client.request(method, path, headers={**OVER_TLS, **headers})
+    assert response.status_code == status
+    assert {name: response.headers.get(name) for name in HEADERS} == HEADERS
+    assert response.headers["strict-transport-security"] == (
+        "max-age=31536000; includeSubDomains; preload"
+    )
+
+
+def test_plain_http_is_sent_to_https(served):
+    response = served.client.get("/api/books/", headers={"Host": "catalogue.example"})
+    assert (response.status_code, response.headers["location"]) == (
+        301,
+        "https://catalogue.example/api/books/",
+    )
+
+
+@pytest.mark.parametrize("path", ["/livez", "/readyz"])
+def test_probes_are_answered_over_plain_http(served, path):
+    response = served.client.get(path)
+    assert (response.status_code, response.json()) == (200, {"status": "ok"})
