@@ -94,7 +94,8 @@ class ContributionFilter(FilterSet):
 class EditionFilter(FilterSet):
     isbn = ISBNFilter("isbn13", max_length=17, help_text="With 10 digits or 13.")
     publisher = IntegerFilter("publisher", help_text="The id of its publisher.")
-    format = ChoiceFilter(choices=Format.choices)
+    # `format` itself is the answer's: `?format=json`.
+    edition_format = ChoiceFilter(field_name="format", choices=Format.choices)
     language = _language()
     published_on_min = DateFilter("published_on", "gte", help_text="On this day or later.")
     published_on_max = DateFilter("published_on", "lte", help_text="On this day or earlier.")

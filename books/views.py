@@ -9,6 +9,7 @@ from .filters import (
     SeriesFilter,
     SubjectFilter,
 )
+from .isbn import normalize_isbn
 from .models import Book, Contribution, Edition, Publisher, Series, Subject
 from .serializers import (
     BookSerializer,
@@ -59,7 +60,8 @@ class BookViewSet(ResourceViewSet):
     queryset = Book.objects.all()
     serializer_class = BookSerializer
     filterset_class = BookFilter
-    search_fields = ["title", "original_title", "authors__name", "series__name", "editions__isbn13"]
+    search_fields = ["title", "original_title", "authors__name", "series__name"]
+    search_keys = {"editions__isbn13": normalize_isbn}
     ordering_fields = [
         "sort_title",
         "title",

@@ -13,6 +13,7 @@ from rest_framework import serializers, status, viewsets
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from .filters import StrictQueryParameters
 from .problems import Fault, Refused
 from .relations import Edit, prefetched, write, write_item
 
@@ -20,13 +21,14 @@ from .relations import Edit, prefetched, write, write_item
 NAMED = 20
 
 
-class ResourceViewSet(viewsets.ModelViewSet[Any]):
+class ResourceViewSet(StrictQueryParameters, viewsets.ModelViewSet[Any]):
     """A resource whose body is read and written with all that it nests.
 
     `?fields=`, `?omit=` and `?expand=` choose the properties of the answer.
     """
 
     lookup_value_converter = "id"
+    query_parameters = frozenset({"fields", "omit", "expand"})
     search_fields: Sequence[str] = ()
     ordering_fields: Sequence[str] = ()
     ordering: Sequence[str] = ("id",)
@@ -149,7 +151,7 @@ class NestedViewSet(ResourceViewSet):
     of the parent is 400.
     """
 
-    parent_queryset: Any
+    parent_queryset: models.QuerySet[Any]
     parent_name: str
     parent_lookup: str
     parent_relation: str | None = None
