@@ -1,9 +1,10 @@
 """What is mounted where."""
 
 from django.contrib import admin
-from django.urls import include, path
+from django.urls import include, path, re_path
+from django.views.decorators.csrf import csrf_exempt
 
-from project.api import health
+from project.api import health, problems
 
 urlpatterns = [
     path("livez", health.Live.as_view()),
@@ -11,4 +12,11 @@ urlpatterns = [
     path("api/", include("auth_api.urls")),
     path("api/", include("project.router")),
     path("admin/", admin.site.urls),
+    # Last: what no other line knows. Without it, Django shows a page of its own under DEBUG.
+    re_path("^api/", csrf_exempt(problems.not_found)),
 ]
+
+handler400 = problems.bad_request
+handler403 = problems.permission_denied
+handler404 = problems.not_found
+handler500 = problems.server_error

@@ -123,7 +123,6 @@ class CursorPagination(BasePagination):
     max_page_size = 200
     query_parameters = frozenset({"cursor", "page_size", "count"})
     template = "rest_framework/pagination/previous_and_next.html"
-    display_page_controls = True
 
     request: Request
     count: int | None
@@ -148,6 +147,7 @@ class CursorPagination(BasePagination):
         has_previous = bool(rows) and (has_more if backwards else cursor is not None)
         self.next_url = self._link(keyset, rows[-1], False) if has_next else None
         self.previous_url = self._link(keyset, rows[0], True) if has_previous else None
+        self.display_page_controls = True
         return rows
 
     @staticmethod

@@ -141,8 +141,9 @@ def exception_handler(error: Exception, context: dict[str, Any]) -> Response | N
             faults = list(faults_of(known.detail))
             detail = "The request is invalid."
         case _ if isinstance(known.detail, dict):
-            # simplejwt's exceptions carry a dict with detail, code and messages.
-            detail, code = known.detail["detail"], known.detail["code"]
+            # simplejwt's exceptions carry a dict with detail, code and messages. The code of the
+            # detail itself is not the one.
+            detail, code = str(known.detail["detail"]), known.detail["code"]
     code = getattr(detail, "code", code)
     headers = {}
     if challenge := getattr(known, "auth_header", None):
@@ -192,7 +193,7 @@ def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponseBase:
     return _problem_response(request, 403, f"CSRF check failed: {reason}", "csrf_failed")
 
 
-def not_found(request: HttpRequest, exception: Exception) -> HttpResponseBase:
+def not_found(request: HttpRequest, exception: Exception | None = None) -> HttpResponseBase:
     return _problem_response(request, 404, "There is nothing at this URL.", "not_found")
 
 
