@@ -4,3 +4,10 @@ from django.apps import AppConfig
 class AuthApiConfig(AppConfig):
     name = "auth_api"
     verbose_name = "accounts"
+
+    def ready(self) -> None:
+        from . import openapi  # noqa: F401  (registers the security scheme)
+        from .keys import key_ring
+
+        # Keys that are no use stop the start, not the first login.
+        key_ring()

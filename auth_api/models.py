@@ -1,13 +1,14 @@
-"""Users and what they may do."""
+"""Users, what they may do, and what is remembered of their logins."""
 
 import unicodedata
 from typing import Any
 
 from django.contrib.auth.base_user import AbstractBaseUser, BaseUserManager
 from django.core.validators import RegexValidator
-from django.db import models
+from django.db import models, transaction
 from django.db.models import Q
 from django.utils import timezone
+from rest_framework_simplejwt.token_blacklist.models import BlacklistedToken, OutstandingToken
 
 # What a librarian may write, and what of it only an admin may delete; an admin may do everything.
 # A model of an app that is not here is the admins' alone.
@@ -113,6 +114,22 @@ class User(AbstractBaseUser):
         roles = list(self.Role)
         return self.is_active and roles.index(self.Role(self.role)) >= roles.index(least)
 
+    def save(self, *args: Any, **kwargs: Any) -> None:
+        """Store the account; with a new password all its sessions end.
+
+        `_password` is set by a change of the password alone. When Django replaces a hash by a
+        better one of the same password, it clears it.
+        """
+        changes_password = self._password is not None and self.pk is not None
+        with transaction.atomic():
+            super().save(*args, **kwargs)
+            if changes_password:
+                end_sessions(OutstandingToken.objects.filter(user=self))
+
+    def set_unusable_password(self) -> None:
+        super().set_unusable_password()
+        self._password = ""
+
     # What Django's admin asks
 
     @property
@@ -133,3 +150,36 @@ class User(AbstractBaseUser):
 
     def has_module_perms(self, app_label: str) -> bool:
         return self.has_perm(f"{app_label}.view")
+
+
+class Session(models.Model):
+    """What the row of simplejwt does not know about a session: the device and its last refresh."""
+
+    token = models.OneToOneField(OutstandingToken, on_delete=models.CASCADE, primary_key=True)
+    last_used_at = models.DateTimeField()
+    user_agent = models.CharField(max_length=200, blank=True)
+
+    def __str__(self) -> str:
+        return self.user_agent
+
+
+def end_sessions(sessions: models.QuerySet[OutstandingToken]) -> None:
+    """End these sessions: their tokens, access tokens too, are refused from the next request on."""
+    going_on = sessions.filter(blacklistedtoken=None).values_list("pk", flat=True)
+    BlacklistedToken.objects.bulk_create(
+        [BlacklistedToken(token_id=pk) for pk in going_on], ignore_conflicts=True
+    )
+
+
+class Attempts(models.Model):
+    """How often something was tried since `resets_at` was set, in seconds since 1970."""
+
+    key = models.CharField(max_length=64, primary_key=True)
+    count = models.PositiveIntegerField()
+    resets_at = models.FloatField(db_index=True)
+
+    class Meta:
+        verbose_name_plural = "attempts"
+
+    def __str__(self) -> str:
+        return f"{self.key}: {self.count}"

@@ -1,107 +1,192 @@
-"""Accounts and tokens as the API shows them."""
+"""Accounts, sessions and tokens as the API shows them."""
 
+from collections.abc import Iterator
 from typing import Any
 
+from django.contrib.auth import authenticate
 from django.contrib.auth.password_validation import validate_password
 from django.core.exceptions import ValidationError as DjangoValidationError
+from django.db import IntegrityError, transaction
+from django.http import HttpRequest
 from rest_framework import exceptions, serializers
-from rest_framework_simplejwt.serializers import TokenObtainPairSerializer
-from rest_framework_simplejwt.tokens import Token
+from rest_framework_simplejwt import serializers as simplejwt
 
-from project.api.fields import (
-    StrictBooleanField,
-    StrictCharField,
-    StrictChoiceField,
-    StrictEmailField,
-)
+from project.api.fields import StrictCharField
+from project.api.problems import Fault, Refused, pointer
+from project.api.serializers import StrictModelSerializer
 
-from .models import User
+from .models import Session, User, end_sessions
+from .tokens import RefreshToken, UntypedToken, find_user, user_of
 
 
 class PasswordField(StrictCharField):
-    """A password: never shown, and taken as it was typed, spaces at its ends included."""
+    """A password: never shown, and taken as it was typed, with the spaces at its ends."""
 
     def __init__(self, **kwargs: Any) -> None:
+        style = {"input_type": "password"}
         super().__init__(
-            **{
-                "write_only": True,
-                "trim_whitespace": False,
-                "max_length": 1000,
-                "style": {"input_type": "password"},
-                **kwargs,
-            }
+            write_only=True, trim_whitespace=False, max_length=1000, style=style, **kwargs
         )
 
 
-def checked(password: str, user: User | None = None) -> str:
-    """The password, unless it breaks a rule of AUTH_PASSWORD_VALIDATORS."""
+def check_strength(field: str, password: str, user: User | None) -> None:
+    """Raise what AUTH_PASSWORD_VALIDATORS have against this password."""
     try:
         validate_password(password, user)
     except DjangoValidationError as error:
-        raise serializers.ValidationError(error.messages, "weak_password") from error
-    return password
+        raise serializers.ValidationError({field: error.messages}, "weak_password") from error
 
 
-class KnownProperties(serializers.Serializer[Any]):
-    """Refuses a property that no field has."""
+# Tokens
 
+
+class _TokenSerializer(serializers.Serializer[Any]):
     def to_internal_value(self, data: Any) -> Any:
         if isinstance(data, dict) and (unknown := data.keys() - self.fields.keys()):
             raise serializers.ValidationError(
-                {name: ["There is no such property."] for name in unknown}, "unknown_property"
+                {name: ["There is no such property."] for name in unknown}, "unknown"
             )
         return super().to_internal_value(data)
 
 
-class ObtainSerializer(KnownProperties, TokenObtainPairSerializer):
-    """Log in with a username or an e-mail address."""
+def user_agent(request: HttpRequest) -> str:
+    return str(request.META.get("HTTP_USER_AGENT", "")).replace("\0", "")[:200]
 
-    email = StrictCharField(write_only=True, required=False, max_length=254)
+
+class TokenObtainPairSerializer(_TokenSerializer, simplejwt.TokenObtainPairSerializer):
+    """`username`, which may hold an e-mail address, or `email`; and `password`."""
+
+    email = StrictCharField(
+        write_only=True, required=False, help_text="Instead of `username`, if you like."
+    )
     access = serializers.CharField(read_only=True)
     refresh = serializers.CharField(read_only=True)
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.fields["username"] = StrictCharField(
-            write_only=True,
-            required=False,
-            max_length=254,
-            help_text="The username, or the e-mail address. Or send `email` instead.",
+            write_only=True, required=False, help_text="The username or the e-mail address."
         )
         self.fields["password"] = PasswordField()
 
-    def validate(self, attrs: dict[str, Any]) -> dict[str, str]:
+    def validate(self, attrs: dict[str, Any]) -> dict[Any, Any]:
         identifiers = {"username", "email"} & attrs.keys()
         if len(identifiers) != 1:
-            message = "Send a `username` or an `email`, one of the two."
+            message = "Send either `username` or `email`."
             raise serializers.ValidationError({"username": [message]}, "required")
         attrs["username"] = attrs.pop(identifiers.pop())
         return super().validate(attrs)
 
-    @classmethod
-    def get_token(cls, user: Any) -> Token:
-        token = super().get_token(user)
-        token["username"], token["role"] = user.username, user.role
-        return token
+    def get_token(self, user: User) -> RefreshToken:  # type: ignore[override]  # is called on self
+        return RefreshToken.for_user(user, user_agent(self.context["request"]))
 
 
-class MeSerializer(KnownProperties, serializers.ModelSerializer[User]):
-    """One's own account. The role is an admin's to give."""
+class TokenRefreshSerializer(_TokenSerializer):
+    refresh = StrictCharField()
+    access = serializers.CharField(read_only=True)
 
-    email = StrictEmailField(max_length=254)
+    def validate(self, attrs: dict[str, Any]) -> dict[str, str]:
+        token = RefreshToken(attrs["refresh"])
+        token.rotate_for(find_user(token))
+        return {"access": str(token.access_token), "refresh": str(token)}
 
+
+class TokenVerifySerializer(_TokenSerializer):
+    token = StrictCharField(write_only=True)
+
+    def validate(self, attrs: dict[str, Any]) -> dict[str, str]:
+        user_of(UntypedToken(attrs["token"]))
+        return {}
+
+
+class TokenBlacklistSerializer(_TokenSerializer):
+    refresh = StrictCharField(write_only=True)
+
+    def validate(self, attrs: dict[str, Any]) -> dict[str, str]:
+        token = RefreshToken(attrs["refresh"])
+        user_of(token)
+        end_sessions(token.session)
+        return {}
+
+
+class PasswordChangeSerializer(_TokenSerializer):
+    current_password = PasswordField()
+    new_password = PasswordField()
+    access = serializers.CharField(read_only=True)
+    refresh = serializers.CharField(read_only=True)
+
+    def validate(self, attrs: dict[str, Any]) -> dict[str, str]:
+        request = self.context["request"]
+        user, password = request.user, attrs["new_password"]
+        # By the login's own way, so that guessing the password is limited here as it is there.
+        if not authenticate(request, username=user.username, password=attrs["current_password"]):
+            message = "This is not the current password."
+            raise serializers.ValidationError({"current_password": [message]}, "wrong_password")
+        check_strength("new_password", password, user)
+        with transaction.atomic():
+            user.set_password(password)
+            user.save()
+            token = RefreshToken.for_user(user, user_agent(request))
+        return {"access": str(token.access_token), "refresh": str(token)}
+
+
+class KeySerializer(serializers.Serializer[Any]):
+    """A public key, as a JSON Web Key (RFC 7517)."""
+
+    kty = serializers.CharField()
+    kid = serializers.CharField()
+    alg = serializers.CharField()
+    use = serializers.CharField()
+    crv = serializers.CharField(required=False)
+    x = serializers.CharField(required=False)
+    y = serializers.CharField(required=False)
+    n = serializers.CharField(required=False)
+    e = serializers.CharField(required=False)
+
+
+class KeySetSerializer(serializers.Serializer[Any]):
+    keys = KeySerializer(many=True)
+
+
+# Accounts
+
+
+class AccountSerializer(StrictModelSerializer):
+    def validate_username(self, username: str) -> str:
+        return str(User.normalize_username(username))
+
+    def save(self, **kwargs: Any) -> User:
+        try:
+            with transaction.atomic():
+                user: User = super().save(**kwargs)
+        except IntegrityError:
+            if taken := list(self._taken()):
+                raise Refused(taken) from None
+            raise
+        return user
+
+    def _taken(self) -> Iterator[Fault]:
+        others = User.objects.all()
+        if self.instance is not None:
+            others = others.exclude(pk=self.instance.pk)
+        asking = self.context["request"].user
+        for name, kind in [("username", "username"), ("email", "e-mail address")]:
+            taken = name in self.validated_data
+            if taken and (holder := others.filter(**{name: self.validated_data[name]}).first()):
+                existing_id = holder.pk if asking.is_superuser else None
+                message = f"Another user has this {kind}."
+                yield Fault("unique", message, pointer(name), existing_id=existing_id)
+
+
+class MeSerializer(AccountSerializer):
     class Meta:
         model = User
         fields = ["id", "username", "email", "role"]
+        # An admin's to give.
         read_only_fields = ["role"]
 
 
-class UserSerializer(KnownProperties, serializers.ModelSerializer[User]):
-    """An account as an admin sees it."""
-
-    email = StrictEmailField(max_length=254)
-    role = StrictChoiceField(User.Role.choices, required=False)
-    is_active = StrictBooleanField(required=False)
+class UserSerializer(AccountSerializer):
     password = PasswordField(required=False, help_text="Required for a new account.")
 
     class Meta:
@@ -112,18 +197,31 @@ class UserSerializer(KnownProperties, serializers.ModelSerializer[User]):
         user = self.instance
         if user is None and "password" not in attrs:
             raise serializers.ValidationError({"password": ["This field is required."]}, "required")
-        if user is not None and user == self.context["request"].user:
-            for name in {"role", "is_active"} & attrs.keys():
-                if attrs[name] != getattr(user, name):
-                    raise exceptions.PermissionDenied("Another admin has to change this account.")
-        if password := attrs.get("password"):
-            attrs["password"] = checked(password, user)
+        # So there is always an admin left.
+        if user == self.context["request"].user and any(
+            attrs.get(name, stored) != stored
+            for name, stored in [("role", user.role), ("is_active", user.is_active)]
+        ):
+            raise exceptions.PermissionDenied("Only another admin may change this of your account.")
+        if "password" in attrs:
+            check_strength("password", attrs["password"], user)
         return attrs
 
     def create(self, validated_data: dict[str, Any]) -> User:
         return User.objects.create_user(**validated_data)
 
     def update(self, instance: User, validated_data: dict[str, Any]) -> User:
-        if password := validated_data.pop("password", None):
+        if (password := validated_data.pop("password", None)) is not None:
             instance.set_password(password)
-        return super().update(instance, validated_data)
+        user: User = super().update(instance, validated_data)
+        return user
+
+
+class SessionSerializer(serializers.ModelSerializer[Session]):
+    id = serializers.CharField(source="token.jti", help_text="The `sid` of its tokens.")
+    created_at = serializers.DateTimeField(source="token.created_at")
+
+    class Meta:
+        model = Session
+        fields = ["id", "created_at", "last_used_at", "user_agent"]
+        read_only_fields = fields

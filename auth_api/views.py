@@ -1,43 +1,194 @@
-"""Tokens and accounts."""
+"""Tokens, sessions and accounts."""
 
+from collections.abc import Callable
 from typing import Any
 
-from rest_framework import exceptions, generics, viewsets
-from rest_framework.permissions import IsAuthenticated
-from rest_framework_simplejwt.views import TokenObtainPairView
+from django.db import transaction
+from django.db.models import QuerySet
+from django.utils import timezone
+from django.utils.decorators import method_decorator
+from django.views.decorators.cache import cache_control
+from drf_spectacular.types import OpenApiTypes
+from drf_spectacular.utils import extend_schema, extend_schema_view
+from rest_framework import exceptions, generics, mixins, viewsets
+from rest_framework.permissions import AllowAny, IsAuthenticated
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.views import APIView
+from rest_framework_simplejwt.token_blacklist.models import OutstandingToken
+from rest_framework_simplejwt.views import TokenViewBase
 
-from .models import User
+from . import serializers
+from .keys import key_ring
+from .models import Session, User, end_sessions
 from .permissions import AdminsOnly
-from .serializers import MeSerializer, ObtainSerializer, UserSerializer
+
+# What is written before a refusal stays written, with ATOMIC_REQUESTS too: a session that ends
+# because its token was stolen, and the count of failed logins.
+outside_of_transactions = method_decorator(transaction.non_atomic_requests, name="dispatch")
+# RFC 6749, section 5.1
+never_stored = method_decorator(cache_control(no_store=True), name="dispatch")
 
 
-class Obtain(TokenObtainPairView):
-    """Log in: a username or an e-mail address, and the password, for a pair of tokens."""
+def described(name: str, summary: str, tag: str, **more: Any) -> Callable[[Any], Any]:
+    """Say in the schema what the POST of this view is called."""
+    operation = extend_schema(operation_id=name, summary=summary, tags=[tag], **more)
+    return extend_schema_view(post=operation)
 
-    serializer_class = ObtainSerializer
+
+@outside_of_transactions
+@never_stored
+class TokenView(TokenViewBase):
+    pass
 
 
+@described("obtainTokens", "Log in", "tokens")
+class Obtain(TokenView):
+    """Takes a username or an e-mail address with the password, and starts a session.
+
+    Send the `access` token with each request, as `Authorization: Bearer …`; it is good for 5
+    minutes. Before it ends, exchange the `refresh` token at `/api/token/refresh/`.
+
+    After five failures in a minute for the same name from the same address, or sixty from the same
+    address, the answer is 429; `Retry-After` says when to try again.
+    """
+
+    serializer_class = serializers.TokenObtainPairSerializer
+
+
+@described("refreshTokens", "Exchange a refresh token", "tokens")
+class Refresh(TokenView):
+    """Takes a refresh token and gives a new pair. The token that was sent is used up.
+
+    Send one refresh at a time. The codes of a 401 say what to do: after `token_rotated` the same
+    token was used a moment ago, and the pair of that answer is the good one; after `token_reused`
+    the session has ended, since two parties had the token, as after `token_not_valid` and
+    `no_active_account`: log in again.
+    """
+
+    serializer_class = serializers.TokenRefreshSerializer
+
+
+@described("verifyToken", "Check a token", "tokens", responses=OpenApiTypes.OBJECT)
+class Verify(TokenView):
+    """Takes a token of either kind: 200 if it would be accepted now, 401 otherwise."""
+
+    serializer_class = serializers.TokenVerifySerializer
+
+
+@described("logOut", "Log out", "tokens", responses=OpenApiTypes.OBJECT)
+class Logout(TokenView):
+    """Takes a refresh token and ends its session: its access tokens are refused at once.
+
+    Other devices stay logged in.
+    """
+
+    serializer_class = serializers.TokenBlacklistSerializer
+
+
+class LogoutEverywhere(APIView):
+    permission_classes = [IsAuthenticated]
+
+    @extend_schema(
+        operation_id="logOutEverywhere",
+        summary="Log out everywhere",
+        tags=["tokens"],
+        request=None,
+        responses={204: None},
+    )
+    def post(self, request: Request) -> Response:
+        """Ends all sessions of the account, this one too."""
+        end_sessions(OutstandingToken.objects.filter(user=request.user.pk))
+        return Response(status=204)
+
+
+class PublicKeys(APIView):
+    permission_classes = [AllowAny]
+    authentication_classes = []
+
+    @extend_schema(
+        operation_id="getPublicKeys",
+        summary="Keys to verify tokens with",
+        tags=["tokens"],
+        responses=serializers.KeySetSerializer,
+    )
+    @method_decorator(cache_control(public=True, max_age=300))
+    def get(self, request: Request) -> Response:
+        """The public halves of the keys, as a JSON Web Key Set (RFC 7517).
+
+        Empty while tokens are signed with a shared secret, which is never shown.
+        """
+        return Response({"keys": key_ring().public_keys})
+
+
+@extend_schema(tags=["accounts"])
 class Me(generics.RetrieveUpdateAPIView[User]):
-    """One's own account."""
+    """One's own account. The role is an admin's to give."""
 
     queryset = User.objects.all()
-    serializer_class = MeSerializer
+    serializer_class = serializers.MeSerializer
     permission_classes = [IsAuthenticated]
-    http_method_names = ["get", "patch", "head", "options"]
+    http_method_names = ["get", "head", "options", "patch"]
 
     def get_object(self) -> User:
         return self.request.user  # type: ignore[return-value]  # IsAuthenticated
 
 
+@described("changePassword", "Change the password", "accounts")
+@outside_of_transactions
+@never_stored
+class Password(generics.GenericAPIView[User]):
+    serializer_class = serializers.PasswordChangeSerializer
+    permission_classes = [IsAuthenticated]
+
+    def post(self, request: Request) -> Response:
+        """Takes the current password and a new one. All sessions end; the answer starts one."""
+        serializer = self.get_serializer(data=request.data)
+        serializer.is_valid(raise_exception=True)
+        return Response(serializer.validated_data)
+
+
+@extend_schema(tags=["accounts"])
 class UserViewSet(viewsets.ModelViewSet[User]):
-    """Accounts, for admins: create them, give them a role, switch them off."""
+    """Accounts, which admins create, give a role, and switch off or on.
+
+    An admin's own role and activity are for another admin to change.
+    """
 
     queryset = User.objects.order_by("id")
-    serializer_class = UserSerializer
+    serializer_class = serializers.UserSerializer
     permission_classes = [AdminsOnly]
     lookup_value_converter = "id"
 
-    def perform_destroy(self, instance: Any) -> None:
+    def perform_destroy(self, instance: User) -> None:
         if instance == self.request.user:
-            raise exceptions.PermissionDenied("Another admin has to delete this account.")
+            raise exceptions.PermissionDenied("Only another admin may delete your account.")
         instance.delete()
+
+
+@extend_schema(tags=["accounts"])
+class SessionViewSet(
+    mixins.ListModelMixin, mixins.DestroyModelMixin, viewsets.GenericViewSet[Session]
+):
+    """One's own sessions: where the account is logged in. Deleting one logs that device out."""
+
+    queryset = Session.objects.select_related("token").order_by("token_id")
+    serializer_class = serializers.SessionSerializer
+    permission_classes = [IsAuthenticated]
+    lookup_field = "token__jti"
+    lookup_url_kwarg = "sid"
+    lookup_value_converter = "slug"
+
+    def get_queryset(self) -> QuerySet[Session]:
+        return (
+            super()
+            .get_queryset()
+            .filter(
+                token__user=self.request.user.pk,
+                token__blacklistedtoken=None,
+                token__expires_at__gt=timezone.now(),
+            )
+        )
+
+    def perform_destroy(self, instance: Session) -> None:
+        end_sessions(OutstandingToken.objects.filter(session=instance))

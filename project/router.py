@@ -1,7 +1,9 @@
 """The whole map of the catalogue's URLs, each line under the URL it makes."""
 
-from rest_framework_nested.routers import NestedSimpleRouter, SimpleRouter
+from rest_framework.routers import SimpleRouter
+from rest_framework_nested.routers import NestedSimpleRouter
 
+from auth_api.views import SessionViewSet, UserViewSet
 from authors.views import AuthorViewSet
 from books import views as books
 
@@ -44,6 +46,11 @@ router.register("subjects", books.SubjectViewSet, "subject")
 subject = below("subjects", "subject")
 # /subjects/{subject_id}/books/  …/{id}/
 subject.register("books", books.SubjectBookViewSet, "subject-book")
+
+# /users/  /users/{id}/
+router.register("users", UserViewSet, "user")
+# /sessions/  /sessions/{sid}/
+router.register("sessions", SessionViewSet, "session")
 
 urlpatterns = [
     url for each in (router, author, book, series, publisher, subject) for url in each.urls

@@ -5,11 +5,14 @@ nothing at the top of this file may import a model.
 """
 
 import os
+import secrets
 import signal
 import tempfile
 from concurrent.futures import ThreadPoolExecutor
 from threading import Barrier
+from urllib.parse import urlsplit
 
+import psycopg
 import pytest
 
 from tests.postgres import PostgreSQL
@@ -56,20 +59,36 @@ def pytest_report_header():
     return f"engine: {settings.DATABASES['default']['ENGINE'].rpartition('.')[2]}"
 
 
+@pytest.fixture(scope="module")
+def database_url(tmp_path_factory):
+    """The URL of one more empty database on the same engine, for processes of their own."""
+    url = os.environ["TEST_DATABASE_URL"]
+    if url.startswith("sqlite"):
+        yield f"sqlite:///{tmp_path_factory.mktemp('database')}/catalogue.sqlite3"
+        return
+    name = f"catalogue_{secrets.token_hex(8)}"
+    with psycopg.connect(url, autocommit=True) as connection:
+        connection.execute(f"CREATE DATABASE {name}")
+        yield urlsplit(url)._replace(path=f"/{name}").geturl()
+        connection.execute(f"DROP DATABASE {name} WITH (FORCE)")
+
+
 # Who asks: a client that sends a real access token, or none
 
 
 def _client(role):
     from rest_framework.test import APIClient
-    from rest_framework_simplejwt.tokens import AccessToken
 
     from auth_api.models import User
+    from auth_api.tokens import RefreshToken
 
     client = APIClient()
     client.user = User.objects.create_user(
         username=role, email=f"{role}@example.org", password=f"test-{role}", role=role
     )
-    client.credentials(HTTP_AUTHORIZATION=f"Bearer {AccessToken.for_user(client.user)}")
+    client.credentials(
+        HTTP_AUTHORIZATION=f"Bearer {RefreshToken.for_user(client.user).access_token}"
+    )
     return client
 
 

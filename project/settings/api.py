@@ -6,7 +6,7 @@ from datetime import timedelta
 REST_FRAMEWORK = {
     "DEFAULT_AUTHENTICATION_CLASSES": [
         # The first one names the scheme of a 401's WWW-Authenticate.
-        "rest_framework_simplejwt.authentication.JWTAuthentication",
+        "auth_api.authentication.JWTAuthentication",
         "rest_framework.authentication.SessionAuthentication",
     ],
     "DEFAULT_PERMISSION_CLASSES": ["auth_api.permissions.ReadOnlyUnlessLibrarian"],
@@ -37,6 +37,15 @@ CATALOGUE_REQUIRES_LOGIN = False
 SIMPLE_JWT = {
     "ACCESS_TOKEN_LIFETIME": timedelta(minutes=5),
     "REFRESH_TOKEN_LIFETIME": timedelta(days=1),
+    # Who issues the tokens, and for whom: another service checks both.
+    "ISSUER": "book-catalogue",
+    "AUDIENCE": "book-catalogue",
+    "LEEWAY": 5,
+    # The claim that names the session, which simplejwt's table has one row of.
+    "JTI_CLAIM": "sid",
+    "AUTH_TOKEN_CLASSES": ["auth_api.tokens.AccessToken"],
+    # Tokens are signed with JWT_KEYS (auth_api.keys) and never with SECRET_KEY.
+    "SIGNING_KEY": None,
 }
 
 # https://drf-spectacular.readthedocs.io/en/latest/settings.html
@@ -45,6 +54,10 @@ SPECTACULAR_SETTINGS = {
     "VERSION": "1.0.0",
     "COMPONENT_SPLIT_REQUEST": True,
     "SERVE_INCLUDE_SCHEMA": False,
+    "ENUM_NAME_OVERRIDES": {
+        "UserRole": "auth_api.models.User.Role",
+        "ContributionRole": "books.models.Role",
+    },
     "ENUM_ADD_EXPLICIT_BLANK_NULL_CHOICE": False,
     "PATH_CONVERTER_OVERRIDES": {"id": {"type": "integer", "format": "int64", "minimum": 1}},
     "SWAGGER_UI_DIST": "SIDECAR",

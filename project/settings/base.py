@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import dj_database_url
+from corsheaders.defaults import default_headers
 
 from .api import *
 
@@ -32,7 +33,9 @@ INSTALLED_APPS = [
 ]
 
 MIDDLEWARE = [
+    # Their headers are on every answer, also on what a later one refuses.
     "django.middleware.security.SecurityMiddleware",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "corsheaders.middleware.CorsMiddleware",
     "project.api.middleware.OptionalTrailingSlash",
@@ -42,7 +45,7 @@ MIDDLEWARE = [
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
-    "django.middleware.clickjacking.XFrameOptionsMiddleware",
+    "auth_api.middleware.ThrottledLogins",
 ]
 
 ROOT_URLCONF = "project.urls"
@@ -64,6 +67,7 @@ TEMPLATES = [
 ]
 
 AUTH_USER_MODEL = "auth_api.User"
+AUTHENTICATION_BACKENDS = ["auth_api.backends.AccountBackend"]
 PASSWORD_HASHERS = [
     "django.contrib.auth.hashers.Argon2PasswordHasher",
     "django.contrib.auth.hashers.PBKDF2PasswordHasher",
@@ -78,6 +82,13 @@ AUTH_PASSWORD_VALIDATORS = [
     )
 ]
 
+# Web pages of other origins that may use the API, with a token of their own and never with the
+# cookie of a session (https://github.com/adamchainz/django-cors-headers#configuration).
+CORS_URLS_REGEX = r"^/api/"
+CORS_ALLOWED_ORIGINS: list[str] = []
+CORS_ALLOW_HEADERS = [*default_headers, "if-match", "if-none-match", "idempotency-key"]
+CORS_EXPOSE_HEADERS = ["ETag", "Location", "Retry-After", "WWW-Authenticate"]
+
 LANGUAGE_CODE = "en"
 TIME_ZONE = "UTC"
 USE_I18N = False
@@ -87,6 +98,8 @@ STATIC_ROOT = BASE_DIR / "static"
 
 # A request body larger than this is answered 413 before it is read.
 DATA_UPLOAD_MAX_MEMORY_SIZE = 2 * 1024 * 1024
+# A form of the admin with 200 contributions and 200 editions, of up to 9 inputs each.
+DATA_UPLOAD_MAX_NUMBER_FIELDS = 4000
 
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 

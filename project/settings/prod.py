@@ -44,6 +44,8 @@ ALLOWED_HOSTS = _hosts(_listed(_required("DJANGO_ALLOWED_HOSTS")))
 DATABASES = {"default": database(_required("DATABASE_URL"))}
 # A JSON list of JWKs: the first one signs tokens, all of them verify (auth_api.keys).
 JWT_KEYS = _required("JWT_KEYS")
+if "insecure" in JWT_KEYS:
+    raise ImproperlyConfigured("JWT_KEYS holds a key that everybody knows.")
 CORS_ALLOWED_ORIGINS = _listed(os.environ.get("CORS_ALLOWED_ORIGINS", ""))
 # How many proxies in front add to X-Forwarded-For; the throttles believe only those.
 REST_FRAMEWORK = {**REST_FRAMEWORK, "NUM_PROXIES": int(os.environ.get("NUM_PROXIES", "0"))}

@@ -6,6 +6,7 @@ from .base import *
 from .base import database
 
 SECRET_KEY = "insecure-test-key-that-production-refuses-too"  # noqa: S105
+JWT_KEYS = '[{"kty": "oct", "kid": "insecure", "k": "aW5zZWN1cmUta2V5LWZvci10b2tlbnMtaW4tdGVzdHM"}]'
 ALLOWED_HOSTS = ["testserver", "localhost", "127.0.0.1"]
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher", *PASSWORD_HASHERS]
 DATABASES = {"default": database(os.environ.get("TEST_DATABASE_URL") or "sqlite:///:memory:")}
@@ -14,3 +15,4 @@ if "sqlite" in DATABASES["default"]["ENGINE"]:
     DATABASES["default"]["TEST"] = {"NAME": DATABASES["default"]["NAME"]}
 # As in development: static files come out of the apps, with no collectstatic before.
 WHITENOISE_AUTOREFRESH = WHITENOISE_USE_FINDERS = True
+CORS_ALLOWED_ORIGINS = ["https://app.example.org"]

@@ -1,0 +1,55 @@
+"""Who is it? The one place where a password is looked at: API, admin and Basic all come here."""
+
+from typing import Any
+
+from django.contrib.auth.backends import ModelBackend
+from django.contrib.auth.hashers import get_hashers, identify_hasher
+from django.http import HttpRequest
+
+from .models import User
+from .throttles import LoginAttempt
+
+
+class AccountBackend(ModelBackend):
+    """Django's backend with two additions: failed logins are limited, and all cost the same.
+
+    Raises Throttled (429) where there were too many.
+    """
+
+    def authenticate(
+        self,
+        request: HttpRequest | None,
+        username: str | None = None,
+        password: str | None = None,
+        **kwargs: Any,
+    ) -> User | None:
+        if username is None or password is None:
+            return None
+        # Without a request it is code of ours that asks, and no address.
+        attempt = LoginAttempt(request, username) if request is not None else None
+        try:
+            user = User.objects.get_by_natural_key(username)
+        except (User.DoesNotExist, ValueError):  # ValueError: NUL, which no text in a database has
+            user = User()
+        algorithms = {_algorithm(user)}
+        correct = user.check_password(password)
+        # A correct password in an old hash has been hashed anew.
+        algorithms.add(_algorithm(user))
+        if correct and self.user_can_authenticate(user):
+            if attempt is not None:
+                attempt.succeeded()
+            return user
+        # check_password has worked once, as the hash at hand demands. With the work that the other
+        # hashers would have been, time does not tell whose hash is an old one, or that none is.
+        for hasher in get_hashers():
+            if hasher.algorithm not in algorithms:
+                hasher.encode(password, hasher.salt())
+        return None
+
+
+def _algorithm(user: User) -> str | None:
+    """The algorithm check_password works with: the hash's own, or the first where there is none."""
+    try:
+        return identify_hasher(user.password).algorithm
+    except ValueError:
+        return get_hashers()[0].algorithm

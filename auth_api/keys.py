@@ -1,0 +1,121 @@
+"""The keys that sign tokens (JSON Web Keys, RFC 7517), and simplejwt's backend that uses them."""
+
+import json
+from base64 import urlsafe_b64encode
+from functools import lru_cache
+from typing import Any
+
+import jwt
+from django.conf import settings
+from django.core.exceptions import ImproperlyConfigured
+from rest_framework_simplejwt.backends import ALLOWED_ALGORITHMS, TokenBackend
+from rest_framework_simplejwt.exceptions import TokenBackendError, TokenBackendExpiredToken
+from rest_framework_simplejwt.settings import api_settings
+
+# The members of a key that anybody may see (RFC 7518, section 6; RFC 8037, section 2).
+PUBLIC_MEMBERS = ("kty", "crv", "x", "y", "n", "e")
+# What every token of ours has, whatever it is for.
+CLAIMS = ["token_type", "user_id", "sid", "jti", "iat", "exp", "iss", "aud"]
+SHORTEST_SECRET = 32
+
+
+class KeyRing(TokenBackend):
+    """The keys of JWT_KEYS, a JSON list of JWKs: the first one signs, all of them verify.
+
+    A key's `kid` names it in the header of a token, and its own algorithm is the only one it is
+    used with. Raises ImproperlyConfigured, which never shows a key.
+    """
+
+    def __init__(self, keys: str) -> None:
+        try:
+            self._keys = [self._key(jwk) for jwk in json.loads(keys)]
+            first, self._signing_key = self._keys[0]
+        except (ValueError, TypeError, AttributeError, LookupError) as error:
+            raise ImproperlyConfigured("JWT_KEYS is not a JSON list of keys.") from error
+        if first["kty"] != "oct" and "d" not in first:
+            raise ImproperlyConfigured("The first key of JWT_KEYS cannot sign.")
+        super().__init__(
+            self._signing_key.algorithm_name,
+            audience=api_settings.AUDIENCE,
+            issuer=api_settings.ISSUER,
+            leeway=api_settings.LEEWAY,
+        )
+        self._kid = first["kid"]
+        # The header of a token of ours is one of these texts, to the letter. So nothing that a
+        # stranger writes into a header (alg, crit, jku, jwk …) is read before the signature is
+        # checked, and there is no choice to be made that could be confused.
+        self._by_header = {
+            self._header(jwk["kid"], key.algorithm_name): key for jwk, key in self._keys
+        }
+        if len(self._by_header) < len(self._keys):
+            raise ImproperlyConfigured("Two keys of JWT_KEYS have the same kid.")
+
+    @staticmethod
+    def _key(jwk: dict[str, Any]) -> tuple[dict[str, Any], jwt.PyJWK]:
+        kid = jwk["kid"]
+        try:
+            if jwk.get("alg", "HS256") not in ALLOWED_ALGORITHMS:
+                raise jwt.InvalidKeyError
+            key = jwt.PyJWK(jwk)
+        except jwt.PyJWTError:
+            raise ImproperlyConfigured(f"The key “{kid}” of JWT_KEYS is not valid.") from None
+        if jwk["kty"] == "oct":
+            if len(key.key) < SHORTEST_SECRET:
+                raise ImproperlyConfigured(f"The key “{kid}” of JWT_KEYS is too short.")
+            if key.key == settings.SECRET_KEY.encode():
+                raise ImproperlyConfigured("JWT_KEYS holds SECRET_KEY; tokens need their own.")
+        return jwk, key
+
+    @staticmethod
+    def _header(kid: str, algorithm: str) -> bytes:
+        header = {"alg": algorithm, "kid": kid, "typ": "JWT"}
+        return urlsafe_b64encode(json.dumps(header, separators=(",", ":")).encode()).rstrip(b"=")
+
+    @property
+    def public_keys(self) -> list[dict[str, str]]:
+        """The halves that another service needs to verify our tokens; never a shared secret."""
+        return [
+            {
+                **{name: jwk[name] for name in PUBLIC_MEMBERS if name in jwk},
+                "kid": jwk["kid"],
+                "alg": key.algorithm_name,
+                "use": "sig",
+            }
+            for jwk, key in self._keys
+            if jwk["kty"] != "oct"
+        ]
+
+    def encode(self, payload: dict[str, Any]) -> str:
+        return jwt.encode(
+            {**payload, "iss": self.issuer, "aud": self.audience},
+            self._signing_key,
+            headers={"kid": self._kid},
+        )
+
+    def decode(self, token: Any, verify: bool = True) -> dict[str, Any]:
+        text = token if isinstance(token, bytes) else token.encode()
+        key = self._by_header.get(text.partition(b".")[0])
+        if key is None:
+            raise TokenBackendError("Token is invalid")
+        try:
+            return jwt.decode(
+                text,
+                key,
+                algorithms=[key.algorithm_name],
+                audience=self.audience,
+                issuer=self.issuer,
+                leeway=self.get_leeway(),
+                options={"require": CLAIMS, "verify_signature": verify},
+            )
+        except jwt.ExpiredSignatureError as error:
+            raise TokenBackendExpiredToken("Token is expired") from error
+        except jwt.InvalidTokenError as error:
+            raise TokenBackendError("Token is invalid") from error
+
+
+_ring = lru_cache(maxsize=8)(KeyRing)
+
+
+def key_ring() -> KeyRing:
+    """The ring of the setting JWT_KEYS."""
+    return _ring(settings.JWT_KEYS)

@@ -1,0 +1,28 @@
+"""What happens to logins outside of the API."""
+
+from collections.abc import Callable
+
+from django.http import HttpRequest, HttpResponseBase, JsonResponse
+from rest_framework.exceptions import Throttled
+
+from project.api.problems import MEDIA_TYPE, problem
+
+
+class ThrottledLogins:
+    """Answer 429 where a page that is none of DRF's, the admin's, logs in too often."""
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponseBase]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponseBase:
+        return self.get_response(request)
+
+    def process_exception(self, request: HttpRequest, error: Exception) -> JsonResponse | None:
+        if not isinstance(error, Throttled):
+            return None
+        return JsonResponse(
+            problem(429, str(error.detail), error.default_code, request.get_full_path()),
+            status=429,
+            content_type=MEDIA_TYPE,
+            headers={"Retry-After": str(error.wait)},  # type: ignore[attr-defined]  # stubs
+        )

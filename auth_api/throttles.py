@@ -1,0 +1,77 @@
+"""Limits on failed logins that hold exactly, however many processes count."""
+
+import math
+import time
+from hashlib import sha256
+from typing import Any
+
+from django.db import connection, transaction
+from django.db.models import F
+from rest_framework.exceptions import Throttled
+from rest_framework.throttling import BaseThrottle
+
+from .models import Attempts, normalise
+
+PERIOD = 60  # seconds
+FAILURES_PER_ADDRESS = 60
+FAILURES_PER_IDENTIFIER = 5
+
+# One statement counts, so no two can read the same number. A window starts with its first
+# attempt.
+COUNT = """
+    INSERT INTO auth_api_attempts AS stored ("key", "count", "resets_at")
+    VALUES (%s, 1, %s), (%s, 1, %s)
+    ON CONFLICT ("key") DO UPDATE SET
+        "count" = CASE WHEN stored."resets_at" <= %s THEN 1 ELSE stored."count" + 1 END,
+        "resets_at" =
+            CASE WHEN stored."resets_at" <= %s THEN excluded."resets_at" ELSE stored."resets_at" END
+    RETURNING "key", "count", "resets_at"
+"""
+
+
+class LoginAttempt:
+    """An attempt to log in. It counts as failed, before anybody looks at it, until it succeeds.
+
+    It counts for the address it comes from, and for the identifier from there, in whatever case
+    and with whatever space around it. Raises Throttled, with the seconds to wait, when one of the
+    two has failed as often as it may.
+    """
+
+    def __init__(self, request: Any, identifier: str) -> None:
+        # X-Forwarded-For is believed as far as the setting NUM_PROXIES says.
+        address = BaseThrottle().get_ident(request)
+        who = normalise(identifier).casefold()
+        limits = {
+            _key(address): FAILURES_PER_ADDRESS,
+            _key(address, who): FAILURES_PER_IDENTIFIER,
+        }
+        now = time.time()
+        first, second = limits
+        with connection.cursor() as cursor:
+            cursor.execute(COUNT, [first, now + PERIOD, second, now + PERIOD, now, now])
+            self._counted = cursor.fetchall()
+        if any(count == 1 for _, count, _ in self._counted):
+            _forget_windows_before(now - PERIOD)
+        waits = [resets_at - now for key, count, resets_at in self._counted if count > limits[key]]
+        if waits:
+            raise Throttled(math.ceil(max(waits)))
+
+    def succeeded(self) -> None:
+        """Take the count back, where its window is still the same."""
+        # One row a statement: two rows could be locked in another order than they were counted in.
+        for key, _, resets_at in self._counted:
+            row = Attempts.objects.filter(key=key, resets_at=resets_at, count__gt=0)
+            row.update(count=F("count") - 1)
+
+
+def _key(*parts: str) -> str:
+    """A digest: the table shows nobody's address, and has room for whatever was typed."""
+    return sha256("\0".join(parts).encode("utf-8", "surrogatepass")).hexdigest()
+
+
+def _forget_windows_before(end: float) -> None:
+    old = Attempts.objects.filter(resets_at__lt=end)
+    with transaction.atomic():
+        # What another transaction counts on at the moment is left to the next time.
+        keys = list(old.select_for_update(skip_locked=True).values_list("key", flat=True)[:100])
+        old.filter(key__in=keys).delete()

@@ -1,0 +1,168 @@
+"""Tokens that belong to a session.
+
+A session is what one login starts: one row of simplejwt's OutstandingToken for its whole life,
+whose `jti` is the session's id, `sid` in the tokens, and whose `token` is the jti of the only
+refresh token that can still be used. The table holds no token, so who reads it can redeem nothing.
+"""
+
+import logging
+from datetime import timedelta
+from typing import Any, Self
+from uuid import uuid4
+
+from django.db import transaction
+from django.db.models import Exists, OuterRef, QuerySet
+from rest_framework_simplejwt import tokens as simplejwt
+from rest_framework_simplejwt.exceptions import AuthenticationFailed, InvalidToken, TokenError
+from rest_framework_simplejwt.token_blacklist.models import OutstandingToken
+from rest_framework_simplejwt.utils import aware_utcnow, datetime_from_epoch
+
+from .keys import KeyRing, key_ring
+from .models import Session, User, end_sessions
+
+# However often it is refreshed, a session ends so long after its login.
+SESSION_LIFETIME = timedelta(days=30)
+# A client whose connection broke may not have seen the answer of its refresh, or has sent it twice.
+ROTATION_GRACE = timedelta(seconds=10)
+
+logger = logging.getLogger(__name__)
+
+
+class _Token(simplejwt.Token):
+    @property
+    def token_backend(self) -> KeyRing:
+        return key_ring()
+
+    def set_jti(self) -> None:
+        """Give it an id of its own; what simplejwt sets, JTI_CLAIM, is the session's."""
+        super().set_jti()
+        self.payload["jti"] = uuid4().hex
+
+    @property
+    def session(self) -> QuerySet[OutstandingToken]:
+        """The row of its session, if that goes on."""
+        return OutstandingToken.objects.filter(jti=self["sid"], blacklistedtoken=None)
+
+
+class AccessToken(_Token, simplejwt.AccessToken):
+    pass
+
+
+class UntypedToken(_Token, simplejwt.UntypedToken):
+    """A token of either kind, to be looked at only."""
+
+    @property
+    def session(self) -> QuerySet[OutstandingToken]:
+        is_refresh = self["token_type"] == RefreshToken.token_type
+        return super().session.filter(**{"token": self["jti"]} if is_refresh else {})
+
+
+class RefreshToken(_Token, simplejwt.RefreshToken):
+    access_token_class = AccessToken
+    # The session's id is copied.
+    no_copy_claims = ("token_type", "exp", "iat", "jti", "auth_time")
+
+    user: User
+
+    @classmethod
+    def for_user(cls, user: Any, user_agent: str = "") -> Self:
+        """Start a session of this user."""
+        # Not BlacklistMixin's, which would store the token itself.
+        token: Self = super(simplejwt.BlacklistMixin, cls).for_user(user)
+        token.user = user
+        token["auth_time"] = token["iat"]
+        with transaction.atomic():
+            row = OutstandingToken.objects.create(
+                user=user,
+                jti=token["sid"],
+                token=token["jti"],
+                created_at=token.current_time,
+                expires_at=datetime_from_epoch(token["exp"]),
+            )
+            Session.objects.create(
+                token=row, last_used_at=token.current_time, user_agent=user_agent
+            )
+        return token
+
+    def verify(self) -> None:
+        # Not BlacklistMixin's: `user_of` looks at user and session together.
+        simplejwt.Token.verify(self)
+        if not isinstance(self.get("auth_time"), int):
+            raise TokenError("Token has no auth_time")
+
+    def set_exp(self, claim: str = "exp", *args: Any, **kwargs: Any) -> None:
+        super().set_exp(claim, *args, **kwargs)
+        if "auth_time" in self:
+            end = self["auth_time"] + int(SESSION_LIFETIME.total_seconds())
+            self[claim] = min(self[claim], end)
+
+    @property
+    def access_token(self) -> AccessToken:
+        """An access token with the user's name and role of now, which does not outlive this."""
+        access: AccessToken = super().access_token  # type: ignore[assignment]
+        access["username"], access["role"] = self.user.username, self.user.role
+        access["exp"] = min(access["exp"], self["exp"])
+        return access
+
+    def rotate_for(self, user: User | None) -> None:
+        """Become the token that comes after this one; the old one can't be used again.
+
+        `user` comes from `find_user`. Of any number of attempts with the same token, one succeeds.
+        The others are 401: `token_rotated` within ROTATION_GRACE, which harms nobody, and
+        `token_reused` later. By then two parties hold the token, one of them unrightfully, and the
+        session ends.
+        """
+        if user is None or not user.is_active:
+            raise AuthenticationFailed(
+                "No active account found for the given token.", "no_active_account"
+            )
+        if not user.has_session:  # type: ignore[attr-defined]
+            raise InvalidToken("The session has ended.")
+        self.user = user
+        presented, now = self["jti"], aware_utcnow()
+        self["jti"] = uuid4().hex
+        self.set_iat(at_time=now)
+        self.set_exp(from_time=now)
+        with transaction.atomic():
+            # No join in here: PostgreSQL, when it has waited for another's update of the row,
+            # checks these conditions again on the new row, but no condition on another table.
+            won = OutstandingToken.objects.filter(jti=self["sid"], token=presented).update(
+                token=self["jti"], expires_at=datetime_from_epoch(self["exp"])
+            )
+            session = Session.objects.filter(token__jti=self["sid"])
+            if won:
+                session.update(last_used_at=now)
+        if won:
+            return
+        if session.filter(last_used_at__gt=now - ROTATION_GRACE).exists():
+            raise InvalidToken("This token has just been used.", "token_rotated")
+        end_sessions(self.session)
+        logger.warning(
+            "A refresh token of user %s was used again; session %s is ended.",
+            self["user_id"],
+            self["sid"],
+        )
+        raise InvalidToken(
+            "This token was used before. Somebody else may have it: log in again.", "token_reused"
+        )
+
+
+def find_user(token: _Token) -> User | None:
+    """The token's user, if there is one, with `has_session`: whether the session goes on."""
+    session = token.session.filter(user=OuterRef("pk"))
+    try:
+        return User.objects.annotate(has_session=Exists(session)).get(pk=token["user_id"])
+    except (User.DoesNotExist, ValueError, TypeError):
+        return None
+
+
+def user_of(token: _Token) -> User:
+    """The active user whose session this token belongs to, in one query; 401 without."""
+    user = find_user(token)
+    if user is None:
+        raise AuthenticationFailed("User not found", code="user_not_found")
+    if not user.is_active:
+        raise AuthenticationFailed("User is inactive", code="user_inactive")
+    if not user.has_session:  # type: ignore[attr-defined]
+        raise InvalidToken("The session has ended.")
+    return user

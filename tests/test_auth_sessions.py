@@ -1,0 +1,458 @@
+"""How long does a login last, and what ends it?"""
+
+import logging
+import time
+from datetime import timedelta
+
+import jwt
+import pytest
+from django.core.management import call_command
+from django.utils import timezone
+from rest_framework.test import APIClient
+from rest_framework_simplejwt.token_blacklist.models import BlacklistedToken, OutstandingToken
+
+from auth_api.models import Session, User
+from auth_api.tokens import RefreshToken
+
+DAY = 24 * 60 * 60
+
+
+def post(path, body, client=None):
+    return (client or APIClient()).post(path, body, format="json")
+
+
+def log_in(username="member", **headers):
+    answer = APIClient(headers=headers).post(
+        "/api/token/", {"username": username, "password": f"test-{username}"}, format="json"
+    )
+    assert answer.status_code == 200, answer.content
+    return answer.json()
+
+
+def refresh(token):
+    return post("/api/token/refresh/", {"refresh": token})
+
+
+def code(answer):
+    return answer.status_code, answer.json().get("code")
+
+
+def me(pair):
+    client = APIClient()
+    client.credentials(HTTP_AUTHORIZATION=f"Bearer {pair['access']}")
+    return client.get("/api/me/")
+
+
+def claims(token):
+    return jwt.decode(token, options={"verify_signature": False})
+
+
+def sid_of(client):
+    """The session of the client's own token: the first one of its user."""
+    return OutstandingToken.objects.filter(user=client.user).earliest("pk").jti
+
+
+def sent_before(seconds):
+    """As if the last refresh had been so many seconds ago."""
+    Session.objects.update(last_used_at=timezone.now() - timedelta(seconds=seconds))
+
+
+# Rotation
+
+
+def test_refresh_gives_a_new_pair_of_the_same_session(member):
+    first = log_in()
+    answer = refresh(first["refresh"])
+    second = answer.json()
+    assert (answer.status_code, second.keys()) == (200, {"access", "refresh"})
+    assert answer["Cache-Control"] == "no-store"
+    assert claims(first["refresh"])["sid"] == claims(second["refresh"])["sid"]
+    assert claims(first["refresh"])["sid"] == claims(second["access"])["sid"]
+    assert len({claims(t)["jti"] for t in (*first.values(), *second.values())}) == 4
+    assert me(second).status_code == 200
+
+
+def test_replay_within_ten_seconds_is_refused_and_harms_nobody(member):
+    first = log_in()
+    second = refresh(first["refresh"]).json()
+    sent_before(9)
+    answer = refresh(first["refresh"])
+    assert answer.json() == {
+        "type": "about:blank",
+        "title": "Unauthorized",
+        "status": 401,
+        "detail": "This token has just been used.",
+        "code": "token_rotated",
+        "instance": "/api/token/refresh/",
+    }
+    assert answer["WWW-Authenticate"] == 'Bearer realm="api"'
+    assert me(second).status_code == 200
+    assert refresh(second["refresh"]).status_code == 200
+
+
+def test_replay_after_ten_seconds_ends_the_session(member, caplog):
+    first = log_in()
+    second = refresh(first["refresh"]).json()
+    sent_before(11)
+    with caplog.at_level(logging.WARNING, "auth_api"):
+        answer = refresh(first["refresh"])
+    assert code(answer) == (401, "token_reused")
+    [record] = [r for r in caplog.records if r.name.startswith("auth_api")]
+    sid = claims(first["refresh"])["sid"]
+    assert record.getMessage() == (
+        f"A refresh token of user {member.user.pk} was used again; session {sid} is ended."
+    )
+    assert code(me(first)) == code(me(second)) == (401, "token_not_valid")
+    assert code(refresh(second["refresh"])) == (401, "token_not_valid")
+    assert code(refresh(first["refresh"])) == (401, "token_not_valid")
+
+
+def test_replay_does_not_touch_the_other_devices(member):
+    stolen, other = log_in(), log_in()
+    refresh(stolen["refresh"])
+    sent_before(11)
+    assert code(refresh(stolen["refresh"])) == (401, "token_reused")
+    assert me(other).status_code == 200
+    assert refresh(other["refresh"]).status_code == 200
+
+
+@pytest.mark.django_db(transaction=True)
+def test_eight_refreshes_at_once_have_one_winner_every_time(member, at_once):
+    token = log_in()["refresh"]
+    for _ in range(15):
+        answers = at_once(lambda number, sent=token: refresh(sent), 8)
+        won = [answer for answer in answers if answer.status_code == 200]
+        assert sorted(code(a) for a in answers if a not in won) == [(401, "token_rotated")] * 7
+        [winner] = won
+        token = winner.json()["refresh"]
+    assert me(winner.json()).status_code == 200
+
+
+def test_a_hundred_refreshes_add_no_row(member):
+    pair = log_in()
+    before = OutstandingToken.objects.count(), Session.objects.count()
+    for _ in range(100):
+        pair = refresh(pair["refresh"]).json()
+    assert (OutstandingToken.objects.count(), Session.objects.count()) == before
+    assert not BlacklistedToken.objects.exists()
+
+
+def test_refresh_takes_three_statements(member, django_assert_num_queries):
+    token = log_in()["refresh"]
+    # The user with the session, two updates, and the savepoint around these.
+    with django_assert_num_queries(1 + 2 + 2):
+        assert refresh(token).status_code == 200
+
+
+def test_rows_redeem_nothing(member):
+    pair = log_in()
+    [row] = OutstandingToken.objects.filter(jti=claims(pair["refresh"])["sid"])
+    assert (row.token, row.user) == (claims(pair["refresh"])["jti"], member.user)
+    for text in (row.token, row.jti):
+        assert code(refresh(text)) == (401, "token_not_valid")
+        assert code(me({"access": text})) == (401, "token_not_valid")
+
+
+def test_authenticated_request_costs_one_query(member, django_assert_num_queries):
+    pair = log_in()
+    with django_assert_num_queries(1):
+        assert me(pair).status_code == 200
+
+
+# The end of a session
+
+
+def test_session_ends_thirty_days_after_the_login(member):
+    token = RefreshToken.for_user(member.user)
+    token["auth_time"] -= 30 * DAY - 3600
+    answer = refresh(str(token)).json()
+    assert claims(answer["refresh"])["exp"] == token["auth_time"] + 30 * DAY
+    last = RefreshToken(answer["refresh"])
+    last["auth_time"] -= 3600 - 120
+    answer = refresh(str(last)).json()
+    assert claims(answer["refresh"])["exp"] == claims(answer["access"])["exp"]
+    last = RefreshToken(answer["refresh"])
+    last["auth_time"] -= 180
+    answer = refresh(str(last)).json()
+    assert claims(answer["refresh"])["exp"] < time.time()
+    assert code(refresh(answer["refresh"])) == (401, "token_not_valid")
+    assert code(me(answer)) == (401, "token_not_valid")
+
+
+def test_refresh_token_without_the_time_of_login_is_401(member):
+    token = RefreshToken.for_user(member.user)
+    del token["auth_time"]
+    assert code(refresh(str(token))) == (401, "token_not_valid")
+
+
+def test_flushexpiredtokens_cleans_up(member):
+    ended, going_on = log_in(), log_in()
+    row = OutstandingToken.objects.filter(jti=claims(ended["refresh"])["sid"])
+    row.update(expires_at=timezone.now())
+    call_command("flushexpiredtokens")
+    assert set(Session.objects.values_list("token__jti", flat=True)) == {
+        claims(going_on["refresh"])["sid"],
+        sid_of(member),
+    }
+    assert code(refresh(ended["refresh"])) == code(me(ended)) == (401, "token_not_valid")
+    assert me(going_on).status_code == 200
+
+
+def test_logout_ends_this_device_only(member):
+    here, there = log_in(), log_in()
+    answer = post("/api/token/blacklist/", {"refresh": here["refresh"]})
+    assert (answer.status_code, answer.json()) == (200, {})
+    assert answer["Cache-Control"] == "no-store"
+    assert code(me(here)) == code(refresh(here["refresh"])) == (401, "token_not_valid")
+    assert me(there).status_code == refresh(there["refresh"]).status_code == 200
+    again = post("/api/token/blacklist/", {"refresh": here["refresh"]})
+    assert code(again) == (401, "token_not_valid")
+
+
+def test_logout_everywhere_ends_all_sessions_of_this_account(member, librarian):
+    pairs = [log_in(), log_in()]
+    answer = member.post("/api/token/blacklist/all/")
+    assert (answer.status_code, answer.content) == (204, b"")
+    for pair in pairs:
+        assert code(me(pair)) == code(refresh(pair["refresh"])) == (401, "token_not_valid")
+    assert code(member.post("/api/token/blacklist/all/")) == (401, "token_not_valid")
+    assert librarian.get("/api/me/").status_code == 200
+
+
+def test_logout_everywhere_without_a_token_is_401(anonymous, db):
+    assert code(anonymous.post("/api/token/blacklist/all/")) == (401, "not_authenticated")
+
+
+# Verify
+
+
+@pytest.mark.parametrize("kind", ["access", "refresh"])
+def test_verify_accepts_what_would_be_accepted(kind, member):
+    answer = post("/api/token/verify/", {"token": log_in()[kind]})
+    assert (answer.status_code, answer.json(), answer["Cache-Control"]) == (200, {}, "no-store")
+
+
+def test_verify_refuses_a_used_refresh_token_and_an_ended_session(member):
+    first = log_in()
+    second = refresh(first["refresh"]).json()
+    assert code(post("/api/token/verify/", {"token": first["refresh"]})) == (401, "token_not_valid")
+    post("/api/token/blacklist/", {"refresh": second["refresh"]})
+    for token in (*first.values(), *second.values()):
+        assert code(post("/api/token/verify/", {"token": token})) == (401, "token_not_valid")
+
+
+# Users come, change and go
+
+
+@pytest.mark.parametrize(
+    ("change", "bearer", "refreshing"),
+    [
+        (lambda user: user.delete(), "user_not_found", "no_active_account"),
+        (
+            lambda user: User.objects.filter(pk=user.pk).update(is_active=False),
+            "user_inactive",
+            "no_active_account",
+        ),
+    ],
+    ids=["deleted", "deactivated"],
+)
+def test_deleted_and_deactivated_users_are_401_everywhere(change, bearer, refreshing, member):
+    pair = log_in()
+    change(member.user)
+    for answer in (
+        me(pair),
+        member.get("/api/books/"),
+        member.get("/api/sessions/"),
+        post("/api/token/verify/", {"token": pair["access"]}),
+        post("/api/token/verify/", {"token": pair["refresh"]}),
+        post("/api/token/blacklist/", {"refresh": pair["refresh"]}),
+    ):
+        assert code(answer) == (401, bearer)
+    assert code(refresh(pair["refresh"])) == (401, refreshing)
+    login = post("/api/token/", {"username": "member", "password": "test-member"})
+    assert code(login) == (401, "no_active_account")
+
+
+def test_demotion_acts_on_the_next_request_and_is_in_the_next_token(librarian):
+    pair = log_in("librarian")
+    client = APIClient()
+    client.credentials(HTTP_AUTHORIZATION=f"Bearer {pair['access']}")
+    assert client.post("/api/subjects/", {"name": "Poetry"}, format="json").status_code == 201
+    User.objects.filter(pk=librarian.user.pk).update(role="member")
+    answer = client.post("/api/subjects/", {"name": "Drama"}, format="json")
+    assert code(answer) == (403, "permission_denied")
+    assert claims(refresh(pair["refresh"]).json()["access"])["role"] == "member"
+
+
+# Passwords
+
+
+def test_changed_password_ends_all_sessions_but_the_new_one(member):
+    old = log_in()
+    answer = member.post(
+        "/api/me/password/",
+        {"current_password": "test-member", "new_password": "correct horse battery"},
+        format="json",
+    )
+    assert (answer.status_code, answer.json().keys()) == (200, {"access", "refresh"})
+    assert answer["Cache-Control"] == "no-store"
+    assert code(me(old)) == code(refresh(old["refresh"])) == (401, "token_not_valid")
+    assert code(member.get("/api/me/")) == (401, "token_not_valid")
+    assert me(answer.json()).status_code == refresh(answer.json()["refresh"]).status_code == 200
+    login = post("/api/token/", {"username": "member", "password": "correct horse battery"})
+    assert login.status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("body", "errors"),
+    [
+        (
+            {"current_password": "wrong", "new_password": "correct horse battery"},
+            [("/current_password", "wrong_password")],
+        ),
+        (
+            {"current_password": "test-member", "new_password": "12345"},
+            [("/new_password", "weak_password")] * 3,
+        ),
+        (
+            {"current_password": "test-member", "new_password": "member@example.org"},
+            [("/new_password", "weak_password")],
+        ),
+        ({}, [("/current_password", "required"), ("/new_password", "required")]),
+        ({"current_password": None, "new_password": 5}, None),
+        ({"current_password": "test-member", "new_password": "long enough", "role": "admin"}, None),
+    ],
+)
+def test_password_that_cannot_be_changed_is_400_and_ends_nothing(body, errors, member):
+    answer = member.post("/api/me/password/", body, format="json")
+    assert answer.status_code == 400
+    if errors is not None:
+        assert [(e["pointer"], e["code"]) for e in answer.json()["errors"]] == errors
+    assert member.get("/api/me/").status_code == 200
+
+
+def test_admin_sets_a_password_and_the_sessions_end(member, admin):
+    pair = log_in()
+    url = f"/api/users/{member.user.pk}/"
+    answer = admin.patch(url, {"password": "correct horse battery"}, format="json")
+    assert answer.status_code == 200
+    assert code(me(pair)) == (401, "token_not_valid")
+
+
+def test_password_change_in_the_admin_ends_the_sessions(member, admin):
+    pair = log_in()
+    browser = APIClient()
+    browser.force_login(admin.user)
+    new = {"usable_password": "true", "password1": "correct horse", "password2": "correct horse"}
+    url = f"/admin/auth_api/user/{member.user.pk}/password/"
+    assert browser.post(url, new, format="multipart").status_code == 302
+    assert code(me(pair)) == (401, "token_not_valid")
+
+
+def test_password_taken_away_in_the_admin_ends_the_sessions(member, admin):
+    pair = log_in()
+    browser = APIClient()
+    browser.force_login(admin.user)
+    url = f"/admin/auth_api/user/{member.user.pk}/password/"
+    new = {"usable_password": "false", "unset-password": "1"}
+    assert browser.post(url, new, format="multipart").status_code == 302
+    assert code(me(pair)) == (401, "token_not_valid")
+
+
+def test_changepassword_command_ends_the_sessions(member, monkeypatch):
+    pair = log_in()
+    monkeypatch.setattr("getpass.getpass", lambda prompt: "correct horse battery")
+    call_command("changepassword", "member", verbosity=0)
+    assert code(me(pair)) == (401, "token_not_valid")
+
+
+def test_better_hash_of_the_same_password_ends_nothing(member, settings):
+    pair = log_in()
+    settings.PASSWORD_HASHERS = [
+        "django.contrib.auth.hashers.ScryptPasswordHasher",
+        *settings.PASSWORD_HASHERS,
+    ]
+    log_in()
+    assert User.objects.get(pk=member.user.pk).password.startswith("scrypt$")
+    assert me(pair).status_code == refresh(pair["refresh"]).status_code == 200
+
+
+# The list of sessions
+
+
+def test_sessions_are_listed_with_their_devices(member, librarian):
+    pair = log_in(**{"User-Agent": "Phone/1.0"})
+    refresh(pair["refresh"])
+    answer = member.get("/api/sessions/").json()
+    [own, phone] = answer["results"]
+    assert own["id"] == sid_of(member)
+    row = Session.objects.get(token__jti=claims(pair["refresh"])["sid"])
+    assert phone == {
+        "id": row.token.jti,
+        "created_at": row.token.created_at.strftime("%Y-%m-%dT%H:%M:%S.%fZ"),
+        "last_used_at": row.last_used_at.strftime("%Y-%m-%dT%H:%M:%S.%fZ"),
+        "user_agent": "Phone/1.0",
+    }
+    assert phone["created_at"] < phone["last_used_at"]
+
+
+def test_ended_and_expired_sessions_are_not_listed(member):
+    ended, expired = log_in(), log_in()
+    post("/api/token/blacklist/", {"refresh": ended["refresh"]})
+    row = OutstandingToken.objects.filter(jti=claims(expired["refresh"])["sid"])
+    row.update(expires_at=timezone.now())
+    assert len(member.get("/api/sessions/").json()["results"]) == 1
+
+
+@pytest.mark.parametrize("sessions", [1, 30])
+def test_listing_sessions_costs_two_queries(sessions, member, django_assert_num_queries):
+    for _ in range(sessions):
+        log_in()
+    with django_assert_num_queries(2):
+        assert len(member.get("/api/sessions/").json()["results"]) == sessions + 1
+
+
+def test_session_is_ended_from_another_device(member):
+    lost = log_in()
+    answer = member.delete(f"/api/sessions/{claims(lost['access'])['sid']}/")
+    assert (answer.status_code, answer.content) == (204, b"")
+    assert code(me(lost)) == (401, "token_not_valid")
+    assert member.get("/api/me/").status_code == 200
+
+
+def test_session_of_another_is_not_there(member, librarian):
+    answer = member.delete(f"/api/sessions/{sid_of(librarian)}/")
+    assert code(answer) == (404, "not_found")
+    assert librarian.get("/api/me/").status_code == 200
+
+
+@pytest.mark.parametrize("sid", ["0" * 32, "%00", "x", "1" * 300])
+def test_session_that_never_was_is_404(sid, member):
+    assert member.delete(f"/api/sessions/{sid}/").status_code == 404
+
+
+# With ATOMIC_REQUESTS
+
+
+@pytest.mark.django_db(transaction=True)
+def test_stolen_session_stays_ended_with_atomic_requests(member, settings):
+    from django.db import connection
+
+    connection.settings_dict["ATOMIC_REQUESTS"] = True
+    try:
+        first = log_in()
+        second = refresh(first["refresh"]).json()
+        assert code(refresh(first["refresh"])) == (401, "token_rotated")
+        sent_before(11)
+        assert code(refresh(first["refresh"])) == (401, "token_reused")
+        assert code(me(second)) == (401, "token_not_valid")
+        other = log_in()
+        post("/api/token/blacklist/", {"refresh": other["refresh"]})
+        assert code(me(other)) == (401, "token_not_valid")
+        for _ in range(5):
+            wrong = post("/api/token/", {"username": "member", "password": "wrong"})
+            assert code(wrong) == (401, "no_active_account")
+        limited = post("/api/token/", {"username": "member", "password": "wrong"})
+        assert code(limited) == (429, "throttled")
+    finally:
+        connection.settings_dict["ATOMIC_REQUESTS"] = False
