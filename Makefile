@@ -14,7 +14,7 @@ PRODUCTION = DJANGO_SETTINGS_MODULE=project.settings.prod DATABASE_URL=sqlite://
 NEWER = PATH="$$PATH:/usr/local/bin:$$(echo $$HOME/.pyenv/versions/*/bin | tr ' ' :)" \
 	.uv/bin/uv python list --only-installed 'cpython>=3.12' 2>/dev/null | awk 'NR == 1 {print $$2}'
 
-.PHONY: help run test test-latest has-newer-python check schema clean
+.PHONY: help run test test-latest has-newer-python check check-production schema clean
 
 help: ## List these targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-12s %s\n", $$1, $$2}' Makefile
@@ -46,7 +46,10 @@ check: .venv/.synced ## Lint, format, types, import contract, migrations, produc
 	.venv/bin/mypy
 	.venv/bin/lint-imports
 	$(PYTHON) manage.py makemigrations --check --dry-run
-	$(PRODUCTION) $(PYTHON) manage.py check --deploy --fail-level WARNING
+	$(MAKE) check-production
+
+check-production:
+	@$(PRODUCTION) $(PYTHON) manage.py check --deploy --fail-level WARNING
 
 schema: .venv/.synced ## Write the API's contract, schema/openapi.yaml
 	$(PYTHON) manage.py spectacular --validate --fail-on-warn --file schema/openapi.yaml

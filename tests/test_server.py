@@ -1,0 +1,77 @@
+"""Does it hold in real processes, served as `make run` serves it?"""
+
+import os
+import socket
+from concurrent.futures import ThreadPoolExecutor
+
+import httpx
+import pytest
+
+from tests.server import Server, development, manage
+
+PASSWORD = "a-password-for-the-tests"
+WRITERS = 16
+WRITES = 5  # by each
+
+
+@pytest.fixture(scope="module")
+def env(database_url):
+    env = development(database_url) | {"DJANGO_SUPERUSER_PASSWORD": PASSWORD}
+    assert manage("migrate", env=env).returncode == 0
+    user = ("--username", "admin", "--email", "admin@example.org")
+    assert manage("createsuperuser", "--no-input", *user, env=env).returncode == 0
+    return env
+
+
+@pytest.fixture(scope="module")
+def served(env):
+    with Server(env) as server:
+        yield server
+
+
+def token(client):
+    response = client.post("/api/token/", json={"username": "admin", "password": PASSWORD})
+    assert response.status_code == 200, response.text
+    return response.json()["access"]
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/api/books/",
+        "/admin/login/",
+        "/static/admin/css/base.css",
+        "/static/drf_spectacular_sidecar/swagger-ui-dist/swagger-ui-bundle.js",
+    ],
+)
+def test_the_first_request_of_each_kind_is_answered(served, path):
+    assert served.client.get(path).status_code == 200
+
+
+def test_sigterm_ends_every_process_cleanly(env):
+    with Server(env) as server:
+        assert server.client.get("/readyz").status_code == 200
+        assert server.stop() == 0
+        with pytest.raises(ProcessLookupError):
+            os.killpg(server.process.pid, 0)
+        with pytest.raises(ConnectionRefusedError):
+            socket.create_connection(("127.0.0.1", server.port), timeout=1).close()
+
+
+def test_sixteen_writers_at_once_all_succeed(served):
+    headers = {"Authorization": f"Bearer {token(served.client)}"}
+
+    def write(writer):
+        with httpx.Client(base_url=served.url, headers=headers, timeout=30) as client:
+            return [
+                client.post("/api/authors/", json={"name": f"Author {writer}.{number}"})
+                for number in range(WRITES)
+            ]
+
+    with ThreadPoolExecutor(WRITERS) as writers:
+        responses = [one for each in writers.map(write, range(WRITERS)) for one in each]
+
+    assert {response.status_code for response in responses} == {201}
+    stored = served.client.get("/api/authors/", params={"count": "true"}).json()
+    assert stored["count"] == WRITERS * WRITES
+    assert "database is locked" not in served.log
