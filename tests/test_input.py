@@ -147,8 +147,11 @@ def test_a_body_over_the_limit_is_413_before_it_is_parsed(settings):
 
 
 @echo
-def test_a_body_without_its_length_is_411():
-    response = post("", HTTP_TRANSFER_ENCODING="chunked")
+@pytest.mark.parametrize(
+    "headers", [{"HTTP_TRANSFER_ENCODING": "chunked"}, {"SERVER_PROTOCOL": "HTTP/2"}]
+)
+def test_a_body_without_its_length_is_411(headers):
+    response = post("", **headers)
     assert response.status_code == 411
     assert response["Content-Type"] == "application/problem+json"
     assert response.json() == {
@@ -159,6 +162,13 @@ def test_a_body_without_its_length_is_411():
         "code": "length_required",
         "instance": "/api/echo/",
     }
+
+
+@echo
+@pytest.mark.parametrize("protocol", ["HTTP/1.1", "HTTP/2"])
+def test_a_request_without_a_body_needs_no_length(protocol):
+    assert post("", content_type="", SERVER_PROTOCOL=protocol).json() == {}
+    assert post("{}", SERVER_PROTOCOL=protocol).json() == {}
 
 
 values = st.recursive(

@@ -23,13 +23,20 @@ class OptionalTrailingSlash:
 class RequireContentLength:
     """Refuse a body that comes without its length: 411 (RFC 9110 section 15.5.12).
 
-    Under WSGI a chunked body has none, and Django would read it as an empty one.
+    A chunked body has none, nor need one of HTTP/2 have it, and Django would read it as empty.
     """
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponseBase]) -> None:
         self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponseBase:
-        if "HTTP_TRANSFER_ENCODING" in request.META and not request.META.get("CONTENT_LENGTH"):
+        meta = request.META
+        has_body = "HTTP_TRANSFER_ENCODING" in meta or (
+            # HTTP/2 frames every body, so only its type tells that there is one.
+            meta["SERVER_PROTOCOL"] == "HTTP/2"
+            and request.method in ("POST", "PUT", "PATCH")
+            and bool(meta.get("CONTENT_TYPE"))
+        )
+        if has_body and not meta.get("CONTENT_LENGTH"):
             return length_required(request)
         return self.get_response(request)
