@@ -1,0 +1,32 @@
+from django.contrib import admin
+
+from project.api.admin import FORM_FIELDS, AggregateRootAdmin, RecordForm
+
+from .models import Author, AuthorProfile
+
+
+class ProfileInline(admin.StackedInline):
+    model = AuthorProfile
+    form = RecordForm
+    formfield_overrides = FORM_FIELDS
+    verbose_name_plural = "profile"
+
+
+@admin.register(Author)
+class AuthorAdmin(AggregateRootAdmin):
+    list_display = [
+        "name",
+        "sort_name",
+        "birth_year",
+        "death_year",
+        "openlibrary_key",
+        "updated_at",
+    ]
+    list_filter = [
+        ("birth_year", admin.EmptyFieldListFilter),
+        ("openlibrary_key", admin.EmptyFieldListFilter),
+        *AggregateRootAdmin.list_filter,
+    ]
+    search_fields = ["name", "sort_name", "openlibrary_key__exact"]
+    search_help_text = "Words of a name, or a key of the Open Library"
+    inlines = [ProfileInline]

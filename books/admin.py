@@ -1,0 +1,177 @@
+"""Where a librarian keeps the books, and what they refer to."""
+
+from typing import Any
+
+from django import forms
+from django.contrib import admin
+from django.core.exceptions import ValidationError
+from django.db.models import Prefetch, QuerySet
+from django.http import HttpRequest
+
+from project.api.admin import AggregateRootAdmin, LoadedSelect, RecordForm
+from project.api.models import FoldedFrom
+
+from .isbn import normalize_isbn
+from .models import Book, Contribution, Edition, Publisher, Role, Series, Subject
+
+
+class PublisherForm(RecordForm):
+    def clean_name(self) -> str:
+        name: str = self.cleaned_data["name"]
+        same = Publisher.objects.filter(name_folded=FoldedFrom.make(name))
+        if same.exclude(pk=self.instance.pk).exists():
+            raise ValidationError("There is a publisher with this name already.", "unique")
+        return name
+
+
+@admin.register(Publisher)
+class PublisherAdmin(AggregateRootAdmin):
+    form = PublisherForm
+    list_display = ["name", "updated_at"]
+    search_fields = ["name"]
+
+
+@admin.register(Series)
+class SeriesAdmin(AggregateRootAdmin):
+    list_display = ["name", "updated_at"]
+    search_fields = ["name"]
+
+
+@admin.register(Subject)
+class SubjectAdmin(AggregateRootAdmin):
+    list_display = ["name", "slug", "updated_at"]
+    search_fields = ["name", "slug"]
+
+
+# What a book owns
+
+
+class OwnedInline(admin.TabularInline):
+    """Rows of a book. What they refer to is read with them, however many they are."""
+
+    form = RecordForm
+    extra = 0
+    max_num = 200
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
+        return super().get_queryset(request).select_related("book", *self.autocomplete_fields)
+
+    def formfield_for_foreignkey(self, db_field: Any, request: HttpRequest, **kwargs: Any) -> Any:
+        if db_field.name in self.autocomplete_fields:
+            kwargs["widget"] = LoadedSelect(db_field, self.admin_site)
+        return super().formfield_for_foreignkey(db_field, request, **kwargs)
+
+
+class ContributionForm(RecordForm):
+    position = forms.IntegerField(
+        required=False, min_value=0, help_text="0 is the first; left empty, it is the last."
+    )
+
+    @property
+    def changed_data(self) -> list[str]:
+        """Also `position` where another row pushed this one away."""
+        changed = super().changed_data
+        position = getattr(self, "cleaned_data", {}).get("position")
+        if position not in (None, self.initial.get("position")) and "position" not in changed:
+            changed.append("position")
+        return changed
+
+    @property
+    def wanted_place(self) -> int:
+        position: int | None = self.cleaned_data["position"]
+        return OwnedInline.max_num if position is None else position
+
+
+class ContributionFormSet(forms.BaseInlineFormSet):
+    def clean(self) -> None:
+        """Number the rows 0…n−1: a row with a new position goes there, the others make room."""
+        super().clean()
+        if not self.is_valid():
+            return
+        kept = [form for form in self.forms if form not in self.deleted_forms]
+        order: list[Any] = []
+        moved: list[Any] = []
+        for form in kept:
+            if form.empty_permitted and not form.has_changed():
+                continue
+            stays = form.cleaned_data["position"] == form.initial.get("position")
+            (order if stays else moved).append(form)
+        for form in sorted(moved, key=lambda form: form.wanted_place):
+            order.insert(form.wanted_place, form)
+        for position, form in enumerate(order):
+            form.cleaned_data["position"] = form.instance.position = position
+
+
+class ContributionInline(OwnedInline):
+    model = Contribution
+    form = ContributionForm
+    formset = ContributionFormSet
+    fields = ["position", "author", "role", "credited_as"]
+    autocomplete_fields = ["author"]
+
+
+class ISBNField(forms.CharField):
+    """An ISBN in any of its forms; the value is its 13 digits."""
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(**{**kwargs, "max_length": len("978-0-000-00000-0")})
+
+    def to_python(self, value: Any) -> Any:
+        text = super().to_python(value)
+        return normalize_isbn(text) if text else text
+
+
+class EditionForm(RecordForm):
+    class Meta:
+        field_classes = {"isbn13": ISBNField}
+
+
+class EditionInline(OwnedInline):
+    model = Edition
+    form = EditionForm
+    autocomplete_fields = ["publisher"]
+
+
+@admin.register(Book)
+class BookAdmin(AggregateRootAdmin):
+    list_display = [
+        "title",
+        "written_by",
+        "first_published_year",
+        "language",
+        "series",
+        "updated_at",
+    ]
+    list_select_related = ["series"]
+    list_filter = [
+        "contributions__role",
+        "editions__format",
+        ("language", admin.EmptyFieldListFilter),
+        ("series", admin.EmptyFieldListFilter),
+        *AggregateRootAdmin.list_filter,
+    ]
+    search_fields = ["title", "original_title", "contributions__author__name"]
+    search_help_text = "Words of a title, an author's name, or an ISBN"
+    autocomplete_fields = ["series", "subjects"]
+    inlines = [ContributionInline, EditionInline]
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Book]:
+        written = Contribution.objects.filter(role=Role.AUTHOR).select_related("author")
+        return (
+            super()
+            .get_queryset(request)
+            .prefetch_related(Prefetch("contributions", written, to_attr="written"))
+        )
+
+    def get_search_results(
+        self, request: HttpRequest, queryset: QuerySet[Book], search_term: str
+    ) -> tuple[QuerySet[Book], bool]:
+        try:
+            isbn = normalize_isbn(search_term)
+        except ValidationError:
+            return super().get_search_results(request, queryset, search_term)
+        return queryset.filter(editions__isbn13=isbn), False
+
+    @admin.display(description="authors")
+    def written_by(self, book: Any) -> str:
+        return ", ".join(str(contribution.author) for contribution in book.written)
