@@ -4,7 +4,7 @@ PORT = 8000
 PYTHON = .venv/bin/python
 SYNC = UV_PYTHON_DOWNLOADS=never .uv/bin/uv sync --locked
 TEST = DJANGO_SETTINGS_MODULE=project.settings.test
-PYTEST = -m pytest -n logical --maxprocesses 8 --dist worksteal
+PYTEST = -m pytest -n logical --maxprocesses 8 --dist loadgroup
 # An environment that production accepts, to check its settings with.
 RANDOM = $$($(PYTHON) -c 'import secrets; print(secrets.token_urlsafe(64))')
 PRODUCTION = DJANGO_SETTINGS_MODULE=project.settings.prod DATABASE_URL=sqlite:///:memory: \

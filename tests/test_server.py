@@ -9,6 +9,9 @@ import pytest
 
 from tests.server import Server, development, manage
 
+# One worker of pytest-xdist runs them all, so that each server is started once.
+pytestmark = pytest.mark.xdist_group(__name__)
+
 PASSWORD = "a-password-for-the-tests"
 WRITERS = 16
 WRITES = 5  # by each

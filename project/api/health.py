@@ -11,7 +11,7 @@ from threading import Lock, Thread
 from django.db import Error, connection
 from django.db.migrations.loader import MigrationLoader
 from django.db.migrations.recorder import MigrationRecorder
-from django.http import HttpRequest, HttpResponseBase, JsonResponse
+from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.utils.decorators import method_decorator
 from django.views import View
 from django.views.decorators.cache import never_cache
@@ -75,7 +75,7 @@ _is_ready = _Readiness()
 class _Probe(View):
     def http_method_not_allowed(
         self, request: HttpRequest, *args: object, **kwargs: object
-    ) -> HttpResponseBase:
+    ) -> HttpResponse:
         refused = problem(
             405, f'Method "{request.method}" not allowed.', "method_not_allowed", request.path
         )
@@ -86,14 +86,14 @@ class _Probe(View):
 class Live(_Probe):
     """200 while the process answers at all. Touches no database."""
 
-    def get(self, request: HttpRequest) -> HttpResponseBase:
+    def get(self, request: HttpRequest) -> HttpResponse:
         return JsonResponse({"status": "ok"})
 
 
 class Ready(_Probe):
     """200 while the database answers and has every migration of this code, else 503."""
 
-    def get(self, request: HttpRequest) -> HttpResponseBase:
+    def get(self, request: HttpRequest) -> HttpResponse:
         if _is_ready():
             return JsonResponse({"status": "ok"})
         unready = problem(503, "The service is not ready.", "not_ready", request.path)
