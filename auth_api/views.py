@@ -1,6 +1,6 @@
 """Tokens, sessions and accounts."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from typing import Any
 
 from django.db import transaction
@@ -39,7 +39,8 @@ def described(name: str, summary: str, tag: str, **more: Any) -> Callable[[Any],
 @outside_of_transactions
 @never_stored
 class TokenView(TokenViewBase):
-    pass
+    # For the contract: what it answers beside what its kind of view does.
+    problem_statuses: Collection[int] = {401}
 
 
 @described("obtainTokens", "Log in", "tokens")
@@ -54,6 +55,7 @@ class Obtain(TokenView):
     """
 
     serializer_class = serializers.TokenObtainPairSerializer
+    problem_statuses = {401, 429}
 
 
 @described("refreshTokens", "Exchange a refresh token", "tokens")
@@ -139,6 +141,7 @@ class Me(generics.RetrieveUpdateAPIView[User]):
 @never_stored
 class Password(generics.GenericAPIView[User]):
     serializer_class = serializers.PasswordChangeSerializer
+    problem_statuses = {429}
     permission_classes = [IsAuthenticated]
 
     def post(self, request: Request) -> Response:

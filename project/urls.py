@@ -10,6 +10,7 @@ urlpatterns = [
     path("livez", health.Live.as_view()),
     path("readyz", health.Ready.as_view()),
     path("api/", include("auth_api.urls")),
+    path("api/", include("schema.urls")),
     path("api/", include("project.router")),
     path("admin/", admin.site.urls),
     # Last: what no other line knows. Without it, Django shows a page of its own under DEBUG.

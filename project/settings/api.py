@@ -1,6 +1,9 @@
 """Django REST framework, simplejwt and drf-spectacular."""
 
 from datetime import timedelta
+from pathlib import Path
+
+PROJECT = Path(__file__).resolve().parent.parent.parent
 
 # https://www.django-rest-framework.org/api-guide/settings/
 REST_FRAMEWORK = {
@@ -51,16 +54,51 @@ SIMPLE_JWT = {
 # https://drf-spectacular.readthedocs.io/en/latest/settings.html
 SPECTACULAR_SETTINGS = {
     "TITLE": "Book catalogue",
+    "DESCRIPTION": (PROJECT / "schema" / "description.md").read_text("utf-8"),
     "VERSION": "1.0.0",
+    "CONTACT": {"name": "The librarians of this catalogue"},
+    "LICENSE": {"name": "MIT", "url": "https://opensource.org/license/mit"},
+    "SERVERS": [{"url": "/", "description": "This server"}],
+    "TAGS": [
+        {"name": "tokens", "description": "Log in, stay logged in, log out."},
+        {"name": "accounts", "description": "One's own account, and everybody's for admins."},
+        {"name": "authors", "description": "Who contributed to books, and their books."},
+        {"name": "books", "description": "Books, their contributions and their editions."},
+        {"name": "series", "description": "Series, and their books."},
+        {"name": "publishers", "description": "Publishers, and their editions."},
+        {"name": "subjects", "description": "What books are about."},
+    ],
+    "SCHEMA_PATH_PREFIX": "/api",
+    "SCHEMA_COERCE_PATH_PK_SUFFIX": True,
+    "PATH_CONVERTER_OVERRIDES": {"id": {"type": "integer", "format": "int64", "minimum": 1}},
     "COMPONENT_SPLIT_REQUEST": True,
-    "SERVE_INCLUDE_SCHEMA": False,
+    # Browsers alone use sessions, on the pages of the browsable API.
+    "AUTHENTICATION_WHITELIST": ["auth_api.authentication.JWTAuthentication"],
     "ENUM_NAME_OVERRIDES": {
         "UserRole": "auth_api.models.User.Role",
         "ContributionRole": "books.models.Role",
+        "EditionFormat": "books.models.Format",
     },
     "ENUM_ADD_EXPLICIT_BLANK_NULL_CHOICE": False,
-    "PATH_CONVERTER_OVERRIDES": {"id": {"type": "integer", "format": "int64", "minimum": 1}},
+    "POSTPROCESSING_HOOKS": [
+        "drf_spectacular.hooks.postprocess_schema_enums",
+        "schema.hooks.exact_types",
+        "schema.hooks.in_order_of_work",
+    ],
+    "SORT_OPERATIONS": False,
+    "SERVE_INCLUDE_SCHEMA": False,
+    # Everything that the two pages load comes from this server.
     "SWAGGER_UI_DIST": "SIDECAR",
     "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
     "REDOC_DIST": "SIDECAR",
+    # https://swagger.io/docs/open-source-tools/swagger-ui/usage/configuration/
+    "SWAGGER_UI_SETTINGS": {
+        "deepLinking": True,
+        "persistAuthorization": True,
+        "displayOperationId": True,
+        "docExpansion": "none",
+        "filter": True,
+        "tryItOutEnabled": True,
+        "validatorUrl": None,
+    },
 }

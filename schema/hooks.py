@@ -1,0 +1,69 @@
+"""What is set right once the document is whole."""
+
+from collections.abc import Iterator
+from typing import Any
+
+INT32 = 2**31
+INT64 = 2**63
+
+
+def exact_types(result: dict[str, Any], **kwargs: Any) -> dict[str, Any]:
+    """Give integers their width, enums one name each, and requests no defaults.
+
+    A default in a request is the server's business: some generated clients would send it with
+    every PATCH, and so overwrite what is stored.
+    """
+    schemas = result["components"]["schemas"]
+    for schema in _objects(result):
+        if schema.get("type") == "integer":
+            _set_width(schema)
+    names = {tuple(each["enum"]): name for name, each in schemas.items() if "enum" in each}
+    for schema in _objects(result["paths"]):
+        name = names.get(tuple(schema.get("enum", ())))
+        if name is not None:
+            schema.clear()
+            schema["$ref"] = f"#/components/schemas/{name}"
+    for name, each in schemas.items():
+        if name.endswith("Request"):
+            for schema in _objects(each):
+                schema.pop("default", None)
+    return result
+
+
+def _objects(node: Any) -> Iterator[dict[str, Any]]:
+    if isinstance(node, dict):
+        yield node
+        children: Any = list(node.values())
+    elif isinstance(node, list):
+        children = node
+    else:
+        return
+    for child in children:
+        yield from _objects(child)
+
+
+def _set_width(schema: dict[str, Any]) -> None:
+    """`int64` unless its limits fit into less. The limits of the width itself say nothing."""
+    low, high = schema.get("minimum", -INT64), schema.get("maximum", INT64)
+    if low <= -INT64:
+        schema.pop("minimum", None)
+    if high >= INT64 - 1:
+        schema.pop("maximum", None)
+    if low < -INT32 or high >= INT32:
+        schema["format"] = "int64"
+
+
+def in_order_of_work(result: dict[str, Any], **kwargs: Any) -> dict[str, Any]:
+    """Order paths as `TAGS` orders their tags, and what can be done there from get to delete."""
+    tags = [tag["name"] for tag in result["tags"]]
+    methods = ["get", "post", "put", "patch", "delete"]
+
+    def place(path: tuple[str, dict[str, Any]]) -> int:
+        [first, *_] = path[1].values()
+        return tags.index(first["tags"][0])
+
+    result["paths"] = {
+        path: dict(sorted(operations.items(), key=lambda each: methods.index(each[0])))
+        for path, operations in sorted(result["paths"].items(), key=place)
+    }
+    return result

@@ -1,0 +1,122 @@
+"""Does the contract say what the server does, and does it stay what it was?"""
+
+import difflib
+import json
+import re
+from contextlib import closing
+from io import StringIO
+from pathlib import Path
+
+import pytest
+import yaml
+from django.core.management import call_command
+
+CONTRACT = Path(__file__).parent.parent / "schema" / "openapi.yaml"
+
+
+def test_the_committed_contract_is_the_one_that_the_code_makes():
+    made = StringIO()
+    call_command("spectacular", "--validate", "--fail-on-warn", stdout=made)
+    changes = difflib.unified_diff(
+        CONTRACT.read_text("utf-8").splitlines(), made.getvalue().splitlines(), lineterm="", n=1
+    )
+    assert not (first := list(changes)[:40]), "\n".join(
+        [*first, "", "The contract has changed. Write it with: make schema"]
+    )
+
+
+@pytest.fixture(scope="module")
+def contract():
+    return yaml.safe_load(CONTRACT.read_text("utf-8"))
+
+
+def operations(contract):
+    for path, methods in contract["paths"].items():
+        for method, operation in methods.items():
+            yield path, method, operation
+
+
+def test_the_server_hands_out_the_contract(anonymous, contract):
+    response = anonymous.get("/api/schema/?format=json")
+    assert response.status_code == 200
+    assert json.loads(response.content) == contract
+
+
+@pytest.mark.parametrize("page", ["/api/docs/", "/api/docs/?script=", "/api/redoc/"])
+def test_the_pages_load_nothing_from_elsewhere_and_say_so(anonymous, page):
+    response = anonymous.get(page)
+    assert response.status_code == 200
+    policy = response["Content-Security-Policy"]
+    assert "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'" in policy
+    assert "http" not in policy
+    loaded = re.findall(r'(?:src|href)="([^"]*)"', response.content.decode())
+    assert all(url.startswith("/") and not url.startswith("//") for url in loaded)
+    for url in loaded:
+        with closing(anonymous.get(url)) as file:
+            assert file.status_code == 200
+
+
+def test_names_of_operations_read_well(contract):
+    names = [operation["operationId"] for _, _, operation in operations(contract)]
+    assert len(set(names)) == len(names)
+    assert {
+        *("listBooks", "createBook", "getBook", "updateBook", "partialUpdateBook", "deleteBook"),
+        *("listAuthorBooks", "createAuthorBook", "getAuthorBook", "listBookContributions"),
+        *("obtainTokens", "refreshTokens", "getMe"),
+    } <= set(names)
+
+
+def test_every_operation_has_a_summary_a_description_and_a_described_tag(contract):
+    tags = [tag["name"] for tag in contract["tags"] if tag["description"]]
+    for path, method, operation in operations(contract):
+        assert operation["summary"][0].isupper(), (path, method)
+        assert operation["description"], (path, method)
+        assert operation["tags"][0] in tags, (path, method)
+        assert all(response["description"] for response in operation["responses"].values())
+
+
+def test_every_error_is_the_same_component(contract):
+    for path, method, operation in operations(contract):
+        for status, response in operation["responses"].items():
+            if status >= "400":
+                assert response["content"] == {
+                    "application/problem+json": {"schema": {"$ref": "#/components/schemas/Problem"}}
+                }, (path, method, status)
+
+
+def test_answers_say_which_of_their_properties_are_always_there(contract):
+    book = contract["components"]["schemas"]["Book"]
+    assert book["required"] == list(book["properties"])
+    author = contract["components"]["schemas"]["Author"]
+    assert set(author["properties"]) - set(author["required"]) == {"books"}
+
+
+def objects(node):
+    """All objects of a JSON document."""
+    if isinstance(node, dict):
+        yield node
+        node = list(node.values())
+    if isinstance(node, list):
+        for each in node:
+            yield from objects(each)
+
+
+def test_ids_have_64_bits_everywhere(contract):
+    ids = [
+        schema
+        for each in objects(contract)
+        for name, schema in [
+            *each.get("properties", {}).items(),
+            *([(each["name"], each["schema"])] if "in" in each and "schema" in each else []),
+        ]
+        if (name == "id" or name.endswith("_id")) and schema["type"] == "integer"
+    ]
+    assert len(ids) > 50
+    assert all(schema["format"] == "int64" for schema in ids)
+
+
+def test_a_request_has_no_defaults(contract):
+    schemas = contract["components"]["schemas"]
+    requests = [schema for name, schema in schemas.items() if name.endswith("Request")]
+    assert requests
+    assert not [each for each in objects(requests) if "default" in each]
