@@ -7,8 +7,11 @@ from .base import database
 
 SECRET_KEY = "insecure-test-key-that-production-refuses-too"  # noqa: S105
 JWT_KEYS = '[{"kty": "oct", "kid": "insecure", "k": "aW5zZWN1cmUta2V5LWZvci10b2tlbnMtaW4tdGVzdHM"}]'
+# Has models for what no resource of the project has.
+INSTALLED_APPS = [*INSTALLED_APPS, "tests"]
 ALLOWED_HOSTS = ["testserver", "localhost", "127.0.0.1"]
-PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher", *PASSWORD_HASHERS]
+# A failed login costs one hash by each of these (auth_api.backends).
+PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
 DATABASES = {"default": database(os.environ.get("TEST_DATABASE_URL") or "sqlite:///:memory:")}
 if "sqlite" in DATABASES["default"]["ENGINE"]:
     # Django would test in memory, where threads lock each other out at once: a file waits its turn.
