@@ -27,6 +27,5 @@ class AuthorAdmin(AggregateRootAdmin):
         ("openlibrary_key", admin.EmptyFieldListFilter),
         *AggregateRootAdmin.list_filter,
     ]
-    search_fields = ["name", "sort_name", "openlibrary_key__exact"]
-    search_help_text = "Words of a name, or a key of the Open Library"
+    search_fields = ["name", "sort_name"]
     inlines = [ProfileInline]

@@ -5,14 +5,14 @@ from typing import Any
 from django import forms
 from django.contrib import admin
 from django.core.exceptions import ValidationError
-from django.db.models import Prefetch, QuerySet
+from django.db.models import Prefetch, QuerySet, TextChoices
 from django.http import HttpRequest
 
 from project.api.admin import AggregateRootAdmin, LoadedSelect, RecordForm
 from project.api.models import FoldedFrom
 
 from .isbn import normalize_isbn
-from .models import Book, Contribution, Edition, Publisher, Role, Series, Subject
+from .models import Book, Contribution, Edition, Format, Publisher, Role, Series, Subject
 
 
 class PublisherForm(RecordForm):
@@ -132,6 +132,35 @@ class EditionInline(OwnedInline):
     autocomplete_fields = ["publisher"]
 
 
+class OwnedRowFilter(admin.SimpleListFilter):
+    """Books that own such a row: a subquery, since Django's own filter would join and compare."""
+
+    parameter_name: str
+    rows: type[Contribution | Edition]
+    kinds: type[TextChoices]
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
+        return self.kinds.choices
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Book]) -> QuerySet[Book]:
+        if self.value() is None:
+            return queryset
+        rows = self.rows.objects.filter(**{self.parameter_name: self.value()})
+        return queryset.filter(pk__in=rows.values_list("book_id", flat=True))
+
+
+class RoleFilter(OwnedRowFilter):
+    title = parameter_name = "role"
+    rows = Contribution
+    kinds = Role
+
+
+class FormatFilter(OwnedRowFilter):
+    title = parameter_name = "format"
+    rows = Edition
+    kinds = Format
+
+
 @admin.register(Book)
 class BookAdmin(AggregateRootAdmin):
     list_display = [
@@ -144,13 +173,14 @@ class BookAdmin(AggregateRootAdmin):
     ]
     list_select_related = ["series"]
     list_filter = [
-        "contributions__role",
-        "editions__format",
+        RoleFilter,
+        FormatFilter,
         ("language", admin.EmptyFieldListFilter),
         ("series", admin.EmptyFieldListFilter),
         *AggregateRootAdmin.list_filter,
     ]
-    search_fields = ["title", "original_title", "contributions__author__name"]
+    search_fields = ["title", "original_title", "authors__name"]
+    search_keys = {"editions__isbn13": normalize_isbn}
     search_help_text = "Words of a title, an author's name, or an ISBN"
     autocomplete_fields = ["series", "subjects"]
     inlines = [ContributionInline, EditionInline]
@@ -162,15 +192,6 @@ class BookAdmin(AggregateRootAdmin):
             .get_queryset(request)
             .prefetch_related(Prefetch("contributions", written, to_attr="written"))
         )
-
-    def get_search_results(
-        self, request: HttpRequest, queryset: QuerySet[Book], search_term: str
-    ) -> tuple[QuerySet[Book], bool]:
-        try:
-            isbn = normalize_isbn(search_term)
-        except ValidationError:
-            return super().get_search_results(request, queryset, search_term)
-        return queryset.filter(editions__isbn13=isbn), False
 
     @admin.display(description="authors")
     def written_by(self, book: Any) -> str:

@@ -204,7 +204,7 @@ class SearchFilter(backends.SearchFilter):
         if not is_list(view):
             return queryset
         for word in self._words(request):
-            queryset = queryset.filter(self._occurs(queryset.model, word, view))
+            queryset = queryset.filter(self.occurs(queryset.model, word, view))
         return queryset
 
     def _words(self, request: Request) -> list[str]:
@@ -215,7 +215,7 @@ class SearchFilter(backends.SearchFilter):
             raise Refused([Fault("invalid", detail, parameter=self.search_param)])
         return words
 
-    def _occurs(self, model: type[Model], word: str, view: Any) -> Q:
+    def occurs(self, model: type[Model], word: str, view: Any) -> Q:
         # A regular expression, since LIKE knows no case but ASCII's on SQLite.
         found = Q()
         for field in view.search_fields:
