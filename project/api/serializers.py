@@ -93,6 +93,9 @@ class StrictModelSerializer(serializers.ModelSerializer[Any]):
 
     def build_standard_field(self, field_name: str, model_field: Any) -> Any:
         field_class, kwargs = super().build_standard_field(field_name, model_field)
+        if model_field.null:
+            # Null says that there is none, and no constraint lets an empty text say it too.
+            kwargs.pop("allow_blank", None)
         if "validators" in kwargs:
             kwargs["validators"] = [
                 v for v in kwargs["validators"] if not isinstance(v, UniqueValidator)
