@@ -2,7 +2,8 @@
 
 PORT = 8000
 PYTHON = .venv/bin/python
-SYNC = UV_PYTHON_DOWNLOADS=never .uv/bin/uv sync --locked
+# Compiled once here, since some machines forbid Python to write what it compiles.
+SYNC = UV_COMPILE_BYTECODE=1 UV_PYTHON_DOWNLOADS=never .uv/bin/uv sync --locked
 TEST = DJANGO_SETTINGS_MODULE=project.settings.test
 PYTEST = -m pytest -n logical --maxprocesses 8 --dist loadgroup
 # An environment that production accepts, to check its settings with.
