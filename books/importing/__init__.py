@@ -1,0 +1,179 @@
+"""Books from a file into the catalogue. docs/import.md says what counts as the same book."""
+
+import json
+import time
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from os import PathLike, fstat
+from pathlib import Path
+from typing import IO
+
+from django.db import DataError, IntegrityError, transaction
+
+from books.serializers import BookSerializer
+from project.api.problems import Fault, Refused
+
+from .batches import Batch
+from .drafts import Draft
+from .forms import FORMS, Lines, Row, UnreadableFileError, form_of
+
+__all__ = ["BATCH_SIZE", "FORMS", "Report", "UnreadableFileError", "import_file"]
+
+KINDS = ("books", "editions", "authors", "series", "subjects", "publishers")
+# How many things a batch may hold, books and what belongs to them: enough to make the statements
+# few, and few enough for the 65,535 parameters that a statement of PostgreSQL has at most.
+BATCH_SIZE = 4_000
+# How many reasons a report keeps.
+REASONS = 20
+
+
+@dataclass(slots=True)
+class Count:
+    created: int = 0
+    changed: int = 0
+    unchanged: int = 0
+    rejected: int = 0
+
+
+@dataclass(slots=True)
+class Report:
+    """What an import has done so far; all that it counts is committed."""
+
+    form: str
+    # Of the file, in bytes; 0 where it is a pipe.
+    size: int
+    bytes_read: int = 0
+    rows: int = 0
+    seconds: float = 0.0
+    counts: dict[str, Count] = field(default_factory=lambda: {kind: Count() for kind in KINDS})
+    # The first few reasons why rows, or editions, were left out, each with its line.
+    reasons: list[tuple[int, Fault]] = field(default_factory=list)
+    # The keys of what books share and the file has mentioned, by kind.
+    mentioned: dict[str, set[int]] = field(
+        default_factory=lambda: {kind: set() for kind in KINDS[2:]}
+    )
+
+    @property
+    def has_changed_nothing(self) -> bool:
+        return not any(count.created or count.changed for count in self.counts.values())
+
+    def add(self, batch: Batch) -> None:
+        books, editions = self.counts["books"], self.counts["editions"]
+        books.created += len(batch.books)
+        books.changed += batch.changed
+        books.unchanged += batch.unchanged
+        editions.created += len(batch.editions)
+        editions.unchanged += batch.editions_unchanged
+        for kind in (batch.authors, batch.series, batch.subjects, batch.publishers):
+            name = str(kind.model._meta.verbose_name_plural)
+            self.mentioned[name].update(each.pk for each in kind.used.values())
+            count = self.counts[name]
+            count.created += len(kind.new)
+            count.unchanged = len(self.mentioned[name]) - count.created
+
+
+def import_file(
+    path: str | PathLike[str],
+    *,
+    form: str = "auto",
+    rejects: str | PathLike[str] | None = None,
+    progress: Callable[[Report], None] | None = None,
+) -> Report:
+    """Add what the file has and the catalogue has not; a second run changes nothing.
+
+    Rows go in by batches, each in a transaction of its own: whoever is interrupted finds whole
+    batches. `progress` is called before the first and after each. A row that is refused is left
+    out with all its parts, and written to `rejects` with the reasons; the others go in. Raises
+    UnreadableFileError or OSError where the file as a whole can't be read.
+    """
+    started = time.monotonic()
+    with ExitStack() as files:
+        file = files.enter_context(Path(path).open("rb"))
+        form = form_of(file.peek()) if form == "auto" else form
+        lines = Lines(file)
+        report = Report(form, fstat(file.fileno()).st_size)
+        if progress is not None:
+            progress(report)
+        kept: IO[str] | None = None
+        if rejects is not None:
+            # Backslashes make lone surrogates, which UTF-8 has not, what JSON writes for them.
+            kept = files.enter_context(
+                Path(rejects).open("w", encoding="utf-8", errors="backslashreplace")
+            )
+        for rows in _batches(FORMS[form](lines)):
+            _import(rows, report)
+            _note(rows, report, kept)
+            if kept is not None:
+                kept.flush()
+            report.bytes_read = lines.bytes_read
+            report.seconds = time.monotonic() - started
+            if progress is not None:
+                progress(report)
+    report.seconds = time.monotonic() - started
+    return report
+
+
+def _batches(rows: Iterable[Row]) -> Iterator[list[Row]]:
+    batch: list[Row] = []
+    size = 0
+    for row in rows:
+        batch.append(row)
+        size += 1 + sum(len(value) for value in row.body.values() if isinstance(value, list))
+        if size >= BATCH_SIZE:
+            yield batch
+            batch, size = [], 0
+    if batch:
+        yield batch
+
+
+def _import(rows: Sequence[Row], report: Report) -> None:
+    """Put these rows in, in one transaction; those that can't be get their faults."""
+    serializer = BookSerializer()
+    accepted = []
+    drafts = []
+    for row in rows:
+        if row.faults:
+            continue
+        try:
+            drafts.append(Draft(row.body, serializer))
+        except Refused as error:
+            row.faults += map(row.located, error.faults)
+        else:
+            accepted.append(row)
+    if not drafts:
+        return
+    try:
+        with transaction.atomic():
+            batch = Batch(drafts)
+    except (IntegrityError, DataError) as error:
+        # Someone else has written the same in the meantime, and the next look will see it; or
+        # there is a row that only the database refuses, and halving finds it.
+        if len(accepted) == 1:
+            reason = str(error).partition("\n")[0]
+            accepted[0].faults.append(Fault("refused", f"The database refuses it: {reason}", ""))
+            return
+        middle = len(accepted) // 2
+        _import(accepted[:middle], report)
+        _import(accepted[middle:], report)
+        return
+    for place, faults in batch.refused.items():
+        accepted[place].faults += map(accepted[place].located, faults)
+    report.add(batch)
+
+
+def _note(rows: Sequence[Row], report: Report, rejects: IO[str] | None) -> None:
+    """Count these rows and keep what speaks against them."""
+    report.rows += len(rows)
+    for row in rows:
+        if row.faults:
+            report.counts["books"].rejected += 1
+        else:
+            report.counts["editions"].rejected += len(row.omitted)
+        if not (faults := row.faults or row.omitted):
+            continue
+        report.reasons += [(row.line, fault) for fault in faults][: REASONS - len(report.reasons)]
+        if rejects is not None:
+            errors = [fault.as_json() for fault in faults]
+            record = {"line": row.line, "errors": errors, "row": row.source}
+            rejects.write(json.dumps(record, ensure_ascii=False) + "\n")

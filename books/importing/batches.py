@@ -1,0 +1,373 @@
+"""Books found in the catalogue, or put in by bulk statements, a batch at a time."""
+
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Generic, TypeVar
+
+from django.db import models
+from django.db.models import F, Q
+from django.utils import timezone
+
+from authors.models import Author
+from books.models import Book, Contribution, Edition, Publisher, Role, Series, Subject
+from project.api.problems import Fault, Refused, pointer
+
+from .drafts import Draft
+
+Named = TypeVar("Named", Publisher, Series, Subject)
+
+
+def is_same_author(given: Author, stored: Author) -> bool:
+    """By the Open Library's key if both have one; else by name, if no years of birth differ."""
+    if given.openlibrary_key and stored.openlibrary_key:
+        return given.openlibrary_key == stored.openlibrary_key
+    return given.name == stored.name and _agree(given.birth_year, stored.birth_year)
+
+
+def _agree(one: Any, other: Any) -> bool:
+    """Whether two values are the same, as far as they are given."""
+    return one in (None, "") or other in (None, "") or one == other
+
+
+# What books share: found, or made once
+
+
+class Shared(Generic[Named]):
+    """The publishers, series or subjects of a batch, told apart by one attribute."""
+
+    def __init__(self, model: type[Named], attribute: str, given: Iterable[Named]) -> None:
+        self.model: type[Named] = model
+        self.attribute = attribute
+        self.new: list[Named] = []
+        values = {getattr(each, attribute) for each in given}
+        stored = model._default_manager.filter(**{f"{attribute}__in": values})
+        # Where several have one name, the oldest stands.
+        self._known: dict[str, Named] = {
+            getattr(each, attribute): each for each in stored.order_by("-pk")
+        }
+        self.used: dict[int, Named] = {}
+
+    def find(self, given: Named) -> Named | None:
+        found = self._known.get(getattr(given, self.attribute))
+        if found is not None:
+            self.used[id(found)] = found
+        return found
+
+    def find_or_make(self, given: Named) -> Named:
+        found = self.find(given)
+        if found is None:
+            self._known[getattr(given, self.attribute)] = self.used[id(given)] = found = given
+            self.new.append(given)
+        return found
+
+    def write(self) -> None:
+        self.model._default_manager.bulk_create(self.new)
+
+
+class Authors:
+    """The authors of a batch."""
+
+    def __init__(self, given: Iterable[Author]) -> None:
+        self.model = Author
+        self.new: list[Author] = []
+        self.used: dict[int, Author] = {}
+        self._by_key: dict[str, Author] = {}
+        self._by_name: dict[str, list[Author]] = defaultdict(list)
+        given = list(given)
+        stored = Author.objects.filter(
+            Q(name__in={each.name for each in given})
+            | Q(openlibrary_key__in={each.openlibrary_key for each in given} - {None})
+        )
+        for author in stored.only("name", "birth_year", "openlibrary_key").order_by("pk"):
+            self._remember(author)
+
+    def _remember(self, author: Author) -> None:
+        self._by_name[author.name].append(author)
+        if author.openlibrary_key:
+            self._by_key[author.openlibrary_key] = author
+
+    def find(self, given: Author) -> Author | None:
+        """Whose key it is, else the oldest of the same name, best of the same year of birth."""
+        found = self._by_key.get(given.openlibrary_key or "")
+        if found is None:
+            found = min(
+                (each for each in self._by_name[given.name] if is_same_author(given, each)),
+                key=lambda each: each.birth_year != given.birth_year,
+                default=None,
+            )
+        if found is not None:
+            self.used[id(found)] = found
+        return found
+
+    def find_or_make(self, given: Author) -> Author:
+        found = self.find(given)
+        if found is None:
+            self.used[id(given)] = found = given
+            self.new.append(given)
+            self._remember(given)
+        return found
+
+    def write(self) -> None:
+        Author.objects.bulk_create(self.new)
+
+
+# Books
+
+
+@dataclass(eq=False, slots=True)
+class Entry:
+    """A book of the catalogue: one that is stored, or one that this batch makes."""
+
+    book: Book
+    # Those with the role author, in order.
+    authors: list[Author] = field(default_factory=list)
+    # What there is to tell its editions without an ISBN apart.
+    unnumbered: set[tuple[Any, ...]] = field(default_factory=set)
+
+    def has_authors_of(self, draft: Draft) -> bool:
+        """In the same order; one that a draft names twice counts once."""
+        places = (
+            next((i for i, each in enumerate(self.authors) if is_same_author(given, each)), None)
+            for given in draft.authors
+        )
+        return list(dict.fromkeys(places)) == list(range(len(self.authors)))
+
+    def has_key_of(self, draft: Draft) -> bool:
+        return _agree(draft.book.openlibrary_key, self.book.openlibrary_key)
+
+    def is_book_of(self, draft: Draft) -> bool:
+        """Whether title and authors are the same, and nothing else that both say differs."""
+        series = self.book.series
+        return (
+            self.has_key_of(draft)
+            and draft.book.title == self.book.title
+            and self.has_authors_of(draft)
+            and _agree(draft.book.first_published_year, self.book.first_published_year)
+            and _agree(draft.series and draft.series.name, series and series.name)
+            and _agree(draft.book.series_position, self.book.series_position)
+        )
+
+
+class Catalogue:
+    """The stored books that the drafts of a batch may mean, and those that it adds to them."""
+
+    def __init__(self, drafts: Sequence[Draft]) -> None:
+        self._by_key: dict[str, Entry] = {}
+        self._by_title: dict[str, list[Entry]] = defaultdict(list)
+        self._by_isbn: dict[str | None, Entry] = {}
+        editions = [edition for draft in drafts for edition in draft.editions]
+        isbns = {edition.isbn13 for edition in editions} - {None}
+        held = dict(Edition.objects.filter(isbn13__in=isbns).values_list("isbn13", "book_id"))
+        keys = {draft.book.openlibrary_key for draft in drafts} - {None}
+        stored = Book.objects.filter(
+            Q(title__in={draft.book.title for draft in drafts})
+            | Q(openlibrary_key__in=keys)
+            | Q(pk__in=set(held.values()))
+        )
+        entries = {book.pk: Entry(book) for book in stored.select_related("series").order_by("pk")}
+        if entries:
+            self._load_authors(entries, stored)
+            if any(edition.isbn13 is None for edition in editions):
+                self._load_unnumbered(entries, stored)
+        for entry in entries.values():
+            self.remember(entry)
+        for isbn13, book_id in held.items():
+            self._by_isbn[isbn13] = entries[book_id]
+
+    @staticmethod
+    def _load_authors(entries: dict[int, Entry], stored: models.QuerySet[Book]) -> None:
+        contributions = Contribution.objects.filter(role=Role.AUTHOR, book__in=stored)
+        for each in contributions.select_related("author").order_by("book", "position", "pk"):
+            entries[each.book_id].authors.append(each.author)
+
+    @staticmethod
+    def _load_unnumbered(entries: dict[int, Entry], stored: models.QuerySet[Book]) -> None:
+        editions = Edition.objects.filter(isbn13=None, book__in=stored)
+        for edition in editions.select_related("publisher"):
+            entries[edition.book_id].unnumbered.add(description(edition))
+
+    def remember(self, entry: Entry) -> None:
+        self._by_title[entry.book.title].append(entry)
+        if entry.book.openlibrary_key:
+            self._by_key[entry.book.openlibrary_key] = entry
+
+    def remember_isbn(self, isbn13: str, entry: Entry) -> None:
+        self._by_isbn[isbn13] = entry
+
+    def has_isbn(self, isbn13: str) -> bool:
+        return isbn13 in self._by_isbn
+
+    def find(self, draft: Draft) -> Entry | None:
+        """By the Open Library's key, else by an ISBN, else by what describes the book.
+
+        An ISBN must come with the right title or the right authors, so that a mistyped one does
+        not pass a book off as another; Refused where it belongs to another book.
+        """
+        holders = {
+            i: self._by_isbn[edition.isbn13]
+            for i, edition in enumerate(draft.editions)
+            if edition.isbn13 in self._by_isbn
+        }
+        found = self._by_key.get(draft.book.openlibrary_key or "")
+        if found is None:
+            found = next(
+                (holder for holder in holders.values() if self._may_be(draft, holder)), None
+            )
+        if found is None:
+            same = (each for each in self._by_title[draft.book.title] if each.is_book_of(draft))
+            found = next(same, None)
+        faults = [
+            Fault(
+                "unique",
+                f"This is the ISBN of an edition of “{holder.book.title}”.",
+                pointer("editions", i, "isbn13"),
+            )
+            for i, holder in holders.items()
+            if holder is not found
+        ]
+        if faults:
+            raise Refused(faults)
+        return found
+
+    @staticmethod
+    def _may_be(draft: Draft, holder: Entry) -> bool:
+        return holder.has_key_of(draft) and (
+            draft.book.title == holder.book.title
+            or (bool(holder.authors) and holder.has_authors_of(draft))
+        )
+
+
+def description(edition: Edition) -> tuple[Any, ...]:
+    """All that an edition says of itself beside its ISBN."""
+    publisher = edition.publisher
+    return (
+        publisher and publisher.name_folded,
+        edition.format,
+        edition.pages,
+        edition.published_on,
+        edition.language,
+    )
+
+
+class Batch:
+    """What some drafts add to the catalogue, all of it written once this object is made.
+
+    The caller opens the transaction. Nothing that is stored changes, except that a book may get
+    another edition, which raises its version. The number of statements is the same whatever the
+    number of drafts.
+    """
+
+    def __init__(self, drafts: Sequence[Draft]) -> None:
+        # What speaks against a draft once the catalogue is known, by its place.
+        self.refused: dict[int, list[Fault]] = {}
+        self.unchanged = self.changed = 0
+        self.editions_unchanged = 0
+        self.books: list[Book] = []
+        self.editions: list[Edition] = []
+        self._extended: set[int] = set()
+        self._contributions: list[Contribution] = []
+        self._subject_links: list[Any] = []
+        self.catalogue = Catalogue(drafts)
+        self.authors = Authors(credit.author for draft in drafts for credit in draft.credits)
+        self.series = Shared(Series, "name", (d.series for d in drafts if d.series))
+        self.subjects = Shared(Subject, "slug", (each for d in drafts for each in d.subjects))
+        self.publishers = Shared(
+            Publisher,
+            "name_folded",
+            (edition.publisher for d in drafts for edition in d.editions if edition.publisher),
+        )
+        for place, draft in enumerate(drafts):
+            try:
+                self._settle(draft)
+            except Refused as error:
+                self.refused[place] = error.faults
+        self._write()
+
+    def _settle(self, draft: Draft) -> None:
+        entry = self.catalogue.find(draft)
+        if entry is None:
+            self._add_editions(self._make(draft), draft)
+            return
+        self._count_as_used(draft)
+        if not self._add_editions(entry, draft):
+            self.unchanged += 1
+            return
+        self.changed += 1
+        if entry.book.pk is not None:
+            self._extended.add(entry.book.pk)
+
+    def _make(self, draft: Draft) -> Entry:
+        book = draft.book
+        if draft.series is not None:
+            book.series = self.series.find_or_make(draft.series)
+        entry = Entry(book)
+        roles = set()
+        for credit in draft.credits:
+            author = self.authors.find_or_make(credit.author)
+            if (id(author), credit.role) in roles:
+                continue
+            roles.add((id(author), credit.role))
+            if credit.role == Role.AUTHOR:
+                entry.authors.append(author)
+            self._contributions.append(
+                Contribution(
+                    book=book,
+                    author=author,
+                    role=credit.role,
+                    credited_as=credit.credited_as,
+                    position=len(roles) - 1,
+                )
+            )
+        subjects = {id(found): found for found in map(self.subjects.find_or_make, draft.subjects)}
+        self._subject_links += [
+            Book.subjects.through(book=book, subject=subject) for subject in subjects.values()
+        ]
+        self.books.append(book)
+        self.catalogue.remember(entry)
+        return entry
+
+    def _count_as_used(self, draft: Draft) -> None:
+        for credit in draft.credits:
+            self.authors.find(credit.author)
+        if draft.series is not None:
+            self.series.find(draft.series)
+        for subject in draft.subjects:
+            self.subjects.find(subject)
+        for edition in draft.editions:
+            if edition.publisher is not None:
+                self.publishers.find(edition.publisher)
+
+    def _add_editions(self, entry: Entry, draft: Draft) -> int:
+        """The number of the draft's editions that the book did not have."""
+        before = len(self.editions)
+        for edition in draft.editions:
+            told = description(edition)
+            if edition.isbn13 is None:
+                is_known = told in entry.unnumbered
+                entry.unnumbered.add(told)
+            else:
+                is_known = self.catalogue.has_isbn(edition.isbn13)
+                self.catalogue.remember_isbn(edition.isbn13, entry)
+            if is_known:
+                self.editions_unchanged += 1
+                continue
+            edition.book = entry.book
+            if edition.publisher is not None:
+                edition.publisher = self.publishers.find_or_make(edition.publisher)
+            self.editions.append(edition)
+        return len(self.editions) - before
+
+    def _write(self) -> None:
+        self.authors.write()
+        self.series.write()
+        self.subjects.write()
+        self.publishers.write()
+        Book.objects.bulk_create(self.books)
+        Contribution.objects.bulk_create(self._contributions)
+        Book.subjects.through._default_manager.bulk_create(self._subject_links)
+        Edition.objects.bulk_create(self.editions)
+        if self._extended:
+            Book.objects.filter(pk__in=self._extended).update(
+                version=F("version") + 1, updated_at=timezone.now()
+            )
