@@ -29,7 +29,7 @@ class AccountBackend(ModelBackend):
         attempt = LoginAttempt(request, username) if request is not None else None
         try:
             user = User.objects.get_by_natural_key(username)
-        except (User.DoesNotExist, ValueError):  # ValueError: NUL, which no text in a database has
+        except User.DoesNotExist:
             user = User()
         algorithms = {_algorithm(user)}
         correct = user.check_password(password)

@@ -56,6 +56,8 @@ class UserManager(BaseUserManager["User"]):
     def get_by_natural_key(self, username: str | None) -> "User":
         """The user with this username or e-mail address; an `@` tells which of the two it is."""
         identifier = normalise(username or "")
+        if "\0" in identifier:
+            raise self.model.DoesNotExist("PostgreSQL could not even be asked.")
         return self.get(**{"email" if "@" in identifier else "username": identifier})
 
 

@@ -45,6 +45,9 @@ class Contract(SpectacularAPIView):
 
 
 class _Page:
+    # What OPTIONS answers has no template.
+    http_method_names = ["get", "head"]
+
     def finalize_response(self, *args: Any, **kwargs: Any) -> Response:
         response: Response = super().finalize_response(*args, **kwargs)  # type: ignore[misc]
         response.headers["Content-Security-Policy"] = CONTENT_SECURITY_POLICY
