@@ -29,7 +29,7 @@ class SortTitle(MadeFrom):
 
 class Publisher(AggregateRoot):
     name = models.CharField(max_length=300, help_text="Unique, whatever the case of its letters.")
-    name_folded = FoldedFrom(source="name", max_length=600, unique=True)
+    name_folded = FoldedFrom(source="name", max_length=900, unique=True)
 
     class Meta:
         ordering = ["name", "id"]

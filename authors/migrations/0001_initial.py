@@ -23,7 +23,7 @@ class Migration(migrations.Migration):
                 ('created_at', models.DateTimeField(auto_now_add=True)),
                 ('updated_at', models.DateTimeField(auto_now=True)),
                 ('name', models.CharField(max_length=300)),
-                ('sort_name', authors.models.SortName(blank=True, help_text='How the name is filed, “Le Guin, Ursula K.”; made from the name when left empty.', max_length=300, source='name')),
+                ('sort_name', authors.models.SortName(blank=True, help_text='As the name is filed, “Le Guin, Ursula K.”; made from it when left empty.', max_length=300, source='name')),
                 ('birth_year', models.SmallIntegerField(blank=True, help_text='BCE years are negative.', null=True, validators=[django.core.validators.MinValueValidator(-9999), django.core.validators.MaxValueValidator(9999), project.api.models.validate_not_year_zero])),
                 ('death_year', models.SmallIntegerField(blank=True, help_text='BCE years are negative; not before the year of birth.', null=True, validators=[django.core.validators.MinValueValidator(-9999), django.core.validators.MaxValueValidator(9999), project.api.models.validate_not_year_zero])),
                 ('openlibrary_key', models.CharField(blank=True, help_text="The Open Library's key of this author, as OL26320A.", max_length=20, null=True, unique=True, validators=[django.core.validators.RegexValidator('^OL[1-9][0-9]*A\\Z', "An author's key looks like OL26320A.")])),

@@ -69,7 +69,7 @@ class Migration(migrations.Migration):
                 ('created_at', models.DateTimeField(auto_now_add=True)),
                 ('updated_at', models.DateTimeField(auto_now=True)),
                 ('name', models.CharField(help_text='Unique, whatever the case of its letters.', max_length=300)),
-                ('name_folded', project.api.models.FoldedFrom(blank=True, editable=False, max_length=600, source='name', unique=True)),
+                ('name_folded', project.api.models.FoldedFrom(blank=True, editable=False, max_length=900, source='name', unique=True)),
             ],
             options={
                 'ordering': ['name', 'id'],

@@ -69,7 +69,8 @@ class FoldedFrom(MadeFrom):
 
     @staticmethod
     def make(text: str) -> str:
-        return unicodedata.normalize("NFKC", text).casefold()
+        # Up to three times as long; NFKC's compatibility forms could be eighteen times.
+        return unicodedata.normalize("NFC", text.casefold())
 
     def value_of(self, instance: models.Model) -> str:
         return self.make(getattr(instance, self.source))
