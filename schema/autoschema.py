@@ -4,6 +4,7 @@ What a caller can't see from types is derived from the view, never declared a se
 names of operations, who may call them, and the problems that they answer with.
 """
 
+from http import HTTPStatus
 from types import SimpleNamespace
 from typing import Any
 
@@ -18,6 +19,7 @@ from rest_framework.permissions import SAFE_METHODS
 from rest_framework.serializers import ModelSerializer
 from rest_framework.viewsets import ViewSetMixin
 
+from project.api.problems import MEDIA_TYPE
 from project.api.serializers import ItemSerializer
 
 from .examples import EXAMPLES
@@ -201,11 +203,24 @@ class AutoSchema(SpectacularAutoSchema):
                 parameter["schema"] = self._component(f"{name}Ordering", parameter["schema"])
         return parameters
 
-    def _component(self, name: str, schema: dict[str, Any]) -> dict[str, Any]:
+    def _shared(self, parameters: list[dict[str, Any]]) -> list[dict[str, Any]]:
+        """The parameters, those that many operations have as references."""
+        paging = {"cursor": "Cursor", "page_size": "PageSize", "count": "Count"}
+        own = getattr(self.view, "query_parameters", ())
+        what = self._get_serializer_name(self.get_response_serializers(), "response") if own else ""
+        shared = {**paging, **{name: what + name.capitalize() for name in own}}
+        return [
+            self._component(shared[each["name"]], each, ResolvedComponent.PARAMETER)
+            if each["name"] in shared
+            else each
+            for each in parameters
+        ]
+
+    def _component(
+        self, name: str, schema: dict[str, Any], kind: str = ResolvedComponent.SCHEMA
+    ) -> dict[str, Any]:
         """A reference to the component of this name, which all operations share."""
-        component = ResolvedComponent(  # type: ignore[no-untyped-call]
-            name=name, type=ResolvedComponent.SCHEMA, schema=schema, object=name
-        )
+        component = ResolvedComponent(name=name, type=kind, schema=schema, object=name)  # type: ignore[no-untyped-call]
         self.registry.register_on_missing(component)
         if self.registry[component].schema != schema:
             warn(f"Two different schemas are called {name}.")
@@ -240,6 +255,8 @@ class AutoSchema(SpectacularAutoSchema):
         if operation is None:
             return None
         operation.setdefault("security", [])
+        if "parameters" in operation:
+            operation["parameters"] = self._shared(operation["parameters"])
         responses = operation["responses"]
         for status, response in responses.items():
             if not response.get("description") or "content" not in response:
@@ -251,15 +268,20 @@ class AutoSchema(SpectacularAutoSchema):
                     "schema": {"type": "string", "format": "uri"},
                 }
             }
-        self._component("Fault", FAULT)
-        problem = self._component("Problem", PROBLEM)
         for status in sorted(self._problem_statuses()):
-            responses[str(status)] = {
-                "description": DESCRIPTIONS[status],
-                **({"headers": HEADERS[status]} if status in HEADERS else {}),
-                "content": {"application/problem+json": {"schema": problem}},
-            }
+            responses[str(status)] = self._problem_response(status)
         return operation
+
+    def _problem_response(self, status: int) -> dict[str, Any]:
+        self._component("Fault", FAULT)
+        schema = self._component("Problem", PROBLEM)
+        response = {
+            "description": DESCRIPTIONS[status],
+            **({"headers": HEADERS[status]} if status in HEADERS else {}),
+            "content": {MEDIA_TYPE: {"schema": schema}},
+        }
+        name = "".join(word.capitalize() for word in HTTPStatus(status).name.split("_"))
+        return self._component(name, response, ResolvedComponent.RESPONSE)
 
     def _problem_statuses(self) -> set[int]:
         # Any of them can be malformed, or ask for an answer in a format that there is not.

@@ -46,7 +46,7 @@ class Contract(SpectacularAPIView):
 
 class _Page:
     # What OPTIONS answers has no template.
-    http_method_names = ["get", "head"]
+    http_method_names: Any = ["get", "head"]
 
     def finalize_response(self, *args: Any, **kwargs: Any) -> Response:
         response: Response = super().finalize_response(*args, **kwargs)  # type: ignore[misc]
