@@ -28,6 +28,8 @@ from .problems import pointer
 from .writes import Row, Writes
 
 ATTEMPTS = 3
+# A list that can be written is short enough to be read whole.
+MAX_ITEMS = 200
 
 Confirm = Callable[[models.Model], None]
 Result = TypeVar("Result")
@@ -119,15 +121,19 @@ class Relation:
             return [each.pk for each in found]
         return None if found is None else found.pk
 
-    def twins(self, node: Node) -> Iterator[tuple[str, list[Item]]]:
-        """The twins that the body gives, as lists of items: [] is null, too."""
+    def twins(self, work: Writes, node: Node) -> Iterator[tuple[str, list[Item]]]:
+        """The twins that the body gives, as lists of items: [] is null, too.
+
+        An id that stands twice in one of them is a fault, and stands there once from here on.
+        """
         for name in (self.name, self.key):
             if name is None or name not in node.attrs:
                 continue
             value = node.attrs.pop(name)
             at = node.row.at + pointer(name)
             if isinstance(value, list):
-                yield name, [Item.of(each, at + pointer(i)) for i, each in enumerate(value)]
+                items = [Item.of(each, at + pointer(i)) for i, each in enumerate(value)]
+                yield name, list(_distinct(work, items))
             else:
                 yield name, [] if value is None else [Item.of(value, at)]
 
@@ -164,7 +170,7 @@ class Shared(Relation):
     def _plan_one(self, work: Writes, serializer: Any, nodes: Sequence[Node], found: Any) -> None:
         chosen, others = [], []
         for node in nodes:
-            given = list(self.twins(node))
+            given = list(self.twins(work, node))
             if given:
                 node.row.given.add(self.name)
             elif node.row.is_new and not found.null:
@@ -184,7 +190,7 @@ class Shared(Relation):
     def _plan_set(self, work: Writes, serializer: Any, nodes: Sequence[Node], found: Any) -> None:
         through = found.remote_field.through
         source, target = found.m2m_field_name(), found.m2m_reverse_field_name()
-        given = {node: twins for node in nodes if (twins := list(self.twins(node)))}
+        given = {node: twins for node in nodes if (twins := list(self.twins(work, node)))}
         links: dict[Any, dict[int, Any]] = defaultdict(dict)
         stored = [node.instance.pk for node in given if not node.row.is_new]
         if stored:
@@ -192,8 +198,6 @@ class Shared(Relation):
                 links[getattr(link, f"{source}_id")][getattr(link, f"{target}_id")] = link
         chosen, others = [], []
         for node, twins in given.items():
-            for _, each in twins:
-                _refuse_repeated(work, each)
             items = _pick(work, node, twins, list(links[node.instance.pk]), ordered=False)
             others += [item for _, each in twins if each is not items for item in each]
             if items is not None:
@@ -252,7 +256,7 @@ class Owned(Relation):
         self, work: Writes, child_serializer: Any, node: Node, before: list[Any]
     ) -> list[Entry] | None:
         """A child that there is already is updated in place, with or without its id."""
-        given = list(self.twins(node))
+        given = list(self.twins(work, node))
         news = []
         for name, items in given:
             for item in items:
@@ -268,7 +272,11 @@ class Owned(Relation):
             if not same:
                 news.append((name, items))
         agreed = _agreed(work, node, news)
-        return None if agreed is None else self._entries(work, agreed, before)
+        return (
+            None
+            if agreed is None
+            else self._entries(work, child_serializer.Meta.model, agreed, before)
+        )
 
     def _list(
         self,
@@ -282,13 +290,15 @@ class Owned(Relation):
         if isinstance(value, Edit):
             del node.attrs[self.name]
             return self._edited(work, value, before)
-        items = next((items for _, items in self.twins(node)), None)
+        items = next((items for _, items in self.twins(work, node)), None)
         if items is not None and views and not node.row.is_new:
             # A list that says what is stored leaves the word to its views.
             _fetch_mentioned(work, child_serializer, items)
             if _says_what_is_stored(work, child_serializer, items, before):
                 items = None
-        entries = None if items is None else self._entries(work, items, before)
+        entries = None
+        if items is not None:
+            entries = self._entries(work, child_serializer.Meta.model, items, before)
         for view in views:
             entries = view.seen(work, child_serializer, node, before, entries)
         for attrs in node.extra.get(self.name, ()):
@@ -301,27 +311,25 @@ class Owned(Relation):
         return entries
 
     def _edited(self, work: Writes, edit: Edit, before: list[Any]) -> list[Entry]:
-        entries = [Entry("", {}, child) for child in before]
-        if edit.id is None:
-            return [*entries, Entry("", edit.attrs or {})]
-        if edit.id not in {child.pk for child in before}:
+        if edit.id is not None and edit.id not in {child.pk for child in before}:
             raise Http404
-        if edit.attrs is None:
-            return [entry for entry in entries if entry.stored.pk != edit.id]  # type: ignore[union-attr]
-        for entry in entries:
-            if entry.stored.pk == edit.id:  # type: ignore[union-attr]
-                entry.attrs = edit.attrs
-        return entries
+        entries = [
+            Entry("", (edit.attrs or {}) if child.pk == edit.id else {}, child)
+            for child in before
+            if child.pk != edit.id or edit.attrs is not None
+        ]
+        return entries if edit.id is not None else [*entries, Entry("", edit.attrs or {})]
 
-    def _entries(self, work: Writes, items: list[Item], before: list[Any]) -> list[Entry]:
+    def _entries(
+        self, work: Writes, model: type[models.Model], items: list[Item], before: list[Any]
+    ) -> list[Entry]:
         """These items with the stored children that they name; none may be another parent's."""
         by_id = {child.pk: child for child in before}
-        _refuse_repeated(work, items)
         entries = []
         for item in items:
             stored = None if item.id is None else by_id.get(item.id)
             if item.id is not None and stored is None:
-                detail = f"There is no {self.name.rstrip('s')} {item.id} here."
+                detail = f"There is no {model._meta.verbose_name} {item.id} here."
                 work.fault("does_not_exist", detail, item.id_at)
             else:
                 entries.append(Entry(item.at, item.attrs or {}, stored))
@@ -330,6 +338,9 @@ class Owned(Relation):
     def _place(
         self, work: Writes, found: Any, node: Node, before: list[Any], entries: list[Entry]
     ) -> Iterator[Node]:
+        if len(entries) > max(MAX_ITEMS, len(before)):
+            detail = f"“{self.name}” would have more than {MAX_ITEMS} items."
+            work.fault("max_length", detail, node.row.at + pointer(self.name))
         listed = {id(entry.stored) for entry in entries}
         for child in before:
             if id(child) not in listed:
@@ -383,13 +394,13 @@ class View(Relation):
         entries: list[Entry] | None,
     ) -> list[Entry] | None:
         """The list's entries once this view has had its say; `entries` is what the list says."""
-        given = list(self.twins(node))
-        for _, each in given:
-            _refuse_repeated(work, each)
+        given = list(self.twins(work, node))
         shown = [getattr(row, f"{self.to}_id") for row in before if self.has(row)]
         items = _pick(work, node, given, shown)
         target = child_serializer.Meta.model._meta.get_field(self.to).related_model
-        others = [item for _, each in given if each is not items for item in each]
+        # Items that go into the list as they are get resolved there.
+        placed = items if entries is None else None
+        others = [item for _, each in given if each is not placed for item in each]
         _resolve_stored(work, child_serializer.fields.get(self.to), target, others)
         if items is None:
             return entries
@@ -400,8 +411,9 @@ class View(Relation):
                 if self._holds(child_serializer, entry)
             ]
             if told != [item.means for item in items]:
-                detail = f"“{self.of}” and “{given[0][0]}” disagree."
-                work.fault("conflicting_values", detail, node.row.at + pointer(given[0][0]))
+                name = next(name for name, each in given if each is items)
+                detail = f"“{self.of}” and “{name}” disagree."
+                work.fault("conflicting_values", detail, node.row.at + pointer(name))
             return entries
         kept = {getattr(row, f"{self.to}_id"): row for row in before if self.has(row)}
         block = [
@@ -413,8 +425,8 @@ class View(Relation):
             for item in items
         ]
         first = next((i for i, row in enumerate(before) if self.has(row)), 0)
-        others = [Entry(node.row.at, {}, row) for row in before if not self.has(row)]
-        return others[:first] + block + others[first:]
+        rest = [Entry(node.row.at, {}, row) for row in before if not self.has(row)]
+        return [*rest[:first], *block, *rest[first:]]
 
     def _holds(self, child_serializer: Any, entry: Entry) -> bool:
         row = entry.stored or child_serializer.Meta.model()
@@ -442,6 +454,9 @@ class Joined(Relation):
     to: str = ""
     where: tuple[tuple[str, Any], ...] = ()
 
+    def related(self, instance: models.Model) -> Any:
+        return list(dict.fromkeys(super().related(instance)))
+
     def keys(self, instance: models.Model) -> Any:
         other = self._other(type(instance))
         return sorted({getattr(row, other) for row in getattr(instance, self.of).all()})
@@ -465,9 +480,8 @@ class Joined(Relation):
         model = serializer.Meta.model._meta.get_field(self.name).related_model
         joining: list[tuple[Node, Item]] = []
         for node in nodes:
-            for name, items in self.twins(node):
+            for name, items in self.twins(work, node):
                 if node.row.is_new:
-                    _refuse_repeated(work, items)
                     joining += [(node, item) for item in items]
                 else:
                     url = f"{_url(node.instance)}{name}/"
@@ -677,12 +691,14 @@ def _differences(serializer: Any, instance: models.Model, attrs: dict[str, Any])
     return [n for n, value in attrs.items() if n in related or getattr(instance, n) != value]
 
 
-def _refuse_repeated(work: Writes, items: Iterable[Item]) -> None:
+def _distinct(work: Writes, items: Iterable[Item]) -> Iterator[Item]:
     seen = set()
     for item in items:
         if item.id is not None and item.id in seen:
             work.fault("duplicate", f"{item.id} stands twice in this list.", item.id_at)
-        seen.add(item.id)
+        else:
+            seen.add(item.id)
+            yield item
 
 
 def _fetch_mentioned(work: Writes, serializer: Any, items: Iterable[Item]) -> None:

@@ -1,0 +1,64 @@
+"""What the tests of the catalogue put in, send, and read out of an answer."""
+
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
+
+from authors.models import Author, AuthorProfile
+from books.models import Book, Contribution, Edition, Publisher, Series, Subject
+
+TABLES = [
+    *(Author, AuthorProfile, Book, Contribution, Edition, Publisher, Series, Subject),
+    Book.subjects.through,
+]
+
+
+def isbn(number):
+    digits = f"978{number:09}"
+    check = -sum(int(digit) * (1 + 2 * (i % 2)) for i, digit in enumerate(digits)) % 10
+    return f"{digits}{check}"
+
+
+def authors(*names):
+    return [Author.objects.create(name=name) for name in names]
+
+
+def book(title="Good Omens", contributors=(), isbns=(), **fields):
+    """A book; each contributor is an author, or a pair of an author and a role."""
+    made = Book.objects.create(title=title, **fields)
+    for position, each in enumerate(contributors):
+        author, role = each if isinstance(each, tuple) else (each, "author")
+        made.contributions.create(author=author, role=role, position=position)
+    for number in isbns:
+        made.editions.create(isbn13=number)
+    return made
+
+
+def send(client, method, path, body=None, status=200):
+    """The body of the answer, which must have this status."""
+    response = getattr(client, method.lower())(f"/api{path}", body, format="json")
+    assert response.status_code == status, response.content
+    return response.json() if response.content else None
+
+
+def faults(problem):
+    """Where what is wrong: the pairs of pointer and code, in order."""
+    return [(fault["pointer"], fault["code"]) for fault in problem["errors"]]
+
+
+def everything():
+    """All rows of the catalogue, down to versions and moments."""
+    return {model: list(model._default_manager.order_by("pk").values()) for model in TABLES}
+
+
+def credits_of(book):
+    """Who is in a book's list in which role, in order of position, which has no holes."""
+    rows = list(book.contributions.order_by("position"))
+    assert [row.position for row in rows] == list(range(len(rows)))
+    return [(row.author_id, row.role) for row in rows]
+
+
+def statements(call):
+    """The SQL that this call runs."""
+    with CaptureQueriesContext(connection) as queries:
+        call()
+    return [query["sql"] for query in queries]
