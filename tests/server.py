@@ -1,18 +1,19 @@
 """The application in real processes, as `make run` serves it, for what only they can show."""
 
 import os
+import re
 import signal
 import socket
 import subprocess
 import sys
 import tempfile
 import time
-from contextlib import suppress
 from pathlib import Path
 
 import httpx
 
 ROOT = Path(__file__).resolve().parent.parent
+WORKERS = 2
 START_TIMEOUT = 30  # seconds
 STOP_TIMEOUT = 10  # seconds
 
@@ -44,13 +45,19 @@ def free_port():
         return probe.getsockname()[1]
 
 
+def _is_alive(process):
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    return True
+
+
 class Server:
     """`with Server(env) as server:` serves until the block ends.
 
     `server.client` asks, `server.log` holds what the processes said.
     """
-
-    WORKERS = 2
 
     def __init__(self, env):
         self.env = env
@@ -61,12 +68,7 @@ class Server:
         self.log_file = tempfile.NamedTemporaryFile()
         self.client = httpx.Client(base_url=self.url, timeout=30)
         self.process = subprocess.Popen(
-            [
-                *(sys.executable, "-m", "granian", "--interface", "wsgi", "--no-ws"),
-                *("--port", str(self.port), "--workers", str(self.WORKERS)),
-                *("--blocking-threads", "3", "--respawn-failed-workers"),
-                "project.wsgi:application",
-            ],
+            [sys.executable, "-m", "project.serve", "--port", str(self.port)],
             cwd=ROOT,
             env=self.env,
             stdout=self.log_file,
@@ -75,7 +77,7 @@ class Server:
         )
         deadline = time.monotonic() + START_TIMEOUT
         # A worker that is told to stop before it has started does not hear it.
-        while self.log.count("Started worker-") < self.WORKERS:
+        while self.log.count("Started worker-") < WORKERS:
             if self.process.poll() is not None or time.monotonic() > deadline:
                 log = self.log
                 self.__exit__()
@@ -87,19 +89,24 @@ class Server:
     def log(self):
         return Path(self.log_file.name).read_text()
 
-    def stop(self):
-        """Ask it to end, as a process manager does, and return its exit code."""
-        self.process.terminate()
+    @property
+    def processes(self):
+        """The ids of granian's processes that are alive."""
+        started = map(int, re.findall(r"PID: (\d+)", self.log))
+        return [process for process in started if _is_alive(process)]
+
+    def stop(self, how=signal.SIGTERM):
+        """Ask it to end, as a process manager or a terminal does, and return its exit code."""
+        os.killpg(self.process.pid, how)
         return self.process.wait(STOP_TIMEOUT)
 
     def __exit__(self, *exception):
+        self.client.close()
         try:
             if self.process.poll() is None:
                 self.stop()
         finally:
-            # Whatever is left of it, workers included.
-            with suppress(ProcessLookupError):
-                os.killpg(self.process.pid, signal.SIGKILL)
+            for process in self.processes:
+                os.kill(process, signal.SIGKILL)
             self.process.wait()
-            self.client.close()
             self.log_file.close()

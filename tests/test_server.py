@@ -1,13 +1,13 @@
 """Does it hold in real processes, served as `make run` serves it?"""
 
-import os
+import signal
 import socket
 from concurrent.futures import ThreadPoolExecutor
 
 import httpx
 import pytest
 
-from tests.server import Server, development, manage
+from tests.server import WORKERS, Server, development, manage
 
 # One worker of pytest-xdist runs them all, so that each server is started once.
 pytestmark = pytest.mark.xdist_group(__name__)
@@ -51,12 +51,14 @@ def test_the_first_request_of_each_kind_is_answered(served, path):
     assert served.client.get(path).status_code == 200
 
 
-def test_sigterm_ends_every_process_cleanly(env):
+@pytest.mark.parametrize("how", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP], ids=str)
+def test_a_signal_ends_every_process_cleanly(env, how):
     with Server(env) as server:
         assert server.client.get("/readyz").status_code == 200
-        assert server.stop() == 0
-        with pytest.raises(ProcessLookupError):
-            os.killpg(server.process.pid, 0)
+        assert len(server.processes) == 1 + WORKERS
+        assert server.stop(how) == 0
+        assert server.processes == []
+        assert "refused to gracefully stop" not in server.log
         with pytest.raises(ConnectionRefusedError):
             socket.create_connection(("127.0.0.1", server.port), timeout=1).close()
 
