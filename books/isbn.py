@@ -1,9 +1,13 @@
 """International Standard Book Numbers (ISO 2108)."""
 
+from functools import lru_cache
+
 from django.core.exceptions import ValidationError
 from stdnum import exceptions, isbn
 
 
+# One write asks several times: the serializer, the model's `clean`, the import's forms.
+@lru_cache(maxsize=1_000)
 def normalize_isbn(text: str) -> str:
     """The 13 digits of an ISBN that is written with or without hyphens, with 10 digits or 13.
 

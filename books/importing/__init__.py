@@ -17,6 +17,7 @@ from project.api.problems import Fault, Refused
 from .batches import Batch
 from .drafts import Draft
 from .forms import FORMS, Lines, Row, UnreadableFileError, form_of
+from .validation import Validation
 
 __all__ = ["BATCH_SIZE", "FORMS", "Report", "UnreadableFileError", "import_file"]
 
@@ -88,6 +89,7 @@ def import_file(
     UnreadableFileError or OSError where the file as a whole can't be read.
     """
     started = time.monotonic()
+    validate = Validation(BookSerializer())
     with ExitStack() as files:
         file = files.enter_context(Path(path).open("rb"))
         form = form_of(file.peek()) if form == "auto" else form
@@ -102,7 +104,7 @@ def import_file(
                 Path(rejects).open("w", encoding="utf-8", errors="backslashreplace")
             )
         for rows in _batches(FORMS[form](lines)):
-            _import(rows, report)
+            _import(rows, report, validate)
             _note(rows, report, kept)
             if kept is not None:
                 kept.flush()
@@ -127,16 +129,15 @@ def _batches(rows: Iterable[Row]) -> Iterator[list[Row]]:
         yield batch
 
 
-def _import(rows: Sequence[Row], report: Report) -> None:
+def _import(rows: Sequence[Row], report: Report, validate: Validation) -> None:
     """Put these rows in, in one transaction; those that can't be get their faults."""
-    serializer = BookSerializer()
     accepted = []
     drafts = []
     for row in rows:
         if row.faults:
             continue
         try:
-            drafts.append(Draft(row.body, serializer))
+            drafts.append(Draft(row.body, validate))
         except Refused as error:
             row.faults += map(row.located, error.faults)
         else:
@@ -154,8 +155,8 @@ def _import(rows: Sequence[Row], report: Report) -> None:
             accepted[0].faults.append(Fault("refused", f"The database refuses it: {reason}", ""))
             return
         middle = len(accepted) // 2
-        _import(accepted[:middle], report)
-        _import(accepted[middle:], report)
+        _import(accepted[:middle], report, validate)
+        _import(accepted[middle:], report, validate)
         return
     for place, faults in batch.refused.items():
         accepted[place].faults += map(accepted[place].located, faults)

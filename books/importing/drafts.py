@@ -10,8 +10,9 @@ from rest_framework import serializers
 
 from authors.models import Author
 from books.models import Book, Edition, Publisher, Role, Series, Subject
-from books.serializers import BookSerializer
 from project.api.problems import Fault, Refused, faults_of, pointer
+
+from .validation import Validation
 
 Instance = TypeVar("Instance", bound=models.Model)
 
@@ -40,9 +41,9 @@ class Draft:
     Raises Refused where the API would refuse the body whatever is stored.
     """
 
-    def __init__(self, body: Mapping[str, Any], serializer: BookSerializer) -> None:
+    def __init__(self, body: Mapping[str, Any], validate: Validation) -> None:
         self.faults: list[Fault] = []
-        attrs = self._validated(body, serializer)
+        attrs = self._validated(body, validate)
         series = attrs.pop("series", None)
         subjects = attrs.pop("subjects", [])
         editions = attrs.pop("editions", [])
@@ -67,13 +68,12 @@ class Draft:
         """Those with the role author, in order."""
         return [credit.author for credit in self.credits if credit.role == Role.AUTHOR]
 
-    def _validated(self, body: Mapping[str, Any], serializer: BookSerializer) -> dict[str, Any]:
+    def _validated(self, body: Mapping[str, Any], validate: Validation) -> dict[str, Any]:
         named = self._without_keys(body, "")
         try:
-            attrs: dict[str, Any] = serializer.run_validation(named)
+            return validate(named)
         except serializers.ValidationError as error:
             raise Refused([*self.faults, *faults_of(error.detail)]) from error
-        return attrs
 
     def _without_keys(self, value: Any, at: str) -> Any:
         """The value without ids, which mean nothing outside of the database that they are from."""
@@ -113,12 +113,7 @@ class Draft:
     def _edition(self, attrs: dict[str, Any], at: str) -> Edition:
         if attrs.get("publisher") is not None:
             publisher = Publisher(**attrs["publisher"])
-            folded = Publisher._meta.get_field("name_folded")
-            publisher.name_folded = folded.value_of(publisher)
-            if len(publisher.name_folded) > (folded.max_length or 0):
-                # Some characters fold to many; none that a publisher uses does.
-                detail = "Without regard to case, this name is too long."
-                self.faults.append(Fault("max_length", detail, at + "/publisher/name"))
+            publisher.name_folded = Publisher._meta.get_field("name_folded").value_of(publisher)
             attrs["publisher"] = publisher
         return self._cleaned(Edition(**attrs), at)
 
