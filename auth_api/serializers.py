@@ -15,8 +15,8 @@ from project.api.fields import StrictCharField
 from project.api.problems import Fault, Refused, pointer
 from project.api.serializers import StrictModelSerializer
 
-from .models import Session, User, end_sessions
-from .tokens import RefreshToken, UntypedToken, find_user, user_of
+from .models import Session, User
+from .tokens import RefreshToken, UntypedToken, user_of
 
 
 class PasswordField(StrictCharField):
@@ -87,7 +87,7 @@ class TokenRefreshSerializer(_TokenSerializer):
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, str]:
         token = RefreshToken(attrs["refresh"])
-        token.rotate_for(find_user(token))
+        token.rotate()
         return {"access": str(token.access_token), "refresh": str(token)}
 
 
@@ -105,7 +105,7 @@ class TokenBlacklistSerializer(_TokenSerializer):
     def validate(self, attrs: dict[str, Any]) -> dict[str, str]:
         token = RefreshToken(attrs["refresh"])
         user_of(token)
-        end_sessions(token.session)
+        token.end_session()
         return {}
 
 
