@@ -25,7 +25,7 @@ from django.http import Http404
 from django.urls import reverse
 
 from .problems import pointer
-from .writes import Row, Writes
+from .writes import Row, Writes, raise_versions, referring_roots
 
 ATTEMPTS = 3
 # A list that can be written is short enough to be read whole.
@@ -567,6 +567,24 @@ def write_item(
         return item
 
     return _retried(attempt)
+
+
+def delete(instance: models.Model) -> None:
+    """Delete an object with all that it owns.
+
+    What refers to it lets go of it, which raises the version of the roots concerned; what may not
+    let go raises ProtectedError. Http404 where another request was faster.
+    """
+
+    def attempt() -> None:
+        model = type(instance)
+        locked = model._default_manager.select_for_update().filter(pk=instance.pk).first()
+        if locked is None:
+            raise Http404
+        raise_versions(referring_roots(locked))
+        locked.delete()
+
+    _retried(attempt)
 
 
 def _retried(attempt: Callable[[], Result]) -> Result:

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable, Sequence
 from functools import cached_property
 from typing import Any
 
-from django.db import models, transaction
+from django.db import models
 from django.db.models import ProtectedError
 from django.http import Http404
 from django.urls import reverse
@@ -15,7 +15,7 @@ from rest_framework.response import Response
 
 from .filters import StrictQueryParameters
 from .problems import Fault, Refused
-from .relations import Edit, prefetched, write, write_item
+from .relations import Edit, delete, prefetched, write, write_item
 
 # How many of the objects that stand in the way of a deletion are named.
 NAMED = 20
@@ -122,8 +122,7 @@ class ResourceViewSet(StrictQueryParameters, viewsets.ModelViewSet[Any]):
         return Response(status=status.HTTP_204_NO_CONTENT)
 
     def perform_destroy(self, instance: models.Model) -> None:
-        with transaction.atomic():
-            instance.delete()
+        delete(instance)
 
 
 def _in_use(objects: Iterable[models.Model]) -> list[Fault]:

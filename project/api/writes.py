@@ -309,6 +309,37 @@ class Writes:
             model._default_manager.bulk_update([row.instance for row in rows], names)
 
 
+def referring_roots(instance: models.Model) -> Iterator[models.QuerySet[Any]]:
+    """The aggregate roots that refer to this object and live on when it is deleted."""
+    relations: Iterable[Any] = instance._meta.related_objects
+    for found in relations:
+        is_set = found.many_to_many and found.through._meta.auto_created
+        if not is_set and found.on_delete is not models.SET_NULL:
+            continue
+        model = found.related_model
+        rows = model._default_manager.filter(**{found.field.name: instance})
+        if issubclass(model, AggregateRoot):
+            yield rows
+        else:
+            owner = next(f for f in _fields(model) if _is_owner(f))
+            owners = rows.order_by().values(owner.attname)
+            yield owner.related_model._default_manager.filter(pk__in=owners)
+
+
+def _is_owner(f: Any) -> bool:
+    return (
+        f.is_relation
+        and f.remote_field.on_delete is models.CASCADE
+        and issubclass(f.related_model, AggregateRoot)
+    )
+
+
+def raise_versions(querysets: Iterable[models.QuerySet[Any]]) -> None:
+    """Raise the version of all roots in each of these, with a statement each."""
+    for queryset in querysets:
+        queryset.update(version=models.F("version") + 1, updated_at=timezone.now())
+
+
 def _moves(row: Row, fields: tuple[Any, ...]) -> bool:
     """Whether a stored row leaves its unique value."""
     return not row.is_new and _stored_key(row, fields) != _key(row.instance, fields)
