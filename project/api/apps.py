@@ -7,6 +7,8 @@ class ApiConfig(AppConfig):
 
     def ready(self) -> None:
         from . import (
+            checks,  # noqa: F401  (registers itself)
             converters,  # noqa: F401  (registers `<id:…>`)
             databases,  # noqa: F401  (connects its signal)
+            formats,  # noqa: F401  (the same)
         )

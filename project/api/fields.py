@@ -1,5 +1,6 @@
 """Serializer fields that take JSON's types as they are: `5` is no text and `"5"` no number."""
 
+from datetime import UTC, datetime
 from typing import Any
 
 from rest_framework import serializers
@@ -41,6 +42,14 @@ class StrictBooleanField(serializers.BooleanField):
         if type(data) is not bool:
             self.fail("invalid", input=data)
         return data
+
+
+class TimestampField(serializers.DateTimeField):
+    """A moment in UTC, always with six digits of its second: 2026-01-31T09:30:00.000000Z."""
+
+    def to_representation(self, value: datetime) -> str:
+        moment = value.astimezone(UTC).replace(tzinfo=None)
+        return moment.isoformat(timespec="microseconds") + "Z"
 
 
 class KeyField(StrictIntegerField):

@@ -1,0 +1,37 @@
+"""What `manage.py check` says about the API before anybody asks it."""
+
+from collections.abc import Iterator
+from typing import Any
+
+from django.core.checks import CheckMessage, Error, register
+from django.db import DEFAULT_DB_ALIAS
+from django.urls import get_resolver
+
+from .documents import Uncompilable, compile_statement
+from .viewsets import ResourceViewSet
+
+
+@register()
+def check_documents(**kwargs: Any) -> list[CheckMessage]:
+    """Every resource's serializer can be compiled; each field that cannot is named."""
+    get_resolver().url_patterns  # noqa: B018  (imports the views)
+    serializer_classes = {view.serializer_class for view in _subclasses(ResourceViewSet)}
+    return [
+        Error(f"The database cannot write “{name}”.", hint=hint, obj=each, id="api.E001")
+        for each in sorted(serializer_classes - {None}, key=lambda each: each.__qualname__)
+        for name, hint in faults_of(each).items()
+    ]
+
+
+def faults_of(serializer_class: type[Any]) -> dict[str, str]:
+    try:
+        compile_statement(serializer_class, frozenset(), DEFAULT_DB_ALIAS)
+    except Uncompilable as error:
+        return error.faults
+    return {}
+
+
+def _subclasses(view: type[Any]) -> Iterator[type[Any]]:
+    for each in view.__subclasses__():
+        yield each
+        yield from _subclasses(each)

@@ -1,0 +1,421 @@
+"""Finished JSON from the database: a serializer class is compiled once into one SQL statement.
+
+The statement turns a list of primary keys into one text of JSON for each object, all that is
+nested in it included, and says the same as the serializer's own representation. It is kept, so a
+request only binds keys to it: no model instance, no serializer and no renderer take part.
+
+Each SQL expression in here gives JSON text and is never null: null is the text `null`. Names come
+from serializers and models; nothing of a request becomes part of a statement.
+"""
+
+import json
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any
+
+from django.core.exceptions import FieldDoesNotExist, ImproperlyConfigured
+from django.db import connections, models
+from django.db.models import Case, F, Func, OrderBy, OuterRef, QuerySet, Subquery, When
+from django.db.models.functions import Coalesce
+from rest_framework import serializers
+from rest_framework.fields import empty
+from rest_framework.relations import ManyRelatedField, PrimaryKeyRelatedField, SlugRelatedField
+
+from .formats import Format, UnsupportedError, format_of, plain_format
+from .relations import Joined, Relation, View
+from .serializers import ItemList, RelatedKeyField, RelatedKeysField
+
+# Each some 5 kB of text, and one plan on each connection.
+KEPT_STATEMENTS = 256
+# PostgreSQL's functions take 100 arguments.
+MAX_ARGUMENTS = 100
+
+
+class Uncompilable(ImproperlyConfigured):
+    """The fields that the database cannot write, by their paths, with what to do about each."""
+
+    def __init__(self, serializer: type[Any], faults: dict[str, str]) -> None:
+        self.faults = faults
+        named = " ".join(f"{name}: {reason}" for name, reason in faults.items())
+        super().__init__(f"{serializer.__name__} cannot be compiled. {named}")
+
+
+# Expressions
+
+
+class Written(Func):
+    """A value as JSON text."""
+
+    output_field = models.TextField()
+
+    def __init__(self, value: Any, written: Format, *, nullable: bool) -> None:
+        super().__init__(value)
+        self.written = written
+        self.nullable = nullable
+
+    def as_sql(self, compiler: Any, connection: Any, *args: Any, **extra_context: Any) -> Any:
+        sql, params = compiler.compile(self.source_expressions[0])
+        written = self.written[connection.vendor]
+        # Where the value is said more than once, so are its parameters.
+        params = [*params] * written.count("{0}")
+        written = written.format(sql)
+        return (f"coalesce({written}, 'null')" if self.nullable else written), params
+
+
+class Joint(Func):
+    """Texts one behind the other: literal ones, and expressions."""
+
+    output_field = models.TextField()
+
+    def __init__(self, *parts: Any) -> None:
+        super().__init__(*(part for part in parts if not isinstance(part, str)))
+        self.literals = [part if isinstance(part, str) else None for part in parts]
+
+    def as_sql(self, compiler: Any, connection: Any, *args: Any, **extra_context: Any) -> Any:
+        expressions = iter(self.source_expressions)
+        parts, params = [], []
+        for literal in self.literals:
+            if literal is None:
+                sql, more = compiler.compile(next(expressions))
+                parts.append(sql)
+                params += more
+            else:
+                parts.append("'" + literal.replace("'", "''").replace("%", "%%") + "'")
+        if connection.vendor == "postgresql" and len(parts) > 1:
+            # A chain of || copies all that it has at each link.
+            starts = range(0, len(parts), MAX_ARGUMENTS)
+            parts = [f"concat({', '.join(parts[i : i + MAX_ARGUMENTS])})" for i in starts]
+        return " || ".join(parts), params
+
+
+class Listed(Func):
+    """The texts of all rows, in this order, with commas between them; null where there is none."""
+
+    output_field = models.TextField()
+    templates = {
+        "postgresql": "string_agg({item}, ',' ORDER BY {order})",
+        # A window has an order by definition; ORDER BY in an aggregate came with SQLite 3.44.
+        "sqlite": "group_concat({item}, ',') OVER (ORDER BY {order}"
+        " ROWS BETWEEN UNBOUNDED PRECEDING AND UNBOUNDED FOLLOWING)",
+    }
+
+    def __init__(self, item: Any, order: Sequence[Any]) -> None:
+        super().__init__(item, *order)
+
+    def as_sql(self, compiler: Any, connection: Any, *args: Any, **extra_context: Any) -> Any:
+        compiled = [compiler.compile(each) for each in self.source_expressions]
+        item, *order = [sql for sql, _ in compiled]
+        params = [param for _, more in compiled for param in more]
+        return self.templates[connection.vendor].format(item=item, order=", ".join(order)), params
+
+
+class OneOfKeys(Func):
+    """Whether a primary key is among those that a request binds."""
+
+    output_field = models.BooleanField()
+    # Stands among the parameters for the keys.
+    KEYS = object()
+
+    def as_sql(self, compiler: Any, connection: Any, *args: Any, **extra_context: Any) -> Any:
+        key: Any = self.source_expressions[0]
+        sql, params = compiler.compile(key)
+        if connection.vendor == "postgresql":
+            # One parameter, so one statement and one plan for pages of any size.
+            array = f"{key.output_field.rel_db_type(connection)}[]"
+            return f"{sql} = ANY(%s::{array})", [*params, self.KEYS]
+        return f"{sql} IN (SELECT value FROM json_each(%s))", [*params, self.KEYS]  # noqa: S608
+
+
+# From serializers to expressions
+
+
+@dataclass(frozen=True)
+class Place:
+    """An object in a query: its model, and the path to it from the query's rows, as `author__`."""
+
+    model: type[models.Model]
+    path: str = ""
+    # Whether it may be missing.
+    nullable: bool = False
+
+    def field(self, attribute: str) -> Any:
+        """The model's field behind an attribute of the instance."""
+        if attribute == "pk":
+            return self.model._meta.pk
+        accessors = {
+            relation.get_accessor_name(): relation for relation in self.model._meta.related_objects
+        }
+        try:
+            return accessors.get(attribute) or self.model._meta.get_field(attribute)
+        except FieldDoesNotExist as error:
+            raise UnsupportedError(
+                f"“{attribute}” is no field of {self.model.__name__}; give an expression of the"
+                " ORM for it in Meta.expressions."
+            ) from error
+
+    def follow(self, attributes: Sequence[str]) -> "Place":
+        """The object at the end of these relations, each to one object."""
+        place = self
+        for attribute in attributes:
+            found = place.field(attribute)
+            if not isinstance(found, models.ForeignKey | models.OneToOneRel):
+                raise UnsupportedError(f"“{attribute}” is no relation to one object.")
+            if attribute == getattr(found, "attname", None):
+                raise UnsupportedError(f"“{attribute}” is a key.")
+            place = Place(
+                found.related_model,
+                f"{place.path}{found.name}__",
+                place.nullable or found.null,
+            )
+        return place
+
+    def column(self, attribute: str) -> tuple[F, Any, bool]:
+        """A column's expression, its field, and whether it may be null."""
+        found = self.field(attribute)
+        if found.is_relation and attribute != getattr(found, "attname", None):
+            raise UnsupportedError(
+                f"“{attribute}” is a relation: nest a serializer, or show the key."
+            )
+        if not getattr(found, "concrete", False):
+            raise UnsupportedError(f"“{attribute}” has no column.")
+        target = found.target_field if found.is_relation else found
+        return F(self.path + found.attname), target, self.nullable or found.null
+
+    def rows(self, attribute: str) -> QuerySet[Any]:
+        """The related objects, as the attribute's manager gives them for this object."""
+        found = self.field(attribute)
+        match found:
+            case models.ManyToOneRel(one_to_many=True):
+                condition = {found.field.name: OuterRef(self.path + found.field.target_field.name)}
+            case models.ManyToManyRel():
+                condition = {found.field.name: OuterRef(f"{self.path}pk")}
+            case models.ManyToManyField():
+                condition = {found.related_query_name(): OuterRef(f"{self.path}pk")}
+            case _:
+                raise UnsupportedError(f"“{attribute}” is no relation to many objects.")
+        rows: QuerySet[Any] = found.related_model._default_manager.filter(**condition)
+        return rows
+
+
+class Compiler:
+    """Makes the expressions for one serializer, and gathers what stands against it."""
+
+    def __init__(self) -> None:
+        self.faults: dict[str, str] = {}
+
+    def object(self, fields: Iterable[Any], place: Place, at: str = "") -> Joint:
+        parts: list[Any] = []
+        for field in fields:
+            try:
+                value = self.value(field, place, at + field.field_name)
+            except UnsupportedError as error:
+                self.faults[at + field.field_name] = str(error)
+            else:
+                lead = "," if parts else "{"
+                name = json.dumps(field.field_name, ensure_ascii=False)
+                parts += [f"{lead}{name}:", value]
+        return Joint(*parts, "}") if parts else Joint("{}")
+
+    def value(self, field: Any, place: Place, at: str) -> Any:
+        expressions = getattr(getattr(field.parent, "Meta", None), "expressions", {})
+        if field.field_name in expressions:
+            return self.computed(field, place, expressions[field.field_name])
+        match field:
+            case RelatedKeyField():
+                return self.key(place, field.relation.name)
+            case RelatedKeysField():
+                return self.keys(place, field.relation)
+            case ItemList():
+                rows, path = _rows_of(field.relation, place)
+                return self.list(field, rows, path, at)
+            case serializers.ListSerializer():
+                rows = self.rows(field, place)
+                return self.list(field, rows, Place(rows.model), at)
+            case serializers.Serializer():
+                return self.nested(field, place, at)
+            case ManyRelatedField():
+                rows = self.rows(field, place)
+                item = self.related(field.child_relation, Place(rows.model))
+                return _listed(rows, item, _order(rows.model))
+            case serializers.RelatedField():
+                return self.related(field, self.reach(field, place, field.source_attrs))
+        if not field.source_attrs:
+            raise UnsupportedError(
+                f"A {type(field).__name__} runs Python for each object; give an expression of the"
+                " ORM for it in Meta.expressions, and a field that shows its type."
+            )
+        [*way, last] = field.source_attrs
+        reached = place.follow(way)
+        if reached.nullable:
+            _may_be_missing(field)
+        column, of, nullable = reached.column(last)
+        return Written(column, format_of(field, of), nullable=nullable)
+
+    def reach(self, field: Any, place: Place, way: Sequence[str]) -> Place:
+        """The related object at the end of the way."""
+        before = place.follow(way[:-1])
+        reached = before.follow(way[-1:])
+        # Of these, REST framework gets an exception; of a null at the end of the way, null.
+        if before.nullable or (way and isinstance(before.field(way[-1]), models.OneToOneRel)):
+            _may_be_missing(field)
+        return reached
+
+    def rows(self, field: Any, place: Place) -> QuerySet[Any]:
+        """The related objects at the end of the field's way."""
+        [*way, last] = field.source_attrs
+        reached = place.follow(way)
+        if reached.nullable:
+            raise UnsupportedError("Its source may be missing; nest it in a serializer of that.")
+        return reached.rows(last)
+
+    def nested(self, serializer: Any, place: Place, at: str) -> Any:
+        _unchanged(serializer, serializers.Serializer)
+        reached = self.reach(serializer, place, serializer.source_attrs)
+        inner = Place(reached.model, reached.path)
+        document = self.object(serializer._readable_fields, inner, f"{at}.")
+        if not reached.nullable:
+            return document
+        there = {f"{reached.path}pk__isnull": False}
+        return Case(When(**there, then=document), default=Joint("null"))
+
+    def list(self, field: Any, rows: QuerySet[Any], item: Place, at: str) -> Any:
+        _unchanged(field, serializers.ListSerializer)
+        _unchanged(field.child, serializers.Serializer)
+        document = self.object(field.child._readable_fields, item, f"{at}.")
+        return _listed(rows, document, _order(rows.model))
+
+    def key(self, place: Place, attribute: str) -> Written:
+        """The key of a related object."""
+        found = place.field(attribute)
+        if isinstance(found, models.ForeignKey):
+            column, of, nullable = place.column(found.attname)
+        else:
+            column, of, nullable = place.follow([attribute]).column("pk")
+        return Written(column, plain_format(of), nullable=nullable)
+
+    def keys(self, place: Place, relation: Relation) -> Any:
+        rows, item = _rows_of(relation, place)
+        if isinstance(relation, View):
+            column, of, _ = Place(rows.model).column(f"{relation.to}_id")
+        else:
+            column, of, _ = item.column("pk")
+        order = [OrderBy(F("pk"))] if isinstance(relation, Joined) else _order(rows.model)
+        return _listed(rows, Written(column, plain_format(of), nullable=False), order)
+
+    def related(self, field: Any, place: Place) -> Written:
+        """A related object, shown as its key or its slug."""
+        if isinstance(field, SlugRelatedField):
+            _unchanged(field, SlugRelatedField)
+            column, of, nullable = place.column(field.slug_field or "pk")
+        elif isinstance(field, PrimaryKeyRelatedField):
+            _unchanged(field, PrimaryKeyRelatedField)
+            column, of, nullable = place.column("pk")
+        else:
+            raise UnsupportedError(f"Use keys or slugs rather than {type(field).__name__}.")
+        return Written(column, plain_format(of), nullable=nullable)
+
+    def computed(self, field: Any, place: Place, expression: Any) -> Written:
+        here = place.model._base_manager.filter(pk=OuterRef(f"{place.path}pk")).order_by()
+        value = here.values_list(expression)
+        [column] = value.query.annotation_select.values()
+        return Written(Subquery(value), format_of(field, column.output_field), nullable=True)
+
+
+def _may_be_missing(field: Any) -> None:
+    if not field.allow_null or field.default is not empty:
+        raise UnsupportedError("Its source may be missing: say allow_null=True, and no default.")
+
+
+def _unchanged(field: Any, kind: type[Any]) -> None:
+    if type(field).to_representation is not kind.to_representation:
+        raise UnsupportedError(f"{type(field).__name__} has its own to_representation().")
+    if getattr(field, "pk_field", None) is not None:
+        raise UnsupportedError("Leave out pk_field.")
+
+
+def _rows_of(relation: Relation, place: Place) -> tuple[QuerySet[Any], Place]:
+    """The rows of a list, in whose model's order it is, and where in a row its object is."""
+    if isinstance(relation, View):
+        rows = place.rows(relation.of).filter(**dict(relation.where))
+        return rows, Place(rows.model).follow([relation.to])
+    rows = place.rows(relation.name)
+    if isinstance(relation, Joined):
+        # Each object once, whatever the number of rows that join it.
+        found: Any = place.field(relation.name)
+        joining = found.through._default_manager.filter(
+            **{found.field.m2m_reverse_field_name(): OuterRef(OuterRef(f"{place.path}pk"))}
+        )
+        rows = rows.model._default_manager.filter(
+            pk__in=joining.order_by().values(found.field.m2m_field_name())
+        )
+    return rows, Place(rows.model)
+
+
+def _order(model: type[models.Model]) -> list[Any]:
+    """The model's own order, and where that leaves a choice, that of its keys."""
+    order: list[Any] = []
+    term: Any
+    for term in [*(model._meta.ordering or ()), "pk"]:
+        if not isinstance(term, str):
+            order.append(term if isinstance(term, OrderBy) else term.asc())
+            continue
+        name = term.removeprefix("-")
+        if "__" not in name and name != "pk" and model._meta.get_field(name).is_relation:
+            raise UnsupportedError(f"Order {model.__name__} by columns, and not by “{name}”.")
+        order.append(OrderBy(F(name), descending=term.startswith("-")))
+    return order
+
+
+def _listed(rows: QuerySet[Any], item: Any, order: Sequence[Any]) -> Joint:
+    # A window gives the whole list on each of its rows.
+    listed = rows.order_by().values_list(Listed(item, order))[:1]
+    return Joint("[", Coalesce(Subquery(listed), Joint("")), "]")
+
+
+# Statements
+
+
+@dataclass(frozen=True)
+class Statement:
+    """Makes the documents of one serializer, or of some of its fields, in one database."""
+
+    sql: str
+    params: tuple[Any, ...]
+    key: "models.Field[Any, Any]"
+
+    def texts(self, keys: Sequence[Any], using: str) -> list[str]:
+        """The documents of these objects in this order, without those that are not there."""
+        if not keys:
+            return []
+        connection = connections[using]
+        prepared = [self.key.get_db_prep_value(key, connection) for key in keys]
+        bound = json.dumps(prepared) if connection.vendor == "sqlite" else prepared
+        with connection.cursor() as cursor:
+            cursor.execute(
+                self.sql, [bound if each is OneOfKeys.KEYS else each for each in self.params]
+            )
+            found = dict(cursor.fetchall())
+        return [found[key] for key in prepared if key in found]
+
+
+def compile_statement(serializer_class: type[Any], unread: frozenset[str], using: str) -> Statement:
+    """The statement for a serializer without its fields `unread`; Uncompilable if there is none."""
+    serializer = serializer_class()
+    compiler = Compiler()
+    try:
+        _unchanged(serializer, serializers.Serializer)
+    except UnsupportedError as error:
+        raise Uncompilable(serializer_class, {"": str(error)}) from error
+    model = serializer_class.Meta.model
+    fields = [each for each in serializer._readable_fields if each.field_name not in unread]
+    document = compiler.object(fields, Place(model))
+    if compiler.faults:
+        raise Uncompilable(serializer_class, compiler.faults)
+    rows = model._base_manager.using(using).filter(OneOfKeys(F("pk"))).order_by()
+    sql, params = rows.values_list("pk", document).query.get_compiler(using).as_sql()
+    return Statement(sql, tuple(params), model._meta.pk)
+
+
+# However many choices of fields there are, only so many statements are kept.
+statement = lru_cache(maxsize=KEPT_STATEMENTS)(compile_statement)

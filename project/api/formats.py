@@ -1,0 +1,218 @@
+"""How the database writes a value as JSON: the text that REST framework would give for it.
+
+Each kind of serializer field stands here with the model fields it can show. What is not here, or
+has its own `to_representation`, is not compiled (see `documents`).
+"""
+
+from collections.abc import Callable
+from datetime import timedelta
+from decimal import Context, Decimal
+from typing import Any
+
+from django.conf import settings
+from django.db import models
+from django.db.backends.base.base import BaseDatabaseWrapper
+from django.db.backends.signals import connection_created
+from django.dispatch import receiver
+from django.utils.duration import duration_string
+from rest_framework import ISO_8601, serializers
+from rest_framework.settings import api_settings
+
+from .fields import TimestampField
+
+# An SQL expression of a value, by the vendor of the database, with `{0}` for the value. It gives
+# JSON text, and null for null.
+Format = dict[str, str]
+
+
+class UnsupportedError(Exception):
+    """Why a field cannot be written by the database, and what to do."""
+
+
+INTEGER = {"postgresql": "({0})::text", "sqlite": "CAST({0} AS text)"}
+TEXT = {"postgresql": "to_json(({0})::text)::text", "sqlite": "json_quote({0})"}
+BOOLEAN = {
+    "postgresql": "({0})::text",
+    "sqlite": "CASE {0} WHEN 1 THEN 'true' WHEN 0 THEN 'false' END",
+}
+# SQLite itself writes 15 digits, of the 17 that a number may need.
+FLOAT = {"postgresql": "to_json({0})::text", "sqlite": "json_float({0})"}
+# to_json() is independent of the session's DateStyle, a cast is not.
+DATE = {"postgresql": "to_json({0})::text", "sqlite": "json_quote({0})"}
+TIME = {
+    "postgresql": """'"' || replace(to_char({0}, 'HH24:MI:SS.US'), '.000000', '') || '"'""",
+    "sqlite": "json_quote({0})",
+}
+_MOMENT = """to_char({0} AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"')"""
+TIMESTAMP = {
+    "postgresql": f"""'"' || {_MOMENT} || '"'""",
+    "sqlite": """'"' || substr(replace({0}, ' ', 'T') || '.000000', 1, 26) || 'Z"'""",
+}
+# As REST framework writes it: without a fraction where that is zero.
+DATETIME = {
+    "postgresql": f"""'"' || replace({_MOMENT}, '.000000Z', 'Z') || '"'""",
+    "sqlite": """'"' || replace({0}, ' ', 'T') || 'Z"'""",
+}
+_SECONDS = "extract(epoch FROM {0})"
+_DAYS = f"floor({_SECONDS} / 86400)"
+DURATION = {
+    "postgresql": f"""'"' || CASE {_DAYS} WHEN 0 THEN '' ELSE {_DAYS}::text || ' ' END"""
+    f""" || replace(to_char(make_interval(secs => ({_SECONDS} - {_DAYS} * 86400)::float8),"""
+    """ 'HH24:MI:SS.US'), '.000000', '') || '"'""",
+    "sqlite": "json_duration({0})",
+}
+UUID = {
+    "postgresql": "to_json({0})::text",
+    "sqlite": """'"' || substr({0}, 1, 8) || '-' || substr({0}, 9, 4) || '-' ||"""
+    """ substr({0}, 13, 4) || '-' || substr({0}, 17, 4) || '-' || substr({0}, 21) || '"'""",
+}
+JSON = {"postgresql": "({0})::text", "sqlite": "json({0})"}
+
+
+def _decimal(field: Any) -> Format:
+    to_string = getattr(field, "coerce_to_string", api_settings.COERCE_DECIMAL_TO_STRING)
+    if not to_string or field.normalize_output or field.localize:
+        raise UnsupportedError("Leave its format to the default, a string with fixed places.")
+    digits, places = field.max_digits, field.decimal_places
+    if None in (digits, places):
+        raise UnsupportedError("Give it max_digits and decimal_places.")
+    return {
+        "postgresql": f"""'"' || ({{0}})::numeric({digits:d}, {places:d})::text || '"'""",
+        "sqlite": f"json_decimal({{0}}, {digits:d}, {places:d})",
+    }
+
+
+def _datetime(field: Any) -> Format:
+    custom_zone = hasattr(field, "timezone") or not settings.USE_TZ or settings.TIME_ZONE != "UTC"
+    if _format(field, "DATETIME_FORMAT") != ISO_8601 or custom_zone:
+        raise UnsupportedError("Use TimestampField of project.api.fields.")
+    return DATETIME
+
+
+def _default_format(setting: str, default: str, supported: Format) -> Callable[[Any], Format]:
+    def supported_format(field: Any) -> Format:
+        if _format(field, setting) != default:
+            raise UnsupportedError(f"Leave its format to the default, {default}.")
+        return supported
+
+    return supported_format
+
+
+def _format(field: Any, setting: str) -> Any:
+    found = getattr(field, "format", getattr(api_settings, setting))
+    return found.lower() if isinstance(found, str) else found
+
+
+def _big_integer(field: Any) -> Format:
+    if getattr(field, "coerce_to_string", api_settings.COERCE_BIGINT_TO_STRING):
+        raise UnsupportedError("Leave COERCE_BIGINT_TO_STRING to its default, False.")
+    return INTEGER
+
+
+def _uuid(field: Any) -> Format:
+    if field.uuid_format != "hex_verbose":
+        raise UnsupportedError("Leave its format to the default, hex_verbose.")
+    return UUID
+
+
+def _json(field: Any) -> Format:
+    if field.binary:
+        raise UnsupportedError("Leave out `binary`.")
+    return JSON
+
+
+_NUMBERS = (models.IntegerField,)
+_TEXTS = (models.CharField, models.TextField)
+
+# The serializer's field; the model's fields that it shows; the format.
+KINDS: list[tuple[type[Any], tuple[type[Any], ...], Format | Callable[[Any], Format]]] = [
+    (TimestampField, (models.DateTimeField,), TIMESTAMP),
+    (serializers.CharField, _TEXTS, TEXT),
+    (serializers.IntegerField, _NUMBERS, INTEGER),
+    (serializers.BigIntegerField, _NUMBERS, _big_integer),
+    (serializers.ChoiceField, _NUMBERS, INTEGER),
+    (serializers.ChoiceField, _TEXTS, TEXT),
+    (serializers.BooleanField, (models.BooleanField,), BOOLEAN),
+    (serializers.FloatField, (models.FloatField,), FLOAT),
+    (serializers.DecimalField, (models.DecimalField,), _decimal),
+    (serializers.DateTimeField, (models.DateTimeField,), _datetime),
+    (
+        serializers.DateField,
+        (models.DateField,),
+        _default_format("DATE_FORMAT", ISO_8601, DATE),
+    ),
+    (serializers.TimeField, (models.TimeField,), _default_format("TIME_FORMAT", ISO_8601, TIME)),
+    (
+        serializers.DurationField,
+        (models.DurationField,),
+        _default_format("DURATION_FORMAT", "django", DURATION),
+    ),
+    (serializers.UUIDField, (models.UUIDField,), _uuid),
+    (serializers.JSONField, (models.JSONField,), _json),
+]
+
+# What shows a value as it is, whatever it is: keys, slugs and ReadOnlyField.
+PLAIN: list[tuple[tuple[type[Any], ...], Format]] = [
+    (_NUMBERS, INTEGER),
+    (_TEXTS, TEXT),
+    ((models.UUIDField,), UUID),
+    ((models.BooleanField,), BOOLEAN),
+    ((models.FloatField,), FLOAT),
+]
+
+
+def format_of(field: Any, column: "models.Field[Any, Any]") -> Format:
+    """How this serializer field shows this column, or UnsupportedError."""
+    for kind, columns, found in KINDS:
+        if type(field).to_representation is not kind.to_representation:
+            continue
+        # A DateTimeField of a model is a DateField to Python.
+        is_moment = isinstance(column, models.DateTimeField) and columns == (models.DateField,)
+        if isinstance(column, columns) and not is_moment:
+            return found(field) if callable(found) else found
+    if type(field).to_representation is serializers.ReadOnlyField.to_representation:
+        return plain_format(column)
+    raise UnsupportedError(
+        f"A {type(field).__name__} of a {type(column).__name__} is written by Python alone."
+    )
+
+
+def plain_format(column: "models.Field[Any, Any]") -> Format:
+    if isinstance(column, models.ForeignKey):
+        column = column.target_field
+    for columns, found in PLAIN:
+        if isinstance(column, columns):
+            return found
+    raise UnsupportedError(
+        f"A {type(column).__name__} has no form of its own: say which field shows it."
+    )
+
+
+# What SQLite cannot write by itself
+
+
+def _json_float(value: float | None) -> str | None:
+    return None if value is None else repr(float(value))
+
+
+def _json_duration(microseconds: int | None) -> str | None:
+    if microseconds is None:
+        return None
+    return f'"{duration_string(timedelta(microseconds=microseconds))}"'
+
+
+def _json_decimal(value: float | None, digits: int, places: int) -> str | None:
+    if value is None:
+        return None
+    # Of a number that SQLite holds in binary, 15 digits are those that were stored.
+    number = Context(prec=15).create_decimal_from_float(value)
+    return f'"{number.quantize(Decimal(1).scaleb(-places), context=Context(prec=digits)):f}"'
+
+
+@receiver(connection_created)
+def register_functions(connection: BaseDatabaseWrapper, **kwargs: Any) -> None:
+    if connection.vendor == "sqlite":
+        register = connection.connection.create_function
+        register("json_float", 1, _json_float, deterministic=True)
+        register("json_duration", 1, _json_duration, deterministic=True)
+        register("json_decimal", 3, _json_decimal, deterministic=True)

@@ -1,0 +1,64 @@
+"""A model with every kind of column, and one with every kind of relation, which no resource has."""
+
+# ruff: noqa: DJ008  (nobody looks at these objects)
+import uuid
+
+from django.db import models
+
+
+class Shelf(models.Model):
+    name = models.CharField(max_length=100)
+    room = models.CharField(max_length=100, null=True)
+
+
+class Tag(models.Model):
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4)
+    name = models.TextField()
+
+    class Meta:
+        ordering = ["-name"]
+
+
+class Thing(models.Model):
+    class Size(models.IntegerChoices):
+        SMALL = 1
+        LARGE = 2
+
+    text = models.TextField(null=True)
+    line = models.CharField(max_length=200)
+    color = models.CharField(max_length=10, null=True, choices=[("r", "red"), ("g", "green")])
+    size = models.IntegerField(null=True, choices=Size)
+    number = models.BigIntegerField(null=True)
+    real = models.FloatField(null=True)
+    price = models.DecimalField(max_digits=15, decimal_places=4, null=True)
+    is_new = models.BooleanField(null=True)
+    day = models.DateField(null=True)
+    clock = models.TimeField(null=True)
+    moment = models.DateTimeField(null=True)
+    span = models.DurationField(null=True)
+    token = models.UUIDField(null=True)
+    data = models.JSONField(null=True)
+    shelf = models.ForeignKey(Shelf, null=True, on_delete=models.CASCADE, related_name="things")
+    tags = models.ManyToManyField(Tag)
+
+
+class Label(models.Model):
+    thing = models.OneToOneField(Thing, primary_key=True, on_delete=models.CASCADE)
+    text = models.CharField(max_length=100)
+
+
+class Part(models.Model):
+    """Without a related_name: `thing.part_set`."""
+
+    thing = models.ForeignKey(Thing, on_delete=models.CASCADE)
+    place = models.IntegerField()
+    name = models.TextField()
+
+    class Meta:
+        ordering = ["place", models.F("name").desc()]
+
+
+class Screw(models.Model):
+    part = models.ForeignKey(Part, on_delete=models.CASCADE, related_name="screws")
+    length = models.FloatField()
+    tag = models.ForeignKey(Tag, null=True, on_delete=models.CASCADE)

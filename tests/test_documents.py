@@ -1,0 +1,547 @@
+"""Does the database write the JSON that the serializer would have given?"""
+
+import json
+from datetime import UTC, date, datetime, time, timedelta
+from decimal import Decimal
+
+import pytest
+from django.core.checks import run_checks
+from django.db.models import Count, F, Sum, TextField, Value
+from django.db.models.functions import Concat, Upper
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from rest_framework import serializers
+from rest_framework.renderers import JSONRenderer
+
+from authors.models import Author, AuthorProfile
+from authors.serializers import AuthorSerializer
+from books.models import Book, Contribution, Edition, Format, Publisher, Role, Series, Subject
+from books.serializers import (
+    BookSerializer,
+    ContributionSerializer,
+    EditionSerializer,
+    PublisherSerializer,
+    SeriesSerializer,
+    SubjectSerializer,
+)
+from books.views import BookViewSet
+from project.api.documents import KEPT_STATEMENTS, Uncompilable, compile_statement, statement
+from project.api.fields import TimestampField
+from tests.models import Label, Part, Screw, Shelf, Tag, Thing
+
+pytestmark = pytest.mark.django_db
+
+
+def examples(number):
+    # The fixture of the database is the same for all examples, which add to each other's rows.
+    return settings(
+        max_examples=number,
+        deadline=None,
+        suppress_health_check=[HealthCheck.function_scoped_fixture],
+    )
+
+
+# The same by both ways
+
+
+def written_by_database(serializer_class, keys, unread=frozenset()):
+    compiled = compile_statement(serializer_class, unread, "default")
+    return [parsed(text) for text in compiled.texts(keys, "default")]
+
+
+def written_by_serializer(serializer_class, keys, unread=frozenset()):
+    model = serializer_class.Meta.model
+    expressions = getattr(serializer_class.Meta, "expressions", {})
+    found = model.objects.annotate(**expressions).in_bulk(keys)
+    serializer = serializer_class()
+    for name in unread:
+        serializer.fields.pop(name)
+    return [parsed(JSONRenderer().render(serializer.to_representation(found[key]))) for key in keys]
+
+
+def parsed(text):
+    """The JSON, with the order of members kept, and 1 told from true."""
+    return json.loads(
+        text,
+        object_pairs_hook=lambda pairs: [
+            (name, type(value) is bool, value) for name, value in pairs
+        ],
+    )
+
+
+def assert_same(serializer_class, keys, unread=frozenset()):
+    by_database = written_by_database(serializer_class, keys, unread)
+    assert len(by_database) == len(keys)
+    assert by_database == written_by_serializer(serializer_class, keys, unread)
+
+
+# What there may be in a column
+
+
+# No NUL and no surrogates: input is refused with them, and PostgreSQL cannot store them.
+TEXT = st.text(
+    st.characters(exclude_characters="\0", exclude_categories=["Cs"])
+    | st.sampled_from("\"'\\%{}\x01\x1f\x7f\u2028\u2029é🎈")
+)
+REAL = st.floats(allow_nan=False, allow_infinity=False)
+JSON = st.recursive(
+    st.none()
+    | st.booleans()
+    | st.integers()
+    | st.floats(allow_nan=False, allow_infinity=False)
+    | TEXT,
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(TEXT, inner, max_size=3),
+    max_leaves=8,
+)
+INTEGER_64 = st.integers(-(2**63), 2**63 - 1)
+COLUMNS = {
+    "text": TEXT,
+    "color": st.sampled_from("rg"),
+    "size": st.sampled_from(Thing.Size),
+    "number": INTEGER_64,
+    "real": REAL,
+    "price": st.decimals("-99999999999.9999", "99999999999.9999", places=4),
+    "is_new": st.booleans(),
+    "day": st.dates(),
+    "clock": st.times(),
+    "moment": st.datetimes(timezones=st.just(UTC)),
+    "span": st.timedeltas(timedelta(days=-999_999), timedelta(days=999_999)),
+    "token": st.uuids(),
+    "data": JSON,
+}
+THING = st.fixed_dictionaries({"line": TEXT.map(lambda text: text[:200])}, optional=COLUMNS)
+
+
+class ThingSerializer(serializers.ModelSerializer):
+    class Meta:
+        model = Thing
+        fields = ["id", "line", *COLUMNS]
+
+
+class PinnedThingSerializer(serializers.ModelSerializer):
+    moment = TimestampField()
+
+    class Meta:
+        model = Thing
+        fields = ["moment"]
+
+
+@given(st.lists(THING, max_size=5))
+@examples(100)
+def test_every_kind_of_column_reads_as_the_serializer_shows_it(db, things):
+    keys = [Thing.objects.create(**values).pk for values in things]
+    assert_same(ThingSerializer, keys)
+    assert_same(PinnedThingSerializer, keys)
+
+
+@pytest.mark.parametrize(
+    ("column", "stored", "shown"),
+    [
+        ("moment", datetime(2026, 1, 31, 9, 30, tzinfo=UTC), '"2026-01-31T09:30:00.000000Z"'),
+        ("moment", datetime(33, 4, 3, 12, 0, 0, 10, tzinfo=UTC), '"0033-04-03T12:00:00.000010Z"'),
+        ("moment", datetime.max.replace(tzinfo=UTC), '"9999-12-31T23:59:59.999999Z"'),
+        ("day", date(1, 1, 1), '"0001-01-01"'),
+        ("clock", time(0, 0), '"00:00:00"'),
+        ("clock", time(23, 59, 59, 500_000), '"23:59:59.500000"'),
+        ("span", timedelta(0), '"00:00:00"'),
+        ("span", timedelta(days=-1, seconds=1, microseconds=5), '"-1 00:00:01.000005"'),
+        ("price", Decimal("-0.5"), '"-0.5000"'),
+        ("real", 5e-324, "5e-324"),
+        ("real", 0.1 + 0.2, "0.30000000000000004"),
+        ("number", -(2**63), "-9223372036854775808"),
+    ],
+)
+def test_formats_are_pinned(column, stored, shown):
+    class Serializer(serializers.ModelSerializer):
+        moment = TimestampField()
+
+        class Meta:
+            model = Thing
+            fields = [column]
+
+    if column != "moment":
+        del Serializer._declared_fields["moment"]
+    thing = Thing.objects.create(line="", **{column: stored})
+    [text] = compile_statement(Serializer, frozenset(), "default").texts([thing.pk], "default")
+    assert text == f'{{"{column}":{shown}}}'
+    assert_same(Serializer, [thing.pk])
+
+
+# Relations, as people who know REST framework declare them
+
+
+class ShelfItem(serializers.ModelSerializer):
+    class Meta:
+        model = Shelf
+        fields = ["id", "name", "room"]
+
+
+class ScrewItem(serializers.ModelSerializer):
+    tag = serializers.SlugRelatedField("name", read_only=True)
+
+    class Meta:
+        model = Screw
+        fields = ["id", "length", "tag", "tag_id"]
+
+
+class PartItem(serializers.Serializer):
+    """Not a ModelSerializer: the model follows from the relation."""
+
+    name = serializers.CharField()
+    screws = ScrewItem(many=True)
+    screw_ids = serializers.PrimaryKeyRelatedField(source="screws", many=True, read_only=True)
+
+
+class LabelItem(serializers.ModelSerializer):
+    class Meta:
+        model = Label
+        fields = ["text"]
+
+
+class RelatedSerializer(serializers.ModelSerializer):
+    shelf = ShelfItem(allow_null=True)
+    shelf_key = serializers.PrimaryKeyRelatedField(source="shelf", read_only=True)
+    shelf_name = serializers.CharField(source="shelf.name", allow_null=True)
+    room = serializers.ReadOnlyField(source="shelf.room", allow_null=True)
+    label = LabelItem(allow_null=True)
+    parts = PartItem(source="part_set", many=True)
+    tag_names = serializers.SlugRelatedField("name", source="tags", many=True, read_only=True)
+    self = ShelfItem(source="shelf")
+
+    class Meta:
+        model = Thing
+        fields = [
+            *("id", "shelf", "shelf_key", "shelf_name", "room", "label", "parts"),
+            *("tags", "tag_names", "self"),
+        ]
+
+
+class ShelfSerializer(serializers.ModelSerializer):
+    things = RelatedSerializer(many=True)
+
+    class Meta:
+        model = Shelf
+        fields = ["id", "things"]
+
+
+PART = st.tuples(
+    st.integers(0, 2), TEXT, st.lists(st.tuples(REAL, st.none() | st.integers(0, 3)), max_size=3)
+)
+RELATED = st.fixed_dictionaries(
+    {
+        "on_shelf": st.booleans(),
+        "room": st.none() | TEXT,
+        "label": st.none() | TEXT,
+        "parts": st.lists(PART, max_size=3),
+        "tags": st.sets(st.integers(0, 3)),
+    }
+)
+
+
+@given(st.lists(TEXT, min_size=4, max_size=4, unique=True), st.lists(RELATED, max_size=3))
+@examples(40)
+def test_relations_read_as_the_serializer_shows_them(db, names, things):
+    tags = [Tag.objects.create(name=name) for name in names]
+    shelf = Shelf.objects.create(name=names[0][:100], room=names[1][:100])
+    keys = []
+    for values in things:
+        thing = Thing.objects.create(line="", shelf=shelf if values["on_shelf"] else None)
+        keys.append(thing.pk)
+        thing.tags.set([tags[i] for i in values["tags"]])
+        if values["label"] is not None:
+            Label.objects.create(thing=thing, text=values["label"][:100])
+        for place, name, screws in values["parts"]:
+            part = Part.objects.create(thing=thing, place=place, name=name)
+            for length, tag in screws:
+                Screw.objects.create(
+                    part=part, length=length, tag=None if tag is None else tags[tag]
+                )
+    assert_same(RelatedSerializer, keys)
+    assert_same(ShelfSerializer, [shelf.pk])
+
+
+def test_computed_fields_are_expressions_of_the_orm():
+    class ScrewSerializer(serializers.ModelSerializer):
+        loud = serializers.CharField()
+
+        class Meta:
+            model = Screw
+            fields = ["loud"]
+            expressions = {
+                "loud": Concat(Upper("part__name"), Value("! 100% '\"{}"), output_field=TextField())
+            }
+
+    class Serializer(serializers.ModelSerializer):
+        parts = serializers.IntegerField()
+        length = serializers.FloatField()
+
+        class Meta:
+            model = Thing
+            fields = ["id", "parts", "length"]
+            expressions = {"parts": Count("part"), "length": Sum("part__screws__length")}
+
+    thing, bare = (Thing.objects.create(line=line) for line in "ab")
+    part = Part.objects.create(thing=thing, place=1, name="é")
+    screw = Screw.objects.create(part=part, length=2.5)
+    assert_same(ScrewSerializer, [screw.pk])
+    [one, two] = compile_statement(Serializer, frozenset(), "default").texts(
+        [thing.pk, bare.pk], "default"
+    )
+    assert json.loads(one) == {"id": thing.pk, "parts": 1, "length": 2.5}
+    assert json.loads(two) == {"id": bare.pk, "parts": 0, "length": None}
+
+
+# The project's own
+
+
+YEAR = st.none() | st.integers(-9999, 9999).filter(bool)
+WORDS = TEXT.map(lambda text: text[:50]).filter(bool)
+ROLES = st.sampled_from([Role.AUTHOR, Role.AUTHOR, Role.EDITOR, Role.TRANSLATOR])
+EDITION = st.fixed_dictionaries(
+    {
+        "format": st.sampled_from(Format),
+        "pages": st.none() | st.integers(1, 2**31 - 1),
+        "published_on": st.none() | st.dates(),
+        "publisher": st.booleans(),
+        "isbn13": st.none() | st.just("9780261103283"),
+    }
+)
+BOOK = st.fixed_dictionaries(
+    {
+        "title": WORDS,
+        "original_title": WORDS | st.just(""),
+        "description": TEXT,
+        "first_published_year": YEAR,
+        "language": st.none() | st.sampled_from(["en", "grc"]),
+        "series": st.booleans(),
+        "subjects": st.sets(st.integers(0, 2)),
+        "contributions": st.lists(
+            st.tuples(st.integers(0, 2), ROLES, TEXT), max_size=5, unique_by=lambda c: c[:2]
+        ),
+        "editions": st.lists(EDITION, max_size=2),
+    }
+)
+
+
+@given(
+    st.lists(BOOK, min_size=1, max_size=3),
+    st.lists(WORDS, min_size=3, max_size=3, unique=True),
+    YEAR,
+)
+@examples(40)
+def test_the_resources_read_as_their_serializers_show_them(db, values, names, year):
+    Book.objects.all().delete()
+    Publisher.objects.all().delete()
+    Subject.objects.all().delete()
+    series = Series.objects.create(name=names[0])
+    publisher = Publisher.objects.create(name=names[1])
+    subjects = [
+        Subject.objects.create(name=f"{name}{i}", slug=f"s{i}") for i, name in enumerate(names)
+    ]
+    authors = [Author.objects.create(name=name, birth_year=year) for name in names]
+    AuthorProfile.objects.create(author=authors[0], biography=names[2])
+    books = [_book(each, series, publisher, subjects, authors) for each in values]
+    isbns = Edition.objects.values_list("pk", flat=True)
+    assert_same(BookSerializer, [book.pk for book in books])
+    assert_same(AuthorSerializer, [author.pk for author in authors])
+    assert_same(ContributionSerializer, list(Contribution.objects.values_list("pk", flat=True)))
+    assert_same(EditionSerializer, list(isbns))
+    assert_same(PublisherSerializer, [publisher.pk])
+    assert_same(SeriesSerializer, [series.pk])
+    assert_same(SubjectSerializer, [subject.pk for subject in subjects])
+
+
+def _book(values, series, publisher, subjects, authors):
+    values = dict(values)
+    chosen, contributions, editions = (
+        values.pop(name) for name in ("subjects", "contributions", "editions")
+    )
+    values["series"] = series if values["series"] else None
+    book = Book.objects.create(**values)
+    book.subjects.set([subjects[i] for i in chosen])
+    # Positions that are not the order of the keys.
+    for position, (author, role, credited_as) in enumerate(contributions):
+        Contribution.objects.create(
+            book=book,
+            author=authors[author],
+            role=role,
+            position=len(contributions) - position,
+            credited_as=credited_as,
+        )
+    for each in editions:
+        taken = Edition.objects.filter(isbn13=each["isbn13"]).exists()
+        Edition.objects.create(
+            **{
+                **each,
+                "book": book,
+                "publisher": publisher if each["publisher"] else None,
+                "isbn13": None if taken else each["isbn13"],
+            }
+        )
+    return book
+
+
+def test_lists_of_200_items_come_whole_and_in_order():
+    book = Book.objects.create(title="Long")
+    authors = Author.objects.bulk_create(
+        Author(name=f"A{i}", sort_name=f"A{i}") for i in range(200)
+    )
+    Contribution.objects.bulk_create(
+        Contribution(book=book, author=author, role=Role.AUTHOR, position=(i * 77) % 200)
+        for i, author in enumerate(authors)
+    )
+    assert_same(BookSerializer, [book.pk])
+    [text] = compile_statement(BookSerializer, frozenset(), "default").texts([book.pk], "default")
+    positions = [each["position"] for each in json.loads(text)["contributions"]]
+    assert positions == list(range(200))
+
+
+def test_objects_come_in_the_order_of_their_keys_and_missing_ones_are_left_out():
+    keys = [Series.objects.create(name=name).pk for name in "abc"]
+    asked = [keys[2], keys[0], keys[2] + 1000, keys[1]]
+    documents = written_by_database(SeriesSerializer, asked)
+    assert [value for document in documents for name, _, value in document if name == "id"] == [
+        keys[2],
+        keys[0],
+        keys[1],
+    ]
+    assert written_by_database(SeriesSerializer, []) == []
+
+
+def test_fields_that_are_not_chosen_are_not_read():
+    series = Series.objects.create(name="Dune")
+    unread = frozenset({"version", "created_at", "updated_at"})
+    compiled = compile_statement(SeriesSerializer, unread, "default")
+    assert compiled.texts([series.pk], "default") == [f'{{"id":{series.pk},"name":"Dune"}}']
+    assert "version" not in compiled.sql
+    nothing = compile_statement(SeriesSerializer, unread | {"id", "name"}, "default")
+    assert nothing.texts([series.pk], "default") == ["{}"]
+
+
+# Hostile names and values
+
+HOSTILE = ["'", "''; DROP TABLE tests_thing; --", '"', "\\", "%s", "%(x)s", "%%", "{0}", "$1", "?"]
+
+
+@pytest.mark.parametrize("name", HOSTILE)
+def test_a_field_may_have_any_name(name):
+    serializer_class = type(
+        "Serializer",
+        (serializers.ModelSerializer,),
+        {
+            name: serializers.CharField(source="line"),
+            "Meta": type("Meta", (), {"model": Thing, "fields": [name]}),
+        },
+    )
+    thing = Thing.objects.create(line=name)
+    [text] = compile_statement(serializer_class, frozenset(), "default").texts(
+        [thing.pk], "default"
+    )
+    assert json.loads(text) == {name: name}
+
+
+@pytest.mark.parametrize("value", HOSTILE)
+def test_values_are_no_part_of_a_statement(value):
+    class Serializer(serializers.ModelSerializer):
+        told = serializers.CharField()
+
+        class Meta:
+            model = Thing
+            fields = ["told"]
+            expressions = {"told": Concat(F("line"), Value(value))}
+
+    thing = Thing.objects.create(line=value)
+    compiled = compile_statement(Serializer, frozenset(), "default")
+    assert compiled.texts([thing.pk], "default") == [
+        json.dumps({"told": value * 2}, separators=(",", ":"))
+    ]
+
+
+# What cannot be compiled
+
+
+class Bad(serializers.ModelSerializer):
+    made = serializers.SerializerMethodField()
+    via = serializers.CharField(source="shelf.name")
+    kept = serializers.CharField(source="line")
+
+    class Meta:
+        model = Thing
+        fields = ["made", "via", "kept"]
+
+
+def test_what_cannot_be_compiled_is_named_with_what_to_do():
+    with pytest.raises(Uncompilable) as raised:
+        compile_statement(Bad, frozenset(), "default")
+    assert raised.value.faults == {
+        "made": "A SerializerMethodField runs Python for each object; give an expression of the ORM"
+        " for it in Meta.expressions, and a field that shows its type.",
+        "via": "Its source may be missing: say allow_null=True, and no default.",
+    }
+
+
+class Shouting(serializers.CharField):
+    def to_representation(self, value):
+        return value.upper()
+
+
+class Nest(serializers.ModelSerializer):
+    class Meta:
+        model = Shelf
+        fields = ["name"]
+
+    def to_representation(self, instance):
+        return {**super().to_representation(instance), "more": 1}
+
+
+@pytest.mark.parametrize(
+    "field",
+    [
+        Shouting(source="line"),
+        serializers.CharField(source="get_color_display"),
+        serializers.CharField(source="number"),
+        serializers.CharField(source="shelf"),
+        serializers.CharField(source="part_set"),
+        serializers.CharField(source="line.length"),
+        serializers.DateField(source="moment"),
+        serializers.DateField(source="day", format="%d.%m.%Y"),
+        serializers.DateTimeField(source="moment", format="%c"),
+        serializers.UUIDField(source="token", format="hex"),
+        serializers.DecimalField(10, 2, source="price", coerce_to_string=False),
+        serializers.ReadOnlyField(source="moment"),
+        serializers.StringRelatedField(source="shelf"),
+        serializers.StringRelatedField(source="tags", many=True),
+        serializers.PrimaryKeyRelatedField(source="label", read_only=True),
+        serializers.DictField(source="data"),
+        Nest(source="shelf"),
+        Nest(source="tags", many=True),
+        ShelfItem(source="label"),
+        PartItem(source="shelf.things", many=True),
+    ],
+    ids=lambda field: f"{type(field).__name__}-{field._kwargs.get('source')}",
+)
+def test_nothing_that_python_alone_shows_is_compiled(field):
+    serializer_class = type(
+        "Serializer",
+        (serializers.ModelSerializer,),
+        {"it": field, "Meta": type("Meta", (), {"model": Thing, "fields": ["it"]})},
+    )
+    with pytest.raises(Uncompilable) as raised:
+        compile_statement(serializer_class, frozenset(), "default")
+    assert list(raised.value.faults) == ["it"]
+
+
+def test_a_system_check_names_what_cannot_be_compiled(monkeypatch):
+    monkeypatch.setattr(BookViewSet, "serializer_class", Bad)
+    [made, via] = [error for error in run_checks() if error.id == "api.E001"]
+    assert (made.msg, made.obj) == ("The database cannot write “made”.", Bad)
+    assert "Meta.expressions" in made.hint
+    assert via.msg == "The database cannot write “via”."
+
+
+def test_choices_of_fields_cannot_grow_the_store_of_statements_without_bound():
+    fields = BookSerializer.Meta.fields
+    for i in range(KEPT_STATEMENTS + 10):
+        unread = frozenset(name for place, name in enumerate(fields) if i >> place & 1)
+        statement(BookSerializer, unread, "default")
+    assert statement.cache_info().currsize == KEPT_STATEMENTS
