@@ -55,14 +55,17 @@ class BookFilter(RootFilterSet):
         "first_published_year", "lte", help_text="In this year or earlier."
     )
     isbn = ISBNFilter(
-        "editions__isbn13",
+        method="by_isbn",
         max_length=17,
         help_text="The ISBN of one of its editions, with 10 digits or 13.",
     )
     openlibrary_key = TextFilter(validators=Book._meta.get_field("openlibrary_key").validators)
 
-    # Subqueries, since a join gives a book once for each of its contributions or editions. One
-    # subject and one ISBN meet a book once at most.
+    # Subqueries: a join gives a book once for each of its contributions or editions, and SQLite
+    # may walk through all books in order rather than begin at the one that has the ISBN.
+
+    def by_isbn(self, queryset: QuerySet[Book], name: str, value: str) -> QuerySet[Book]:
+        return queryset.filter(pk__in=Edition.objects.filter(isbn13=value).values("book"))
 
     def by_publisher(self, queryset: QuerySet[Book], name: str, value: int) -> QuerySet[Book]:
         return queryset.filter(pk__in=Edition.objects.filter(publisher=value).values("book"))

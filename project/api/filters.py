@@ -189,7 +189,8 @@ class SearchFilter(backends.SearchFilter):
     """`search`: every word must occur in one of the view's `search_fields`, whatever its case.
 
     `search_keys` maps fields of a fixed form, such as an ISBN, to the function that gives a word
-    this form, or raises ValidationError: there the word is the whole value.
+    this form, or raises ValidationError. A word that has it is the whole value of such a field, and
+    is looked for nowhere else.
     """
 
     max_length = 200
@@ -216,13 +217,15 @@ class SearchFilter(backends.SearchFilter):
         return words
 
     def occurs(self, model: type[Model], word: str, view: Any) -> Q:
-        # A regular expression, since LIKE knows no case but ASCII's on SQLite.
         found = Q()
-        for field in view.search_fields:
-            found |= self._in_field(model, field, f"{field}__iregex", re.escape(word))
         for field, canonical in getattr(view, "search_keys", {}).items():
             with suppress(ValidationError):
                 found |= self._in_field(model, field, field, canonical(word))
+        if found:
+            return found
+        # A regular expression, since LIKE knows no case but ASCII's on SQLite.
+        for field in view.search_fields:
+            found |= self._in_field(model, field, f"{field}__iregex", re.escape(word))
         return found
 
     def _in_field(self, model: type[Model], field: str, lookup: str, value: str) -> Q:
