@@ -13,8 +13,6 @@ from rest_framework.validators import UniqueValidator
 
 from . import fields, relations
 
-MAX_ITEMS = 200
-
 
 class _RelationMixin:
     """The relation that a field reads is the one of its name."""
@@ -69,6 +67,7 @@ class StrictModelSerializer(serializers.ModelSerializer[Any]):
         models.PositiveSmallIntegerField: fields.StrictIntegerField,
         models.SmallIntegerField: fields.StrictIntegerField,
         models.BooleanField: fields.StrictBooleanField,
+        models.DateTimeField: fields.TimestampField,
     }
     serializer_choice_field = fields.StrictChoiceField
 
@@ -87,7 +86,7 @@ class StrictModelSerializer(serializers.ModelSerializer[Any]):
         if isinstance(relation, relations.Joined):
             return RelatedKeysField, {"read_only": True}
         if to_many:
-            return RelatedKeysField, {"required": False, "max_length": MAX_ITEMS}
+            return RelatedKeysField, {"required": False, "max_length": relations.MAX_ITEMS}
         nullable = found.null or found.auto_created
         return RelatedKeyField, {"required": False, "allow_null": nullable}
 
@@ -153,11 +152,12 @@ class ItemSerializer(StrictModelSerializer):
 
     @classmethod
     def many_init(cls, *args: Any, **kwargs: Any) -> Any:
-        kwargs.setdefault("max_length", MAX_ITEMS)
+        kwargs.setdefault("max_length", relations.MAX_ITEMS)
         return super().many_init(*args, **kwargs)
 
     def run_validation(self, data: Any = empty) -> Any:
-        if not isinstance(data, Mapping):
+        # At its own URL it is the request's body, and the method says whether it is whole.
+        if self.parent is None or not isinstance(data, Mapping):
             return super().run_validation(data)
         with _partial(self.root, "id" in data):
             return super().run_validation(data)
