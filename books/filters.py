@@ -4,9 +4,9 @@ from typing import Any
 
 from django import forms
 from django.db.models import QuerySet
-from django_filters.rest_framework import ChoiceFilter, Filter, FilterSet
+from django_filters.rest_framework import ChoiceFilter, Filter
 
-from project.api.filters import DateFilter, IntegerFilter, RootFilterSet, TextFilter
+from project.api.filters import DateFilter, IntegerFilter, ListFilterSet, RootFilterSet, TextFilter
 from project.api.models import FoldedFrom
 
 from .isbn import normalize_isbn
@@ -80,7 +80,7 @@ class BookFilter(RootFilterSet):
         asked = {
             name: value
             for name in ("author", "role")
-            if (value := self.form.cleaned_data[name]) not in (None, "")
+            if (value := self.form.cleaned_data.get(name)) not in (None, "")
         }
         if asked:
             # Of the same contribution.
@@ -89,12 +89,12 @@ class BookFilter(RootFilterSet):
         return queryset
 
 
-class ContributionFilter(FilterSet):
+class ContributionFilter(ListFilterSet):
     author = IntegerFilter("author", help_text="The id of the author.")
     role = ChoiceFilter(choices=Role.choices)
 
 
-class EditionFilter(FilterSet):
+class EditionFilter(ListFilterSet):
     isbn = ISBNFilter("isbn13", max_length=17, help_text="With 10 digits or 13.")
     publisher = IntegerFilter("publisher", help_text="The id of its publisher.")
     # `format` itself is the answer's: `?format=json`.

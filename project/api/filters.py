@@ -1,6 +1,7 @@
 """Query parameters: what a list can be asked, and a refusal of all that is not understood."""
 
 import re
+from collections import OrderedDict
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from datetime import UTC, datetime
@@ -9,6 +10,7 @@ from typing import Any
 from django import forms
 from django.core.exceptions import ValidationError
 from django.db.models import Model, Q, QuerySet
+from django.http import QueryDict
 from django.template import loader
 from django.utils.dateparse import parse_datetime
 from django_filters.rest_framework import CharFilter, Filter, FilterSet, filters
@@ -110,7 +112,16 @@ class DateFilter(filters.DateFilter):
         super().__init__(*args, **{"input_formats": ["%Y-%m-%d"], **kwargs})
 
 
-class RootFilterSet(FilterSet):
+class ListFilterSet(FilterSet):
+    """Sets up the filters that are asked for alone: all of them would cost more than the query."""
+
+    def __init__(self, data: QueryDict, queryset: QuerySet[Any], **kwargs: Any) -> None:
+        every = type(self).base_filters
+        self.base_filters = OrderedDict((name, every[name]) for name in every if name in data)
+        super().__init__(data, queryset, **kwargs)
+
+
+class RootFilterSet(ListFilterSet):
     """What every aggregate root can be asked."""
 
     updated_since = TimestampFilter(
@@ -154,7 +165,10 @@ class StrictFilterBackend(backends.BaseFilterBackend):
     def to_html(self, request: Request, queryset: QuerySet[Any], view: Any) -> str:
         if not self._filters(view):
             return ""
-        filterset = view.filterset_class(request.query_params, queryset, request=request)
+        every = request.query_params.copy()
+        for name in self._filters(view):
+            every.setdefault(name, "")
+        filterset = view.filterset_class(every, queryset, request=request)
         return loader.get_template(self.template).render({"filter": filterset}, request._request)
 
     def get_schema_operation_parameters(self, view: Any) -> list[dict[str, Any]]:
