@@ -605,6 +605,19 @@ def test_a_row_longer_than_a_request_may_be_is_skipped(run, form):
     assert sorted(book.title for book in Book.objects.all()) == ["Dune", "Emma"]
 
 
+def test_the_place_of_a_fault_in_csv_is_its_column(run):
+    header = (
+        "title,language,first_published_year,series,series_position,authors,subjects,isbn13,"
+        "publisher,format,pages,published_on,edition_language"
+    )
+    long = "A" * 501
+    row = f"{long},eng,1e3,{long},{long},{long},{long},12,{long},vinyl,0,yesterday,english"
+    report = run(f"{header}\n{row}\n")
+    assert sorted(fault.pointer for _, fault in report.reasons) == sorted(
+        f"/{column}" for column in header.split(",")
+    )
+
+
 @pytest.mark.parametrize(
     ("row", "expected"),
     [
@@ -817,6 +830,24 @@ def count_books(url):
         [count] = cursor.fetchone()
     connections.close_all()
     return count
+
+
+def test_what_only_the_database_refuses_is_rejected_by_itself(run):
+    with connection.cursor() as cursor:
+        cursor.execute("CREATE UNIQUE INDEX one_of_a_title ON books_book (title)")
+    rows = [{"title": f"Book {n % 12}", "authors": [{"name": f"Author {n}"}]} for n in range(15)]
+    report = run(rows)
+    assert reasons(report) == [(line, "", "refused") for line in (13, 14, 15)]
+    assert created(report) == {"books": 12, "authors": 12}
+    assert Author.objects.count() == Contribution.objects.count() == 12
+
+
+def test_a_database_without_tables_is_an_error_and_no_traceback(tmp_path):
+    file = tmp_path / "books"
+    file.write_text('{"title": "Dune"}')
+    done = manage("import_books", str(file), env=development(f"sqlite:///{tmp_path}/new.sqlite3"))
+    assert done.returncode == 1
+    assert done.stderr.startswith("CommandError: The database failed: no such table: ")
 
 
 def test_ctrl_c_leaves_whole_batches(environment, database_url, django_db_blocker, tmp_path):

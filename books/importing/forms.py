@@ -4,7 +4,7 @@ import csv
 import json
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, BinaryIO
 
 import langcodes
@@ -45,8 +45,8 @@ class Row:
     def located(self, fault: Fault) -> Fault:
         """The fault with a pointer into the row rather than into the body made from it."""
         for place, column in self.columns.items():
-            if re.match(place, fault.pointer or ""):
-                return Fault(fault.code, fault.detail, pointer(column), None, fault.existing_id)
+            if re.match(rf"{place}(/|\Z)", fault.pointer or ""):
+                return replace(fault, pointer=pointer(column))
         return fault
 
 

@@ -3,6 +3,7 @@ from pathlib import Path
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
+from django.db import DatabaseError
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
 
@@ -56,17 +57,22 @@ class Command(BaseCommand):
                 raise CommandError(f"{file}: {error}") from error
             except OSError as error:
                 raise CommandError(f"{error.filename}: {error.strerror}") from error
+            except DatabaseError as error:
+                bar.stop()
+                self._print(report)
+                raise CommandError(f"The database failed: {error}") from error
             except KeyboardInterrupt as error:
                 bar.stop()
-                if report is not None and report.rows:
-                    self._print(report)
+                self._print(report)
                 message = "Interrupted. What is counted above is in the catalogue."
                 raise CommandError(message, returncode=INTERRUPTED) from error
         self._print(report)
         if rejects is None:
             self._print_reasons(report)
 
-    def _print(self, report: Report) -> None:
+    def _print(self, report: Report | None) -> None:
+        if report is None:
+            return
         rate = report.rows / max(report.seconds, 0.001)
         self.stdout.write(f"{report.rows:,} rows in {report.seconds:.1f} s, {rate:,.0f} rows/s")
         self.stdout.write(f"{'':10}{'created':>11}{'changed':>11}{'unchanged':>11}{'rejected':>11}")
