@@ -591,6 +591,13 @@ def test_a_line_that_is_no_row_is_kept_as_it_was(run, tmp_path, line, code, row)
     assert [book.title for book in Book.objects.all()] == ["Dune"]
 
 
+def test_large_rows_do_not_pile_up(run):
+    row = {"title": "A", "description": "B" * 1_000_000}
+    rows = []
+    run([row] * 40, progress=lambda report: rows.append(report.rows))
+    assert rows == [0, 9, 18, 27, 36, 40]
+
+
 @pytest.mark.parametrize("form", ["jsonl", "csv"])
 def test_a_row_longer_than_a_request_may_be_is_skipped(run, form):
     title = b'"' + b"A" * 6_000_000 + b'"'

@@ -25,6 +25,8 @@ KINDS = ("books", "editions", "authors", "series", "subjects", "publishers")
 # How many things a batch may hold, books and what belongs to them: enough to make the statements
 # few, and few enough for the 65,535 parameters that a statement of PostgreSQL has at most.
 BATCH_SIZE = 4_000
+# How many bytes of the file a batch may hold, so that rows of a megabyte do not pile up.
+BATCH_BYTES = 8 * 1024 * 1024
 # How many reasons a report keeps.
 REASONS = 20
 
@@ -103,7 +105,7 @@ def import_file(
             kept = files.enter_context(
                 Path(rejects).open("w", encoding="utf-8", errors="backslashreplace")
             )
-        for rows in _batches(FORMS[form](lines)):
+        for rows in _batches(FORMS[form](lines), lines):
             _import(rows, report, validate)
             _note(rows, report, kept)
             if kept is not None:
@@ -116,15 +118,16 @@ def import_file(
     return report
 
 
-def _batches(rows: Iterable[Row]) -> Iterator[list[Row]]:
+def _batches(rows: Iterable[Row], lines: Lines) -> Iterator[list[Row]]:
     batch: list[Row] = []
-    size = 0
+    size, start = 0, 0
     for row in rows:
         batch.append(row)
         size += 1 + sum(len(value) for value in row.body.values() if isinstance(value, list))
-        if size >= BATCH_SIZE:
+        if size >= BATCH_SIZE or lines.bytes_read - start >= BATCH_BYTES:
             yield batch
-            batch, size = [], 0
+            batch = []
+            size, start = 0, lines.bytes_read
     if batch:
         yield batch
 
