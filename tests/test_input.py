@@ -203,6 +203,7 @@ values = st.recursive(
 
 
 @echo
+@settings(deadline=None)
 @given(document=st.lists(values, max_size=4) | st.binary(max_size=30))
 def test_any_body_is_taken_whole_or_refused(document):
     response = post(document if isinstance(document, bytes) else json.dumps(document))

@@ -237,6 +237,14 @@ def test_a_browser_gets_a_page_with_the_status_of_the_error(url, status):
     assert f"&quot;status&quot;: {status}" in response.content.decode()
 
 
+@pytest.mark.parametrize("url", ["/api/schema/", "/api/docs/", "/api/redoc/"])
+def test_an_error_is_json_where_the_answer_would_be_something_else(url):
+    assert_problem(APIClient().post(url), 405, "method_not_allowed", url)
+    assert_problem(
+        APIClient().get(url, HTTP_AUTHORIZATION="Bearer nonsense"), 401, "token_not_valid", url
+    )
+
+
 # With or without the slash at the end
 
 

@@ -19,7 +19,7 @@ from django.core.exceptions import (
 )
 from django.http import Http404, HttpRequest, HttpResponseBase, JsonResponse
 from rest_framework import exceptions, status
-from rest_framework.renderers import BrowsableAPIRenderer
+from rest_framework.renderers import BrowsableAPIRenderer, JSONRenderer
 from rest_framework.response import Response
 from rest_framework.settings import api_settings
 
@@ -151,8 +151,12 @@ def exception_handler(error: Exception, context: dict[str, Any]) -> Response | N
     if (wait := getattr(known, "wait", None)) is not None:
         headers["Retry-After"] = str(int(wait))
     set_rollback()
-    # The browsable API shows the same members in its page.
+    # The browsable API shows the same members in its page. Any other form of the answer, as YAML,
+    # is not one that problems have.
     html = isinstance(getattr(request, "accepted_renderer", None), BrowsableAPIRenderer)
+    if not html:
+        request.accepted_renderer = JSONRenderer()
+        request.accepted_media_type = JSONRenderer.media_type
     return Response(
         problem(known.status_code, str(detail), str(code), request.get_full_path(), faults),
         status=known.status_code,
