@@ -46,7 +46,7 @@ def examples(number):
 
 def written_by_database(serializer_class, keys, unread=frozenset()):
     compiled = compile_statement(serializer_class, unread, "default")
-    return [parsed(text) for text in compiled.texts(keys, "default")]
+    return [parsed(text) for text in compiled.documents(keys, "default")]
 
 
 def written_by_serializer(serializer_class, keys, unread=frozenset()):
@@ -162,7 +162,7 @@ def test_formats_are_pinned(column, stored, shown):
     if column != "moment":
         del Serializer._declared_fields["moment"]
     thing = Thing.objects.create(line="", **{column: stored})
-    [text] = compile_statement(Serializer, frozenset(), "default").texts([thing.pk], "default")
+    [text] = compile_statement(Serializer, frozenset(), "default").documents([thing.pk], "default")
     assert text == f'{{"{column}":{shown}}}'
     assert_same(Serializer, [thing.pk])
 
@@ -284,7 +284,7 @@ def test_computed_fields_are_expressions_of_the_orm():
     part = Part.objects.create(thing=thing, place=1, name="é")
     screw = Screw.objects.create(part=part, length=2.5)
     assert_same(ScrewSerializer, [screw.pk])
-    [one, two] = compile_statement(Serializer, frozenset(), "default").texts(
+    [one, two] = compile_statement(Serializer, frozenset(), "default").documents(
         [thing.pk, bare.pk], "default"
     )
     assert json.loads(one) == {"id": thing.pk, "parts": 1, "length": 2.5}
@@ -391,7 +391,9 @@ def test_lists_of_200_items_come_whole_and_in_order():
         for i, author in enumerate(authors)
     )
     assert_same(BookSerializer, [book.pk])
-    [text] = compile_statement(BookSerializer, frozenset(), "default").texts([book.pk], "default")
+    [text] = compile_statement(BookSerializer, frozenset(), "default").documents(
+        [book.pk], "default"
+    )
     positions = [each["position"] for each in json.loads(text)["contributions"]]
     assert positions == list(range(200))
 
@@ -412,10 +414,10 @@ def test_fields_that_are_not_chosen_are_not_read():
     series = Series.objects.create(name="Dune")
     unread = frozenset({"version", "created_at", "updated_at"})
     compiled = compile_statement(SeriesSerializer, unread, "default")
-    assert compiled.texts([series.pk], "default") == [f'{{"id":{series.pk},"name":"Dune"}}']
+    assert compiled.documents([series.pk], "default") == [f'{{"id":{series.pk},"name":"Dune"}}']
     assert "version" not in compiled.sql
     nothing = compile_statement(SeriesSerializer, unread | {"id", "name"}, "default")
-    assert nothing.texts([series.pk], "default") == ["{}"]
+    assert nothing.documents([series.pk], "default") == ["{}"]
 
 
 # Hostile names and values
@@ -434,7 +436,7 @@ def test_a_field_may_have_any_name(name):
         },
     )
     thing = Thing.objects.create(line=name)
-    [text] = compile_statement(serializer_class, frozenset(), "default").texts(
+    [text] = compile_statement(serializer_class, frozenset(), "default").documents(
         [thing.pk], "default"
     )
     assert json.loads(text) == {name: name}
@@ -452,7 +454,7 @@ def test_values_are_no_part_of_a_statement(value):
 
     thing = Thing.objects.create(line=value)
     compiled = compile_statement(Serializer, frozenset(), "default")
-    assert compiled.texts([thing.pk], "default") == [
+    assert compiled.documents([thing.pk], "default") == [
         json.dumps({"told": value * 2}, separators=(",", ":"))
     ]
 
@@ -545,3 +547,89 @@ def test_choices_of_fields_cannot_grow_the_store_of_statements_without_bound():
         unread = frozenset(name for place, name in enumerate(fields) if i >> place & 1)
         statement(BookSerializer, unread, "default")
     assert statement.cache_info().currsize == KEPT_STATEMENTS
+
+
+# Through HTTP
+
+
+@pytest.fixture
+def dune(db):
+    book = Book.objects.create(title="Dune", series=Series.objects.create(name="Dune Chronicles"))
+    author = Author.objects.create(name="Frank Herbert")
+    Contribution.objects.create(book=book, author=author, role=Role.AUTHOR)
+    return book
+
+
+def test_a_list_costs_two_statements_whatever_its_length(
+    anonymous, django_assert_num_queries, dune
+):
+    for i in range(60):
+        Book.objects.create(title=f"Book {i}")
+    with django_assert_num_queries(2):
+        assert len(anonymous.get("/api/books/?page_size=5").json()["results"]) == 5
+    with django_assert_num_queries(2):
+        assert len(anonymous.get("/api/books/").json()["results"]) == 50
+    with django_assert_num_queries(3):  # and the parent
+        assert len(anonymous.get(f"/api/series/{dune.series_id}/books/").json()["results"]) == 1
+
+
+def test_one_document_costs_two_statements(anonymous, member, django_assert_num_queries, dune):
+    with django_assert_num_queries(2):
+        body = anonymous.get(f"/api/books/{dune.pk}/").json()
+    with django_assert_num_queries(3):  # and the user
+        assert member.get(f"/api/books/{dune.pk}/").json() == body
+    assert parsed(json.dumps(body)) == written_by_serializer(BookSerializer, [dune.pk])[0]
+
+
+def test_what_a_write_answers_is_the_document(librarian, dune):
+    answer = librarian.patch(f"/api/books/{dune.pk}/", {"title": "Dune!"}, format="json")
+    assert answer.content == librarian.get(f"/api/books/{dune.pk}/").content
+    answer = librarian.post("/api/series/?fields=name", {"name": "New"}, format="json")
+    assert (answer.status_code, answer.content) == (201, b'{"name":"New"}')
+    answer = librarian.post("/api/series/?fields=nmae", {"name": "Newer"}, format="json")
+    assert (answer.status_code, Series.objects.filter(name="Newer").exists()) == (400, False)
+
+
+AUTHOR = ["id", "name", "sort_name", "birth_year", "death_year", "openlibrary_key"]
+
+
+@pytest.mark.parametrize(
+    ("query", "names"),
+    [
+        ("fields=title,id", ["id", "title"]),
+        ("fields=id,title&omit=title", ["id"]),
+        ("omit=profile,profile_id,book_ids,version,created_at,updated_at", AUTHOR),
+    ],
+)
+def test_the_answer_has_the_chosen_properties(anonymous, dune, query, names):
+    path = "authors" if names is AUTHOR else "books"
+    [shown] = anonymous.get(f"/api/{path}/?{query}").json()["results"]
+    assert list(shown) == names
+    assert anonymous.get(f"/api/{path}/{shown['id']}/?{query}").json() == shown
+
+
+def test_what_may_be_long_is_shown_on_demand(anonymous, dune):
+    author = Author.objects.get()
+    plain = anonymous.get(f"/api/authors/{author.pk}/").json()
+    expanded = anonymous.get(f"/api/authors/{author.pk}/?expand=books").json()
+    assert "books" not in plain
+    assert [book["title"] for book in expanded.pop("books")] == ["Dune"]
+    assert expanded == plain
+
+
+def test_json_is_sent_in_one_form_however_it_is_asked_for(anonymous, dune):
+    for path in ("/api/books/", f"/api/books/{dune.pk}/"):
+        plain = anonymous.get(path)
+        assert plain["Content-Type"] == "application/json"
+        assert anonymous.get(f"{path}?format=json").json() == plain.json()
+        indented = anonymous.get(path, HTTP_ACCEPT="application/json; indent=2")
+        assert indented.content == json.dumps(plain.json(), indent=2, ensure_ascii=False).encode()
+        head = anonymous.head(path)
+        assert (head.content, head["Content-Length"]) == (b"", str(len(plain.content)))
+
+
+def test_the_browsable_api_shows_documents_to_people(anonymous, dune):
+    for path in ("/api/books/", f"/api/books/{dune.pk}/", "/api/books/?search=Dune"):
+        page = anonymous.get(path, HTTP_ACCEPT="text/html")
+        assert page.status_code == 200
+        assert "&quot;title&quot;: &quot;Dune&quot;,\n" in page.content.decode()

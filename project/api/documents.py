@@ -11,7 +11,7 @@ from serializers and models; nothing of a request becomes part of a statement.
 import json
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cache, lru_cache
 from typing import Any
 
 from django.core.exceptions import FieldDoesNotExist, ImproperlyConfigured
@@ -30,6 +30,16 @@ from .serializers import ItemList, RelatedKeyField, RelatedKeysField
 KEPT_STATEMENTS = 256
 # PostgreSQL's functions take 100 arguments.
 MAX_ARGUMENTS = 100
+
+
+class Document(str):
+    """JSON, finished: it is sent as it is."""
+
+    __slots__ = ()
+
+    @classmethod
+    def array(cls, items: "Iterable[Document]") -> "Document":
+        return cls(f"[{','.join(items)}]")
 
 
 class Uncompilable(ImproperlyConfigured):
@@ -384,7 +394,7 @@ class Statement:
     params: tuple[Any, ...]
     key: "models.Field[Any, Any]"
 
-    def texts(self, keys: Sequence[Any], using: str) -> list[str]:
+    def documents(self, keys: Sequence[Any], using: str) -> list[Document]:
         """The documents of these objects in this order, without those that are not there."""
         if not keys:
             return []
@@ -396,7 +406,7 @@ class Statement:
                 self.sql, [bound if each is OneOfKeys.KEYS else each for each in self.params]
             )
             found = dict(cursor.fetchall())
-        return [found[key] for key in prepared if key in found]
+        return [Document(found[key]) for key in prepared if key in found]
 
 
 def compile_statement(serializer_class: type[Any], unread: frozenset[str], using: str) -> Statement:
@@ -415,6 +425,12 @@ def compile_statement(serializer_class: type[Any], unread: frozenset[str], using
     rows = model._base_manager.using(using).filter(OneOfKeys(F("pk"))).order_by()
     sql, params = rows.values_list("pk", document).query.get_compiler(using).as_sql()
     return Statement(sql, tuple(params), model._meta.pk)
+
+
+@cache
+def properties(serializer_class: type[Any]) -> frozenset[str]:
+    """The names of all that a serializer shows."""
+    return frozenset(field.field_name for field in serializer_class()._readable_fields)
 
 
 # However many choices of fields there are, only so many statements are kept.

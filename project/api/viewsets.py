@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable, Sequence
 from functools import cached_property
 from typing import Any
 
-from django.db import models
+from django.db import models, router
 from django.db.models import ProtectedError
 from django.http import Http404
 from django.urls import reverse
@@ -13,9 +13,11 @@ from rest_framework import serializers, status, viewsets
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from .documents import Document, properties, statement
 from .filters import StrictQueryParameters
+from .pagination import Keyset
 from .problems import Fault, Refused
-from .relations import Edit, delete, prefetched, write, write_item
+from .relations import Edit, delete, write, write_item
 
 # How many of the objects that stand in the way of a deletion are named.
 NAMED = 20
@@ -38,51 +40,54 @@ class ResourceViewSet(StrictQueryParameters, viewsets.ModelViewSet[Any]):
     def get_queryset(self) -> Any:
         return super().get_queryset().order_by(*self.ordering)
 
-    def represent(self, many: bool = False) -> Any:
-        """A serializer that has the chosen properties alone."""
-        serializer: Any = self.get_serializer(many=many)
-        fields = (serializer.child if many else serializer).fields
-        for name in self.unread_fields(fields):
-            fields.pop(name)
-        return serializer
+    def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
+        super().initial(request, *args, **kwargs)
+        self.unread_properties  # noqa: B018  (400 before anything is written)
 
-    def unread_fields(self, fields: Any) -> set[str]:
-        chosen = {
-            name: self._names(name, set(fields) if name != "expand" else self._expandable)
-            for name in ("fields", "omit", "expand")
-        }
-        unread = self._expandable - chosen["expand"] - chosen["fields"] | chosen["omit"]
-        if chosen["fields"]:
-            unread |= set(fields) - chosen["fields"]
-        return unread
+    @cached_property
+    def unread_properties(self) -> frozenset[str]:
+        """What this answer leaves out."""
+        serializer_class: Any = self.get_serializer_class()
+        known = properties(serializer_class)
+        expand, fields = self._names("expand", self._expandable), self._names("fields", known)
+        unread = self._expandable - expand - fields | self._names("omit", known)
+        return unread | known - fields if fields else unread
 
     @property
-    def _expandable(self) -> set[str]:
-        return set(getattr(self.get_serializer_class().Meta, "expandable", ()))  # type: ignore[attr-defined]
+    def _expandable(self) -> frozenset[str]:
+        return frozenset(getattr(self.get_serializer_class().Meta, "expandable", ()))  # type: ignore[attr-defined]
 
-    def _names(self, parameter: str, known: set[str]) -> set[str]:
+    def _names(self, parameter: str, known: frozenset[str]) -> frozenset[str]:
         given = self.request.query_params.get(parameter)
-        names = set(given.split(",")) if given is not None else set()
+        names = frozenset() if given is None else frozenset(given.split(","))
         if unknown := sorted(names - known):
             detail = f"There is no property “{unknown[0]}” to choose here."
             raise Refused([Fault("unknown", detail, parameter=parameter)])
         return names
 
+    def documents(self, keys: Sequence[int]) -> "list[Document]":
+        """The representations of these objects, in this order, as they are stored now."""
+        serializer_class: Any = self.get_serializer_class()
+        using = router.db_for_read(serializer_class.Meta.model)
+        compiled = statement(serializer_class, self.unread_properties, using)
+        return compiled.documents(keys, using)
+
     def list(self, request: Request, *args: Any, **kwargs: Any) -> Response:
-        serializer = self.represent(many=True)
-        queryset = prefetched(self.filter_queryset(self.get_queryset()), serializer.child)
-        page = self.paginate_queryset(queryset)
-        return self.get_paginated_response(serializer.to_representation(page))
+        queryset = self.filter_queryset(self.get_queryset())
+        # What a cursor and a document need of a row.
+        position = Keyset.of(queryset).field.attname
+        rows = self.paginate_queryset(queryset.values_list(position, "pk", named=True))
+        documents = self.documents([row.pk for row in rows or ()])
+        return self.get_paginated_response(Document.array(documents))
 
     def retrieve(self, request: Request, *args: Any, **kwargs: Any) -> Response:
         return Response(self.read(self.get_object().pk))
 
-    def read(self, pk: int) -> Any:
+    def read(self, pk: int) -> Document:
         """The representation of the object as it is stored now."""
-        serializer = self.represent()
-        model = self.get_serializer_class().Meta.model  # type: ignore[attr-defined]
-        queryset = prefetched(model._default_manager.all(), serializer)
-        return serializer.to_representation(queryset.get(pk=pk))
+        for document in self.documents([pk]):
+            return document
+        raise Http404
 
     # Writing
 

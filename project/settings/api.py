@@ -15,7 +15,7 @@ REST_FRAMEWORK = {
     "DEFAULT_PERMISSION_CLASSES": ["auth_api.permissions.ReadOnlyUnlessLibrarian"],
     "DEFAULT_PARSER_CLASSES": ["project.api.parsers.StrictJSONParser"],
     "DEFAULT_RENDERER_CLASSES": [
-        "rest_framework.renderers.JSONRenderer",
+        "project.api.renderers.DocumentRenderer",
         "rest_framework.renderers.BrowsableAPIRenderer",
     ],
     "DEFAULT_PAGINATION_CLASS": "project.api.pagination.CursorPagination",
