@@ -20,14 +20,17 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
-from django.db import IntegrityError, models, transaction
+from django.db import IntegrityError, OperationalError, models, transaction
 from django.http import Http404
 from django.urls import reverse
 
 from .problems import pointer
 from .writes import Row, Writes, raise_versions, referring_roots
 
-ATTEMPTS = 3
+ATTEMPTS = 5
+# A serialization failure, and a deadlock: PostgreSQL asks for the whole transaction again
+# (https://www.postgresql.org/docs/current/mvcc-serialization-failure-handling.html).
+LOST = frozenset({"40001", "40P01"})
 # A list that can be written is short enough to be read whole.
 MAX_ITEMS = 200
 
@@ -140,16 +143,6 @@ class Relation:
     def plan(self, work: Writes, serializer: Any, nodes: Sequence[Node]) -> None:
         """Add to the work what these nodes say of this relation."""
         raise NotImplementedError
-
-    def prefetch(self, queryset: Any, serializer: Any) -> Any:
-        """The queryset with what the serializer reads of this relation, in one query or none."""
-        found = queryset.model._meta.get_field(self.name)
-        nested = serializer.fields.get(self.name)
-        if nested is not None and not found.many_to_many and not found.one_to_many:
-            return queryset.select_related(self.name)
-        if nested is not None or found.many_to_many:
-            return queryset.prefetch_related(models.Prefetch(self.name, _ordered(found, nested)))
-        return queryset
 
 
 @dataclass(frozen=True)
@@ -382,9 +375,6 @@ class View(Relation):
     def plan(self, work: Writes, serializer: Any, nodes: Sequence[Node]) -> None:
         """Nothing: the list that it is a view of plans for it."""
 
-    def prefetch(self, queryset: Any, serializer: Any) -> Any:
-        return queryset
-
     def seen(
         self,
         work: Writes,
@@ -465,16 +455,6 @@ class Joined(Relation):
         """The attribute that holds the other side's key in a row that joins the two."""
         found: Any = model._meta.get_field(self.name)
         return f"{found.field.m2m_field_name()}_id"
-
-    def prefetch(self, queryset: Any, serializer: Any) -> Any:
-        found = queryset.model._meta.get_field(self.name)
-        if (nested := serializer.fields.get(self.name)) is not None:
-            inner = _ordered(found, nested).distinct()
-            queryset = queryset.prefetch_related(models.Prefetch(self.name, inner))
-        if self.key in serializer.fields:
-            rows = found.through._default_manager.only(f"{self.to}_id", self._other(queryset.model))
-            queryset = queryset.prefetch_related(models.Prefetch(self.of, rows.order_by()))
-        return queryset
 
     def plan(self, work: Writes, serializer: Any, nodes: Sequence[Node]) -> None:
         model = serializer.Meta.model._meta.get_field(self.name).related_model
@@ -599,6 +579,9 @@ def _retried(attempt: Callable[[], Result]) -> Result:
                 return attempt()
         except IntegrityError:
             continue
+        except OperationalError as error:
+            if getattr(error.__cause__, "sqlstate", None) not in LOST:
+                raise
     with transaction.atomic():
         return attempt()
 
@@ -759,21 +742,3 @@ def _says_what_is_stored(
 
 def _url(instance: models.Model) -> str:
     return reverse(f"{instance._meta.model_name}-detail", args=[instance.pk])
-
-
-# Reading
-
-
-def prefetched(queryset: Any, serializer: Any) -> Any:
-    """The queryset with all that this serializer's representation reads of its relations."""
-    for relation in relations_of(serializer):
-        if {relation.name, relation.key} & serializer.fields.keys():
-            queryset = relation.prefetch(queryset, serializer)
-    return queryset
-
-
-def _ordered(found: Any, nested: Any) -> Any:
-    """The related objects in their model's order, with what a nested serializer reads of them."""
-    model = found.related_model
-    queryset = model._default_manager.order_by(*model._meta.ordering)
-    return queryset if nested is None else prefetched(queryset, nested.child)

@@ -223,9 +223,13 @@ class Writes:
         stored = model._default_manager.exclude(pk__in=settled).filter(
             **{f"{f.attname}__in": {key[i] for key in keys} for i, f in enumerate(fields)}
         )
-        for pk, *values in stored.values_list("pk", *(f.attname for f in fields)):
-            if found := sought.get(tuple(values)):
-                self._taken(found, fields, pk)
+        holder_ids = {
+            tuple(values): pk
+            for pk, *values in stored.values_list("pk", *(f.attname for f in fields))
+        }
+        for key, row in sought.items():
+            if (existing_id := holder_ids.get(key)) is not None:
+                self._taken(row, fields, existing_id)
 
     def _refuse(self, row: Row, fields: tuple[Any, ...], holder: Row) -> None:
         names = {f.name for f in fields}
