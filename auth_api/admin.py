@@ -1,6 +1,7 @@
 from django.contrib import admin
 from django.contrib.auth.admin import UserAdmin
 from django.contrib.auth.forms import AdminUserCreationForm, UserChangeForm
+from django.http import HttpRequest
 
 from .models import User
 
@@ -37,3 +38,12 @@ class AccountAdmin(UserAdmin):
             {"fields": ["username", "email", "role", "usable_password", "password1", "password2"]},
         ),
     ]
+
+    # As in the API, so that there is always an admin left.
+
+    def get_readonly_fields(self, request: HttpRequest, obj: User | None = None) -> list[str]:
+        own = ["role", "is_active"] if obj == request.user else []
+        return [*self.readonly_fields, *own]
+
+    def has_delete_permission(self, request: HttpRequest, obj: User | None = None) -> bool:
+        return obj != request.user and super().has_delete_permission(request, obj)

@@ -117,15 +117,16 @@ class User(AbstractBaseUser):
         return self.is_active and roles.index(self.Role(self.role)) >= roles.index(least)
 
     def save(self, *args: Any, **kwargs: Any) -> None:
-        """Store the account; with a new password all its sessions end.
+        """Store the account; when its password changes or it is switched off, its sessions end.
 
         `_password` is set by a change of the password alone. When Django replaces a hash by a
         better one of the same password, it clears it.
         """
-        changes_password = self._password is not None and self.pk is not None
+        ends_sessions = self._password is not None or not self.is_active
+        ends_sessions = ends_sessions and self.pk is not None
         with transaction.atomic():
             super().save(*args, **kwargs)
-            if changes_password:
+            if ends_sessions:
                 end_sessions(OutstandingToken.objects.filter(user=self))
 
     def set_unusable_password(self) -> None:

@@ -8,6 +8,7 @@ from django.contrib.auth.password_validation import validate_password
 from django.core.exceptions import ValidationError as DjangoValidationError
 from django.db import IntegrityError, transaction
 from django.http import HttpRequest
+from django.shortcuts import get_object_or_404
 from rest_framework import exceptions, serializers
 from rest_framework_simplejwt import serializers as simplejwt
 
@@ -29,7 +30,12 @@ class PasswordField(StrictCharField):
         )
 
 
-def check_strength(field: str, password: str, user: User | None) -> None:
+def locked(user: User) -> User:
+    """The account as it is stored now, for the rest of the transaction; 404 if it has gone."""
+    return get_object_or_404(User.objects.select_for_update(), pk=user.pk)
+
+
+def check_strength(field: str, password: str, user: User) -> None:
     """Raise what AUTH_PASSWORD_VALIDATORS have against this password."""
     try:
         validate_password(password, user)
@@ -124,8 +130,9 @@ class PasswordChangeSerializer(_TokenSerializer):
             raise serializers.ValidationError({"current_password": [message]}, "wrong_password")
         check_strength("new_password", password, user)
         with transaction.atomic():
+            user = locked(user)
             user.set_password(password)
-            user.save()
+            user.save(update_fields=["password"])
             token = RefreshToken.for_user(user, user_agent(request))
         return {"access": str(token.access_token), "refresh": str(token)}
 
@@ -163,6 +170,17 @@ class AccountSerializer(StrictModelSerializer):
             if taken := list(self._taken()):
                 raise Refused(taken) from None
             raise
+        return user
+
+    def update(self, instance: User, validated_data: dict[str, Any]) -> User:
+        user = locked(instance)
+        for name, value in validated_data.items():
+            if name == "password":
+                user.set_password(value)
+            else:
+                setattr(user, name, value)
+        # Nothing else: another request may be taking the role away.
+        user.save(update_fields=validated_data)
         return user
 
     def _taken(self) -> Iterator[Fault]:
@@ -204,17 +222,12 @@ class UserSerializer(AccountSerializer):
         ):
             raise exceptions.PermissionDenied("Only another admin may change this of your account.")
         if "password" in attrs:
-            check_strength("password", attrs["password"], user)
+            named = {name: attrs[name] for name in ("username", "email") if name in attrs}
+            check_strength("password", attrs["password"], user or User(**named))
         return attrs
 
     def create(self, validated_data: dict[str, Any]) -> User:
         return User.objects.create_user(**validated_data)
-
-    def update(self, instance: User, validated_data: dict[str, Any]) -> User:
-        if (password := validated_data.pop("password", None)) is not None:
-            instance.set_password(password)
-        user: User = super().update(instance, validated_data)
-        return user
 
 
 class SessionSerializer(serializers.ModelSerializer[Session]):

@@ -10,7 +10,7 @@ from datetime import timedelta
 from typing import Any, Self
 from uuid import uuid4
 
-from django.db import connection, transaction
+from django.db import IntegrityError, connection, transaction
 from rest_framework_simplejwt import tokens as simplejwt
 from rest_framework_simplejwt.exceptions import AuthenticationFailed, InvalidToken, TokenError
 from rest_framework_simplejwt.token_blacklist.models import OutstandingToken
@@ -27,6 +27,11 @@ SESSION_LIFETIME = timedelta(days=30)
 ROTATION_GRACE = timedelta(seconds=10)
 
 logger = logging.getLogger(__name__)
+
+
+class NoActiveAccount(AuthenticationFailed):
+    default_detail = "No active account found with the given credentials"
+    default_code = "no_active_account"
 
 
 class _Token(simplejwt.Token):
@@ -69,17 +74,21 @@ class RefreshToken(_Token, simplejwt.RefreshToken):
         token: Self = super(simplejwt.BlacklistMixin, cls).for_user(user)
         token.user = user
         token["auth_time"] = token["iat"]
-        with transaction.atomic():
-            row = OutstandingToken.objects.create(
-                user=user,
-                jti=token["sid"],
-                token=token["jti"],
-                created_at=token.current_time,
-                expires_at=datetime_from_epoch(token["exp"]),
-            )
-            Session.objects.create(
-                token=row, last_used_at=token.current_time, user_agent=user_agent
-            )
+        try:
+            with transaction.atomic():
+                row = OutstandingToken.objects.create(
+                    user=user,
+                    jti=token["sid"],
+                    token=token["jti"],
+                    created_at=token.current_time,
+                    expires_at=datetime_from_epoch(token["exp"]),
+                )
+                Session.objects.create(
+                    token=row, last_used_at=token.current_time, user_agent=user_agent
+                )
+        except IntegrityError as error:
+            # The account was deleted while its password was looked at.
+            raise NoActiveAccount from error
         return token
 
     def verify(self) -> None:
@@ -114,9 +123,7 @@ class RefreshToken(_Token, simplejwt.RefreshToken):
         """
         user, live = look_up(self)
         if user is None or not user.is_active:
-            raise AuthenticationFailed(
-                "No active account found for the given token.", "no_active_account"
-            )
+            raise NoActiveAccount
         if live is None:
             raise InvalidToken("The session has ended.")
         self.user = user

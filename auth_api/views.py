@@ -5,6 +5,7 @@ from typing import Any
 
 from django.db import transaction
 from django.db.models import QuerySet
+from django.urls import reverse
 from django.utils import timezone
 from django.utils.decorators import method_decorator
 from django.views.decorators.cache import cache_control
@@ -17,6 +18,8 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 from rest_framework_simplejwt.token_blacklist.models import OutstandingToken
 from rest_framework_simplejwt.views import TokenViewBase
+
+from project.api.filters import StrictQueryParameters
 
 from . import serializers
 from .keys import key_ring
@@ -152,7 +155,7 @@ class Password(generics.GenericAPIView[User]):
 
 
 @extend_schema(tags=["accounts"])
-class UserViewSet(viewsets.ModelViewSet[User]):
+class UserViewSet(StrictQueryParameters, viewsets.ModelViewSet[User]):
     """Accounts, which admins create, give a role, and switch off or on.
 
     An admin's own role and activity are for another admin to change.
@@ -163,6 +166,10 @@ class UserViewSet(viewsets.ModelViewSet[User]):
     permission_classes = [AdminsOnly]
     lookup_value_converter = "id"
 
+    def get_success_headers(self, data: Any) -> dict[str, str]:
+        url = reverse("user-detail", args=[data["id"]])
+        return {"Location": self.request.build_absolute_uri(url)}
+
     def perform_destroy(self, instance: User) -> None:
         if instance == self.request.user:
             raise exceptions.PermissionDenied("Only another admin may delete your account.")
@@ -171,7 +178,10 @@ class UserViewSet(viewsets.ModelViewSet[User]):
 
 @extend_schema(tags=["accounts"])
 class SessionViewSet(
-    mixins.ListModelMixin, mixins.DestroyModelMixin, viewsets.GenericViewSet[Session]
+    StrictQueryParameters,
+    mixins.ListModelMixin,
+    mixins.DestroyModelMixin,
+    viewsets.GenericViewSet[Session],
 ):
     """One's own sessions: where the account is logged in. Deleting one logs that device out."""
 

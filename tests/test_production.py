@@ -4,6 +4,7 @@ import os
 
 import pytest
 
+from project.settings import dev
 from tests.server import Server, manage
 
 # One worker of pytest-xdist runs them all, so that each server is started once.
@@ -57,6 +58,8 @@ HOSTS = "Name every host in DJANGO_ALLOWED_HOSTS"
         ({"DJANGO_ALLOWED_HOSTS": "catalogue.example, *"}, HOSTS),
         ({"DATABASE_URL": None}, "Set DATABASE_URL in the environment."),
         ({"JWT_KEYS": None}, "Set JWT_KEYS in the environment."),
+        ({"JWT_KEYS": dev.JWT_KEYS}, "JWT_KEYS holds a key that everybody knows."),
+        ({"JWT_KEYS": "[]"}, "JWT_KEYS is not a JSON list of keys."),
         ({"DJANGO_DEBUG": "1"}, "DJANGO_DEBUG is set"),
     ],
 )

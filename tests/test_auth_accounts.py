@@ -1,0 +1,281 @@
+"""What can be done with an account: one's own, and by an admin anybody's?"""
+
+from collections import Counter
+
+import pytest
+from django.core.management import call_command
+from rest_framework.test import APIClient
+from rest_framework_simplejwt.token_blacklist.models import BlacklistedToken
+
+from auth_api.models import User
+
+PASSWORD = "correct horse battery"
+NEW = {"username": "new", "email": "New@Example.org", "password": PASSWORD}
+
+
+def errors(answer):
+    return [(error.get("pointer"), error["code"]) for error in answer.json()["errors"]]
+
+
+def log_in(username, password):
+    body = {"username": username, "password": password}
+    return APIClient().post("/api/token/", body, format="json")
+
+
+# One's own
+
+
+def test_me_is_who_asks(member):
+    assert member.get("/api/me/").json() == {
+        "id": member.user.pk,
+        "username": "member",
+        "email": "member@example.org",
+        "role": "member",
+    }
+
+
+def test_name_and_address_can_be_changed(member):
+    body = {"username": "ｆｅｄｅｒ", "email": "Feder@Example.org"}
+    answer = member.patch("/api/me/", body, format="json")
+    assert (answer.status_code, answer.json()) == (
+        200,
+        {
+            "id": member.user.pk,
+            "username": "feder",
+            "email": "feder@example.org",
+            "role": "member",
+        },
+    )
+    assert log_in("FEDER@example.org", "test-member").status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("body", "expected"),
+    [
+        ({"username": 7}, [("/username", "invalid")]),
+        ({"username": None}, [("/username", "null")]),
+        ({"username": []}, [("/username", "invalid")]),
+        ({"username": ""}, [("/username", "blank")]),
+        ({"username": "a b"}, [("/username", "invalid")]),
+        ({"username": "a@b"}, [("/username", "invalid")]),
+        ({"username": "x" * 151}, [("/username", "max_length")]),
+        ({"email": "nowhere"}, [("/email", "invalid")]),
+        ({"email": {}}, [("/email", "invalid")]),
+        ({"email": f"{'x' * 250}@x.de"}, None),
+        ({"username": "a\0"}, None),
+        ({"name": "x"}, [("/name", "unknown")]),
+        ({"password": PASSWORD}, [("/password", "unknown")]),
+        ([], [("", "invalid")]),
+        (None, None),
+    ],
+)
+def test_account_that_cannot_be_is_400(body, expected, member):
+    answer = member.patch("/api/me/", body, format="json")
+    if body is None:  # sent as no body at all: nothing changes
+        assert answer.status_code == 200
+        return
+    assert answer.status_code == 400
+    if expected is not None:
+        assert errors(answer) == expected
+
+
+@pytest.mark.parametrize(
+    ("body", "pointer"),
+    [
+        ({"username": "librarian"}, "/username"),
+        ({"email": "LIBRARIAN@example.org"}, "/email"),
+    ],
+)
+def test_what_another_has_is_409_and_names_nobody(body, pointer, member, librarian):
+    answer = member.patch("/api/me/", body, format="json")
+    assert answer.status_code == 409
+    assert errors(answer) == [(pointer, "unique")]
+    assert "existing_id" not in answer.json()["errors"][0]
+    assert member.get("/api/me/").json()["username"] == "member"
+
+
+def test_own_values_are_not_taken(member):
+    assert member.patch("/api/me/", member.get("/api/me/").json(), format="json").status_code == 200
+
+
+def test_a_role_taken_away_meanwhile_stays_away(librarian, monkeypatch):
+    """The request had read the role before it was taken away, and does not write it back."""
+    from auth_api import serializers
+
+    locked = serializers.locked
+
+    def demoted_before(user):
+        User.objects.filter(pk=user.pk).update(role="member")
+        return locked(user)
+
+    monkeypatch.setattr(serializers, "locked", demoted_before)
+    for body, url in [
+        ({"email": "new@example.org"}, "/api/me/"),
+        ({"current_password": "test-librarian", "new_password": PASSWORD}, "/api/me/password/"),
+    ]:
+        User.objects.filter(pk=librarian.user.pk).update(role="librarian")
+        method = librarian.patch if url == "/api/me/" else librarian.post
+        assert method(url, body, format="json").status_code == 200
+        assert User.objects.get(pk=librarian.user.pk).role == "member"
+
+
+# By an admin
+
+
+def test_admin_creates_an_account(admin):
+    answer = admin.post("/api/users/", NEW, format="json")
+    body = answer.json()
+    assert answer.status_code == 201
+    assert answer["Location"] == f"http://testserver/api/users/{body['id']}/"
+    joined = User.objects.get(username="new").date_joined
+    assert body == {
+        "id": body["id"],
+        "username": "new",
+        "email": "new@example.org",
+        "role": "member",
+        "is_active": True,
+        "date_joined": joined.strftime("%Y-%m-%dT%H:%M:%S.%fZ"),
+    }
+    assert admin.get(answer["Location"]).json() == body
+    assert log_in("new@example.org", PASSWORD).status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("change", "expected"),
+    [
+        ({"password": None}, [("/password", "null")]),
+        ({"password": "short1!"}, [("/password", "weak_password")]),
+        ({"password": "new@example.org"}, [("/password", "weak_password")]),
+        ({"role": "king"}, [("/role", "invalid_choice")]),
+        ({"role": None}, [("/role", "null")]),
+        ({"role": 7}, [("/role", "invalid_choice")]),
+        ({"is_active": "yes"}, [("/is_active", "invalid")]),
+        ({"is_superuser": True}, [("/is_superuser", "unknown")]),
+    ],
+)
+def test_admin_is_told_what_is_wrong(change, expected, admin):
+    answer = admin.post("/api/users/", {**NEW, **change}, format="json")
+    assert (answer.status_code, errors(answer)) == (400, expected)
+
+
+def test_new_account_needs_all_three(admin):
+    answer = admin.post("/api/users/", {}, format="json")
+    assert answer.status_code == 400
+    assert errors(answer) == [("/username", "required"), ("/email", "required")]
+    body = {name: NEW[name] for name in ("username", "email")}
+    answer = admin.post("/api/users/", body, format="json")
+    assert (answer.status_code, errors(answer)) == (400, [("/password", "required")])
+
+
+def test_admin_is_told_who_has_the_name(admin, member):
+    body = {**NEW, "username": "member", "email": "member@EXAMPLE.org"}
+    answer = admin.post("/api/users/", body, format="json")
+    assert answer.status_code == 409
+    assert [(e["pointer"], e["code"], e["existing_id"]) for e in answer.json()["errors"]] == [
+        ("/username", "unique", member.user.pk),
+        ("/email", "unique", member.user.pk),
+    ]
+
+
+@pytest.mark.django_db(transaction=True)
+def test_of_ten_at_once_with_one_name_one_is_created(admin, at_once):
+    authorization = admin._credentials["HTTP_AUTHORIZATION"]
+
+    def create(number):
+        client = APIClient()
+        client.credentials(HTTP_AUTHORIZATION=authorization)
+        body = {**NEW, "email": f"{number}@example.org"}
+        return client.post("/api/users/", body, format="json").status_code
+
+    assert Counter(at_once(create, 10)) == {201: 1, 409: 9}
+
+
+def test_account_is_switched_off_for_good(admin, member):
+    pair = log_in("member", "test-member").json()
+    url = f"/api/users/{member.user.pk}/"
+    answer = admin.patch(url, {"is_active": False}, format="json")
+    assert (answer.status_code, answer.json()["is_active"]) == (200, False)
+    assert member.get("/api/me/").json()["code"] == "user_inactive"
+    admin.patch(url, {"is_active": True}, format="json")
+    assert member.get("/api/me/").json()["code"] == "token_not_valid"
+    answer = APIClient().post("/api/token/refresh/", {"refresh": pair["refresh"]}, format="json")
+    assert answer.json()["code"] == "token_not_valid"
+    assert log_in("member", "test-member").status_code == 200
+
+
+def test_password_is_kept_when_it_is_not_sent(admin, member):
+    url = f"/api/users/{member.user.pk}/"
+    account = admin.get(url).json()
+    assert admin.put(url, {**account, "role": "librarian"}, format="json").status_code == 200
+    assert not BlacklistedToken.objects.exists()
+    assert log_in("member", "test-member").status_code == 200
+
+
+def test_deleted_account_is_gone(admin, member):
+    url = f"/api/users/{member.user.pk}/"
+    assert admin.delete(url).status_code == 204
+    assert admin.get(url).status_code == 404
+    assert admin.patch(url, {"role": "admin"}, format="json").status_code == 404
+
+
+@pytest.mark.parametrize("users", [1, 40])
+def test_listing_accounts_costs_two_queries(users, admin, django_assert_num_queries):
+    User.objects.bulk_create(
+        User(username=f"user{number}", email=f"{number}@example.org") for number in range(users)
+    )
+    with django_assert_num_queries(2):
+        assert len(admin.get("/api/users/").json()["results"]) == users + 1
+
+
+@pytest.mark.parametrize("url", ["/api/users/?role=admin", "/api/sessions/?x=1"])
+def test_parameter_that_is_not_known_is_400(url, admin):
+    assert admin.get(url).status_code == 400
+
+
+# Without the API
+
+
+def test_createsuperuser_makes_an_admin(db, monkeypatch):
+    monkeypatch.setenv("DJANGO_SUPERUSER_PASSWORD", PASSWORD)
+    call_command("createsuperuser", username="root", email="root@x.de", interactive=False)
+    assert User.objects.get(username="root").role == "admin"
+    assert log_in("root", PASSWORD).status_code == 200
+
+
+@pytest.fixture
+def browser(admin):
+    browser = APIClient()
+    browser.force_login(admin.user)
+    return browser
+
+
+def test_admin_site_creates_an_account(browser):
+    body = {"username": "new", "email": "New@Example.org", "role": "librarian"}
+    passwords = {"usable_password": "true", "password1": PASSWORD, "password2": PASSWORD}
+    url = "/admin/auth_api/user/add/"
+    answer = browser.post(url, {**body, **passwords}, format="multipart")
+    assert answer.status_code == 302
+    user = User.objects.get(email="new@example.org")
+    assert (user.username, user.role, user.check_password(PASSWORD)) == ("new", "librarian", True)
+
+
+def test_admin_site_lets_nobody_shut_the_door(browser, admin):
+    url = f"/admin/auth_api/user/{admin.user.pk}/"
+    body = {"username": "admin", "email": "admin@example.org", "role": "member"}
+    answer = browser.post(f"{url}change/", body, format="multipart")
+    assert answer.status_code == 302
+    user = User.objects.get(pk=admin.user.pk)
+    assert (user.role, user.is_active) == ("admin", True)
+    assert browser.get(f"{url}delete/").status_code == 403
+    body = {"action": "delete_selected", "_selected_action": admin.user.pk, "post": "yes"}
+    browser.post("/admin/auth_api/user/", body, format="multipart")
+    assert User.objects.filter(pk=admin.user.pk).exists()
+
+
+def test_admin_site_takes_an_address_once(browser, member):
+    body = {"username": "new", "email": "MEMBER@example.org", "role": "member"}
+    passwords = {"usable_password": "true", "password1": PASSWORD, "password2": PASSWORD}
+    url = "/admin/auth_api/user/add/"
+    answer = browser.post(url, {**body, **passwords}, format="multipart")
+    assert answer.status_code == 200
+    assert "Another user has this e-mail address." in answer.content.decode()
