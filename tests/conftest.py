@@ -25,6 +25,11 @@ def pytest_addoption(parser):
         default="sqlite",
         help="The database to test on; TEST_DATABASE_URL names a running one instead.",
     )
+    parser.addoption(
+        "--both-ways",
+        action="store_true",
+        help="Compare each document that the database writes with its serializer's representation.",
+    )
 
 
 def pytest_configure(config):
@@ -57,6 +62,15 @@ def pytest_report_header():
     from django.conf import settings
 
     return f"engine: {settings.DATABASES['default']['ENGINE'].rpartition('.')[2]}"
+
+
+@pytest.fixture(autouse=True)
+def compare_documents(request, monkeypatch):
+    """With --both-ways, in the tests that ask in this process."""
+    if request.config.getoption("both_ways"):
+        from tests import both_ways
+
+        monkeypatch.setattr(both_ways.ResourceViewSet, "documents", both_ways.documents)
 
 
 @pytest.fixture(scope="module")

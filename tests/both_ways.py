@@ -1,0 +1,42 @@
+"""Serves every read both ways, by the database and by the serializer, and compares the two."""
+
+import json
+from unittest import mock
+
+from django.db import connections
+from rest_framework.renderers import JSONRenderer
+
+from project.api.viewsets import ResourceViewSet
+
+# In tests that write at the same time a row may change between the two.
+ATTEMPTS = 5
+
+by_database = ResourceViewSet.documents
+
+
+def documents(view, keys):
+    for _ in range(ATTEMPTS):
+        written = by_database(view, keys)
+        expected = by_serializer(view, keys)
+        if [json.loads(text) for text in written] == expected:
+            return written
+    raise AssertionError(f"The database wrote {written}; the serializer {expected}.")
+
+
+def by_serializer(view, keys):
+    serializer = view.get_serializer()
+    for name in view.unread_properties:
+        serializer.fields.pop(name)
+    model = serializer.Meta.model
+    connection = connections[model.objects.db]
+    # What a test counts or disturbs is the statements of the application alone.
+    with (
+        mock.patch.object(connection, "force_debug_cursor", False),
+        mock.patch.object(connection, "execute_wrappers", []),
+    ):
+        found = model.objects.in_bulk(keys)
+        return [
+            json.loads(JSONRenderer().render(serializer.to_representation(found[key])))
+            for key in keys
+            if key in found
+        ]
