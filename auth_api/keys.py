@@ -47,14 +47,17 @@ class KeyRing(TokenBackend):
         self._by_header = {
             self._header(jwk["kid"], key.algorithm_name): key for jwk, key in self._keys
         }
-        if len(self._by_header) < len(self._keys):
+        # A private RSA key signs and does not verify.
+        for public in self.public_keys:
+            self._by_header[self._header(public["kid"], public["alg"])] = jwt.PyJWK(public)
+        if len({jwk["kid"] for jwk, _ in self._keys}) < len(self._keys):
             raise ImproperlyConfigured("Two keys of JWT_KEYS have the same kid.")
 
     @staticmethod
     def _key(jwk: dict[str, Any]) -> tuple[dict[str, Any], jwt.PyJWK]:
         kid = jwk["kid"]
         try:
-            if jwk.get("alg", "HS256") not in ALLOWED_ALGORITHMS:
+            if not isinstance(kid, str) or jwk.get("alg", "HS256") not in ALLOWED_ALGORITHMS:
                 raise jwt.InvalidKeyError
             key = jwt.PyJWK(jwk)
         except jwt.PyJWTError:

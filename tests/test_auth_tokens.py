@@ -9,7 +9,7 @@ import time
 import jwt
 import pytest
 from cryptography.hazmat.primitives import serialization
-from cryptography.hazmat.primitives.asymmetric import ec, ed25519
+from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
 from django.core.exceptions import ImproperlyConfigured
 from rest_framework.test import APIClient
 
@@ -46,6 +46,11 @@ def ec_key(kid):
 def ed_key(kid):
     key = ed25519.Ed25519PrivateKey.generate()
     return {**jwt.algorithms.OKPAlgorithm.to_jwk(key, as_dict=True), "kid": kid, "alg": "EdDSA"}
+
+
+def rsa_key(kid):
+    key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
+    return {**jwt.algorithms.RSAAlgorithm.to_jwk(key, as_dict=True), "kid": kid, "alg": "RS256"}
 
 
 def forge(header, payload, key=b"", digest="sha256"):
@@ -255,7 +260,7 @@ def test_keys_are_added_promoted_and_dropped_without_a_logout(settings, member):
     assert [me(t).status_code for t in (first, second, third)] == [401, 401, 200]
 
 
-@pytest.mark.parametrize("make", [ec_key, ed_key])
+@pytest.mark.parametrize("make", [ec_key, ed_key, rsa_key])
 def test_other_algorithms_work_unchanged(make, settings, member, anonymous):
     settings.JWT_KEYS = json.dumps([make("k"), secret("s")])
     token = RefreshToken.for_user(member.user)
@@ -299,6 +304,7 @@ def test_jwks_never_shows_a_shared_secret(anonymous):
         ("7", "JWT_KEYS is not a JSON list of keys."),
         ('["x"]', "JWT_KEYS is not a JSON list of keys."),
         ('[{"kty": "oct"}]', "JWT_KEYS is not a JSON list of keys."),
+        ('[{"kid": 7, "kty": "oct"}]', "The key “7” of JWT_KEYS is not valid."),
         ('[{"kid": "a"}]', "The key “a” of JWT_KEYS is not valid."),
         ('[{"kid": "a", "kty": "oct", "alg": "none"}]', "The key “a” of JWT_KEYS is not valid."),
         ('[{"kid": "a", "kty": "EC", "alg": "HS256"}]', "The key “a” of JWT_KEYS is not valid."),
@@ -306,6 +312,7 @@ def test_jwks_never_shows_a_shared_secret(anonymous):
             json.dumps([{**secret("a"), "k": b64(b"x" * 31)}]),
             "The key “a” of JWT_KEYS is too short.",
         ),
+        (json.dumps([secret("a"), ec_key("a")]), "Two keys of JWT_KEYS have the same kid."),
         (json.dumps([secret("a"), secret("a", b"b")]), "Two keys of JWT_KEYS have the same kid."),
         (
             json.dumps([{k: v for k, v in ec_key("a").items() if k != "d"}]),
