@@ -116,23 +116,26 @@ class BookContributionViewSet(ItemViewSet):
     owner_list = "contributions"
 
 
-class BookEditionViewSet(ItemViewSet):
-    """The editions of a book."""
-
+class EditionViewSet(ItemViewSet):
     queryset = Edition.objects.all()
     serializer_class = EditionSerializer
     filterset_class = EditionFilter
     ordering_fields = ["id", "published_on", "pages"]
     ordering = ["id"]
-    parent_queryset = Book.objects.all()
-    parent_name = "book"
-    parent_lookup = "book"
     owner_serializer_class = BookSerializer
     owner_name = "book"
     owner_list = "editions"
 
 
-class PublisherEditionViewSet(BookEditionViewSet):
+class BookEditionViewSet(EditionViewSet):
+    """The editions of a book."""
+
+    parent_queryset = Book.objects.all()
+    parent_name = "book"
+    parent_lookup = "book"
+
+
+class PublisherEditionViewSet(EditionViewSet):
     """The editions that a publisher has brought out."""
 
     parent_queryset = Publisher.objects.all()

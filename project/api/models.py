@@ -24,7 +24,7 @@ class AggregateRoot(models.Model):
         abstract = True
 
 
-class MadeFrom(models.CharField):
+class MadeFrom(models.CharField):  # type: ignore[type-arg]  # no generic at run time
     """Text that is made from the field `source` when it is left empty."""
 
     make: Callable[[str], str]

@@ -188,7 +188,7 @@ class NestedViewSet(ResourceViewSet):
         )
         if relation is None:
             return self.save(serializer, attrs)
-        names = (relation.name, relation.key, getattr(relation, "of", None))
+        names: list[str] = [relation.name, relation.key, getattr(relation, "of", "")]
         given = [name for name in names if name in attrs]
         if given:
             return self.save(serializer, attrs, self._confirm(given[0]))
@@ -222,7 +222,7 @@ class ItemViewSet(NestedViewSet):
         serializer: Any,
         attrs: dict[str, Any],
         confirm: Callable[[models.Model], None] | None = None,
-    ) -> models.Model:
+    ) -> Any:
         item = serializer.instance
         owner = self._owner(item, attrs.pop(f"{self.owner_name}_id", None))
         return self._edit(owner, Edit(None if item is None else item.pk, attrs), confirm)
@@ -239,7 +239,7 @@ class ItemViewSet(NestedViewSet):
         serializer = self.owner_serializer_class(owner, context=self.get_serializer_context())
         return write_item(serializer, owner, self.owner_list, edit, confirm)
 
-    def _owner(self, item: models.Model | None, named: int | None) -> models.Model:
+    def _owner(self, item: models.Model | None, named: int | None) -> Any:
         """The owner, which the item, the URL or else the body names."""
         at = f"/{self.owner_name}_id"
         model = self.owner_serializer_class.Meta.model
