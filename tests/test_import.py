@@ -769,6 +769,16 @@ def test_the_command_says_what_it_did(db, tmp_path):
     assert out.getvalue().splitlines()[-1] == "Nothing has changed."
 
 
+def test_the_command_keeps_no_statements_in_development(db, settings, tmp_path):
+    settings.DEBUG = True
+    file = tmp_path / "books"
+    file.write_text('{"title": "Dune"}')
+    call_command("import_books", file, stdout=StringIO())
+    assert Book.objects.exists()
+    [last] = connection.queries
+    assert "Dune" not in last["sql"]
+
+
 def test_the_number_of_statements_does_not_depend_on_the_number_of_rows(run):
     def statements(first, last):
         rows = [

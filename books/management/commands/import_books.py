@@ -3,7 +3,7 @@ from pathlib import Path
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
-from django.db import DatabaseError
+from django.db import DatabaseError, reset_queries
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
 
@@ -47,6 +47,8 @@ class Command(BaseCommand):
             def show(so_far: Report) -> None:
                 nonlocal report
                 report = so_far
+                # With DEBUG Django keeps the text of every statement, rows and all.
+                reset_queries()
                 bar.update(
                     task, rows=report.rows, completed=report.bytes_read, total=report.size or None
                 )
