@@ -28,16 +28,12 @@ class ReadOnlyUnlessLibrarian(BasePermission):
     """Everyone reads; librarians and admins write; some things only an admin deletes.
 
     Which ones, `auth_api.models` says by the model of the view's `queryset`; the view declares
-    nothing. With the setting CATALOGUE_REQUIRES_LOGIN on, reading takes a login too, as the export
-    as CSV always does.
+    nothing. With the setting CATALOGUE_REQUIRES_LOGIN on, reading takes a login too.
     """
 
     def has_permission(self, request: Request, view: Any) -> bool:
         if request.method in SAFE_METHODS:
-            exports = getattr(getattr(request, "accepted_renderer", None), "format", None) == "csv"
-            return not (exports or settings.CATALOGUE_REQUIRES_LOGIN) or has_role(
-                request, User.Role.MEMBER
-            )
+            return not settings.CATALOGUE_REQUIRES_LOGIN or has_role(request, User.Role.MEMBER)
         # A method that no view has is answered 405, to those who may do the most.
         return may(request, CODENAMES.get(request.method or "", "delete"), view.queryset.model)
 
