@@ -4,7 +4,7 @@ import pytest
 
 from authors.models import Author
 from books.models import Book, Contribution, Edition, Publisher, Series, Subject
-from tests.catalogue import authors, book, credits_of, everything, faults, isbn, send
+from tests.catalogue import authors, book, continue_ids, credits_of, everything, faults, isbn, send
 
 pytestmark = pytest.mark.django_db
 
@@ -24,6 +24,7 @@ def stored(db):
         made.subjects.add(subject)
         Contribution.objects.create(id=pk, book=made, author=author)
         Edition.objects.create(id=pk, book=made, publisher=publisher, isbn13=isbn(number))
+    continue_ids()
 
 
 LISTS = [

@@ -4,7 +4,17 @@ import pytest
 
 from authors.models import Author, AuthorProfile
 from books.models import Book, Contribution, Edition, Publisher, Series, Subject
-from tests.catalogue import authors, book, credits_of, everything, faults, isbn, send
+from tests.catalogue import (
+    authors,
+    book,
+    continue_ids,
+    credits_of,
+    everything,
+    faults,
+    isbn,
+    numbered,
+    send,
+)
 
 pytestmark = pytest.mark.django_db
 
@@ -452,9 +462,7 @@ def test_a_link_that_agrees_links_and_one_that_differs_is_not_editable_here(libr
 @pytest.mark.parametrize("linked", [False, True])
 @pytest.mark.parametrize("method", ["POST", "PATCH"])
 def test_an_edit_of_what_is_shared_is_never_ignored(librarian, method, linked, body, at):
-    shared = [
-        model.objects.create(id=1, name="Stored") for model in (Author, Series, Subject, Publisher)
-    ]
+    shared = [numbered(model, "Stored")[0] for model in (Author, Series, Subject, Publisher)]
     stored = book("Mort", shared[:1], series=shared[1]) if linked else book()
     if linked:
         stored.subjects.add(shared[2])
@@ -629,9 +637,8 @@ def item(body):
 )
 @pytest.mark.parametrize("method", ["POST", "PUT", "PATCH"])
 def test_what_can_never_succeed_is_400_at_its_place(librarian, method, body, errors):
-    Author.objects.create(id=1, name="A")
-    Subject.objects.create(id=1, name="One")
-    Subject.objects.create(id=2, name="Two")
+    numbered(Author, "A")
+    numbered(Subject, "One", "Two")
     path = "/books/" if method == "POST" else f"/books/{book().pk}/"
     before = everything()
     problem = send(librarian, method, path, {"title": "X", **body}, 400)
@@ -726,8 +733,7 @@ def test_both_kinds_of_fault_at_once_are_400(librarian):
 )
 @pytest.mark.parametrize("method", ["PUT", "PATCH"])
 def test_the_twin_that_differs_from_what_is_stored_wins(librarian, method, body, series):
-    for pk, name in ((1, "One"), (2, "Two")):
-        Series.objects.create(id=pk, name=name)
+    numbered(Series, "One", "Two")
     stored = book("Mort", series_id=1)
     answer = send(librarian, method, f"/books/{stored.pk}/", {"title": "Mort", **body})
     assert answer["series_id"] == series
@@ -766,8 +772,7 @@ def test_the_twin_that_differs_from_what_is_stored_wins(librarian, method, body,
 @pytest.mark.parametrize("method", ["POST", "PATCH"])
 def test_twins_that_disagree_are_400(librarian, method, body, at):
     for model in (Author, Series, Subject, Publisher):
-        for pk in (1, 2, 3):
-            model.objects.create(id=pk, name=f"{pk}")
+        numbered(model, "1", "2", "3")
     stored = book("Mort", [Author.objects.get(pk=1)], series_id=1)
     stored.subjects.add(1)
     path = "/books/" if method == "POST" else f"/books/{stored.pk}/"
@@ -795,8 +800,7 @@ def test_twins_that_disagree_are_400(librarian, method, body, at):
 @pytest.mark.parametrize("method", ["POST", "PATCH"])
 def test_twins_that_agree_are_one(librarian, method, body):
     for model in (Author, Series, Subject):
-        for pk in (1, 2):
-            model.objects.create(id=pk, name=f"{pk}")
+        numbered(model, "1", "2")
     path = "/books/" if method == "POST" else f"/books/{book().pk}/"
     status = 201 if method == "POST" else 200
     answer = send(librarian, method, path, {"title": "X", **body}, status)
@@ -816,9 +820,7 @@ def test_twins_that_agree_are_one(librarian, method, body):
 @pytest.fixture
 def credited(librarian):
     """A GET body: B edits, A writes, B writes, C narrates."""
-    for pk, name in enumerate("ABCD", 1):
-        Author.objects.create(id=pk, name=name)
-    a, b, c, _ = Author.objects.order_by("pk")
+    a, b, c, _ = numbered(Author, *"ABCD")
     stored = book("Mort", [(b, "editor"), a, b, (c, "narrator")])
     return send(librarian, "GET", f"/books/{stored.pk}/")
 
@@ -1019,6 +1021,7 @@ def test_books_in_an_authors_update_are_400_with_the_url_to_use(librarian, metho
 )
 def test_a_new_authors_books_obey_the_same_rules(librarian, books, status, errors):
     Book.objects.create(id=1, title="Stored", openlibrary_key="OL1W")
+    continue_ids()
     before = everything()
     problem = send(librarian, "POST", "/authors/", {"name": "A", "books": books}, status)
     assert faults(problem) == errors
