@@ -1,0 +1,184 @@
+"""The catalogue that every peer serves: made up from a seed, of any size, skewed as real ones are.
+
+A few authors have thousands of books and most have one or two; there are more books of recent
+years than of old ones.
+"""
+
+import random
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from itertools import islice
+from typing import Any
+
+from django.db import connection, models
+
+from authors.models import Author
+from books.models import Book, Contribution, Edition, Format, Publisher, Role, Series, Subject
+
+SEED = 1965
+SYLLABLES = [
+    "an",
+    "bel",
+    "cor",
+    "dé",
+    "el",
+    "fi",
+    "gra",
+    "hu",
+    "il",
+    "jo",
+    "kö",
+    "lan",
+    "mi",
+    "qui",
+]
+SUBJECTS = 200
+BATCH = 5_000
+
+Rows = Iterator[tuple[Any, ...]]
+
+
+class Catalogue:
+    def __init__(self, books: int) -> None:
+        self.books = books
+        self.authors = max(books // 5, 10)
+        self.series = max(books // 10, 10)
+        self.publishers = max(books // 50, 10)
+        self.random = random.Random(SEED)
+        self.contributions = self.editions = 0
+
+    def load(self) -> None:
+        """Fill the empty tables of the default database."""
+        for model, rows in (
+            (Publisher, self._named(self.publishers, lambda i, name: (name, name.casefold()))),
+            (Series, self._named(self.series, lambda i, name: (name,))),
+            (Subject, self._named(SUBJECTS, lambda i, name: (name, f"subject-{i}"))),
+            (Author, self._authors()),
+            (Book, self._books()),
+            (Contribution, self._contributions()),
+            (Edition, self._editions()),
+            (Book.subjects.through, self._subjects_of_books()),
+        ):
+            _copy(model, rows)
+        with connection.cursor() as cursor:
+            cursor.execute("ANALYZE")
+
+    def _name(self, words: int) -> str:
+        pick = self.random.choice
+        return " ".join(
+            "".join(pick(SYLLABLES) for _ in range(self.random.randint(1, 4))).capitalize()
+            for _ in range(words)
+        )
+
+    def _moments(self) -> tuple[datetime, datetime]:
+        start = datetime(2020, 1, 1, tzinfo=UTC)
+        created = start + timedelta(microseconds=self.random.randrange(10**14))
+        return created, created + timedelta(microseconds=self.random.randrange(10**13))
+
+    def _named(self, number: int, columns: Any) -> Rows:
+        for i in range(1, number + 1):
+            yield i, 1, *self._moments(), *columns(i, f"{self._name(2)} {i}")
+
+    def _authors(self) -> Rows:
+        for i in range(1, self.authors + 1):
+            given, family = self._name(1), self._name(1)
+            born = self.random.choice([None, self.random.randint(1800, 1990)])
+            died = None if born is None else self.random.choice([None, born + 70])
+            key = f"OL{i}A"
+            yield i, 1, *self._moments(), f"{given} {family}", f"{family}, {given}", born, died, key
+
+    def _books(self) -> Rows:
+        for i in range(1, self.books + 1):
+            title = f"The {self._name(self.random.randint(1, 4))}"
+            year = (
+                2026 - int(300 * self.random.random() ** 3) if self.random.random() < 0.97 else None
+            )
+            series = self.random.randint(1, self.series) if self.random.random() < 0.3 else None
+            yield (
+                *(i, 1, *self._moments(), title, f"{title[4:]}, The"),
+                self._name(2) if self.random.random() < 0.2 else "",
+                self.random.choice(["en", "en", "en", "fr", "de", None]),
+                year if self.random.random() < 0.97 else None,
+                self._name(self.random.randint(0, 40)),
+                series,
+                "" if series is None else str(self.random.randint(1, 9)),
+                f"OL{i}W",
+            )
+
+    def _contributions(self) -> Rows:
+        roles = [Role.AUTHOR, Role.AUTHOR, Role.TRANSLATOR, Role.ILLUSTRATOR]
+        for book in range(1, self.books + 1):
+            authors = {
+                1 + int(self.authors * self.random.random() ** 4)
+                for _ in range(self.random.choice([1, 1, 1, 2, 2, 4]))
+            }
+            for position, author in enumerate(sorted(authors)):
+                self.contributions += 1
+                role = self.random.choice(roles) if position else Role.AUTHOR
+                yield self.contributions, book, author, role.value, position, ""
+
+    def _editions(self) -> Rows:
+        for book in range(1, self.books + 1):
+            for _ in range(self.random.choice([0, 1, 1, 2])):
+                self.editions += 1
+                digits = f"978{self.editions:09}"
+                check = -sum(int(d) * (1 + 2 * (i % 2)) for i, d in enumerate(digits)) % 10
+                yield (
+                    *(self.editions, book, f"{digits}{check}"),
+                    self.random.randint(1, self.publishers),
+                    self.random.choice(Format.values),
+                    self.random.randint(80, 900),
+                    datetime(self.random.randint(1970, 2025), 5, 17, tzinfo=UTC).date(),
+                    "en",
+                )
+
+    def _subjects_of_books(self) -> Rows:
+        row = 0
+        for book in range(1, self.books + 1):
+            for subject in self.random.sample(range(1, SUBJECTS + 1), self.random.randint(0, 4)):
+                row += 1
+                yield row, book, subject
+
+
+# The columns in the order in which the rows above have them, where it is not the model's.
+ROOT = ["id", "version", "created_at", "updated_at"]
+COLUMNS = {
+    Publisher: [*ROOT, "name", "name_folded"],
+    Series: [*ROOT, "name"],
+    Subject: [*ROOT, "name", "slug"],
+    Author: [*ROOT, "name", "sort_name", "birth_year", "death_year", "openlibrary_key"],
+    Book: [
+        *(*ROOT, "title", "sort_title", "original_title", "language", "first_published_year"),
+        *("description", "series_id", "series_position", "openlibrary_key"),
+    ],
+    Contribution: ["id", "book_id", "author_id", "role", "position", "credited_as"],
+    Edition: [
+        *("id", "book_id", "isbn13", "publisher_id", "format", "pages", "published_on"),
+        "language",
+    ],
+    Book.subjects.through: ["id", "book_id", "subject_id"],
+}
+
+
+def _copy(model: type[models.Model], rows: Rows) -> None:
+    columns = COLUMNS[model]
+    table, names = model._meta.db_table, ", ".join(f'"{name}"' for name in columns)
+    if connection.vendor == "postgresql":
+        with (
+            connection.cursor() as cursor,
+            cursor.copy(f"COPY {table} ({names}) FROM STDIN") as copy,
+        ):
+            for row in rows:
+                copy.write_row(row)
+        return
+    fields = [next(f for f in model._meta.concrete_fields if f.column == name) for name in columns]
+    marks = ", ".join(["%s"] * len(columns))
+    with connection.cursor() as cursor:
+        while batch := list(islice(rows, BATCH)):
+            cursor.executemany(
+                f"INSERT INTO {table} ({names}) VALUES ({marks})",  # noqa: S608
+                [
+                    [f.get_db_prep_save(v, connection) for f, v in zip(fields, row, strict=True)]
+                    for row in batch
+                ],
+            )

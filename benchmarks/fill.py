@@ -1,0 +1,22 @@
+"""`python -m benchmarks.fill BOOKS`: migrate, load the catalogue, and print an access token."""
+
+import sys
+
+import django
+from django.core.management import call_command
+
+
+def main(books: int) -> None:
+    django.setup()
+    from auth_api.models import User
+    from auth_api.tokens import RefreshToken
+    from benchmarks.catalogue import Catalogue
+
+    call_command("migrate", verbosity=0)
+    Catalogue(books).load()
+    user = User.objects.create_user(username="reader", email="reader@example.org")
+    print(RefreshToken.for_user(user).access_token)
+
+
+if __name__ == "__main__":
+    main(int(sys.argv[1]))

@@ -1,0 +1,415 @@
+"""Measures the project beside its peers: `make bench`, or `make bench QUICK=1` in a minute.
+
+Every peer runs under the same server, with one worker, on the same database, and gives the same
+answers, which is checked first. Rounds go from peer to peer, so that what else the machine does
+hits all alike; a ratio is made within a round. CPU is that of all processes of the application
+and of the database, per request.
+"""
+
+import argparse
+import json
+import os
+import platform
+import random
+import signal
+import socket
+import statistics
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+import psutil
+
+from tests.postgres import PostgreSQL
+
+ROOT = Path(__file__).resolve().parent.parent
+HERE = Path(__file__).resolve().parent
+CONNECTIONS = 4
+WARM_UP = 10  # requests on each connection, with which statements get prepared
+COMPARED = 12  # answers of each scenario
+START_TIMEOUT = 30  # seconds
+DJANGO = ("wsgi", "project.wsgi:application")
+# By name: the interface, the application, and the path before /books/.
+PEERS = {
+    "project": (*DJANGO, "/api"),
+    "plain-drf": (*DJANGO, "/plain-drf"),
+    "ninja": (*DJANGO, "/ninja"),
+    "fastapi": ("asgi", "benchmarks.peers.fastapi:app", ""),
+    "limit": ("wsgi", "benchmarks.peers.limit:application", ""),
+}
+# Those that are written for PostgreSQL alone.
+POSTGRESQL_ONLY = {"fastapi", "limit"}
+
+
+# Servers
+
+
+class Peer:
+    """A peer in processes of its own."""
+
+    def __init__(self, name: str, env: dict[str, str]) -> None:
+        self.name = name
+        interface, application, self.prefix = PEERS[name]
+        with socket.socket() as probe:
+            probe.bind(("127.0.0.1", 0))
+            self.port = probe.getsockname()[1]
+        self.log = tempfile.NamedTemporaryFile()  # noqa: SIM115  (lives as long as the server)
+        loop = ["--loop", "uvloop"] if interface == "asgi" else ["--blocking-threads", "2"]
+        self.process = psutil.Popen(
+            [
+                *(sys.executable, "-m", "granian", "--interface", interface, "--no-ws"),
+                *("--port", str(self.port), "--workers", "1", *loop, application),
+            ],
+            cwd=ROOT,
+            env=env,
+            stdout=self.log,
+            stderr=self.log,
+            start_new_session=True,
+        )
+
+    def wait(self) -> None:
+        deadline = time.monotonic() + START_TIMEOUT
+        while "Started worker-1" not in Path(self.log.name).read_text():
+            if self.process.poll() is not None or time.monotonic() > deadline:
+                raise RuntimeError(f"{self.name}: {Path(self.log.name).read_text()}")
+            time.sleep(0.05)
+
+    def stop(self) -> None:
+        # At once: there is nothing to finish, and a worker that starts does not hear a request.
+        os.killpg(self.process.pid, signal.SIGKILL)
+        self.process.wait()
+        self.log.close()
+
+
+def cpu_of(process: psutil.Process) -> float:
+    """Seconds that this process and those below it have worked, ended ones included."""
+    total = 0.0
+    for each in [process, *process.children(recursive=True)]:
+        try:
+            times = each.cpu_times()
+        except psutil.NoSuchProcess:
+            continue
+        total += times.user + times.system + times.children_user + times.children_system
+    return total
+
+
+def memory_of(process: psutil.Process) -> int:
+    """Bytes that the workers hold for themselves."""
+    return sum(each.memory_full_info().uss for each in process.children(recursive=True))
+
+
+# Clients
+
+
+class Client:
+    """One connection, which reads each answer whole before it asks again."""
+
+    def __init__(self, peer: Peer, token: str) -> None:
+        self.peer, self.token = peer, token
+        self.socket = socket.create_connection(("127.0.0.1", peer.port))
+        self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+
+    def get(self, path: str) -> bytes:
+        request = (
+            f"GET {self.peer.prefix}{path} HTTP/1.1\r\nHost: 127.0.0.1\r\n"
+            f"Accept: application/json\r\nAuthorization: Bearer {self.token}\r\n\r\n"
+        )
+        self.socket.sendall(request.encode())
+        received = bytearray()
+        while (end := received.find(b"\r\n\r\n")) < 0:
+            received += self._receive()
+        head = bytes(received[:end]).lower()
+        if not head.startswith(b"http/1.1 200"):
+            raise RuntimeError(f"{self.peer.name} {path}: {bytes(received[:1000])!r}")
+        length = int(head.split(b"content-length:")[1].split(b"\r\n")[0])
+        while len(received) < end + 4 + length:
+            received += self._receive()
+        return bytes(received[end + 4 :])
+
+    def _receive(self) -> bytes:
+        data = self.socket.recv(1 << 18)
+        if not data:
+            raise RuntimeError(f"{self.peer.name} closed the connection.")
+        return data
+
+    def close(self) -> None:
+        self.socket.close()
+
+
+@dataclass
+class Measurement:
+    requests_per_second: float
+    p50_ms: float
+    p99_ms: float
+    application_cpu_ms: float
+    database_cpu_ms: float
+
+    @property
+    def cpu_ms(self) -> float:
+        return self.application_cpu_ms + self.database_cpu_ms
+
+
+def measure(
+    peer: Peer, token: str, paths: list[str], seconds: float, database: psutil.Process | None
+) -> Measurement:
+    latencies: list[float] = []
+    clients = [Client(peer, token) for _ in range(CONNECTIONS)]
+    deadline = 0.0
+
+    def ask(client: Client, seed: int) -> None:
+        chosen = random.Random(seed)
+        while (start := time.perf_counter()) < deadline:
+            client.get(chosen.choice(paths))
+            latencies.append(time.perf_counter() - start)
+
+    before = cpu_of(peer.process), cpu_of(database) if database else 0.0
+    start = time.perf_counter()
+    deadline = start + seconds
+    threads = [threading.Thread(target=ask, args=each) for each in zip(clients, range(99))]  # noqa: B905
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    elapsed = time.perf_counter() - start
+    after = cpu_of(peer.process), cpu_of(database) if database else 0.0
+    for client in clients:
+        client.close()
+    number = len(latencies)
+    ordered = sorted(latencies)
+    return Measurement(
+        requests_per_second=number / elapsed,
+        p50_ms=ordered[number // 2] * 1000,
+        p99_ms=ordered[number * 99 // 100] * 1000,
+        application_cpu_ms=(after[0] - before[0]) / number * 1000,
+        database_cpu_ms=(after[1] - before[1]) / number * 1000,
+    )
+
+
+# What is asked
+
+
+def scenarios(books: int) -> dict[str, list[str]]:
+    years = range(1990, 2026)
+    chosen = random.Random(1)
+    return {
+        "list": [f"/books/?first_published_year={year}" for year in years],
+        "one": [f"/books/{chosen.randint(1, books)}/" for _ in range(500)],
+    }
+
+
+def compare(peers: list[Peer], token: str, asked: dict[str, list[str]]) -> None:
+    """Every peer gives the same documents, or nothing is measured."""
+    for path in (path for paths in asked.values() for path in paths[:COMPARED]):
+        answers = {}
+        for peer in peers:
+            client = Client(peer, token)
+            body = json.loads(client.get(path))
+            client.close()
+            answers[peer.name] = body.get("results", body)
+        for name, answer in answers.items():
+            if answer != answers["project"]:
+                raise SystemExit(f"{name} answers {path} otherwise than the project does.")
+
+
+# One engine
+
+
+@dataclass
+class Results:
+    rounds: dict[str, dict[str, list[Measurement]]] = field(default_factory=dict)
+    memory: dict[str, int] = field(default_factory=dict)
+
+    def ratios(self, scenario: str, peer: str) -> list[float]:
+        """Our throughput over the peer's, by round."""
+        ours, theirs = (self.rounds[scenario][name] for name in ("project", peer))
+        return [
+            a.requests_per_second / b.requests_per_second for a, b in zip(ours, theirs, strict=True)
+        ]
+
+    def cpu_ratios(self, scenario: str, peer: str) -> list[float]:
+        """Our CPU for a request over the peer's, by round."""
+        ours, theirs = (self.rounds[scenario][name] for name in ("project", peer))
+        return [a.cpu_ms / b.cpu_ms for a, b in zip(ours, theirs, strict=True)]
+
+    def lines(self) -> Iterator[tuple[str, list[float]]]:
+        for scenario, peers in self.rounds.items():
+            for peer in peers:
+                if peer != "project":
+                    yield f"{scenario} {peer}", self.ratios(scenario, peer)
+            if "limit" in peers:
+                yield f"{scenario} limit-cpu", self.cpu_ratios(scenario, "limit")
+
+
+@contextmanager
+def database(engine: str) -> Iterator[tuple[str, psutil.Process | None]]:
+    """The URL of an empty database, and the process at its top, if it has any."""
+    if engine == "postgresql":
+        with PostgreSQL() as server:
+            assert server.process is not None  # noqa: S101
+            yield server.url, psutil.Process(server.process.pid)
+        return
+    with tempfile.TemporaryDirectory() as folder:
+        yield f"sqlite:///{folder}/catalogue.sqlite3", None
+
+
+def fill(books: int, env: dict[str, str]) -> str:
+    """Load the catalogue, and return an access token."""
+    done = subprocess.run(
+        [sys.executable, "-m", "benchmarks.fill", str(books)],
+        cwd=ROOT,
+        env=env,
+        check=True,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    return done.stdout.splitlines()[-1]
+
+
+def run(engine: str, options: argparse.Namespace) -> Results:
+    results = Results()
+    with ExitStack() as stack:
+        url, server = stack.enter_context(database(engine))
+        env = {**os.environ, "DATABASE_URL": url, "DJANGO_SETTINGS_MODULE": "benchmarks.settings"}
+        token = fill(options.books, env)
+        names = [name for name in PEERS if engine == "postgresql" or name not in POSTGRESQL_ONLY]
+        peers = [Peer(name, env) for name in names]
+        for peer in peers:
+            stack.callback(peer.stop)
+        for peer in peers:
+            peer.wait()
+        asked = scenarios(options.books)
+        compare(peers, token, asked)
+        for scenario, paths in asked.items():
+            for peer in peers:
+                warm_up(peer, token, paths)
+            results.rounds[scenario] = {name: [] for name in names}
+            for _ in range(options.rounds):
+                for peer in peers:
+                    measurement = measure(peer, token, paths, options.seconds, server)
+                    results.rounds[scenario][peer.name].append(measurement)
+        results.memory = {peer.name: memory_of(peer.process) for peer in peers}
+    return results
+
+
+def warm_up(peer: Peer, token: str, paths: list[str]) -> None:
+    # As many connections as in the measurement, so that every thread of the server has worked.
+    clients = [Client(peer, token) for _ in range(CONNECTIONS)]
+    threads = [
+        threading.Thread(target=lambda c=client: [c.get(path) for path in paths[:WARM_UP]])
+        for client in clients
+    ]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    for client in clients:
+        client.close()
+
+
+# Report
+
+
+def table(engine: str, results: Results) -> Iterator[str]:
+    yield f"\n{engine}: median of the rounds; CPU and latency in milliseconds a request"
+    yield f"{'':16}{'req/s':>8}{'p50':>8}{'p99':>8}{'app CPU':>9}{'db CPU':>8}{'MB':>6}"
+    for scenario, peers in results.rounds.items():
+        for name, rounds in peers.items():
+            middle = {
+                key: statistics.median(asdict(each)[key] for each in rounds)
+                for key in asdict(rounds[0])
+            }
+            yield (
+                f"{scenario:5}{name:11}{middle['requests_per_second']:8.0f}"
+                f"{middle['p50_ms']:8.2f}{middle['p99_ms']:8.2f}"
+                f"{middle['application_cpu_ms']:9.2f}{middle['database_cpu_ms']:8.2f}"
+                f"{results.memory[name] / 1e6:6.0f}"
+            )
+
+
+def as_json(options: argparse.Namespace, found: dict[str, Results]) -> dict[str, Any]:
+    return {
+        "books": options.books,
+        "rounds": options.rounds,
+        "seconds": options.seconds,
+        "connections": CONNECTIONS,
+        "python": platform.python_version(),
+        "cpus": os.cpu_count(),
+        "engines": {
+            engine: {
+                "measurements": {
+                    scenario: {
+                        name: [asdict(each) for each in rounds] for name, rounds in p.items()
+                    }
+                    for scenario, p in results.rounds.items()
+                },
+                "memory_bytes": results.memory,
+                "ratios": dict(results.lines()),
+            }
+            for engine, results in found.items()
+        },
+    }
+
+
+def plot(found: dict[str, Results]) -> str:
+    """Bars of the throughput, one group for each scenario and engine, as SVG."""
+    bars, y = [], 10
+    for engine, results in found.items():
+        for scenario, peers in results.rounds.items():
+            y += 24
+            bars.append(f'<text x="10" y="{y}" font-weight="bold">{scenario}, {engine}</text>')
+            medians = {
+                name: statistics.median(each.requests_per_second for each in rounds)
+                for name, rounds in peers.items()
+            }
+            for name, value in medians.items():
+                y += 22
+                width = 420 * value / max(medians.values())
+                color = "#2b6cb0" if name == "project" else "#a0aec0"
+                bars.append(
+                    f'<text x="90" y="{y}" text-anchor="end">{name}</text>'
+                    f'<rect x="100" y="{y - 13}" width="{width:.0f}" height="16" fill="{color}"/>'
+                    f'<text x="{width + 106:.0f}" y="{y}">{value:,.0f} requests/s</text>'
+                )
+    return (
+        f'<svg xmlns="http://www.w3.org/2000/svg" width="660" height="{y + 14}"'
+        ' font-family="sans-serif" font-size="13"><rect width="100%" height="100%" fill="white"/>'
+        + "".join(bars)
+        + "</svg>\n"
+    )
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--books", type=int, default=100_000)
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--seconds", type=float, default=4, help="of each measurement")
+    parser.add_argument("--engine", action="append", choices=["postgresql", "sqlite"])
+    parser.add_argument("--quick", action="store_true", help="the ratios on PostgreSQL, at once")
+    options = parser.parse_args()
+    if options.quick:
+        options.books, options.rounds, options.seconds = 10_000, 3, 0.8
+        options.engine = ["postgresql"]
+    found = {engine: run(engine, options) for engine in options.engine or ["postgresql", "sqlite"]}
+    for engine, results in found.items():
+        print("\n".join(table(engine, results)))
+    if not options.quick:
+        text = json.dumps(as_json(options, found), indent=1)
+        (HERE / "results.json").write_text(text + "\n")
+        (HERE / "results.svg").write_text(plot(found))
+    print("\nThe project's throughput over each peer's (limit-cpu: its CPU over the limit's)")
+    for engine, results in found.items():
+        suffix = "" if options.quick else f" {engine}"
+        for line, ratios in results.lines():
+            spread = "" if options.quick else f" ({min(ratios):.1f} … {max(ratios):.1f})"
+            print(f"{line}{suffix} {statistics.median(ratios):.1f}{spread}")
+
+
+if __name__ == "__main__":
+    main()
