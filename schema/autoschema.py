@@ -4,7 +4,6 @@ What a caller can't see from types is derived from the view, never declared a se
 names of operations, who may call them, and the problems that they answer with.
 """
 
-from http import HTTPStatus
 from types import SimpleNamespace
 from typing import Any
 
@@ -23,7 +22,7 @@ from project.api.problems import MEDIA_TYPE
 from project.api.serializers import ItemSerializer
 
 from .examples import EXAMPLES
-from .problems import DESCRIPTIONS, FAULT, HEADERS, PROBLEM
+from .problems import DESCRIPTIONS, FAULT, HEADERS, NAMES_OF_PROBLEMS, PROBLEM
 
 SUCCESSES = {
     "200": "It is done; this is the result.",
@@ -200,7 +199,10 @@ class AutoSchema(SpectacularAutoSchema):
             if parameter["name"] == "ordering":
                 serializer = self.get_response_serializers()
                 name = self._get_serializer_name(serializer, "response")
-                parameter["schema"] = self._component(f"{name}Ordering", parameter["schema"])
+                choices = parameter["schema"]["enum"]
+                # Generators make members of an enum from these: `name` is none in Kotlin.
+                schema = {**parameter["schema"], "x-enum-varnames": [*map(_order, choices)]}
+                parameter["schema"] = self._component(f"{name}Ordering", schema)
         return parameters
 
     def _shared(self, parameters: list[dict[str, Any]]) -> list[dict[str, Any]]:
@@ -255,6 +257,9 @@ class AutoSchema(SpectacularAutoSchema):
         if operation is None:
             return None
         operation.setdefault("security", [])
+        if "requestBody" in operation:
+            # Where it may be left out, some generated clients put it last of all arguments.
+            operation["requestBody"]["required"] = True
         if "parameters" in operation:
             operation["parameters"] = self._shared(operation["parameters"])
         responses = operation["responses"]
@@ -280,8 +285,7 @@ class AutoSchema(SpectacularAutoSchema):
             **({"headers": HEADERS[status]} if status in HEADERS else {}),
             "content": {MEDIA_TYPE: {"schema": schema}},
         }
-        name = "".join(word.capitalize() for word in HTTPStatus(status).name.split("_"))
-        return self._component(name, response, ResolvedComponent.RESPONSE)
+        return self._component(NAMES_OF_PROBLEMS[status], response, ResolvedComponent.RESPONSE)
 
     def _problem_statuses(self) -> set[int]:
         # Any of them can be malformed, or ask for an answer in a format that there is not.
@@ -335,6 +339,11 @@ class AutoSchema(SpectacularAutoSchema):
         return any(
             getattr(field, "on_delete", None) is PROTECT for field in model._meta.related_objects
         )
+
+
+def _order(choice: str) -> str:
+    """What code calls an ordering: BY_NAME, or BY_NAME_DESCENDING for `-name`."""
+    return f"BY_{choice.removeprefix('-').upper()}" + "_DESCENDING" * choice.startswith("-")
 
 
 def _comma_separated(names: list[str]) -> str:

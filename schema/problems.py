@@ -43,6 +43,23 @@ PROBLEM: dict[str, Any] = {
     },
 }
 
+# As RFC 9110, section 15.5, has them; HTTPStatus has others, by the version of Python.
+NAMES_OF_PROBLEMS = {
+    400: "BadRequest",
+    401: "Unauthorized",
+    403: "Forbidden",
+    404: "NotFound",
+    406: "NotAcceptable",
+    409: "Conflict",
+    411: "LengthRequired",
+    412: "PreconditionFailed",
+    413: "ContentTooLarge",
+    415: "UnsupportedMediaType",
+    422: "UnprocessableContent",
+    428: "PreconditionRequired",
+    429: "TooManyRequests",
+}
+
 DESCRIPTIONS = {
     400: "The request can never succeed: `errors` says what is wrong with it, and where.",
     401: "No token, or one that is no longer good.",

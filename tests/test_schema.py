@@ -42,6 +42,7 @@ def test_the_server_hands_out_the_contract(anonymous, contract):
     assert json.loads(response.content) == contract
 
 
+@pytest.mark.django_db  # the end of a response looks after the connections
 @pytest.mark.parametrize("page", ["/api/docs/", "/api/docs/?script=", "/api/redoc/"])
 def test_the_pages_load_nothing_from_elsewhere_and_say_so(anonymous, page):
     response = anonymous.get(page)
@@ -122,3 +123,11 @@ def test_a_request_has_no_defaults(contract):
     requests = [schema for name, schema in schemas.items() if name.endswith("Request")]
     assert requests
     assert not [each for each in objects(requests) if "default" in each]
+
+
+def test_a_client_that_accepts_only_problems_can_delete(admin):
+    pk = admin.post("/api/series/", {"name": "Discworld"}, format="json").json()["id"]
+    accept = "application/problem+json"
+    assert admin.delete(f"/api/series/{pk}/", HTTP_ACCEPT=accept).status_code == 204
+    assert admin.delete(f"/api/series/{pk}/", HTTP_ACCEPT=accept).status_code == 404
+    assert admin.get("/api/series/", HTTP_ACCEPT="image/png").status_code == 406

@@ -18,6 +18,7 @@ REST_FRAMEWORK = {
         "project.api.renderers.DocumentRenderer",
         "rest_framework.renderers.BrowsableAPIRenderer",
     ],
+    "DEFAULT_CONTENT_NEGOTIATION_CLASS": "project.api.negotiation.ContentNegotiation",
     "DEFAULT_PAGINATION_CLASS": "project.api.pagination.CursorPagination",
     "DEFAULT_FILTER_BACKENDS": [
         "project.api.filters.StrictFilterBackend",

@@ -1,0 +1,41 @@
+"""A server with the demo catalogue for the clients, and a name for each of them."""
+
+import os
+from itertools import count
+
+import pytest
+
+from tests.server import Server, development, manage
+
+NUMBERS = count(1)
+
+
+@pytest.fixture(scope="session")
+def catalogue(tmp_path_factory):
+    """A server with the demo catalogue; `.url` is where."""
+    folder = tmp_path_factory.mktemp("catalogue")
+    env = development(f"sqlite:///{folder}/catalogue.sqlite3")
+    loaded = manage("load_demo", env=env)
+    assert loaded.returncode == 0, loaded.stderr
+    with Server(env) as server:
+        yield server
+
+
+def isbn(number):
+    """A valid ISBN that the demo catalogue does not have."""
+    digits = f"978100{number:06}"
+    weighted = sum(int(digit) * (3 if i % 2 else 1) for i, digit in enumerate(digits))
+    return f"{digits}{-weighted % 10}"
+
+
+@pytest.fixture
+def scenario(catalogue):
+    """The environment of a scenario: where the server is, and values that nobody else uses."""
+    number = next(NUMBERS)
+    return {
+        **os.environ,
+        "CATALOGUE_URL": catalogue.url,
+        "ISBN_1": isbn(2 * number),
+        "ISBN_2": isbn(2 * number + 1),
+        "MARK": f"client {number}",
+    }

@@ -1,0 +1,35 @@
+import * as api from "./generated/orval";
+import { scenario, type Answer } from "./scenario";
+
+// Its calls resolve to a union of what each status brings.
+type Result = { status: number; data: unknown; headers: Headers };
+type Success<Call extends Result> = Extract<Call, { status: 200 | 201 | 204 }>["data"];
+
+async function answer<Call extends Result>(call: Promise<Call>): Promise<Answer<Success<Call>>> {
+  const { status, data, headers } = await call;
+  const location = headers.get("location");
+  return status < 400
+    ? { status, location, data: data as Success<Call> }
+    : { status, location, problem: data as api.Problem };
+}
+
+// It asks the page's own server; here there is no page.
+const { fetch } = globalThis;
+
+await scenario((baseUrl, token) => {
+  globalThis.fetch = (path, init) => fetch(new URL(String(path), baseUrl), init);
+  const options = token === undefined ? {} : { headers: { Authorization: `Bearer ${token}` } };
+  return {
+    obtainTokens: (body) => answer(api.obtainTokens(body)),
+    refreshTokens: (body) => answer(api.refreshTokens(body)),
+    logOut: (body) => answer(api.logOut(body)),
+    createAuthor: (body, query) => answer(api.createAuthor(body, query, options)),
+    getAuthor: (id, query) => answer(api.getAuthor(id, query)),
+    listSubjects: (query) => answer(api.listSubjects(query)),
+    listBooks: (query) => answer(api.listBooks(query)),
+    createBook: (body) => answer(api.createBook(body, undefined, options)),
+    getBook: (id) => answer(api.getBook(id)),
+    partialUpdateBook: (id, body) => answer(api.partialUpdateBook(id, body, undefined, options)),
+    deleteBook: (id) => answer(api.deleteBook(id, options)),
+  };
+});
