@@ -1,6 +1,7 @@
 # Everything a newcomer types. Needs python3 (3.11 or newer) with pip and venv, and nothing else.
 
 PORT = 8000
+INTO = client
 PYTHON = .venv/bin/python
 # Compiled once here, since some machines forbid Python to write what it compiles.
 SYNC = UV_COMPILE_BYTECODE=1 UV_PYTHON_DOWNLOADS=never .uv/bin/uv sync --locked
@@ -15,7 +16,7 @@ PRODUCTION = DJANGO_SETTINGS_MODULE=project.settings.prod DATABASE_URL=sqlite://
 NEWER = PATH="$$PATH:/usr/local/bin:$$(echo $$HOME/.pyenv/versions/*/bin | tr ' ' :)" \
 	.uv/bin/uv python list --only-installed 'cpython>=3.12' 2>/dev/null | awk 'NR == 1 {print $$2}'
 
-.PHONY: help run test test-latest has-newer-python check check-production schema clean
+.PHONY: help run test test-latest has-newer-python check check-production schema test-clients client clean
 
 help: ## List these targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-12s %s\n", $$1, $$2}' Makefile
@@ -54,8 +55,15 @@ check-production:
 schema: .venv/.synced ## Write the API's contract, schema/openapi.yaml
 	$(PYTHON) manage.py spectacular --validate --fail-on-warn --file schema/openapi.yaml
 
+test-clients: .venv-contract/.synced ## Generate clients, compile and run them; lint and fuzz the contract
+	.venv-contract/bin/python -m pytest tests/clients
+
+client: .venv-contract/.synced ## A client of the API: make client FOR=typescript [INTO=client]
+	@.venv-contract/bin/python -m tests.clients.generators "$(FOR)" "$(INTO)"
+	@echo "The $(FOR) client is in $(INTO)/; docs/clients.md has its first lines."
+
 clean: ## Remove what these commands made, the SQLite database included
-	rm -rf .uv .venv .venv-latest .*_cache .hypothesis static db.sqlite3*
+	rm -rf .uv .venv .venv-latest .venv-contract tests/clients/node_modules .*_cache .hypothesis static db.sqlite3*
 
 .uv/bin/uv:
 	@python3 -c 'import sys; v = sys.version_info[:2]; sys.exit(v < (3, 11) and \
@@ -66,3 +74,9 @@ clean: ## Remove what these commands made, the SQLite database included
 .venv/.synced: .uv/bin/uv pyproject.toml uv.lock
 	$(SYNC) --python .uv/bin/python
 	@touch .venv/.synced
+
+# Clients need Node, and all but TypeScript's and one of Python's need Java.
+.venv-contract/.synced: .uv/bin/uv pyproject.toml uv.lock tests/clients/package-lock.json
+	UV_PROJECT_ENVIRONMENT=.venv-contract $(SYNC) --group contract --python .uv/bin/python
+	npm ci --prefix tests/clients --no-audit --no-fund --loglevel error
+	@touch .venv-contract/.synced

@@ -49,7 +49,7 @@ def python(target):
     client = program("openapi-python-client")
     return run(
         *(client, "generate", "--path", CONTRACT, "--output-path", target, "--meta", "none"),
-        "--fail-on-warning",
+        *("--fail-on-warning", "--overwrite"),
         # It formats what it has written.
         env={**os.environ, "PATH": f"{client.parent}:{os.environ['PATH']}"},
     )
@@ -89,5 +89,6 @@ CLIENTS = {
 if __name__ == "__main__":
     language, folder = sys.argv[1:]
     if language not in CLIENTS:
-        sys.exit(f"make client FOR={'|'.join(CLIENTS)}")
+        sys.exit(f"Say for what: make client FOR={'|'.join(CLIENTS)}")
+    Path(folder).mkdir(parents=True, exist_ok=True)
     CLIENTS[language](Path(folder).resolve())
