@@ -11,6 +11,7 @@ from django.db.models.functions import Concat, Upper
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from rest_framework import serializers
+from rest_framework.permissions import BasePermission
 from rest_framework.renderers import JSONRenderer
 
 from authors.models import Author, AuthorProfile
@@ -573,12 +574,30 @@ def test_a_list_costs_two_statements_whatever_its_length(
         assert len(anonymous.get(f"/api/series/{dune.series_id}/books/").json()["results"]) == 1
 
 
-def test_one_document_costs_two_statements(anonymous, member, django_assert_num_queries, dune):
-    with django_assert_num_queries(2):
+def test_one_document_costs_one_statement(anonymous, member, django_assert_num_queries, dune):
+    with django_assert_num_queries(1):
         body = anonymous.get(f"/api/books/{dune.pk}/").json()
-    with django_assert_num_queries(3):  # and the user
+    with django_assert_num_queries(2):  # and the user
         assert member.get(f"/api/books/{dune.pk}/").json() == body
+    with django_assert_num_queries(3):  # the parent, and whether it is the parent's
+        assert anonymous.get(f"/api/series/{dune.series_id}/books/{dune.pk}/").json() == body
     assert parsed(json.dumps(body)) == written_by_serializer(BookSerializer, [dune.pk])[0]
+
+
+class NotOfTheBoard(BasePermission):
+    def has_object_permission(self, request, view, obj):
+        return obj.title != "Dune"
+
+
+def test_what_a_queryset_or_a_permission_hides_is_not_shown(anonymous, dune, monkeypatch):
+    path = f"/api/books/{dune.pk}/"
+    monkeypatch.setattr(BookViewSet, "queryset", Book.objects.exclude(title="Dune"))
+    assert anonymous.get(path).status_code == 404
+    monkeypatch.setattr(BookViewSet, "queryset", Book.objects.all())
+    assert anonymous.get(path).status_code == 200
+    monkeypatch.setattr(BookViewSet, "permission_classes", [NotOfTheBoard])
+    assert anonymous.get(path).status_code == 401
+    assert anonymous.get(f"/api/books/{dune.pk + 1}/").status_code == 404
 
 
 def test_what_a_write_answers_is_the_document(librarian, dune):

@@ -10,6 +10,7 @@ from django.db.models import ProtectedError
 from django.http import Http404
 from django.urls import reverse
 from rest_framework import serializers, status, viewsets
+from rest_framework.permissions import BasePermission
 from rest_framework.request import Request
 from rest_framework.response import Response
 
@@ -81,7 +82,16 @@ class ResourceViewSet(StrictQueryParameters, viewsets.ModelViewSet[Any]):
         return self.get_paginated_response(Document.array(documents))
 
     def retrieve(self, request: Request, *args: Any, **kwargs: Any) -> Response:
-        return Response(self.read(self.get_object().pk))
+        pk = self.get_object().pk if self._may_be_hidden else self.kwargs["pk"]
+        return Response(self.read(pk))
+
+    @property
+    def _may_be_hidden(self) -> bool:
+        """Whether an object that exists may still not be shown, so that it is looked up first."""
+        return self.get_queryset().query.has_filters() or any(
+            type(permission).has_object_permission is not BasePermission.has_object_permission
+            for permission in self.get_permissions()
+        )
 
     def read(self, pk: int) -> Document:
         """The representation of the object as it is stored now."""
