@@ -32,7 +32,7 @@ SYLLABLES = [
     "mi",
     "qui",
 ]
-SUBJECTS = 200
+SUBJECTS = 3_000
 BATCH = 5_000
 
 Rows = Iterator[tuple[Any, ...]]
