@@ -13,4 +13,7 @@ class AuthorFilter(RootFilterSet):
     death_year = IntegerFilter(help_text="BCE years are negative.")
     death_year_min = IntegerFilter("death_year", "gte", help_text="Died in this year or later.")
     death_year_max = IntegerFilter("death_year", "lte", help_text="Died in this year or earlier.")
-    openlibrary_key = TextFilter(validators=Author._meta.get_field("openlibrary_key").validators)
+    openlibrary_key = TextFilter(
+        validators=Author._meta.get_field("openlibrary_key").validators,
+        help_text="The Open Library's key of the author, as OL26320A.",
+    )

@@ -59,7 +59,10 @@ class BookFilter(RootFilterSet):
         max_length=17,
         help_text="The ISBN of one of its editions, with 10 digits or 13.",
     )
-    openlibrary_key = TextFilter(validators=Book._meta.get_field("openlibrary_key").validators)
+    openlibrary_key = TextFilter(
+        validators=Book._meta.get_field("openlibrary_key").validators,
+        help_text="The Open Library's key of the work, as OL27482W.",
+    )
 
     # Subqueries: a join gives a book once for each of its contributions or editions, and SQLite
     # may walk through all books in order rather than begin at the one that has the ISBN.
@@ -91,14 +94,16 @@ class BookFilter(RootFilterSet):
 
 class ContributionFilter(ListFilterSet):
     author = IntegerFilter("author", help_text="The id of the author.")
-    role = ChoiceFilter(choices=Role.choices)
+    role = ChoiceFilter(choices=Role.choices, help_text="What the author did for the book.")
 
 
 class EditionFilter(ListFilterSet):
     isbn = ISBNFilter("isbn13", max_length=17, help_text="With 10 digits or 13.")
     publisher = IntegerFilter("publisher", help_text="The id of its publisher.")
     # `format` itself is the answer's: `?format=json`.
-    edition_format = ChoiceFilter(field_name="format", choices=Format.choices)
+    edition_format = ChoiceFilter(
+        field_name="format", choices=Format.choices, help_text="In which form it was published."
+    )
     language = _language()
     published_on_min = DateFilter("published_on", "gte", help_text="On this day or later.")
     published_on_max = DateFilter("published_on", "lte", help_text="On this day or earlier.")
@@ -119,4 +124,4 @@ class PublisherFilter(RootFilterSet):
 
 class SubjectFilter(RootFilterSet):
     name = TextFilter(max_length=200, help_text="The whole name.")
-    slug = TextFilter(max_length=200)
+    slug = TextFilter(max_length=200, help_text="Its name in URLs.")
