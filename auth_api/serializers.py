@@ -84,7 +84,14 @@ class TokenObtainPairSerializer(_TokenSerializer, simplejwt.TokenObtainPairSeria
         return super().validate(attrs)
 
     def get_token(self, user: User) -> RefreshToken:  # type: ignore[override]  # is called on self
-        return RefreshToken.for_user(user, user_agent(self.context["request"]))
+        with transaction.atomic():
+            # Who came in by a password that is being changed waits here, and starts no session
+            # that would outlive the change.
+            unchanged = User.objects.select_for_update().filter(pk=user.pk, password=user.password)
+            if unchanged.first() is None:
+                message = self.error_messages["no_active_account"]
+                raise exceptions.AuthenticationFailed(message, "no_active_account")
+            return RefreshToken.for_user(user, user_agent(self.context["request"]))
 
 
 class TokenRefreshSerializer(_TokenSerializer):

@@ -41,7 +41,7 @@ def described(name: str, summary: str, tag: str, **more: Any) -> Callable[[Any],
 
 @outside_of_transactions
 @never_stored
-class TokenView(TokenViewBase):
+class TokenView(StrictQueryParameters, TokenViewBase):
     # For the contract: what it answers beside what its kind of view does.
     problem_statuses: Collection[int] = {401}
 
@@ -91,7 +91,7 @@ class Logout(TokenView):
     serializer_class = serializers.TokenBlacklistSerializer
 
 
-class LogoutEverywhere(APIView):
+class LogoutEverywhere(StrictQueryParameters, APIView):
     permission_classes = [IsAuthenticated]
 
     @extend_schema(
@@ -107,7 +107,7 @@ class LogoutEverywhere(APIView):
         return Response(status=204)
 
 
-class PublicKeys(APIView):
+class PublicKeys(StrictQueryParameters, APIView):
     permission_classes = [AllowAny]
     authentication_classes = []
 
@@ -127,7 +127,7 @@ class PublicKeys(APIView):
 
 
 @extend_schema(tags=["accounts"])
-class Me(generics.RetrieveUpdateAPIView[User]):
+class Me(StrictQueryParameters, generics.RetrieveUpdateAPIView[User]):
     """One's own account. The role is an admin's to give."""
 
     queryset = User.objects.all()
@@ -142,7 +142,7 @@ class Me(generics.RetrieveUpdateAPIView[User]):
 @described("changePassword", "Change the password", "accounts")
 @outside_of_transactions
 @never_stored
-class Password(generics.GenericAPIView[User]):
+class Password(StrictQueryParameters, generics.GenericAPIView[User]):
     serializer_class = serializers.PasswordChangeSerializer
     problem_statuses = {429}
     permission_classes = [IsAuthenticated]

@@ -3,10 +3,12 @@
 import logging
 import time
 from datetime import timedelta
+from threading import Event
 
 import jwt
 import pytest
 from django.core.management import call_command
+from django.db import transaction
 from django.utils import timezone
 from rest_framework.test import APIClient
 from rest_framework_simplejwt.token_blacklist.models import BlacklistedToken, OutstandingToken
@@ -329,6 +331,28 @@ def test_password_that_cannot_be_changed_is_400_and_ends_nothing(body, errors, m
     if errors is not None:
         assert [(e["pointer"], e["code"]) for e in answer.json()["errors"]] == errors
     assert member.get("/api/me/").status_code == 200
+
+
+def test_login_with_a_password_that_is_being_changed_starts_no_session(transactional_db, at_once):
+    user = User.objects.create_user("reader", "reader@example.org", "old-password")
+    changing = Event()
+
+    def change():
+        with transaction.atomic():
+            user.set_password("new-password")
+            user.save()
+            changing.set()
+            # Long enough for the login to have seen the old hash on PostgreSQL; on SQLite it waits
+            # for this transaction before it looks.
+            Event().wait(timeout=1)
+
+    def enter():
+        changing.wait()
+        return post("/api/token/", {"username": "reader", "password": "old-password"})
+
+    _, answer = at_once(lambda number: (change, enter)[number](), 2)
+    assert code(answer) == (401, "no_active_account")
+    assert not OutstandingToken.objects.exclude(blacklistedtoken__isnull=False).exists()
 
 
 def test_admin_sets_a_password_and_the_sessions_end(member, admin):

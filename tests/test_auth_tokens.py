@@ -329,3 +329,29 @@ def test_secret_key_is_refused_as_a_key(settings):
     settings.SECRET_KEY = "s" * 50
     with pytest.raises(ImproperlyConfigured, match="tokens need their own"):
         KeyRing(json.dumps([{**secret("a"), "k": b64(b"s" * 50)}]))
+
+
+@pytest.mark.parametrize(
+    ("method", "path"),
+    [
+        ("post", "/api/token/"),
+        ("post", "/api/token/refresh/"),
+        ("post", "/api/token/verify/"),
+        ("post", "/api/token/blacklist/"),
+        ("post", "/api/token/blacklist/all/"),
+        ("get", "/api/.well-known/jwks.json"),
+        ("get", "/api/me/"),
+        ("patch", "/api/me/"),
+        ("post", "/api/me/password/"),
+    ],
+)
+def test_query_parameter_that_nobody_knows_is_400(method, path, member):
+    answer = getattr(member, method)(f"{path}?usernam=x")
+    assert answer.status_code == 400
+    assert answer.json()["errors"] == [
+        {
+            "parameter": "usernam",
+            "code": "unknown",
+            "detail": "There is no such parameter here.",
+        }
+    ]
