@@ -1,0 +1,159 @@
+"""What a change of the contract does to the clients that there are."""
+
+from pathlib import Path
+
+CONTRACT = Path(__file__).parent.parent / "schema" / "openapi.yaml"
+
+# Keywords that hold a value down: a smaller one is tighter, or a larger one is.
+UPPER = ("maximum", "maxLength", "maxItems")
+LOWER = ("minimum", "minLength", "minItems")
+
+
+def breaking_changes(old, new):
+    """Sentences on what a client made from the old contract can't do, or rely on, with the new."""
+    return list(_Comparison(old, new).breaks())
+
+
+class _Comparison:
+    def __init__(self, old, new):
+        self.old, self.new = old, new
+
+    def breaks(self):
+        for path, methods in self.old["paths"].items():
+            for method, old in methods.items():
+                new = self.new["paths"].get(path, {}).get(method)
+                here = f"{method.upper()} {path}"
+                if new is None:
+                    yield f"{here} is gone"
+                else:
+                    yield from self.operation(old, new, here)
+
+    def operation(self, old, new, here):
+        if new["operationId"] != old["operationId"]:
+            yield f"{here} has another operationId"
+        if new["tags"] != old["tags"]:
+            yield f"{here} has other tags, which generated classes are named after"
+        if any(not self.allows(each, new["security"]) for each in old["security"] or [{}]):
+            yield f"{here} demands more of who calls it"
+        yield from self.parameters(old, new, here)
+        yield from self.body(old.get("requestBody"), new.get("requestBody"), here)
+        for status, answer in old["responses"].items():
+            if status not in new["responses"]:
+                yield f"{here} does not answer {status} any more"
+                continue
+            other = self.resolved(new["responses"][status], self.new)
+            for media, content in self.resolved(answer, self.old).get("content", {}).items():
+                if media not in other.get("content", {}):
+                    yield f"{here} does not answer {status} as {media} any more"
+                else:
+                    schema = other["content"][media]["schema"]
+                    yield from self.schema(content["schema"], schema, f"{here} {status}", False)
+
+    @staticmethod
+    def allows(scheme, others):
+        """Whether who sends what this scheme demands is let in by one of the others."""
+        return not others or any(other.keys() <= scheme.keys() for other in others)
+
+    def parameters(self, old, new, here):
+        before = {(p["in"], p["name"]): p for p in self.all_resolved(old, self.old)}
+        after = {(p["in"], p["name"]): p for p in self.all_resolved(new, self.new)}
+        for key, parameter in before.items():
+            at = f"{here} ?{key[1]}"
+            if key not in after:
+                yield f"{at} is gone"
+                continue
+            if after[key].get("required") and not parameter.get("required"):
+                yield f"{at} is required now"
+            yield from self.schema(parameter["schema"], after[key]["schema"], at, True)
+        for key in after.keys() - before.keys():
+            if after[key].get("required"):
+                yield f"{here} ?{key[1]} is new and required"
+
+    def all_resolved(self, operation, document):
+        return [self.resolved(each, document) for each in operation.get("parameters", [])]
+
+    def body(self, old, new, here):
+        if new is None:
+            if old is not None:
+                yield f"{here} takes no body any more"
+            return
+        if old is None:
+            if new.get("required"):
+                yield f"{here} demands a body"
+            return
+        for media, content in old["content"].items():
+            if media not in new["content"]:
+                yield f"{here} does not take {media} any more"
+            else:
+                schema = new["content"][media]["schema"]
+                yield from self.schema(content["schema"], schema, f"{here} body", True)
+
+    def schema(self, old, new, at, is_sent, above=()):
+        """`is_sent`: by the client, which then minds what is tighter; else what is looser."""
+        names = (old.get("$ref"), new.get("$ref"))
+        if names[0] and names in above:
+            return
+        if names[0] != names[1]:
+            yield f"{at} is another component, {names[1]} for {names[0]}"
+            return
+        above = (*above, names)
+        old, new = self.resolved(old, self.old), self.resolved(new, self.new)
+        for keyword in ("type", "format", "pattern", "additionalProperties"):
+            if old.get(keyword) != new.get(keyword):
+                yield f"{at} has another {keyword}"
+        tight, loose = (old, new) if is_sent else (new, old)
+        yield from self.limits(tight, loose, at)
+        if bool(tight.get("nullable")) and not loose.get("nullable"):
+            yield f"{at} {'may not' if is_sent else 'may'} be null now"
+        yield from self.values(old, new, at, is_sent)
+        yield from self.properties(old, new, at, is_sent, above)
+        for keyword in ("items", *(("allOf",) if "allOf" in old and "allOf" in new else ())):
+            pairs = (
+                zip(old["allOf"], new["allOf"], strict=False)
+                if keyword == "allOf"
+                else [(old[keyword], new[keyword])]
+                if keyword in old and keyword in new
+                else []
+            )
+            for before, after in pairs:
+                yield from self.schema(before, after, f"{at}/{keyword}", is_sent, above)
+
+    @staticmethod
+    def limits(tight, loose, at):
+        """Faults where `loose`, in the direction that matters, is not as loose as `tight`."""
+        for keyword in UPPER:
+            if keyword in loose and tight.get(keyword, float("inf")) > loose[keyword]:
+                yield f"{at} has another {keyword}"
+        for keyword in LOWER:
+            if keyword in loose and tight.get(keyword, float("-inf")) < loose[keyword]:
+                yield f"{at} has another {keyword}"
+
+    @staticmethod
+    def values(old, new, at, is_sent):
+        before, after = set(old.get("enum", ())), set(new.get("enum", ()))
+        if gone := before - after:
+            yield f"{at} has no {', '.join(sorted(gone))} any more"
+        if "enum" in new and "enum" not in old and is_sent:
+            yield f"{at} takes certain values only"
+        if not is_sent and (more := after - before) and before:
+            yield f"{at} may be {', '.join(sorted(more))}, which clients don't know"
+
+    def properties(self, old, new, at, is_sent, above):
+        before, after = old.get("properties", {}), new.get("properties", {})
+        needed, given = set(new.get("required", ())), set(old.get("required", ()))
+        for name, schema in before.items():
+            if name not in after:
+                yield f"{at}/{name} is gone"
+            else:
+                yield from self.schema(schema, after[name], f"{at}/{name}", is_sent, above)
+        for name in sorted(needed - given if is_sent else (given - needed) & after.keys()):
+            yield f"{at}/{name} is {'required' if is_sent else 'not always there'} now"
+
+    @staticmethod
+    def resolved(node, document):
+        while "$ref" in node:
+            target = document
+            for part in node["$ref"].removeprefix("#/").split("/"):
+                target = target[part]
+            node = target
+        return node

@@ -1,0 +1,222 @@
+"""Would a change of the contract break the clients that there are?"""
+
+import subprocess
+from copy import deepcopy
+
+import pytest
+import yaml
+
+from tests.contract import CONTRACT, breaking_changes
+
+
+@pytest.fixture(scope="module")
+def contract():
+    return yaml.safe_load(CONTRACT.read_text("utf-8"))
+
+
+def committed(revision):
+    """The contract of this revision; None where there is none, or no repository."""
+    show = ["git", "show", f"{revision}:schema/openapi.yaml"]
+    done = subprocess.run(show, capture_output=True, cwd=CONTRACT.parent, check=False)
+    return yaml.safe_load(done.stdout) if done.returncode == 0 else None
+
+
+def test_a_breaking_change_raises_the_major_version(contract):
+    before = committed("HEAD") or contract
+    raised = int(contract["info"]["version"].split(".")[0]) > int(
+        before["info"]["version"].split(".")[0]
+    )
+    assert raised or not breaking_changes(before, contract), (
+        "Clients in use would break. Raise the major number of VERSION in project/settings/api.py, "
+        "or keep what they rely on."
+    )
+
+
+def remove_path(c):
+    del c["paths"]["/api/me/"]
+
+
+def remove_operation(c):
+    del c["paths"]["/api/books/{id}/"]["patch"]
+
+
+def rename_operation(c):
+    c["paths"]["/api/books/"]["get"]["operationId"] = "findBooks"
+
+
+def retag(c):
+    c["paths"]["/api/books/"]["get"]["tags"] = ["catalogue"]
+
+
+def remove_parameter(c):
+    c["paths"]["/api/books/"]["get"]["parameters"].pop()
+
+
+def require_parameter(c):
+    parameters = c["paths"]["/api/books/"]["get"]["parameters"]
+    next(p for p in parameters if p.get("name") == "search")["required"] = True
+
+
+def add_required_parameter(c):
+    more = {"in": "query", "name": "x", "required": True, "schema": {"type": "string"}}
+    c["paths"]["/api/books/"]["get"]["parameters"].append(more)
+
+
+def secure(c):
+    c["paths"]["/api/books/"]["get"]["security"] = [{"jwtAuth": []}]
+
+
+def remove_status(c):
+    del c["paths"]["/api/books/"]["post"]["responses"]["409"]
+
+
+def change_error_media_type(c):
+    content = c["components"]["responses"]["Conflict"]["content"]
+    content["application/json"] = content.pop("application/problem+json")
+
+
+def change_body_media_type(c):
+    content = c["paths"]["/api/books/"]["post"]["requestBody"]["content"]
+    content["text/csv"] = content.pop("application/json")
+
+
+def remove_answered_property(c):
+    del c["components"]["schemas"]["Book"]["properties"]["language"]
+
+
+def leave_out_answered_property(c):
+    c["components"]["schemas"]["Book"]["required"].remove("language")
+
+
+def let_answered_property_be_null(c):
+    c["components"]["schemas"]["Book"]["properties"]["title"]["nullable"] = True
+
+
+def retype_answered_property(c):
+    c["components"]["schemas"]["Edition"]["properties"]["pages"]["type"] = "string"
+
+
+def narrow_integer(c):
+    del c["components"]["schemas"]["Book"]["properties"]["id"]["format"]
+
+
+def remove_sent_property(c):
+    del c["components"]["schemas"]["BookRequest"]["properties"]["series_id"]
+
+
+def require_sent_property(c):
+    c["components"]["schemas"]["BookRequest"]["required"].append("language")
+
+
+def refuse_null(c):
+    del c["components"]["schemas"]["BookRequest"]["properties"]["series_id"]["nullable"]
+
+
+def shorten_text(c):
+    c["components"]["schemas"]["BookRequest"]["properties"]["title"]["maxLength"] = 100
+
+
+def raise_minimum(c):
+    c["components"]["schemas"]["EditionRequest"]["properties"]["pages"]["minimum"] = 10
+
+
+def remove_value(c):
+    c["components"]["schemas"]["ContributionRole"]["enum"].remove("narrator")
+
+
+def add_answered_value(c):
+    c["components"]["schemas"]["ContributionRole"]["enum"].append("colourist")
+
+
+def change_pattern(c):
+    c["components"]["schemas"]["BookRequest"]["properties"]["openlibrary_key"]["pattern"] = "^X$"
+
+
+def lower_page_size(c):
+    c["components"]["parameters"]["PageSize"]["schema"]["maximum"] = 100
+
+
+BREAKING = [
+    remove_path,
+    remove_operation,
+    rename_operation,
+    retag,
+    remove_parameter,
+    require_parameter,
+    add_required_parameter,
+    secure,
+    remove_status,
+    change_error_media_type,
+    change_body_media_type,
+    remove_answered_property,
+    leave_out_answered_property,
+    let_answered_property_be_null,
+    retype_answered_property,
+    narrow_integer,
+    remove_sent_property,
+    require_sent_property,
+    refuse_null,
+    shorten_text,
+    raise_minimum,
+    remove_value,
+    add_answered_value,
+    change_pattern,
+    lower_page_size,
+]
+
+
+@pytest.mark.parametrize("change", BREAKING, ids=lambda change: change.__name__)
+def test_what_breaks_clients_is_found(contract, change):
+    changed = deepcopy(contract)
+    change(changed)
+    assert breaking_changes(contract, changed)
+
+
+def add_operation(c):
+    c["paths"]["/api/new/"] = {"get": c["paths"]["/api/me/"]["get"]}
+
+
+def add_answered_property(c):
+    book = c["components"]["schemas"]["Book"]
+    book["properties"]["subtitle"] = {"type": "string"}
+    book["required"].append("subtitle")
+
+
+def add_optional_sent_property(c):
+    c["components"]["schemas"]["BookRequest"]["properties"]["subtitle"] = {"type": "string"}
+
+
+def add_optional_parameter(c):
+    more = {"in": "query", "name": "x", "schema": {"type": "string"}}
+    c["paths"]["/api/books/"]["get"]["parameters"].append(more)
+
+
+def lengthen_text(c):
+    c["components"]["schemas"]["BookRequest"]["properties"]["title"]["maxLength"] = 1000
+
+
+def open_up(c):
+    c["paths"]["/api/me/"]["get"]["security"] = []
+
+
+def describe_better(c):
+    c["paths"]["/api/books/"]["get"]["description"] = "All of them."
+
+
+COMPATIBLE = [
+    add_operation,
+    add_answered_property,
+    add_optional_sent_property,
+    add_optional_parameter,
+    lengthen_text,
+    open_up,
+    describe_better,
+]
+
+
+@pytest.mark.parametrize("change", COMPATIBLE, ids=lambda change: change.__name__)
+def test_what_clients_do_not_mind_is_let_through(contract, change):
+    changed = deepcopy(contract)
+    change(changed)
+    assert changed != contract
+    assert breaking_changes(contract, changed) == []
