@@ -1,5 +1,96 @@
-"""Requests that work on the demo catalogue when their button is pressed, by operation."""
+"""Requests that work when their button is pressed, by operation; ids are the demo catalogue's."""
+
+from typing import Any
 
 from drf_spectacular.utils import OpenApiExample
 
-EXAMPLES: dict[str, list[OpenApiExample]] = {}
+
+def _request(summary: str, value: dict[str, Any]) -> OpenApiExample:
+    name = summary.title().replace(" ", "").replace(",", "")
+    return OpenApiExample(name, summary=summary, value=value, request_only=True)
+
+
+NESTED = _request(
+    "Nested, with all it needs",
+    {
+        "title": "A Wizard's Primer",
+        "language": "en",
+        "first_published_year": 1998,
+        "series": {"name": "The Primers"},
+        "series_position": "1",
+        "subject_ids": [1, 2],
+        "contributions": [
+            {"author_id": 1},
+            {"author": {"name": "Ida Newcomer"}, "role": "translator"},
+        ],
+        "editions": [
+            {"format": "hardcover", "pages": 320, "publisher_id": 1},
+            {"format": "ebook", "published_on": "2020-02-29"},
+        ],
+    },
+)
+BY_KEY = _request("A title and an author's id", {"title": "Dune", "author_ids": [1]})
+BY_NAME = _request(
+    "A title and a new author", {"title": "Dune", "authors": [{"name": "F. Herbert"}]}
+)
+BOOK = [NESTED, BY_KEY, BY_NAME]
+
+# A book without authors: below an author, a series or a subject it gets that one.
+TITLE = [_request("A title", {"title": "A Book of Its Own", "first_published_year": -50})]
+NAME = [_request("A name", {"name": "An Unheard-of Name"})]
+CONTRIBUTION = [
+    _request("A new translator", {"author": {"name": "T. Lator"}, "role": "translator"})
+]
+EDITION = [_request("An e-book", {"format": "ebook", "published_on": "2020-02-29"})]
+
+EXAMPLES: dict[str, list[OpenApiExample]] = {
+    "obtainTokens": [
+        _request("A librarian", {"username": "librarian", "password": "demo-librarian"}),
+        _request("By e-mail", {"email": "member@example.org", "password": "demo-member"}),
+    ],
+    "partialUpdateMe": [_request("A new address", {"email": "me@example.org"})],
+    "createUser": [
+        _request(
+            "A member",
+            {
+                "username": "newcomer",
+                "email": "newcomer@example.org",
+                "password": "a long one of 27 letters",
+            },
+        )
+    ],
+    "createAuthor": [
+        _request(
+            "With a profile and a book",
+            {
+                "name": "Ada Example",
+                "birth_year": 1950,
+                "profile": {"biography": "She writes.", "website": "https://example.org/"},
+                "books": [{"title": "Her First"}],
+            },
+        ),
+        *NAME,
+    ],
+    "updateAuthor": NAME,
+    "partialUpdateAuthor": [_request("A profile", {"profile": {"biography": "She writes."}})],
+    "createBook": BOOK,
+    "updateBook": TITLE,
+    "partialUpdateBook": [
+        _request("Another description", {"description": "Read it."}),
+        _request("Without a series", {"series": None}),
+    ],
+    "createAuthorBook": TITLE,
+    "createSeriesBook": TITLE,
+    "createSubjectBook": TITLE,
+    "createBookContribution": CONTRIBUTION,
+    "createBookEdition": EDITION,
+    "createSeries": NAME,
+    "updateSeries": NAME,
+    "partialUpdateSeries": NAME,
+    "createPublisher": NAME,
+    "updatePublisher": [_request("A name", {"name": "Another Unheard-of Name"})],
+    "partialUpdatePublisher": [_request("A name", {"name": "A Third Name"})],
+    "createSubject": NAME,
+    "updateSubject": [_request("A name", {"name": "Another Subject"})],
+    "partialUpdateSubject": [_request("A name", {"name": "A Third Subject"})],
+}
