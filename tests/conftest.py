@@ -35,6 +35,8 @@ def pytest_addoption(parser):
 def pytest_configure(config):
     # `kill` and `timeout` end the run as Ctrl-C does: with everything stopped and removed.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
+    # A shell's background jobs ignore Ctrl-C, and so would every process that a test starts.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     # Workers of pytest-xdist inherit both from the process that started them.
     if "TEST_DATABASE_URL" not in os.environ:
         os.environ["TEST_DATABASE_URL"] = _new_database(config)
