@@ -1,12 +1,14 @@
 # Everything a newcomer types. Needs python3 (3.11 or newer) with pip and venv, and nothing else.
 
 PORT = 8000
+# More arguments of pytest.
+OPTIONS =
 INTO = client
 PYTHON = .venv/bin/python
 # Compiled once here, since some machines forbid Python to write what it compiles.
 SYNC = UV_COMPILE_BYTECODE=1 UV_PYTHON_DOWNLOADS=never .uv/bin/uv sync --locked
 TEST = DJANGO_SETTINGS_MODULE=project.settings.test
-PYTEST = -m pytest -n logical --maxprocesses 8 --dist loadgroup
+PYTEST = -m pytest -n logical --maxprocesses 8 --dist loadgroup $(OPTIONS)
 # An environment that production accepts, to check its settings with.
 RANDOM = $$($(PYTHON) -c 'import secrets; print(secrets.token_urlsafe(64))')
 PRODUCTION = DJANGO_SETTINGS_MODULE=project.settings.prod DATABASE_URL=sqlite:///:memory: \
@@ -16,7 +18,7 @@ PRODUCTION = DJANGO_SETTINGS_MODULE=project.settings.prod DATABASE_URL=sqlite://
 NEWER = PATH="$$PATH:/usr/local/bin:$$(echo $$HOME/.pyenv/versions/*/bin | tr ' ' :)" \
 	.uv/bin/uv python list --only-installed 'cpython>=3.12' 2>/dev/null | awk 'NR == 1 {print $$2}'
 
-.PHONY: help run test test-latest has-newer-python check check-production schema test-clients client clean
+.PHONY: help run test test-latest has-newer-python check check-production schema bench test-clients client clean
 
 help: ## List these targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-12s %s\n", $$1, $$2}' Makefile
@@ -55,6 +57,10 @@ check-production:
 schema: .venv/.synced ## Write the API's contract, schema/openapi.yaml
 	$(PYTHON) manage.py spectacular --validate --fail-on-warn --file schema/openapi.yaml
 
+bench: .uv/bin/uv ## Measure reads beside other frameworks; QUICK=1 gives the ratios within a minute
+	@UV_PROJECT_ENVIRONMENT=.venv-bench $(SYNC) --quiet --no-dev --group bench --python .uv/bin/python
+	@.venv-bench/bin/python -m benchmarks.run $(if $(QUICK),--quick)
+
 test-clients: .venv-contract/.synced ## Generate clients, compile and run them; lint and fuzz the contract
 	.venv-contract/bin/python -m pytest tests/clients
 
@@ -63,7 +69,7 @@ client: .venv-contract/.synced ## A client of the API: make client FOR=typescrip
 	@echo "The $(FOR) client is in $(INTO)/; docs/clients.md has its first lines."
 
 clean: ## Remove what these commands made, the SQLite database included
-	rm -rf .uv .venv .venv-latest .venv-contract tests/clients/node_modules .*_cache .hypothesis static db.sqlite3*
+	rm -rf .uv .venv .venv-latest .venv-bench .venv-contract tests/clients/node_modules .*_cache .hypothesis static db.sqlite3*
 
 .uv/bin/uv:
 	@python3 -c 'import sys; v = sys.version_info[:2]; sys.exit(v < (3, 11) and \

@@ -399,8 +399,12 @@ class Statement:
         if not keys:
             return []
         connection = connections[using]
-        prepared = [self.key.get_db_prep_value(key, connection) for key in keys]
-        bound = json.dumps(prepared) if connection.vendor == "sqlite" else prepared
+        prepared: Any = list(keys)
+        bound = prepared
+        if connection.vendor == "sqlite":
+            # As the column holds them: a UUID is 32 digits here.
+            prepared = [self.key.get_db_prep_value(key, connection) for key in keys]
+            bound = json.dumps(prepared)
         with connection.cursor() as cursor:
             cursor.execute(
                 self.sql, [bound if each is OneOfKeys.KEYS else each for each in self.params]
