@@ -134,6 +134,10 @@ POSTGRESQL: dict[str, Any] = {
     "OPTIONS": {
         "application_name": "book-catalogue",
         "server_side_binding": True,
+        # A statement that comes again is parsed and planned once a connection. Behind PgBouncer in
+        # transaction mode that takes its max_prepared_statements
+        # (https://www.psycopg.org/psycopg3/docs/advanced/prepare.html).
+        "prepare_threshold": 5,
         # A server that vanished without a word is noticed, at the start of a connection and later
         # (https://www.postgresql.org/docs/current/libpq-connect.html#LIBPQ-PARAMKEYWORDS).
         "connect_timeout": 5,
