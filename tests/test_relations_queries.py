@@ -75,8 +75,8 @@ def written(client, method, path, body):
 
 
 def kinds_of(call):
-    """The statements of this call by their first words, without the transaction's own."""
-    kinds = [sql.split()[0] for sql in statements(call)]
+    """The statements of this call by what they do, without the transaction's own."""
+    kinds = ["UPDATE" if "ON CONFLICT" in sql else sql.split()[0] for sql in statements(call)]
     return " ".join(kind for kind in kinds if kind not in ("SAVEPOINT", "RELEASE"))
 
 

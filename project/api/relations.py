@@ -228,9 +228,11 @@ class Owned(Relation):
         held: dict[Any, list[Any]] = defaultdict(list)
         stored = [node.instance.pk for node in asked if not node.row.is_new]
         if stored:
-            for child in found.related_model._default_manager.filter(
-                **{f"{owner.name}__in": stored}
-            ).order_by(*found.related_model._meta.ordering):
+            # Locked as well, since not every writer locks the owner first.
+            queryset = found.related_model._default_manager.select_for_update(no_key=True)
+            for child in queryset.filter(**{f"{owner.name}__in": stored}).order_by(
+                *found.related_model._meta.ordering
+            ):
                 held[getattr(child, owner.attname)].append(child)
         nested = serializer.fields[self.name]
         child_serializer = getattr(nested, "child", nested)

@@ -309,8 +309,14 @@ class Writes:
             }
             model._default_manager.filter(pk=row.instance.pk).update(**values)
         elif rows:
-            names = sorted({name for row in rows for name in row.changed})
-            model._default_manager.bulk_update([row.instance for row in rows], names)
+            # As an upsert of rows that are all there: Django's bulk_update, with a CASE for each
+            # field and a WHEN for each row, takes three times as long to put into words.
+            model._default_manager.bulk_create(
+                [row.instance for row in rows],
+                update_conflicts=True,
+                unique_fields=["pk"],
+                update_fields=sorted({name for row in rows for name in row.changed}),
+            )
 
 
 def referring_roots(instance: models.Model) -> Iterator[models.QuerySet[Any]]:
