@@ -34,7 +34,8 @@ def by_serializer(view, keys):
         mock.patch.object(connection, "force_debug_cursor", False),
         mock.patch.object(connection, "execute_wrappers", []),
     ):
-        found = model.objects.in_bulk(keys)
+        expressions = getattr(serializer.Meta, "expressions", {})
+        found = model.objects.annotate(**expressions).in_bulk(keys)
         return [
             json.loads(JSONRenderer().render(serializer.to_representation(found[key])))
             for key in keys
