@@ -1,0 +1,292 @@
+"""Can every resource be created, read, listed, changed and deleted, with nothing missing?"""
+
+import pytest
+
+from authors.models import Author, AuthorProfile
+from books.models import Book, Publisher, Series, Subject
+from tests.catalogue import book, isbn, send, statements
+
+pytestmark = pytest.mark.django_db
+
+AUTHOR = {
+    "name": "Ursula K. Le Guin",
+    "sort_name": "Le Guin, Ursula K.",
+    "birth_year": 1929,
+    "death_year": 2018,
+    "openlibrary_key": "OL31353A",
+}
+BOOK = {
+    "title": "The Dispossessed",
+    "sort_title": "Dispossessed, The",
+    "original_title": "",
+    "language": "en",
+    "first_published_year": 1974,
+    "description": "An ambiguous utopia.",
+    "series_position": "5",
+    "openlibrary_key": "OL59800W",
+}
+RESOURCES = [
+    # The path, what is the least to send, and what is read then
+    (
+        "/authors/",
+        {"name": "Sophocles"},
+        {
+            "name": "Sophocles",
+            "sort_name": "Sophocles",
+            "birth_year": None,
+            "death_year": None,
+            "openlibrary_key": None,
+            "profile": None,
+            "profile_id": None,
+            "book_ids": [],
+        },
+    ),
+    ("/series/", {"name": "Hainish Cycle"}, {"name": "Hainish Cycle"}),
+    ("/publishers/", {"name": "Harper & Row"}, {"name": "Harper & Row"}),
+    ("/subjects/", {"name": "Utopias"}, {"name": "Utopias", "slug": "utopias"}),
+    (
+        "/books/",
+        {"title": "The Lathe of Heaven"},
+        {
+            "title": "The Lathe of Heaven",
+            "sort_title": "Lathe of Heaven, The",
+            "original_title": "",
+            "language": None,
+            "first_published_year": None,
+            "description": "",
+            "series": None,
+            "series_id": None,
+            "series_position": "",
+            "subjects": [],
+            "subject_ids": [],
+            "authors": [],
+            "author_ids": [],
+            "contributions": [],
+            "editions": [],
+            "openlibrary_key": None,
+        },
+    ),
+]
+
+
+@pytest.mark.parametrize(("path", "body", "read"), RESOURCES)
+def test_a_resource_from_creation_to_deletion(admin, path, body, read):
+    response = admin.post(f"/api{path}", body, format="json")
+    assert response.status_code == 201
+    made = response.json()
+    moments = {name: made[name] for name in ("created_at", "updated_at")}
+    assert made == {"id": made["id"], **read, "version": 1, **moments}
+    assert list(made) == ["id", *read, "version", "created_at", "updated_at"]
+    one = f"{path}{made['id']}/"
+    assert response["Location"] == f"http://testserver/api{one}"
+    assert send(admin, "GET", one) == made
+    page = send(admin, "GET", path)
+    assert page == {"next": None, "previous": None, "results": [made]}
+
+    [(name, value)] = body.items()
+    for version, method in ((2, "PATCH"), (3, "PUT")):
+        changed = send(admin, method, one, {name: f"{value} {version}"})
+        assert changed[name] == f"{value} {version}"
+        assert changed["version"] == version
+        assert changed["created_at"] == made["created_at"]
+        assert changed["updated_at"] > made["updated_at"]
+        assert send(admin, "GET", one) == changed
+    assert send(admin, "PATCH", one, {}) == changed
+
+    send(admin, "DELETE", one, status=204)
+    for method, sent in (("GET", None), ("PUT", body), ("PATCH", body), ("DELETE", None)):
+        assert send(admin, method, one, sent, 404)["code"] == "not_found"
+    assert send(admin, "GET", path)["results"] == []
+
+
+def test_an_author_with_all_there_is(librarian):
+    body = {**AUTHOR, "profile": {"biography": "Wrote.", "website": "https://ursula.example/"}}
+    made = send(librarian, "POST", "/authors/", body, 201)
+    profile = AuthorProfile.objects.get()
+    assert made == {
+        "id": Author.objects.get().pk,
+        **AUTHOR,
+        "profile": {"id": profile.pk, **body["profile"]},
+        "profile_id": profile.pk,
+        "book_ids": [],
+        "version": 1,
+        "created_at": made["created_at"],
+        "updated_at": made["updated_at"],
+    }
+
+
+def test_a_book_with_all_there_is(librarian):
+    body = {
+        **BOOK,
+        "series": {"name": "Hainish Cycle"},
+        "subjects": [{"name": "Utopias"}, {"name": "Anarchism"}],
+        "contributions": [{"author": AUTHOR}, {"author": {"name": "Ann"}, "role": "foreword"}],
+        "editions": [
+            {
+                "isbn13": isbn(1),
+                "publisher": {"name": "Harper & Row"},
+                "format": "hardcover",
+                "pages": 341,
+                "published_on": "1974-05-01",
+                "language": "en",
+            }
+        ],
+    }
+    made = send(librarian, "POST", "/books/", body, 201)
+    stored = Book.objects.get()
+    series, publisher = Series.objects.get(), Publisher.objects.get()
+    anarchism, utopias = Subject.objects.order_by("name")
+    le_guin, ann = Author.objects.order_by("pk")
+    first, second = stored.contributions.all()
+    authors = [
+        {"id": le_guin.pk, **AUTHOR},
+        {
+            "id": ann.pk,
+            "name": "Ann",
+            "sort_name": "Ann",
+            "birth_year": None,
+            "death_year": None,
+            "openlibrary_key": None,
+        },
+    ]
+    assert made == {
+        "id": stored.pk,
+        **BOOK,
+        "series": {"id": series.pk, "name": "Hainish Cycle"},
+        "series_id": series.pk,
+        "subjects": [
+            {"id": anarchism.pk, "name": "Anarchism", "slug": "anarchism"},
+            {"id": utopias.pk, "name": "Utopias", "slug": "utopias"},
+        ],
+        "subject_ids": [anarchism.pk, utopias.pk],
+        "authors": authors[:1],
+        "author_ids": [le_guin.pk],
+        "contributions": [
+            {
+                "id": first.pk,
+                "author": authors[0],
+                "author_id": le_guin.pk,
+                "role": "author",
+                "position": 0,
+                "credited_as": "",
+            },
+            {
+                "id": second.pk,
+                "author": authors[1],
+                "author_id": ann.pk,
+                "role": "foreword",
+                "position": 1,
+                "credited_as": "",
+            },
+        ],
+        "editions": [
+            {
+                "id": stored.editions.get().pk,
+                **body["editions"][0],
+                "publisher": {"id": publisher.pk, "name": "Harper & Row"},
+                "publisher_id": publisher.pk,
+            }
+        ],
+        "version": 1,
+        "created_at": made["created_at"],
+        "updated_at": made["updated_at"],
+    }
+    assert send(librarian, "GET", f"/authors/{le_guin.pk}/")["book_ids"] == [stored.pk]
+
+
+@pytest.mark.parametrize(
+    ("path", "body", "at", "code"),
+    [
+        ("/authors/", {"name": " "}, "/name", "blank"),
+        ("/authors/", {"name": "A", "birth_year": 0}, "/birth_year", "year_zero"),
+        ("/authors/", {"name": "A", "birth_year": 10_000}, "/birth_year", "max_value"),
+        (
+            "/authors/",
+            {"name": "A", "birth_year": -406, "death_year": -496},
+            "/death_year",
+            "dies_before_birth",
+        ),
+        ("/authors/", {"name": "A", "openlibrary_key": "OL1W"}, "/openlibrary_key", "invalid"),
+        (
+            "/authors/",
+            {"name": "A", "profile": {"website": "nowhere"}},
+            "/profile/website",
+            "invalid",
+        ),
+        ("/books/", {"title": "B", "language": "xx-invalid"}, "/language", "language"),
+        (
+            "/books/",
+            {"title": "B", "first_published_year": 0},
+            "/first_published_year",
+            "year_zero",
+        ),
+        (
+            "/books/",
+            {"title": "B", "editions": [{"isbn13": "978-0-261-10221-8"}]},
+            "/editions/0/isbn13",
+            "isbn_checksum",
+        ),
+        ("/books/", {"title": "B", "editions": [{"pages": 0}]}, "/editions/0/pages", "min_value"),
+        (
+            "/books/",
+            {"title": "B", "authors": [{"name": "A", "birth_year": 2, "death_year": 1}]},
+            "/authors/0/death_year",
+            "dies_before_birth",
+        ),
+        ("/series/", {"name": ""}, "/name", "blank"),
+        ("/publishers/", {}, "/name", "required"),
+        ("/subjects/", {"name": "!!!"}, "/name", "no_slug"),
+    ],
+)
+def test_a_rule_of_the_catalogue_is_kept_and_named(librarian, path, body, at, code):
+    [fault] = send(librarian, "POST", path, body, 400)["errors"]
+    assert (fault["pointer"], fault["code"]) == (at, code)
+
+
+def test_years_before_the_common_era_are_negative(librarian):
+    body = {"name": "Sophocles", "birth_year": -496, "death_year": -406}
+    made = send(librarian, "POST", "/authors/", body, 201)
+    assert (made["birth_year"], made["death_year"]) == (-496, -406)
+
+
+@pytest.mark.parametrize("number", [1, 50])
+@pytest.mark.parametrize(
+    ("path", "queries"),
+    [
+        # The ids, and the documents; before them the parent, if there is one.
+        ("/authors/", 2),
+        ("/authors/?expand=books", 2),
+        ("/books/", 2),
+        ("/series/", 2),
+        ("/publishers/", 2),
+        ("/subjects/", 2),
+        ("/authors/{author}/books/", 3),
+        ("/series/{series}/books/", 3),
+        ("/subjects/{subject}/books/", 3),
+        ("/books/{book}/contributions/", 3),
+        ("/books/{book}/editions/", 3),
+        ("/publishers/{publisher}/editions/", 3),
+    ],
+)
+def test_a_list_costs_the_same_for_any_number_of_rows(anonymous, path, queries, number):
+    series = Series.objects.create(name="S")
+    publisher = Publisher.objects.create(name="P")
+    subject = Subject.objects.create(name="T")
+    author = Author.objects.create(name="A")
+    stored = None
+    for i in range(number):
+        other = Author.objects.create(name=f"A{i}")
+        one = book(f"B{i}", [author, other], series=series)
+        one.subjects.add(subject)
+        one.editions.create(publisher=publisher)
+        stored = stored or one
+        stored.contributions.create(author=other, role="editor", position=2 + i)
+        stored.editions.create(publisher=publisher)
+    path = path.format(
+        author=author.pk,
+        series=series.pk,
+        publisher=publisher.pk,
+        subject=subject.pk,
+        book=stored.pk,
+    )
+    assert len(statements(lambda: send(anonymous, "GET", path))) == queries
