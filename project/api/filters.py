@@ -34,7 +34,11 @@ class StrictQueryParameters:
 
     def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
         super().initial(request, *args, **kwargs)  # type: ignore[misc]
-        if request.method != "OPTIONS" and (faults := list(self._parameter_faults(request))):
+        method = str(request.method).lower()
+        # A method that there is not, of whatever parameters, is 405.
+        if method == "options" or not hasattr(self, method):
+            return
+        if faults := list(self._parameter_faults(request)):
             raise Refused(faults)
 
     def _parameter_faults(self, request: Request) -> Iterator[Fault]:

@@ -7,8 +7,9 @@ from typing import Any
 from django.db import models
 from django.utils.module_loading import import_string
 from rest_framework import serializers
-from rest_framework.exceptions import ErrorDetail
+from rest_framework.exceptions import ErrorDetail, ParseError
 from rest_framework.fields import empty
+from rest_framework.request import Request
 from rest_framework.validators import UniqueValidator
 
 from . import fields, relations
@@ -109,6 +110,13 @@ class StrictModelSerializer(serializers.ModelSerializer[Any]):
     def get_validators(self) -> list[Any]:
         return []
 
+    def run_validation(self, data: Any = empty) -> Any:
+        request = self.context.get("request")
+        # REST framework takes no body for an empty object, which a PATCH would be content with.
+        if self.parent is None and request is not None and not data and _has_no_body(request):
+            raise ParseError("The body is missing.")
+        return super().run_validation(data)
+
     def to_internal_value(self, data: Any) -> Any:
         unknown = {}
         if isinstance(data, Mapping):
@@ -161,6 +169,10 @@ class ItemSerializer(StrictModelSerializer):
             return super().run_validation(data)
         with _partial(self.root, "id" in data):
             return super().run_validation(data)
+
+
+def _has_no_body(request: Request) -> bool:
+    return request.META.get("CONTENT_LENGTH") in (None, "", "0")
 
 
 @contextmanager
