@@ -153,7 +153,9 @@ def _in_use(objects: Iterable[models.Model]) -> list[Fault]:
             existing_id=each.pk,
         )
         for model, pks in keys.items()
-        for each in model._default_manager.filter(pk__in=pks).select_related().order_by("pk")
+        for each in model._default_manager.filter(pk__in=pks)
+        .select_related(*(f.name for f in model._meta.concrete_fields if f.is_relation))
+        .order_by("pk")
     ]
 
 
