@@ -78,6 +78,21 @@ EXAMPLES: dict[str, list[OpenApiExample]] = {
     "partialUpdateBook": [
         _request("Another description", {"description": "Read it."}),
         _request("Without a series", {"series": None}),
+        _request("Authors in this order", {"author_ids": [2, 1]}),
+        _request(
+            "One author linked, one created", {"authors": [{"id": 1}, {"name": "Ida Newcomer"}]}
+        ),
+        _request(
+            "All who contributed",
+            {
+                "contributions": [
+                    {"author_id": 2, "role": "editor"},
+                    {"author": {"id": 1}, "role": "translator"},
+                    {"author": {"name": "Ida Newcomer"}, "role": "foreword"},
+                ]
+            },
+        ),
+        _request("Nobody contributed", {"contributions": []}),
     ],
     "createAuthorBook": TITLE,
     "createSeriesBook": TITLE,
