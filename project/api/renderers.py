@@ -3,7 +3,7 @@
 import json
 from typing import Any
 
-from rest_framework.renderers import JSONRenderer
+from rest_framework.renderers import BrowsableAPIRenderer, JSONRenderer
 
 from .documents import Document
 
@@ -33,6 +33,25 @@ class DocumentRenderer(JSONRenderer):
         if isinstance(value, Document):
             return value
         return json.dumps(value, cls=self.encoder_class, ensure_ascii=self.ensure_ascii)
+
+
+class PageRenderer(BrowsableAPIRenderer):
+    """The browsable API, with a body to edit in each form: what is stored, or what must be given.
+
+    REST framework's own form has every property, empty, which no nested object may be.
+    """
+
+    def get_raw_data_form(self, data: Any, view: Any, method: str, request: Any) -> Any:
+        form = super().get_raw_data_form(data, view, method, request)
+        if form is None or not hasattr(view, "get_serializer"):
+            return form
+        if isinstance(data, Document) and method != "POST":
+            body = _parsed(data)
+        else:
+            fields = view.get_serializer().fields
+            body = {name: "" for name, field in fields.items() if field.required}
+        form.fields["_content"].initial = json.dumps(body, indent=4, ensure_ascii=False)
+        return form
 
 
 def _has_documents(data: Any) -> bool:

@@ -16,7 +16,7 @@ REST_FRAMEWORK = {
     "DEFAULT_PARSER_CLASSES": ["project.api.parsers.StrictJSONParser"],
     "DEFAULT_RENDERER_CLASSES": [
         "project.api.renderers.DocumentRenderer",
-        "rest_framework.renderers.BrowsableAPIRenderer",
+        "project.api.renderers.PageRenderer",
     ],
     "DEFAULT_CONTENT_NEGOTIATION_CLASS": "project.api.negotiation.ContentNegotiation",
     "DEFAULT_PAGINATION_CLASS": "project.api.pagination.CursorPagination",
