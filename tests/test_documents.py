@@ -344,6 +344,9 @@ def test_the_resources_read_as_their_serializers_show_them(db, values, names, ye
     books = [_book(each, series, publisher, subjects, authors) for each in values]
     isbns = Edition.objects.values_list("pk", flat=True)
     assert_same(BookSerializer, [book.pk for book in books])
+    for name in ("contributions", "authors", "author_ids", "subjects", "subject_ids"):
+        alone = frozenset(BookSerializer.Meta.fields) - {name}
+        assert_same(BookSerializer, [book.pk for book in books], alone)
     assert_same(AuthorSerializer, [author.pk for author in authors])
     assert_same(ContributionSerializer, list(Contribution.objects.values_list("pk", flat=True)))
     assert_same(EditionSerializer, list(isbns))

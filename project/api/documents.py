@@ -8,6 +8,7 @@ Each SQL expression in here gives JSON text and is never null: null is the text 
 from serializers and models; nothing of a request becomes part of a statement.
 """
 
+import dataclasses
 import json
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -16,7 +17,7 @@ from typing import Any
 
 from django.core.exceptions import FieldDoesNotExist, ImproperlyConfigured
 from django.db import connections, models
-from django.db.models import Case, F, Func, OrderBy, OuterRef, QuerySet, Subquery, When
+from django.db.models import Case, F, Func, OrderBy, OuterRef, Q, QuerySet, Subquery, When
 from django.db.models.functions import Coalesce
 from rest_framework import serializers
 from rest_framework.fields import empty
@@ -104,20 +105,65 @@ class Listed(Func):
 
     output_field = models.TextField()
     templates = {
-        "postgresql": "string_agg({item}, ',' ORDER BY {order})",
+        "postgresql": "string_agg({item}, ',' ORDER BY {order}){filter}",
         # A window has an order by definition; ORDER BY in an aggregate came with SQLite 3.44.
-        "sqlite": "group_concat({item}, ',') OVER (ORDER BY {order}"
+        "sqlite": "group_concat({item}, ','){filter} OVER (ORDER BY {order}"
         " ROWS BETWEEN UNBOUNDED PRECEDING AND UNBOUNDED FOLLOWING)",
     }
 
-    def __init__(self, item: Any, order: Sequence[Any]) -> None:
-        super().__init__(item, *order)
+    def __init__(self, item: Any, order: Sequence[Any], where: Q | None = None) -> None:
+        super().__init__(item, *order, *([] if where is None else [where]))
+        self.has_filter = where is not None
 
     def as_sql(self, compiler: Any, connection: Any, *args: Any, **extra_context: Any) -> Any:
-        compiled = [compiler.compile(each) for each in self.source_expressions]
-        item, *order = [sql for sql, _ in compiled]
-        params = [param for _, more in compiled for param in more]
-        return self.templates[connection.vendor].format(item=item, order=", ".join(order)), params
+        (item, params), *order = [compiler.compile(each) for each in self.source_expressions]
+        condition, filtering = order.pop() if self.has_filter else ("", ())
+        ordering = [param for _, more in order for param in more]
+        later = [*ordering, *filtering]
+        if connection.vendor == "sqlite":
+            later = [*filtering, *ordering]
+        sql = self.templates[connection.vendor].format(
+            item=item,
+            order=", ".join(term for term, _ in order),
+            filter=f" FILTER (WHERE {condition})" if condition else "",
+        )
+        return sql, [*params, *later]
+
+
+@dataclass
+class Rows:
+    """The rows of a relation, joined once for all lists that are made of them."""
+
+    alias: str
+    queryset: QuerySet[Any]
+    lists: list[Listed] = dataclasses.field(default_factory=list)
+    # The subquery that gives an array of all lists, and its parameters.
+    compiled: tuple[str, Any] = ("", ())
+
+    @property
+    def subquery(self) -> Subquery:
+        array = Func(*self.lists, template="ARRAY[%(expressions)s]", output_field=models.Field())
+        return Subquery(self.queryset.order_by().values_list(array))
+
+
+class ListOfRows(Func):
+    """One of the lists that `rows` gives."""
+
+    output_field = models.TextField()
+
+    def __init__(self, rows: Rows, listed: Listed) -> None:
+        rows.lists.append(listed)
+        self.rows, self.place = rows, len(rows.lists)
+        super().__init__()
+
+    def resolve_expression(self, *args: Any, **kwargs: Any) -> Any:
+        # By now all lists are known.
+        self.set_source_expressions([self.rows.subquery])
+        return super().resolve_expression(*args, **kwargs)
+
+    def as_sql(self, compiler: Any, connection: Any, *args: Any, **extra_context: Any) -> Any:
+        self.rows.compiled = compiler.compile(self.source_expressions[0])
+        return f"{self.rows.alias}.lists[{self.place}]", []
 
 
 class OneOfKeys(Func):
@@ -211,8 +257,11 @@ class Place:
 class Compiler:
     """Makes the expressions for one serializer, and gathers what stands against it."""
 
-    def __init__(self) -> None:
+    def __init__(self, vendor: str) -> None:
         self.faults: dict[str, str] = {}
+        self.has_lateral = vendor == "postgresql"
+        # The rows of the serializer's own lists, by the relation.
+        self.joined: dict[str, Rows] = {}
 
     def object(self, fields: Iterable[Any], place: Place, at: str = "") -> Joint:
         parts: list[Any] = []
@@ -235,19 +284,15 @@ class Compiler:
             case RelatedKeyField():
                 return self.key(place, field.relation.name)
             case RelatedKeysField():
-                return self.keys(place, field.relation)
-            case ItemList():
-                rows, path = _rows_of(field.relation, place)
-                return self.list(field, rows, path, at)
+                return self.keys(place, field.relation, at)
             case serializers.ListSerializer():
-                rows = self.rows(field, place)
-                return self.list(field, rows, Place(rows.model), at)
+                return self.list(field, place, at)
             case serializers.Serializer():
                 return self.nested(field, place, at)
             case ManyRelatedField():
                 rows = self.rows(field, place)
                 item = self.related(field.child_relation, Place(rows.model))
-                return _listed(rows, item, _order(rows.model))
+                return self.listed(at, str(field.source), rows, item)
             case serializers.RelatedField():
                 return self.related(field, self.reach(field, place, field.source_attrs))
         if not field.source_attrs:
@@ -289,11 +334,34 @@ class Compiler:
         there = {f"{reached.path}pk__isnull": False}
         return Case(When(**there, then=document), default=Joint("null"))
 
-    def list(self, field: Any, rows: QuerySet[Any], item: Place, at: str) -> Any:
+    def list(self, field: Any, place: Place, at: str) -> Any:
         _unchanged(field, serializers.ListSerializer)
         _unchanged(field.child, serializers.Serializer)
+        if isinstance(field, ItemList):
+            name, rows, where, item = _rows_of(field.relation, place)
+        else:
+            name, rows, where = field.source, self.rows(field, place), None
+            item = Place(rows.model)
         document = self.object(field.child._readable_fields, item, f"{at}.")
-        return _listed(rows, document, _order(rows.model))
+        return self.listed(at, name, rows, document, where)
+
+    def listed(
+        self,
+        at: str,
+        name: str,
+        rows: QuerySet[Any],
+        item: Any,
+        where: Q | None = None,
+        order: Sequence[Any] = (),
+    ) -> Joint:
+        """The list of these items, one for each of the rows."""
+        listed = Listed(item, order or _order(rows.model), where)
+        if self.has_lateral and "." not in at:
+            joined = self.joined.setdefault(name, Rows(f"rows{len(self.joined)}", rows))
+            return Joint("[", ListOfRows(joined, listed), "]")
+        # A window gives the whole list on each of its rows.
+        text = Subquery(rows.order_by().values_list(listed)[:1])
+        return Joint("[", Coalesce(text, Joint("")), "]")
 
     def key(self, place: Place, attribute: str) -> Written:
         """The key of a related object."""
@@ -304,14 +372,15 @@ class Compiler:
             column, of, nullable = place.follow([attribute]).column("pk")
         return Written(column, plain_format(of), nullable=nullable)
 
-    def keys(self, place: Place, relation: Relation) -> Any:
-        rows, item = _rows_of(relation, place)
+    def keys(self, place: Place, relation: Relation, at: str) -> Any:
+        name, rows, where, item = _rows_of(relation, place)
         if isinstance(relation, View):
             column, of, _ = Place(rows.model).column(f"{relation.to}_id")
         else:
             column, of, _ = item.column("pk")
-        order = [OrderBy(F("pk"))] if isinstance(relation, Joined) else _order(rows.model)
-        return _listed(rows, Written(column, plain_format(of), nullable=False), order)
+        order = [OrderBy(F("pk"))] if isinstance(relation, Joined) else []
+        key = Written(column, plain_format(of), nullable=False)
+        return self.listed(at, name, rows, key, where, order)
 
     def related(self, field: Any, place: Place) -> Written:
         """A related object, shown as its key or its slug."""
@@ -344,11 +413,11 @@ def _unchanged(field: Any, kind: type[Any]) -> None:
         raise UnsupportedError("Leave out pk_field.")
 
 
-def _rows_of(relation: Relation, place: Place) -> tuple[QuerySet[Any], Place]:
-    """The rows of a list, in whose model's order it is, and where in a row its object is."""
+def _rows_of(relation: Relation, place: Place) -> tuple[str, QuerySet[Any], Q | None, Place]:
+    """A list's relation, its rows, which of them count, and where in a row its object is."""
     if isinstance(relation, View):
-        rows = place.rows(relation.of).filter(**dict(relation.where))
-        return rows, Place(rows.model).follow([relation.to])
+        rows = place.rows(relation.of)
+        return relation.of, rows, Q(*relation.where), Place(rows.model).follow([relation.to])
     rows = place.rows(relation.name)
     if isinstance(relation, Joined):
         # Each object once, whatever the number of rows that join it.
@@ -359,7 +428,8 @@ def _rows_of(relation: Relation, place: Place) -> tuple[QuerySet[Any], Place]:
         rows = rows.model._default_manager.filter(
             pk__in=joining.order_by().values(found.field.m2m_field_name())
         )
-    return rows, Place(rows.model)
+        return f"distinct {relation.name}", rows, None, Place(rows.model)
+    return relation.name, rows, None, Place(rows.model)
 
 
 def _order(model: type[models.Model]) -> list[Any]:
@@ -375,12 +445,6 @@ def _order(model: type[models.Model]) -> list[Any]:
             raise UnsupportedError(f"Order {model.__name__} by columns, and not by “{name}”.")
         order.append(OrderBy(F(name), descending=term.startswith("-")))
     return order
-
-
-def _listed(rows: QuerySet[Any], item: Any, order: Sequence[Any]) -> Joint:
-    # A window gives the whole list on each of its rows.
-    listed = rows.order_by().values_list(Listed(item, order))[:1]
-    return Joint("[", Coalesce(Subquery(listed), Joint("")), "]")
 
 
 # Statements
@@ -416,7 +480,7 @@ class Statement:
 def compile_statement(serializer_class: type[Any], unread: frozenset[str], using: str) -> Statement:
     """The statement for a serializer without its fields `unread`; Uncompilable if there is none."""
     serializer = serializer_class()
-    compiler = Compiler()
+    compiler = Compiler(connections[using].vendor)
     try:
         _unchanged(serializer, serializers.Serializer)
     except UnsupportedError as error:
@@ -428,7 +492,13 @@ def compile_statement(serializer_class: type[Any], unread: frozenset[str], using
         raise Uncompilable(serializer_class, compiler.faults)
     rows = model._base_manager.using(using).filter(OneOfKeys(F("pk"))).order_by()
     sql, params = rows.values_list("pk", document).query.get_compiler(using).as_sql()
-    return Statement(sql, tuple(params), model._meta.pk)
+    selected, condition = sql.rsplit(" WHERE ", 1)
+    *params, keys = params
+    for each in compiler.joined.values():
+        subquery, more = each.compiled
+        selected += f" CROSS JOIN LATERAL {subquery} AS {each.alias}(lists)"
+        params += more
+    return Statement(f"{selected} WHERE {condition}", (*params, keys), model._meta.pk)
 
 
 @cache
