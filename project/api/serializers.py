@@ -12,7 +12,7 @@ from rest_framework.fields import empty
 from rest_framework.request import Request
 from rest_framework.validators import UniqueValidator
 
-from . import fields, relations
+from . import fields, relations, transactions
 
 
 class _RelationMixin:
@@ -140,10 +140,10 @@ class ResourceSerializer(StrictModelSerializer):
     """The serializer of a resource with URLs of its own."""
 
     def create(self, validated_data: dict[str, Any]) -> Any:
-        return relations.write(self, None, validated_data)
+        return transactions.write(self, None, validated_data)
 
     def update(self, instance: Any, validated_data: dict[str, Any]) -> Any:
-        return relations.write(self, instance, validated_data)
+        return transactions.write(self, instance, validated_data)
 
 
 class ItemSerializer(StrictModelSerializer):

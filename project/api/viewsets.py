@@ -18,7 +18,8 @@ from .documents import Document, properties, statement
 from .filters import StrictQueryParameters
 from .pagination import Keyset
 from .problems import Fault, Refused
-from .relations import Edit, delete, write, write_item
+from .relations import Edit
+from .transactions import delete, write, write_item
 
 # How many of the objects that stand in the way of a deletion are named.
 NAMED = 20

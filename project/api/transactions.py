@@ -1,0 +1,119 @@
+"""A write carried out: one transaction, made again where another request came between."""
+
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+from django.db import IntegrityError, OperationalError, models, transaction
+from django.http import Http404
+
+from .relations import Edit, Node, plan
+from .writes import Row, Writes, raise_versions, referring_roots
+
+ATTEMPTS = 5
+# A serialization failure, and a deadlock: PostgreSQL asks for the whole transaction again
+# (https://www.postgresql.org/docs/current/mvcc-serialization-failure-handling.html).
+LOST = frozenset({"40001", "40P01"})
+
+Confirm = Callable[[models.Model], None]
+Result = TypeVar("Result")
+
+
+def write(
+    serializer: Any,
+    instance: models.Model | None,
+    attrs: dict[str, Any],
+    confirm: Confirm | None = None,
+) -> models.Model:
+    """Create or update an object with all that `attrs` says of its relations, or change nothing.
+
+    `confirm` sees the object inside the transaction and may still refuse it.
+    """
+
+    def attempt() -> models.Model:
+        _, root = _write(serializer, instance, attrs)
+        if confirm is not None:
+            confirm(root)
+        return root
+
+    return _retried(attempt)
+
+
+def write_item(
+    serializer: Any,
+    owner: models.Model,
+    name: str,
+    edit: Edit,
+    confirm: Confirm | None = None,
+) -> models.Model | None:
+    """Change one item of the list `name` that `owner` owns; the item, or None where it is gone."""
+    model = serializer.Meta.model._meta.get_field(name).related_model
+
+    def attempt() -> models.Model | None:
+        work, _ = _write(serializer, owner, {name: edit})
+        if edit.attrs is None:
+            return None
+        [item] = [
+            row.instance
+            for row in work.rows[model]
+            if (row.is_new if edit.id is None else row.instance.pk == edit.id)
+        ]
+        if confirm is not None:
+            confirm(item)
+        return item
+
+    return _retried(attempt)
+
+
+def delete(instance: models.Model) -> None:
+    """Delete an object with all that it owns.
+
+    What refers to it lets go of it, which raises the version of the roots concerned; what may not
+    let go raises ProtectedError. Http404 where another request was faster.
+    """
+
+    def attempt() -> None:
+        model = type(instance)
+        locked = model._default_manager.select_for_update().filter(pk=instance.pk).first()
+        if locked is None:
+            raise Http404
+        raise_versions(referring_roots(locked))
+        locked.delete()
+
+    _retried(attempt)
+
+
+def _retried(attempt: Callable[[], Result]) -> Result:
+    """The result of an atomic attempt, which is made again where another request came between.
+
+    Who loses a race for a unique value, or refers to a row that has just gone, looks again: the
+    second look sees what won, and refuses as if it had always been there.
+    """
+    for _ in range(ATTEMPTS - 1):
+        try:
+            with transaction.atomic():
+                return attempt()
+        except IntegrityError:
+            continue
+        except OperationalError as error:
+            if getattr(error.__cause__, "sqlstate", None) not in LOST:
+                raise
+    with transaction.atomic():
+        return attempt()
+
+
+def _write(
+    serializer: Any, instance: models.Model | None, attrs: dict[str, Any]
+) -> tuple[Writes, models.Model]:
+    work = Writes()
+    if instance is None:
+        row = Row.new(serializer.Meta.model(), "", None)
+    else:
+        manager = type(instance)._default_manager
+        locked = manager.select_for_update(no_key=True).filter(pk=instance.pk).first()
+        if locked is None:
+            raise Http404
+        row = Row.stored(locked, "", None)
+    plan(work, serializer, [Node(work.add(row), dict(attrs))])
+    work.check(serializer.context.get("request"), serializer.context.get("view"))
+    work.execute()
+    return work, row.instance
