@@ -10,7 +10,7 @@ from datetime import UTC, datetime, timedelta
 from itertools import islice
 from typing import Any
 
-from django.db import connection, models
+from django.db import connection, models, transaction
 
 from authors.models import Author
 from books.models import Book, Contribution, Edition, Format, Publisher, Role, Series, Subject
@@ -47,6 +47,7 @@ class Catalogue:
         self.random = random.Random(SEED)
         self.contributions = self.editions = 0
 
+    @transaction.atomic
     def load(self) -> None:
         """Fill the empty tables of the default database."""
         for model, rows in (

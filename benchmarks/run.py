@@ -393,6 +393,8 @@ def main() -> None:
     parser.add_argument("--engine", action="append", choices=["postgresql", "sqlite"])
     parser.add_argument("--quick", action="store_true", help="the ratios on PostgreSQL, at once")
     options = parser.parse_args()
+    # `kill` and `timeout` end the run as Ctrl-C does: with every process stopped.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     if options.quick:
         options.books, options.rounds, options.seconds = 10_000, 3, 0.8
         options.engine = ["postgresql"]
