@@ -365,10 +365,10 @@ def test_permissions_for_all_that_is_touched_come_before_any_write(librarian, me
 @pytest.mark.parametrize(
     ("missing", "body", "detail"),
     [
-        ("add_author", {"authors": [{"name": "B"}]}, "You may not create a author."),
-        ("add_series", {"series": {"name": "B"}}, "You may not create a series."),
-        ("add_edition", {"editions": [{}, {}]}, "You may not create a edition."),
-        ("delete_contribution", {"contributions": []}, "You may not delete a contribution."),
+        ("add_author", {"authors": [{"name": "B"}]}, "You may not create authors."),
+        ("add_series", {"series": {"name": "B"}}, "You may not create series."),
+        ("add_edition", {"editions": [{}, {}]}, "You may not create editions."),
+        ("delete_contribution", {"contributions": []}, "You may not delete contributions."),
     ],
 )
 def test_one_forbidden_object_forbids_the_whole_write(

@@ -188,7 +188,7 @@ class Writes:
                 if not allows(request, view, action, model):
                     view.permission_denied(
                         request,
-                        message=f"You may not {action} a {model._meta.verbose_name}.",
+                        message=f"You may not {action} {model._meta.verbose_name_plural}.",
                     )
 
     def _actions(self) -> Iterator[tuple[str, Row]]:
