@@ -97,7 +97,7 @@ SPECTACULAR_SETTINGS = {
         "deepLinking": True,
         "persistAuthorization": True,
         "displayOperationId": True,
-        "docExpansion": "none",
+        "docExpansion": "list",
         "filter": True,
         "tryItOutEnabled": True,
         "validatorUrl": None,
