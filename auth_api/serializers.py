@@ -12,7 +12,7 @@ from django.shortcuts import get_object_or_404
 from rest_framework import exceptions, serializers
 from rest_framework_simplejwt import serializers as simplejwt
 
-from project.api.fields import StrictCharField
+from project.api.fields import StrictCharField, TimestampField
 from project.api.problems import Fault, Refused, pointer
 from project.api.serializers import StrictModelSerializer
 
@@ -239,7 +239,8 @@ class UserSerializer(AccountSerializer):
 
 class SessionSerializer(serializers.ModelSerializer[Session]):
     id = serializers.CharField(source="token.jti", help_text="The `sid` of its tokens.")
-    created_at = serializers.DateTimeField(source="token.created_at")
+    created_at = TimestampField(source="token.created_at")
+    last_used_at = TimestampField()
 
     class Meta:
         model = Session

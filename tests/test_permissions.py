@@ -194,6 +194,8 @@ BODIES = {
 
 def body_of(route, method, stored):
     collection = route.rstrip("/").removesuffix("/<id:pk>").rpartition("/")[2]
+    if method == "PATCH":
+        return {}
     if method not in ("POST", "PUT"):
         return None
     if collection == "contributions":
