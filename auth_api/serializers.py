@@ -240,7 +240,7 @@ class UserSerializer(AccountSerializer):
 class SessionSerializer(serializers.ModelSerializer[Session]):
     id = serializers.CharField(source="token.jti", help_text="The `sid` of its tokens.")
     created_at = TimestampField(source="token.created_at")
-    last_used_at = TimestampField()
+    last_used_at = TimestampField(read_only=True)
 
     class Meta:
         model = Session

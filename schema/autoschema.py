@@ -91,7 +91,11 @@ class AutoSchema(SpectacularAutoSchema):
             return verb + "".join(word.capitalize() for word in words)
         *parents, one = self.view.basename.split("-")
         noun = words[-1] if self.action == "list" else one
-        return NAMES[self.action] + "".join(word.capitalize() for word in [*parents, noun])
+        return self._name(self.action, [*parents, noun])
+
+    @staticmethod
+    def _name(action: str, nouns: list[str]) -> str:
+        return NAMES[action] + "".join(noun.capitalize() for noun in nouns)
 
     def get_summary(self) -> str | None:
         if not self._is_resource:
@@ -249,6 +253,10 @@ class AutoSchema(SpectacularAutoSchema):
 
     def get_examples(self) -> list[Any]:
         return EXAMPLES.get(self.get_operation_id(), [])
+
+    def examples_of(self, action: str) -> list[Any]:
+        """The examples of what a resource's `create` or `partial_update` takes."""
+        return EXAMPLES.get(self._name(action, self.view.basename.split("-")), [])
 
     # Answers
 

@@ -3,6 +3,7 @@
 import json
 from typing import Any
 
+from django.utils.html import format_html_join
 from rest_framework.renderers import BrowsableAPIRenderer, JSONRenderer
 
 from .documents import Document
@@ -36,10 +37,21 @@ class DocumentRenderer(JSONRenderer):
 
 
 class PageRenderer(BrowsableAPIRenderer):
-    """The browsable API, with a body to edit in each form: what is stored, or what must be given.
+    """The browsable API, with bodies that work: examples, and in each form one to edit.
 
-    REST framework's own form has every property, empty, which no nested object may be.
+    A form holds what is stored, or the first example of what can be created, or else what must be
+    given. REST framework's own has every property, empty, which no nested object may be.
     """
+
+    def get_description(self, view: Any, status_code: int) -> Any:
+        words = super().get_description(view, status_code)
+        detail = getattr(view, "detail", False)
+        method, action = ("PATCH", "partial_update") if detail else ("POST", "create")
+        examples = [
+            (each.summary, method, json.dumps(each.value, indent=4, ensure_ascii=False))
+            for each in _examples(view, action)
+        ]
+        return words + format_html_join("", "<h4>{}</h4><pre>{} {}</pre>", examples)
 
     def get_raw_data_form(self, data: Any, view: Any, method: str, request: Any) -> Any:
         form = super().get_raw_data_form(data, view, method, request)
@@ -47,11 +59,19 @@ class PageRenderer(BrowsableAPIRenderer):
             return form
         if isinstance(data, Document) and method != "POST":
             body = _parsed(data)
+        elif examples := _examples(view, "create"):
+            body = examples[0].value
         else:
             fields = view.get_serializer().fields
             body = {name: "" for name, field in fields.items() if field.required}
         form.fields["_content"].initial = json.dumps(body, indent=4, ensure_ascii=False)
         return form
+
+
+def _examples(view: Any, action: str) -> list[Any]:
+    """The contract's examples, of a resource that may be written."""
+    examples: list[Any] = view.schema.examples_of(action) if hasattr(view, action) else []
+    return examples
 
 
 def _has_documents(data: Any) -> bool:
