@@ -53,6 +53,12 @@ def _is_alive(process):
     return True
 
 
+def _has_threads(worker):
+    """Whether the worker has got as far as its server: it has one thread while it imports."""
+    threads = Path(f"/proc/{worker}/task")
+    return not threads.exists() or len(list(threads.iterdir())) > 1
+
+
 class Server:
     """`with Server(env) as server:` serves until the block ends.
 
@@ -77,13 +83,18 @@ class Server:
         )
         deadline = time.monotonic() + START_TIMEOUT
         # A worker that is told to stop before it has started does not hear it.
-        while self.log.count("Started worker-") < WORKERS:
+        while not self._serves:
             if self.process.poll() is not None or time.monotonic() > deadline:
                 log = self.log
                 self.__exit__()
                 raise RuntimeError(f"The server did not start:\n{log}")
             time.sleep(0.05)
         return self
+
+    @property
+    def _serves(self):
+        started = self.log.count("Started worker-") == WORKERS
+        return started and all(_has_threads(worker) for worker in self.processes[1:])
 
     @property
     def log(self):
