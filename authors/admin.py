@@ -27,5 +27,4 @@ class AuthorAdmin(AggregateRootAdmin):
         ("openlibrary_key", admin.EmptyFieldListFilter),
         *AggregateRootAdmin.list_filter,
     ]
-    search_fields = ["name", "sort_name"]
     inlines = [ProfileInline]

@@ -4,6 +4,7 @@ from django.db import models
 from django.db.models import F, Q
 
 from project.api.models import YEAR, AggregateRoot, MadeFrom, not_blank
+from project.api.search_tables import Searched, SearchEntry
 
 from .names import sort_name
 
@@ -76,6 +77,11 @@ class Author(AggregateRoot):
         if born is not None and died is not None and died < born:
             message = "The year of death is before the year of birth."
             raise ValidationError({"death_year": ValidationError(message, "dies_before_birth")})
+
+
+class AuthorSearch(SearchEntry):
+    entry_of = SearchEntry.key(Author)
+    searched = Searched(title="it.name", more="it.sort_name", columns=("name", "sort_name"))
 
 
 class AuthorProfile(models.Model):

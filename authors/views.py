@@ -11,7 +11,6 @@ class AuthorViewSet(ResourceViewSet):
     queryset = Author.objects.all()
     serializer_class = AuthorSerializer
     filterset_class = AuthorFilter
-    search_fields = ["name", "sort_name"]
     ordering_fields = [
         "sort_name",
         "name",

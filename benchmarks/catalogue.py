@@ -1,7 +1,7 @@
 """The catalogue that every peer serves: made up from a seed, of any size, skewed as real ones are.
 
 A few authors have thousands of books and most have one or two; there are more books of recent
-years than of old ones.
+years than of old ones; a few words stand in every tenth title and most in hardly any.
 """
 
 import random
@@ -33,6 +33,9 @@ SYLLABLES = [
     "qui",
 ]
 SUBJECTS = 3_000
+TITLE_WORDS = 40_000
+GIVEN_NAMES = 3_000
+FAMILY_NAMES = 60_000
 BATCH = 5_000
 
 Rows = Iterator[tuple[Any, ...]]
@@ -41,10 +44,13 @@ Rows = Iterator[tuple[Any, ...]]
 class Catalogue:
     def __init__(self, books: int) -> None:
         self.books = books
-        self.authors = max(books // 5, 10)
+        self.authors = max(books * 3 // 10, 10)
         self.series = max(books // 10, 10)
         self.publishers = max(books // 50, 10)
         self.random = random.Random(SEED)
+        self.title_words = self._vocabulary(TITLE_WORDS)
+        self.given_names = [word.capitalize() for word in self._vocabulary(GIVEN_NAMES)]
+        self.family_names = [word.capitalize() for word in self._vocabulary(FAMILY_NAMES)]
         self.contributions = self.editions = 0
 
     @transaction.atomic
@@ -64,12 +70,21 @@ class Catalogue:
         with connection.cursor() as cursor:
             cursor.execute("ANALYZE")
 
+    def _vocabulary(self, size: int) -> list[str]:
+        """Words, all different, the short ones first."""
+        words = {
+            "".join(self.random.choices(SYLLABLES, k=1 + i * 5 // (size + 1))) for i in range(size)
+        }
+        while len(words) < size:
+            words.add("".join(self.random.choices(SYLLABLES, k=5)))
+        return sorted(words, key=lambda word: (len(word), word))
+
+    def _pick(self, words: list[str]) -> str:
+        """One of these words; the n-th is n times as rare as the first (Zipf's law)."""
+        return words[int(len(words) ** self.random.random()) - 1]
+
     def _name(self, words: int) -> str:
-        pick = self.random.choice
-        return " ".join(
-            "".join(pick(SYLLABLES) for _ in range(self.random.randint(1, 4))).capitalize()
-            for _ in range(words)
-        )
+        return " ".join(self._pick(self.title_words) for _ in range(words)).title()
 
     def _moments(self) -> tuple[datetime, datetime]:
         start = datetime(2020, 1, 1, tzinfo=UTC)
@@ -82,7 +97,7 @@ class Catalogue:
 
     def _authors(self) -> Rows:
         for i in range(1, self.authors + 1):
-            given, family = self._name(1), self._name(1)
+            given, family = self._pick(self.given_names), self._pick(self.family_names)
             born = self.random.choice([None, self.random.randint(1800, 1990)])
             died = None if born is None else self.random.choice([None, born + 70])
             key = f"OL{i}A"
@@ -90,13 +105,15 @@ class Catalogue:
 
     def _books(self) -> Rows:
         for i in range(1, self.books + 1):
-            title = f"The {self._name(self.random.randint(1, 4))}"
+            title = self._name(self.random.randint(1, 4))
+            is_definite = self.random.random() < 0.3
             year = (
                 2026 - int(300 * self.random.random() ** 3) if self.random.random() < 0.97 else None
             )
             series = self.random.randint(1, self.series) if self.random.random() < 0.3 else None
             yield (
-                *(i, 1, *self._moments(), title, f"{title[4:]}, The"),
+                *(i, 1, *self._moments(), f"The {title}" if is_definite else title),
+                f"{title}, The" if is_definite else title,
                 self._name(2) if self.random.random() < 0.2 else "",
                 self.random.choice(["en", "en", "en", "fr", "de", None]),
                 year if self.random.random() < 0.97 else None,

@@ -28,19 +28,16 @@ class PublisherForm(RecordForm):
 class PublisherAdmin(AggregateRootAdmin):
     form = PublisherForm
     list_display = ["name", "updated_at"]
-    search_fields = ["name"]
 
 
 @admin.register(Series)
 class SeriesAdmin(AggregateRootAdmin):
     list_display = ["name", "updated_at"]
-    search_fields = ["name"]
 
 
 @admin.register(Subject)
 class SubjectAdmin(AggregateRootAdmin):
     list_display = ["name", "slug", "updated_at"]
-    search_fields = ["name", "slug"]
 
 
 # What a book owns
@@ -179,7 +176,6 @@ class BookAdmin(AggregateRootAdmin):
         ("series", admin.EmptyFieldListFilter),
         *AggregateRootAdmin.list_filter,
     ]
-    search_fields = ["title", "original_title", "authors__name"]
     search_keys = {"editions__isbn13": normalize_isbn}
     search_help_text = "Words of a title, an author's name, or an ISBN"
     autocomplete_fields = ["series", "subjects"]

@@ -15,6 +15,7 @@ from project.api.models import (
     SlugMadeFrom,
     not_blank,
 )
+from project.api.search_tables import Searched, SearchEntry, Source
 
 from .isbn import normalize_isbn
 from .languages import validate_language
@@ -44,6 +45,11 @@ class Publisher(AggregateRoot):
         return self.name
 
 
+class PublisherSearch(SearchEntry):
+    entry_of = SearchEntry.key(Publisher)
+    searched = Searched(title="it.name", columns=("name",))
+
+
 class Series(AggregateRoot):
     name = models.CharField(max_length=300)
 
@@ -59,6 +65,11 @@ class Series(AggregateRoot):
 
     def __str__(self) -> str:
         return self.name
+
+
+class SeriesSearch(SearchEntry):
+    entry_of = SearchEntry.key(Series)
+    searched = Searched(title="it.name", columns=("name",))
 
 
 class Subject(AggregateRoot):
@@ -86,6 +97,11 @@ class Subject(AggregateRoot):
         if not self.slug and not slugify(self.name, allow_unicode=True):
             message = "A subject's name has a letter or a digit."
             raise ValidationError({"name": ValidationError(message, "no_slug")})
+
+
+class SubjectSearch(SearchEntry):
+    entry_of = SearchEntry.key(Subject)
+    searched = Searched(title="it.name", more="it.slug", columns=("name", "slug"))
 
 
 class Book(AggregateRoot):
@@ -148,6 +164,45 @@ class Book(AggregateRoot):
 
     def __str__(self) -> str:
         return self.title
+
+
+class BookSearch(SearchEntry):
+    """Title and original title, then the series and all who contributed, by both their names."""
+
+    entry_of = SearchEntry.key(Book)
+    searched = Searched(
+        title="it.title || ' ' || it.original_title",
+        columns=("title", "original_title", "series_id"),
+        more="""
+            coalesce((SELECT s.name FROM books_series s WHERE s.id = it.series_id), '') || ' ' ||
+            coalesce((
+                SELECT {join}(a.name || ' ' || c.credited_as, ' ') FROM books_contribution c
+                JOIN authors_author a ON a.id = c.author_id WHERE c.book_id = it.id
+            ), '')
+        """,
+        sources=(
+            Source(
+                "books_contribution",
+                columns=("book_id", "author_id", "credited_as"),
+                objects="SELECT book_id FROM {changed}",
+            ),
+            Source(
+                "authors_author",
+                columns=("name",),
+                objects="SELECT book_id FROM books_contribution"
+                " WHERE author_id IN (SELECT id FROM {changed})",
+                events=("UPDATE",),
+                rows="SELECT author_id FROM books_contribution WHERE book_id = ANY (keys)",
+            ),
+            Source(
+                "books_series",
+                columns=("name",),
+                objects="SELECT id FROM books_book WHERE series_id IN (SELECT id FROM {changed})",
+                events=("UPDATE",),
+                rows="SELECT series_id FROM books_book WHERE id = ANY (keys)",
+            ),
+        ),
+    )
 
 
 class Role(models.TextChoices):

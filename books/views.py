@@ -27,7 +27,6 @@ class PublisherViewSet(ResourceViewSet):
     queryset = Publisher.objects.all()
     serializer_class = PublisherSerializer
     filterset_class = PublisherFilter
-    search_fields = ["name"]
     ordering_fields = ["name", "created_at", "updated_at", "id"]
     ordering = ["name"]
 
@@ -38,7 +37,6 @@ class SeriesViewSet(ResourceViewSet):
     queryset = Series.objects.all()
     serializer_class = SeriesSerializer
     filterset_class = SeriesFilter
-    search_fields = ["name"]
     ordering_fields = ["name", "created_at", "updated_at", "id"]
     ordering = ["name"]
 
@@ -49,7 +47,6 @@ class SubjectViewSet(ResourceViewSet):
     queryset = Subject.objects.all()
     serializer_class = SubjectSerializer
     filterset_class = SubjectFilter
-    search_fields = ["name"]
     ordering_fields = ["name", "created_at", "updated_at", "id"]
     ordering = ["name"]
 
@@ -60,7 +57,6 @@ class BookViewSet(ResourceViewSet):
     queryset = Book.objects.all()
     serializer_class = BookSerializer
     filterset_class = BookFilter
-    search_fields = ["title", "original_title", "authors__name", "series__name"]
     search_keys = {"editions__isbn13": normalize_isbn}
     ordering_fields = [
         "sort_title",

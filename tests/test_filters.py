@@ -292,61 +292,6 @@ def test_a_browser_may_send_the_empty_fields_of_its_form(catalogue):
     assert "Ὀδύσσεια" not in page.content.decode()
 
 
-# Search
-
-
-@pytest.mark.parametrize(
-    ("search", "answer"),
-    [
-        ("dune", [DUNE]),
-        ("DUNE herbert", [DUNE]),
-        ("herbert", [DUNE, ODYSSEY]),
-        ("herbert 1965", []),
-        ("chron", [DUNE]),
-        ("ὈΔΎΣΣΕΙΑ", [ODYSSEY]),
-        ("ὀδύσσεια όμηρος frank", [ODYSSEY]),
-        ("978-0-441-17271-9", [DUNE]),
-        ("0441172717", [DUNE]),
-        ("9780441172719 dune", [DUNE]),
-        ("0441172718", []),
-        ("%", []),
-        ("d.ne", []),
-        ("d_ne", []),
-        ("(", []),
-        ("[a-z]", []),
-        ("\\", []),
-        ("***:d", []),
-        ("  ", [DUNE, ODYSSEY]),
-        ("dune dune DUNE", [DUNE]),
-    ],
-)
-def test_search_finds_what_has_every_word(catalogue, search, answer):
-    response = APIClient().get("/api/books/", {"search": search})
-    assert names(response) == answer
-    counted = APIClient().get("/api/books/", {"search": search, "count": "true"})
-    assert counted.json()["count"] == len(answer)
-
-
-@pytest.mark.parametrize(
-    ("url", "search", "answer"),
-    [
-        ("/api/authors/", "herbert, FRANK", [HERBERT]),
-        ("/api/authors/", "ΌΜΗΡΟ", [HOMER]),
-        ("/api/series/", "chronicles", ["Dune Chronicles"]),
-        ("/api/publishers/", "chilton", ["Chilton Books"]),
-        ("/api/subjects/", "desert", ["Deserts"]),
-        ("/api/authors/{author}/books/", "dune", [DUNE]),
-    ],
-)
-def test_every_root_can_be_searched(catalogue, url, search, answer):
-    assert names(APIClient().get(url.format(**catalogue), {"search": search})) == answer
-
-
-def test_a_search_is_one_query(catalogue, django_assert_num_queries):
-    with django_assert_num_queries(1):
-        get("/api/books/", "search=nothing+9780441172719+at+all")
-
-
 # Ordering
 
 

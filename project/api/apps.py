@@ -11,4 +11,5 @@ class ApiConfig(AppConfig):
             converters,  # noqa: F401  (registers `<id:…>`)
             databases,  # noqa: F401  (connects its signal)
             formats,  # noqa: F401  (the same)
+            search_tables,  # noqa: F401  (the same)
         )

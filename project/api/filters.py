@@ -9,7 +9,7 @@ from typing import Any
 
 from django import forms
 from django.core.exceptions import ValidationError
-from django.db.models import Model, Q, QuerySet
+from django.db.models import QuerySet
 from django.http import QueryDict
 from django.template import loader
 from django.utils.dateparse import parse_datetime
@@ -177,12 +177,12 @@ class StrictFilterBackend(backends.BaseFilterBackend):
 
     def get_schema_operation_parameters(self, view: Any) -> list[dict[str, Any]]:
         return [
-            _parameter(name, _schema_of(filter_.field), filter_.extra.get("help_text", ""))
+            parameter_schema(name, _schema_of(filter_.field), filter_.extra.get("help_text", ""))
             for name, filter_ in self._filters(view).items()
         ]
 
 
-def _parameter(name: str, schema: dict[str, Any], description: str) -> dict[str, Any]:
+def parameter_schema(name: str, schema: dict[str, Any], description: str) -> dict[str, Any]:
     parameter = {"name": name, "in": "query", "required": False, "schema": schema}
     return {**parameter, "description": description} if description else parameter
 
@@ -201,63 +201,6 @@ def _schema_of(field: forms.Field) -> dict[str, Any]:
     schema = {"type": "string", "minLength": 1}
     max_length = getattr(field, "max_length", None)
     return schema if max_length is None else {**schema, "maxLength": max_length}
-
-
-class SearchFilter(backends.SearchFilter):
-    """`search`: every word must occur in one of the view's `search_fields`, whatever its case.
-
-    `search_keys` maps fields of a fixed form, such as an ISBN, to the function that gives a word
-    this form, or raises ValidationError. A word that has it is the whole value of such a field, and
-    is looked for nowhere else.
-    """
-
-    max_length = 200
-    max_words = 20
-
-    def parameters_of(self, view: Any) -> frozenset[str]:
-        return frozenset({self.search_param} if getattr(view, "search_fields", ()) else ())
-
-    def filter_queryset(
-        self, request: Request, queryset: QuerySet[Any], view: Any
-    ) -> QuerySet[Any]:
-        if not is_list(view):
-            return queryset
-        for word in self._words(request):
-            queryset = queryset.filter(self.occurs(queryset.model, word, view))
-        return queryset
-
-    def _words(self, request: Request) -> list[str]:
-        text = request.query_params.get(self.search_param, "")
-        words = list(dict.fromkeys(text.split()))
-        if "\0" in text or len(text) > self.max_length or len(words) > self.max_words:
-            detail = f"At most {self.max_length} characters and {self.max_words} words, no NUL."
-            raise Refused([Fault("invalid", detail, parameter=self.search_param)])
-        return words
-
-    def occurs(self, model: type[Model], word: str, view: Any) -> Q:
-        found = Q()
-        for field, canonical in getattr(view, "search_keys", {}).items():
-            with suppress(ValidationError):
-                found |= self._in_field(model, field, field, canonical(word))
-        if found:
-            return found
-        # A regular expression, since LIKE knows no case but ASCII's on SQLite.
-        for field in view.search_fields:
-            found |= self._in_field(model, field, f"{field}__iregex", re.escape(word))
-        return found
-
-    def _in_field(self, model: type[Model], field: str, lookup: str, value: str) -> Q:
-        if not self.must_call_distinct(model._default_manager.all(), [field]):
-            return Q(**{lookup: value})
-        # A subquery, since a join gives a row once for each of its related rows.
-        matching = model._default_manager.filter(**{lookup: value}).order_by()
-        return Q(pk__in=matching.values("pk"))
-
-    def get_schema_operation_parameters(self, view: Any) -> list[dict[str, Any]]:
-        if not self.parameters_of(view):
-            return []
-        schema = {"type": "string", "minLength": 1, "maxLength": self.max_length}
-        return [_parameter(self.search_param, schema, "Words, all of which must occur.")]
 
 
 class OrderingFilter(backends.OrderingFilter):
@@ -279,7 +222,8 @@ class OrderingFilter(backends.OrderingFilter):
     def get_ordering(self, request: Request, queryset: QuerySet[Any], view: Any) -> Any:
         given = request.query_params.get(self.ordering_param)
         if not given:
-            return self.get_default_ordering(view)
+            # The view's own has been applied.
+            return None
         if given not in self._choices(view):
             detail = f"One of {', '.join(self._choices(view))}."
             raise Refused([Fault("invalid_choice", detail, parameter=self.ordering_param)])
@@ -289,4 +233,6 @@ class OrderingFilter(backends.OrderingFilter):
         if not self.parameters_of(view):
             return []
         schema = {"type": "string", "enum": self._choices(view)}
-        return [_parameter(self.ordering_param, schema, "Rows that are equal in it come by id.")]
+        return [
+            parameter_schema(self.ordering_param, schema, "Rows that are equal in it come by id.")
+        ]

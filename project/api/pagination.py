@@ -31,9 +31,11 @@ class Keyset:
     """The order of the rows: by one field, rows that are equal in it by id, the same way round.
 
     Null comes last, in descending order first, on every engine: as a B-tree index on the field and
-    the id has it, so one index serves both directions.
+    the id has it, so one index serves both directions. The field may be that of a row which has the
+    same id, as `search__length`.
     """
 
+    path: str
     field: "Field[Any, Any]"
     descending: bool
 
@@ -45,20 +47,32 @@ class Keyset:
         name, descending = first.removeprefix("-"), first.startswith("-")
         if rest not in ([], ["-id" if descending else "id"]):
             raise ImproperlyConfigured(f"Cannot page through {ordering}: one field, then the id.")
-        return cls(queryset.model._meta.get_field(name), descending)
+        path, _, name = name.rpartition("__")
+        model: Any = queryset.model
+        if path:
+            model, path = model._meta.get_field(path).related_model, f"{path}__"
+        return cls(path, model._meta.get_field(name), descending)
+
+    @property
+    def attribute(self) -> str:
+        return self.path + self.field.attname
+
+    @property
+    def pk(self) -> str:
+        return f"{self.path}pk"
 
     def __str__(self) -> str:
-        return ("-" if self.descending else "") + self.field.name
+        return ("-" if self.descending else "") + self.path + self.field.name
 
     def position_of(self, row: Model) -> tuple[Any, int]:
-        return getattr(row, self.field.attname), row.pk
+        return getattr(row, self.attribute), row.pk
 
     def order(self, queryset: QuerySet[Any], backwards: bool) -> QuerySet[Any]:
         descending = self.descending != backwards
         nulls = {"nulls_first" if descending else "nulls_last": True} if self.field.null else {}
-        terms = [OrderBy(F(self.field.name), descending=descending, **nulls)]
+        terms = [OrderBy(F(self.attribute), descending=descending, **nulls)]
         if not self.field.primary_key:
-            terms.append(OrderBy(F("pk"), descending=descending))
+            terms.append(OrderBy(F(self.pk), descending=descending))
         return queryset.order_by(*terms)
 
     def beyond(
@@ -71,13 +85,14 @@ class Keyset:
         """
         descending = self.descending != backwards
         queryset = self.order(queryset, backwards)
-        isnull = f"{self.field.name}__isnull"
+        isnull = f"{self.attribute}__isnull"
         if value is None:
-            yield queryset.filter(**{isnull: True, "pk__lt" if descending else "pk__gt": pk})
+            after = f"{self.pk}__{'lt' if descending else 'gt'}"
+            yield queryset.filter(**{isnull: True, after: pk})
             if descending:
                 yield queryset.filter(**{isnull: False})
             return
-        here = Row(F(self.field.name), F("pk"))
+        here = Row(F(self.attribute), F(self.pk))
         there = Row(Value(value, self.field), Value(pk, queryset.model._meta.pk))
         yield queryset.filter(LessThan(here, there) if descending else GreaterThan(here, there))
         if self.field.null and not descending:
@@ -86,9 +101,10 @@ class Keyset:
 
 @dataclass(frozen=True)
 class Cursor:
-    """A position in a keyset, and the way to go from there."""
+    """A position in one of the parts of a list, and the way to go from there."""
 
     backwards: bool
+    part: int
     value: Any
     pk: int
 
@@ -99,15 +115,15 @@ class Cursor:
 
     def encode(self, keyset: Keyset) -> str:
         value = self.value.isoformat() if isinstance(self.value, date) else self.value
-        return self._signer(keyset).sign_object([self.backwards, value, self.pk])
+        return self._signer(keyset).sign_object([self.backwards, self.part, value, self.pk])
 
     @classmethod
     def decode(cls, text: str, keyset: Keyset) -> "Cursor":
         try:
-            backwards, value, pk = cls._signer(keyset).unsign_object(text)
+            backwards, part, value, pk = cls._signer(keyset).unsign_object(text)
             # A cursor may be older than the field's present type.
-            return cls(backwards, keyset.field.to_python(value), pk)
-        except (BadSignature, ValidationError) as error:
+            return cls(backwards, part, keyset.field.to_python(value), pk)
+        except (BadSignature, ValidationError, ValueError) as error:
             detail = "This cursor was not made by this list in this order."
             raise Refused([Fault("invalid", detail, parameter="cursor")]) from error
 
@@ -115,8 +131,9 @@ class Cursor:
 class CursorPagination(BasePagination):
     """Pages of `page_size` rows in the queryset's own order, linked forwards and backwards.
 
-    One query a page, and one more where rows whose field is null may border on the others.
-    `count=true` costs a query that visits every row.
+    Several querysets of one order are the parts of a list, one behind the other. One query a page,
+    and one more where it goes on into the next part, or rows whose field is null may border on the
+    others. `count=true` costs a query a part that visits every row.
     """
 
     page_size = 50
@@ -130,14 +147,15 @@ class CursorPagination(BasePagination):
     previous_url: str | None
 
     def paginate_queryset(self, queryset: Any, request: Request, view: Any = None) -> list[Any]:
+        parts = queryset if isinstance(queryset, list) else [queryset]
         self.request = request
         size = self._page_size()
-        self.count = queryset.order_by().count() if self._counts() else None
-        keyset = Keyset.of(queryset)
+        self.count = sum(part.order_by().count() for part in parts) if self._counts() else None
+        keyset = Keyset.of(parts[0])
         given = request.query_params.get("cursor")
         cursor = None if given is None else Cursor.decode(given, keyset)
 
-        rows = self.choose(queryset, keyset, cursor, size + 1)
+        rows = self.choose(parts, keyset, cursor, size + 1)
         has_more, rows = len(rows) > size, rows[:size]
         backwards = cursor is not None and cursor.backwards
         if backwards:
@@ -148,24 +166,36 @@ class CursorPagination(BasePagination):
         self.next_url = self._link(keyset, rows[-1], False) if has_next else None
         self.previous_url = self._link(keyset, rows[0], True) if has_previous else None
         self.display_page_controls = True
-        return rows
+        return [row for _, row in rows]
 
-    @staticmethod
+    @classmethod
     def choose(
-        queryset: QuerySet[Any], keyset: Keyset, cursor: Cursor | None, limit: int
-    ) -> list[Any]:
-        """The first rows beyond the cursor, in the cursor's direction."""
-        if cursor is None:
-            return list(keyset.order(queryset, backwards=False)[:limit])
-        rows: list[Any] = []
-        for part in keyset.beyond(queryset, cursor.value, cursor.pk, cursor.backwards):
-            rows += part[: limit - len(rows)]
+        cls, parts: list[QuerySet[Any]], keyset: Keyset, cursor: Cursor | None, limit: int
+    ) -> list[tuple[int, Any]]:
+        """The first rows beyond the cursor, in the cursor's direction, each with its part."""
+        rows: list[tuple[int, Any]] = []
+        for number, queryset in cls._beyond(parts, keyset, cursor):
+            rows += ((number, row) for row in queryset[: limit - len(rows)])
             if len(rows) == limit:
                 break
         return rows
 
-    def _link(self, keyset: Keyset, row: Model, backwards: bool) -> str:
-        cursor = Cursor(backwards, *keyset.position_of(row)).encode(keyset)
+    @staticmethod
+    def _beyond(
+        parts: list[QuerySet[Any]], keyset: Keyset, cursor: Cursor | None
+    ) -> Iterator[tuple[int, QuerySet[Any]]]:
+        backwards, start = False, 0
+        if cursor is not None:
+            backwards, start = cursor.backwards, cursor.part
+            for queryset in keyset.beyond(parts[start], cursor.value, cursor.pk, backwards):
+                yield start, queryset
+            start += -1 if backwards else 1
+        for number in range(start, -1, -1) if backwards else range(start, len(parts)):
+            yield number, keyset.order(parts[number], backwards)
+
+    def _link(self, keyset: Keyset, row: tuple[int, Model], backwards: bool) -> str:
+        part, found = row
+        cursor = Cursor(backwards, part, *keyset.position_of(found)).encode(keyset)
         return replace_query_param(self.request.build_absolute_uri(), "cursor", cursor)
 
     # Parameters

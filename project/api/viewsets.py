@@ -1,7 +1,7 @@
 """The viewsets that every resource is made of."""
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import cached_property
 from typing import Any
 
@@ -19,6 +19,7 @@ from .filters import StrictQueryParameters
 from .pagination import Keyset
 from .problems import Fault, Refused
 from .relations import Edit
+from .search import SearchFilter
 from .transactions import delete, write, write_item
 
 # How many of the objects that stand in the way of a deletion are named.
@@ -33,7 +34,9 @@ class ResourceViewSet(StrictQueryParameters, viewsets.ModelViewSet[Any]):
 
     lookup_value_converter = "id"
     query_parameters = frozenset({"fields", "omit", "expand"})
-    search_fields: Sequence[str] = ()
+    # What stands for itself in a search, by the lookup that finds it, with the function that gives
+    # a word its form or raises ValidationError.
+    search_keys: Mapping[str, Callable[[str], str]] = {}
     ordering_fields: Sequence[str] = ()
     ordering: Sequence[str] = ("id",)
 
@@ -76,9 +79,12 @@ class ResourceViewSet(StrictQueryParameters, viewsets.ModelViewSet[Any]):
 
     def list(self, request: Request, *args: Any, **kwargs: Any) -> Response:
         queryset = self.filter_queryset(self.get_queryset())
+        parts = SearchFilter().rank(request, queryset, self)
         # What a cursor and a document need of a row.
-        position = Keyset.of(queryset).field.attname
-        rows = self.paginate_queryset(queryset.values_list(position, "pk", named=True))
+        position = Keyset.of(parts[0]).attribute
+        rows: Any = self.paginate_queryset(
+            [part.values_list(position, "pk", named=True) for part in parts]
+        )
         documents = self.documents([row.pk for row in rows or ()])
         return self.get_paginated_response(Document.array(documents))
 

@@ -22,7 +22,7 @@ REST_FRAMEWORK = {
     "DEFAULT_PAGINATION_CLASS": "project.api.pagination.CursorPagination",
     "DEFAULT_FILTER_BACKENDS": [
         "project.api.filters.StrictFilterBackend",
-        "project.api.filters.SearchFilter",
+        "project.api.search.SearchFilter",
         "project.api.filters.OrderingFilter",
     ],
     "DEFAULT_SCHEMA_CLASS": "schema.autoschema.AutoSchema",

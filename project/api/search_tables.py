@@ -1,0 +1,409 @@
+"""What the database keeps so that a search is fast, and keeps up to date by itself.
+
+Each searchable model has a table of entries, one for each of its objects, that hold the words by
+which it is found: columns of the type tsvector with GIN indexes on PostgreSQL, a virtual table of
+FTS5 on SQLite. Triggers write the entries in the transaction that changes the catalogue, whether
+the API, the admin, an import or a hand with SQL changes it.
+
+All of it follows from the models' `searched`, and `migrate` makes it. PostgreSQL keeps what is
+there until the definition changes. SQLite gets all anew each time, since Django alters a table
+there by making another one, and the triggers go with the old.
+"""
+
+import hashlib
+import re
+import unicodedata
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from django.apps import apps
+from django.db import connections, models, transaction
+from django.db.backends.base.base import BaseDatabaseWrapper
+from django.db.backends.signals import connection_created
+from django.db.models.signals import post_migrate, pre_migrate
+from django.dispatch import receiver
+
+# Letters that have no accent to lose and yet a plain form that people type. PostgreSQL's
+# `unaccent` knows these and more.
+PLAIN = str.maketrans(
+    {"ø": "o", "ł": "l", "đ": "d", "ð": "d", "ħ": "h", "ı": "i", "æ": "ae", "œ": "oe", "þ": "th"}
+)
+WORD = re.compile(r"[^\W_]+")
+# Of this many characters a word counts, since an index of PostgreSQL takes 2,704 bytes.
+MAX_WORD = 255
+
+
+def words_of(text: str) -> list[str]:
+    """The words of a text, without case and accents."""
+    letters = unicodedata.normalize("NFKD", text).casefold()
+    plain = "".join(letter for letter in letters if not unicodedata.combining(letter))
+    return [word[:MAX_WORD] for word in WORD.findall(plain.translate(PLAIN))]
+
+
+@dataclass(frozen=True)
+class Source:
+    """Another table that an object's words are taken from."""
+
+    table: str
+    # Those that matter.
+    columns: tuple[str, ...]
+    # A query for the keys of the objects that take words from the rows `{changed}`.
+    objects: str
+    events: tuple[str, ...] = ("INSERT", "UPDATE", "DELETE")
+    # A query for the rows that the objects `keys` take words from, if they may be renamed by
+    # somebody else before the entries are there.
+    rows: str = ""
+
+
+@dataclass(frozen=True)
+class Searched:
+    """By which words an object is found. `title` and `more` are SQL for the row `it`.
+
+    What `title` alone is enough for is the better match, and of those the shortest.
+    """
+
+    title: str
+    # The columns of the object's own table that it takes words from.
+    columns: tuple[str, ...]
+    more: str = "''"
+    sources: tuple[Source, ...] = ()
+
+
+class WordsField(models.TextField):  # type: ignore[type-arg]  # no generic at run time
+    """Words by which an object is found; only the database reads and writes them."""
+
+
+class SearchEntry(models.Model):
+    """What a search knows of one object. The database itself writes it."""
+
+    searched: Searched
+    entry_of: Any
+
+    length = models.IntegerField()
+    title = WordsField()
+    # Those of the title and all others. (On SQLite the others alone; a search there takes both.)
+    document = WordsField()
+
+    class Meta:
+        abstract = True
+        managed = False
+
+    @staticmethod
+    def key(model: type[models.Model]) -> Any:
+        """The field that ties the entry to the object, from which it is `search`."""
+        return models.OneToOneField(
+            model,
+            models.DO_NOTHING,
+            primary_key=True,
+            db_column="rowid",
+            db_constraint=False,
+            related_name="search",
+        )
+
+
+def entry_models() -> list[type[Any]]:
+    return [model for model in apps.get_models() if hasattr(model, "searched")]
+
+
+# When it is made
+
+
+@receiver(pre_migrate, dispatch_uid="search")
+def unmake_before_migrations(sender: Any, using: str, plan: Any = (), **kwargs: Any) -> None:
+    """On SQLite a trigger keeps the tables that it reads from being altered."""
+    connection = connections[using]
+    if sender.label == "api" and plan and connection.vendor == "sqlite":
+        unmake(connection)
+
+
+@receiver(post_migrate, dispatch_uid="search")
+def make_after_migrations(sender: Any, using: str, plan: Any = (), **kwargs: Any) -> None:
+    if sender.label == "api" and plan:
+        make(connections[using])
+
+
+def make(connection: BaseDatabaseWrapper) -> None:
+    """Make and fill what is missing, or has another definition now."""
+    existing = set(connection.introspection.table_names())
+    known = [each for each in entry_models() if _table_of(each) in existing]
+    with transaction.atomic(connection.alias), connection.cursor() as cursor:
+        if connection.vendor == "sqlite":
+            _make_in_sqlite(cursor, known)
+        elif known:
+            _make_in_postgresql(cursor, known)
+
+
+def unmake(connection: BaseDatabaseWrapper) -> None:
+    """Take everything away, to be made again. A bulk load is faster that way."""
+    with transaction.atomic(connection.alias), connection.cursor() as cursor:
+        for model in entry_models():
+            if connection.vendor == "sqlite":
+                for name, *_ in _sqlite_triggers(model):
+                    cursor.execute(f"DROP TRIGGER IF EXISTS {name}")
+                cursor.execute(f"DROP TABLE IF EXISTS {model._meta.db_table}")
+            else:
+                _unmake_in_postgresql(cursor, model)
+
+
+def _table_of(model: type[Any]) -> str:
+    """The table whose rows are found."""
+    table: str = model._meta.pk.related_model._meta.db_table
+    return table
+
+
+def _sources_of(model: type[Any]) -> list[Source]:
+    searched: Searched = model.searched
+    itself = Source(
+        _table_of(model), searched.columns, "SELECT id FROM {changed}", ("INSERT", "UPDATE")
+    )
+    return [itself, *searched.sources]
+
+
+# SQLite
+
+
+@receiver(connection_created)
+def add_search_words(connection: BaseDatabaseWrapper, **kwargs: Any) -> None:
+    """SQLite's own tokenizer leaves some accents on, those of Greek for one."""
+    if connection.vendor == "sqlite":
+        connection.connection.create_function(
+            "search_words", 1, lambda text: " ".join(words_of(text)), deterministic=True
+        )
+
+
+def _make_in_sqlite(cursor: Any, entries: Iterable[type[Any]]) -> None:
+    for model in entries:
+        table = model._meta.db_table
+        cursor.execute(f"DROP TABLE IF EXISTS {table}")
+        cursor.execute(
+            f"CREATE VIRTUAL TABLE {table} USING fts5(length UNINDEXED, title, document,"
+            """ tokenize = "unicode61 remove_diacritics 0", prefix = '2 3')"""
+        )
+        cursor.execute(_sqlite_entries(model, f"SELECT id FROM {_table_of(model)}"))
+        for name, event, on, statements in _sqlite_triggers(model):
+            body = "; ".join(statements)
+            cursor.execute(f"DROP TRIGGER IF EXISTS {name}")
+            cursor.execute(f"CREATE TRIGGER {name} AFTER {event} ON {on} BEGIN {body}; END")
+
+
+def _sqlite_entries(model: type[Any], keys: str) -> str:
+    searched: Searched = model.searched
+    more = searched.more.format(join="group_concat")
+    return (
+        f"INSERT INTO {model._meta.db_table} (rowid, length, title, document)"
+        f" SELECT id, length({searched.title}), search_words({searched.title}),"
+        f" search_words({more}) FROM {_table_of(model)} it WHERE id IN ({keys})"
+    )
+
+
+def _sqlite_triggers(model: type[Any]) -> Iterator[tuple[str, str, str, list[str]]]:
+    """The name, the event, the table, and what is to be done."""
+    entries, table = model._meta.db_table, _table_of(model)
+    for source in _sources_of(model):
+        for event in source.events:
+            rows = {"INSERT": ["NEW"], "UPDATE": ["OLD", "NEW"], "DELETE": ["OLD"]}[event]
+            keys = " UNION ".join(source.objects.format(changed=_row(source, r)) for r in rows)
+            columns = f" OF {', '.join(source.columns)}" if event == "UPDATE" else ""
+            yield (
+                f"{entries}_{source.table}_{event.lower()}",
+                event + columns,
+                source.table,
+                [
+                    f"DELETE FROM {entries} WHERE rowid IN ({keys})",
+                    _sqlite_entries(model, keys),
+                ],
+            )
+    gone = f"DELETE FROM {entries} WHERE rowid = OLD.id"
+    yield f"{entries}_{table}_delete", "DELETE", table, [gone]
+
+
+def _row(source: Source, name: str) -> str:
+    """The row that a trigger is told of, as a table."""
+    columns = ", ".join(f"{name}.{each} AS {each}" for each in ("id", *source.columns))
+    return f"(SELECT {columns})"
+
+
+# PostgreSQL
+
+WORDS = "search_word"
+FUNCTIONS = (
+    "CREATE EXTENSION IF NOT EXISTS unaccent",
+    "CREATE EXTENSION IF NOT EXISTS pg_trgm",
+    # The words of a text, without case and accents.
+    f"""
+    CREATE OR REPLACE FUNCTION search_words(given text) RETURNS text[]
+    LANGUAGE sql STABLE PARALLEL SAFE AS $$
+        SELECT coalesce(array_agg(left(word, {MAX_WORD})), '{{}}')
+        FROM regexp_split_to_table(
+            translate(lower(unaccent(normalize(given, NFKD))), 'ς', 'σ'), '[^[:alnum:]]+'
+        ) AS word
+        WHERE word <> ''
+    $$
+    """,
+    # Every word that has ever been found. One that is gone does no harm; two of the same neither,
+    # and so nobody waits for another who is about to add it.
+    f"""CREATE TABLE IF NOT EXISTS {WORDS} (word text COLLATE "C" NOT NULL)""",
+    f"CREATE INDEX IF NOT EXISTS {WORDS}_word ON {WORDS} (word)",
+    f"CREATE INDEX IF NOT EXISTS {WORDS}_similar ON {WORDS} USING gin (word gin_trgm_ops)",
+    # What a search asks for: every word, the last one being a prefix. For one that nobody has ever
+    # written, those that are written much alike. Null where there is no word.
+    f"""
+    CREATE OR REPLACE FUNCTION search_query(given text) RETURNS tsquery
+    LANGUAGE sql STABLE AS $$
+        WITH asked AS (
+            SELECT word, place = count(*) OVER () AS is_prefix
+            FROM unnest(search_words(given)) WITH ORDINALITY AS asked (word, place)
+        )
+        SELECT string_agg(
+            '(' || CASE WHEN EXISTS (
+                SELECT FROM {WORDS} known
+                WHERE known.word >= asked.word COLLATE "C"
+                AND known.word <= asked.word || CASE WHEN is_prefix THEN chr(1114111) ELSE '' END
+            ) OR similar_words IS NULL THEN
+                asked.word || CASE WHEN is_prefix THEN ':*' ELSE '' END
+            ELSE similar_words END || ')', ' & '
+        )::tsquery
+        FROM asked LEFT JOIN LATERAL (
+            SELECT string_agg(word, ' | ') AS similar_words FROM (
+                SELECT DISTINCT word, similarity(word, asked.word) AS likeness
+                FROM {WORDS} WHERE word % asked.word ORDER BY likeness DESC, word LIMIT 3
+            ) AS nearest
+        ) AS nearest ON char_length(asked.word) >= 4
+    $$
+    """,
+)
+# The tables of rows that a trigger is told of.
+TRANSITIONS = {
+    "INSERT": "NEW TABLE AS after",
+    "UPDATE": "OLD TABLE AS before NEW TABLE AS after",
+    "DELETE": "OLD TABLE AS before",
+}
+
+
+def _make_in_postgresql(cursor: Any, entries: Iterable[type[Any]]) -> None:
+    for statement in FUNCTIONS:
+        cursor.execute(statement)
+    for model in entries:
+        table = model._meta.db_table
+        statements = [*_postgresql_statements(model)]
+        definition = hashlib.sha256("".join([*FUNCTIONS, *statements]).encode()).hexdigest()
+        cursor.execute("SELECT obj_description(to_regclass(%s), 'pg_class')", [table])
+        if cursor.fetchone() == (definition,):
+            continue
+        _unmake_in_postgresql(cursor, model)
+        for statement in [*statements, f"COMMENT ON TABLE {table} IS '{definition}'"]:
+            cursor.execute(statement)
+
+
+def _unmake_in_postgresql(cursor: Any, model: type[Any]) -> None:
+    table = model._meta.db_table
+    cursor.execute(f"DROP TABLE IF EXISTS {table}")
+    for name in (f"{table}_refresh", *(f"{table}_{s.table}" for s in _sources_of(model))):
+        # And the triggers that call it.
+        cursor.execute(f"DROP FUNCTION IF EXISTS {name} CASCADE")
+    cursor.execute(f"DROP FUNCTION IF EXISTS {table}_gone CASCADE")
+
+
+def _postgresql_statements(model: type[Any]) -> Iterator[str]:
+    entries, table = model._meta.db_table, _table_of(model)
+    yield f"""
+        CREATE TABLE {entries} (
+            rowid bigint PRIMARY KEY, length integer NOT NULL,
+            title tsvector NOT NULL, document tsvector NOT NULL
+        )
+    """
+    # Of how many words the planner knows how rare they are.
+    yield f"""
+        ALTER TABLE {entries}
+        ALTER title SET STATISTICS 1000, ALTER document SET STATISTICS 1000
+    """
+    yield from _postgresql_functions(model)
+    for source in _sources_of(model):
+        for event in source.events:
+            yield f"""
+                CREATE TRIGGER {entries}_{event.lower()} AFTER {event} ON {source.table}
+                REFERENCING {TRANSITIONS[event]} EXECUTE FUNCTION {entries}_{source.table}()
+            """
+    yield f"""
+        CREATE TRIGGER {entries}_delete AFTER DELETE ON {table}
+        REFERENCING {TRANSITIONS["DELETE"]} EXECUTE FUNCTION {entries}_gone()
+    """
+    yield f"""
+        CREATE TRIGGER {entries}_truncate AFTER TRUNCATE ON {table}
+        EXECUTE FUNCTION {entries}_gone()
+    """
+    # The triggers' locks keep writers out until this is done.
+    yield _postgresql_entries(model, "true")
+    yield f"CREATE INDEX {entries}_by_title ON {entries} USING gin (title)"
+    yield f"CREATE INDEX {entries}_by_document ON {entries} USING gin (document)"
+    yield f"CREATE INDEX {entries}_in_order ON {entries} (length, rowid)"
+    yield f"ANALYZE {entries}"
+
+
+def _postgresql_functions(model: type[Any]) -> Iterator[str]:
+    entries = model._meta.db_table
+    # Whoever renames such a row waits, and then finds the new entries; and so the other way round.
+    locks = "".join(
+        f"PERFORM FROM {source.table} WHERE id IN ({source.rows}) ORDER BY id FOR SHARE; "
+        for source in model.searched.sources
+        if source.rows
+    )
+    yield f"""
+        CREATE FUNCTION {entries}_refresh(keys bigint[]) RETURNS void LANGUAGE plpgsql AS $$
+        BEGIN
+            IF cardinality(keys) = 0 THEN RETURN; END IF;
+            {locks}
+            PERFORM FROM {entries} WHERE rowid = ANY (keys) ORDER BY rowid FOR UPDATE;
+            {_postgresql_entries(model, "it.id = ANY (keys)")};
+        END $$
+    """
+    for source in _sources_of(model):
+        columns = ", ".join(f"{{0}}.{each}" for each in source.columns)
+        changed = " UNION ALL ".join(
+            f"SELECT {row}.* FROM before JOIN after USING (id)"
+            f" WHERE ({columns.format('before')}) IS DISTINCT FROM ({columns.format('after')})"
+            for row in ("before", "after")
+        )
+        rows = {"INSERT": "after", "UPDATE": f"({changed})", "DELETE": "before"}
+        branches = "ELS".join(
+            f"IF TG_OP = '{event}' THEN PERFORM {entries}_refresh("
+            f"ARRAY({source.objects.format(changed=rows[event])})); "
+            for event in source.events
+        )
+        yield f"""
+            CREATE FUNCTION {entries}_{source.table}() RETURNS trigger LANGUAGE plpgsql AS $$
+            BEGIN {branches} END IF; RETURN NULL; END $$
+        """
+    yield f"""
+        CREATE FUNCTION {entries}_gone() RETURNS trigger LANGUAGE plpgsql AS $$
+        BEGIN
+            IF TG_OP = 'TRUNCATE' THEN TRUNCATE {entries};
+            ELSE DELETE FROM {entries} USING before WHERE rowid = before.id; END IF;
+            RETURN NULL;
+        END $$
+    """
+
+
+def _postgresql_entries(model: type[Any], condition: str) -> str:
+    """Write the entries of these objects, and keep their words."""
+    searched: Searched = model.searched
+    more = searched.more.format(join="string_agg")
+    return f"""
+        WITH texts AS MATERIALIZED (
+            SELECT it.id, char_length({searched.title}) AS length,
+                search_words({searched.title}) AS title, search_words({more}) AS more
+            FROM {_table_of(model)} it WHERE {condition}
+        ), written AS (
+            INSERT INTO {model._meta.db_table} AS entry (rowid, length, title, document)
+            SELECT id, length, array_to_tsvector(title), array_to_tsvector(title || more)
+            FROM texts
+            ON CONFLICT (rowid) DO UPDATE SET
+                length = excluded.length, title = excluded.title, document = excluded.document
+            WHERE (entry.length, entry.title, entry.document)
+                IS DISTINCT FROM (excluded.length, excluded.title, excluded.document)
+        )
+        INSERT INTO {WORDS} (word)
+        SELECT DISTINCT word FROM texts, unnest(title || more) AS found (word)
+        WHERE NOT EXISTS (SELECT FROM {WORDS} known WHERE known.word = found.word)
+    """

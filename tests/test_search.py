@@ -1,0 +1,299 @@
+"""Does a search find what people type, the best match first, and whoever has changed it?"""
+
+import pytest
+from django.core.management.sql import emit_post_migrate_signal, emit_pre_migrate_signal
+from django.db import connection, models, transaction
+from django.db.migrations.loader import MigrationLoader
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from rest_framework.test import APIClient
+
+from authors.models import Author
+from books.models import Book, Contribution, Edition, Publisher, Series, Subject
+from project.api import search_tables
+
+URLS = {
+    Author: "/api/authors/",
+    Book: "/api/books/",
+    Series: "/api/series/",
+    Publisher: "/api/publishers/",
+    Subject: "/api/subjects/",
+}
+
+
+def found(url, search, **parameters):
+    response = APIClient().get(url, {"search": search, **parameters})
+    assert response.status_code == 200, response.content
+    return [each.get("title", each.get("name")) for each in response.json()["results"]]
+
+
+def books(search, **parameters):
+    return found("/api/books/", search, **parameters)
+
+
+def book(title, *authors, **fields):
+    made = Book.objects.create(title=title, **fields)
+    for position, name in enumerate(authors):
+        author, _ = Author.objects.get_or_create(name=name)
+        Contribution.objects.create(book=made, author=author, position=position)
+    return made
+
+
+@pytest.fixture
+def shelf(db):
+    dune = book("Dune", "Frank Herbert", series=Series.objects.create(name="Chronicles of Arrakis"))
+    Edition.objects.create(book=dune, isbn13="9780441172719")
+    messiah = book("Dune Messiah", "Frank Herbert", series=dune.series)
+    Edition.objects.create(book=messiah)
+    book("The Road to Dune", "Frank Herbert", "Brian Herbert", "Kevin J. Anderson")
+    book("Solaris", "Stanisław Lem")
+    book("Snømannen", "Jo Nesbø")
+    book("Ὀδύσσεια", "Όμηρος", original_title="The Odyssey")
+    book("Die Verwandlung", "Franz Kafka", original_title="Straße")
+    book("On/Off, and O'Brien's 2nd", "Dune Smith")
+
+
+# What is found
+
+
+@pytest.mark.parametrize(
+    ("search", "answer"),
+    [
+        # The title is the better match, and of those the shorter.
+        ("dune", ["Dune", "Dune Messiah", "The Road to Dune", "On/Off, and O'Brien's 2nd"]),
+        ("herbert", ["Dune", "Dune Messiah", "The Road to Dune"]),
+        ("herbert dune messiah", ["Dune Messiah"]),
+        ("DUNE arrakis", ["Dune", "Dune Messiah"]),
+        # The last word may go on.
+        ("solar", ["Solaris"]),
+        ("the road to d", ["The Road to Dune"]),
+        ("sol lem", []),
+        # Case, accents and other signs do not count.
+        ("stanislaw", ["Solaris"]),
+        ("STANISŁAW", ["Solaris"]),
+        ("nesbo snomannen", ["Snømannen"]),
+        ("strasse kafka", ["Die Verwandlung"]),
+        ("οδυσσεια", ["Ὀδύσσεια"]),
+        ("ὈΔΎΣΣΕΙΑ όμηρος", ["Ὀδύσσεια"]),
+        ("odyssey", ["Ὀδύσσεια"]),
+        ("o'brien", ["On/Off, and O'Brien's 2nd"]),
+        ("on/off 2nd", ["On/Off, and O'Brien's 2nd"]),
+        ("dune dune", ["Dune", "Dune Messiah", "The Road to Dune", "On/Off, and O'Brien's 2nd"]),
+        # An ISBN is looked for nowhere else.
+        ("978-0-441-17271-9", ["Dune"]),
+        ("978 0 441 17271 9", ["Dune"]),
+        ("0441172717", ["Dune"]),
+        ("9780441172719 dune", ["Dune"]),
+        ("9780441172719 messiah", []),
+        ("0441172718", []),
+        # Nothing of a query language is one here.
+        ("dune OR solaris", []),
+        ("dune NOT messiah", []),
+        ("title : solaris", []),
+        ("dune & solaris | !lem", []),
+        (
+            "'dune':* <-> \"dune\"",
+            ["Dune", "Dune Messiah", "The Road to Dune", "On/Off, and O'Brien's 2nd"],
+        ),
+        ("%", []),
+        ("d_ne", []),
+        ("***", []),
+        ("\\", []),
+        ("(", []),
+    ],
+)
+def test_books_are_found_by_their_words_the_best_match_first(shelf, search, answer):
+    assert books(search) == answer
+    counted = APIClient().get("/api/books/", {"search": search, "count": "true"})
+    assert counted.json()["count"] == len(answer)
+
+
+@pytest.mark.parametrize(
+    ("model", "search", "answer"),
+    [
+        (Author, "herbert, frank", ["Frank Herbert"]),
+        (Author, "herbert", ["Frank Herbert", "Brian Herbert"]),
+        (Author, "ομηρο", ["Όμηρος"]),
+        (Series, "arrakis", ["Chronicles of Arrakis"]),
+        (Publisher, "allen unwin", ["Allen & Unwin"]),
+        (Subject, "science-fiction", ["Science fiction"]),
+    ],
+)
+def test_every_root_is_found_by_its_name(shelf, model, search, answer):
+    Publisher.objects.create(name="Allen & Unwin")
+    Subject.objects.create(name="Science fiction")
+    assert found(URLS[model], search) == answer
+
+
+@pytest.mark.parametrize(
+    ("search", "answer"),
+    [("tolkein", ["The Hobbit"]), ("hobitt tolkien", ["The Hobbit"]), ("xyzzy", [])],
+)
+def test_postgresql_forgives_a_misspelt_word(db, search, answer):
+    book("The Hobbit", "J. R. R. Tolkien")
+    assert books(search) == (answer if connection.vendor == "postgresql" else [])
+
+
+def test_a_search_takes_its_place_among_filters_and_nested_urls(shelf):
+    lem = Author.objects.get(name="Stanisław Lem")
+    assert found(f"/api/authors/{lem.pk}/books/", "s") == ["Solaris"]
+    assert found(f"/api/authors/{lem.pk}/books/", "dune") == []
+    assert books("dune", author=lem.pk) == []
+
+
+def test_an_order_that_is_asked_for_is_kept(shelf):
+    assert books("herbert", ordering="-title") == ["The Road to Dune", "Dune Messiah", "Dune"]
+
+
+def test_pages_of_a_search_lead_through_better_and_lesser_matches_and_back(db):
+    better = [book("Moon " + "x" * length).title for length in range(7)]
+    lesser = [book("B" * (length + 1), "Moon Unit").title for length in range(7)]
+    whole = books("moon", page_size=50)
+    assert whole == better + lesser
+    client, pages = APIClient(), []
+    url = "/api/books/?search=moon&page_size=3"
+    while url:
+        page = client.get(url).json()
+        pages.append([each["title"] for each in page["results"]])
+        last, url = page, page["next"]
+    assert [title for page in pages for title in page] == whole
+    back = [pages[-1]]
+    while last["previous"]:
+        last = client.get(last["previous"]).json()
+        back.insert(0, [each["title"] for each in last["results"]])
+    assert [title for page in back for title in page] == whole
+
+
+def test_a_search_costs_one_statement_a_part_and_one_to_read_it(shelf, django_assert_num_queries):
+    # PostgreSQL looks for words that nobody has written, first.
+    more = connection.vendor == "postgresql"
+    with django_assert_num_queries(3 + more):
+        assert len(books("dune")) == 4
+    with django_assert_num_queries(2 + more):
+        assert len(books("dune", page_size=1)) == 1
+    with django_assert_num_queries(2 + more):
+        assert books("dune", ordering="id", page_size=1) == ["Dune"]
+
+
+@settings(deadline=None)
+@given(title=st.text(min_size=1, max_size=40), search=st.text(min_size=1, max_size=30))
+@pytest.mark.django_db
+def test_any_title_is_found_by_itself_and_no_search_is_a_500(title, search):
+    title = title.replace("\0", " ").encode("utf-8", "ignore").decode()
+    with transaction.atomic():
+        made = Book.objects.create(title=title or "x", sort_title="x")
+        words = search_tables.words_of(title)
+        if words and len(title.split()) <= 20:
+            assert made.title in books(title)
+        assert APIClient().get("/api/books/", {"search": search}).status_code in (200, 400)
+        transaction.set_rollback(True)
+
+
+@pytest.mark.parametrize("word", ["한" * 500, "ﷺ" * 500, "𝔘" * 500, "a" * 500])
+def test_a_title_of_one_endless_word_can_be_stored_and_found(db, word):
+    made = Book.objects.create(title=word, sort_title="x")
+    assert books(word[:100]) == [made.title]
+
+
+# Who keeps it
+
+
+def test_every_change_of_a_book_changes_what_finds_it(librarian):
+    made = librarian.post(
+        "/api/books/",
+        {"title": "Emma", "authors": [{"name": "Jane Austen"}], "series": {"name": "Novels"}},
+        format="json",
+    ).json()
+    for search in ("emma", "austen", "novels", "jane emma"):
+        assert books(search) == ["Emma"], search
+    url = f"/api/books/{made['id']}/"
+    author, series = made["author_ids"][0], made["series_id"]
+    librarian.patch(url, {"title": "Persuasion"}, format="json")
+    assert (books("emma"), books("persuasion")) == ([], ["Persuasion"])
+    librarian.patch(f"/api/authors/{author}/", {"name": "Ann Radcliffe"}, format="json")
+    assert (books("austen"), books("radcliffe")) == ([], ["Persuasion"])
+    librarian.patch(f"/api/series/{series}/", {"name": "Tales"}, format="json")
+    assert (books("novels"), books("tales")) == ([], ["Persuasion"])
+    contribution = {"contributions": [{"author_id": author, "credited_as": "A Lady"}]}
+    librarian.patch(url, contribution, format="json")
+    assert books("lady") == ["Persuasion"]
+    librarian.patch(url, {"author_ids": [], "series": None}, format="json")
+    assert (books("radcliffe"), books("tales")) == ([], [])
+    librarian.delete(url)
+    assert books("persuasion") == []
+
+
+def test_whoever_writes_sql_is_found_too(db):
+    made = [book(f"Book {i}", "Somebody") for i in range(3)]
+    with connection.cursor() as cursor:
+        cursor.execute("UPDATE books_book SET title = 'Novel ' || id")
+        cursor.execute("UPDATE authors_author SET name = 'Anybody'")
+    assert len(books("novel anybody")) == 3
+    with connection.cursor() as cursor:
+        cursor.execute("DELETE FROM books_contribution WHERE book_id = %s", [made[0].pk])
+        cursor.execute("DELETE FROM books_book WHERE id = %s", [made[0].pk])
+    assert len(books("novel")) == 2
+    Book.objects.bulk_create(Book(title=f"Story {i}", sort_title="x") for i in range(3))
+    assert len(books("story")) == 3
+
+
+def test_a_write_that_is_rolled_back_is_not_found(db):
+    with transaction.atomic():
+        book("Atonement")
+        transaction.set_rollback(True)
+    assert books("atonement") == []
+
+
+def plan():
+    """What `migrate` tells its receivers: some migration that goes forwards."""
+    return [(MigrationLoader(connection).get_migration("books", "0001_initial"), False)]
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_migration_of_a_searched_table_leaves_it_searched():
+    book("Before", "Somebody")
+    longer = models.CharField(max_length=600)
+    longer.set_attributes_from_name("title")
+    longer.model = Book
+    title = Book._meta.get_field("title")
+    for old, new in ((title, longer), (longer, title)):
+        emit_pre_migrate_signal(0, False, connection.alias, plan=plan())
+        with connection.schema_editor() as editor:
+            editor.alter_field(Book, old, new, strict=True)
+        emit_post_migrate_signal(0, False, connection.alias, plan=plan())
+        assert books("before somebody") == ["Before"]
+    book("After", "Somebody")
+    assert books("after somebody") == ["After"]
+
+
+@pytest.mark.django_db(transaction=True)
+def test_another_definition_is_made_and_filled_by_the_next_migration(monkeypatch):
+    from books.models import SeriesSearch
+
+    Series.objects.create(name="Discworld")
+    other = search_tables.Searched(title="'called ' || it.name", columns=("name",))
+    with monkeypatch.context() as patch:
+        patch.setattr(SeriesSearch, "searched", other)
+        emit_post_migrate_signal(0, False, connection.alias, plan=plan())
+        assert found("/api/series/", "called discworld") == ["Discworld"]
+    emit_post_migrate_signal(0, False, connection.alias, plan=plan())
+    assert found("/api/series/", "called") == []
+    assert found("/api/series/", "discworld") == ["Discworld"]
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_book_written_while_its_author_is_renamed_is_found_by_the_new_name(at_once):
+    if connection.vendor == "sqlite":
+        pytest.skip("SQLite has one writer at a time.")
+    author = Author.objects.create(name="Currer Bell")
+    made = [Book.objects.create(title=f"Jane Eyre {i}") for i in range(8)]
+
+    def write(number):
+        if number == 0:
+            Author.objects.filter(pk=author.pk).update(name="Charlotte Brontë")
+        else:
+            Contribution.objects.create(book=made[number], author=author)
+
+    at_once(write, 8)
+    assert len(books("bronte")) == 7
+    assert books("currer") == []
