@@ -23,12 +23,12 @@ class NormalisedEmailField(models.EmailField):  # type: ignore[type-arg]  # no g
     case-insensitive on every engine; SQLite's LOWER() knows only ASCII.
     """
 
-    def get_prep_value(self, value: Any) -> Any:
-        value = super().get_prep_value(value)
+    def to_python(self, value: Any) -> Any:
+        value = super().to_python(value)
         return value and normalise(value).lower()
 
     def pre_save(self, model_instance: models.Model, add: bool) -> Any:
-        value = self.get_prep_value(super().pre_save(model_instance, add))
+        value = self.to_python(super().pre_save(model_instance, add))
         setattr(model_instance, self.attname, value)
         return value
 

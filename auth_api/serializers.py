@@ -16,7 +16,7 @@ from project.api.fields import StrictCharField, TimestampField
 from project.api.problems import Fault, Refused, pointer
 from project.api.serializers import StrictModelSerializer
 
-from .models import Session, User
+from .models import Session, User, normalise
 from .tokens import RefreshToken, UntypedToken, user_of
 
 
@@ -166,8 +166,13 @@ class KeySetSerializer(serializers.Serializer[Any]):
 
 
 class AccountSerializer(StrictModelSerializer):
-    def validate_username(self, username: str) -> str:
-        return str(User.normalize_username(username))
+    # The form that is stored may be longer than what was sent, and have other characters.
+
+    def validate_username(self, username: str) -> Any:
+        return User._meta.get_field("username").clean(normalise(username), None)
+
+    def validate_email(self, email: str) -> Any:
+        return User._meta.get_field("email").clean(email, None)
 
     def save(self, **kwargs: Any) -> User:
         try:

@@ -10,6 +10,8 @@ from rest_framework_simplejwt.token_blacklist.models import BlacklistedToken
 from auth_api.models import User
 
 PASSWORD = "correct horse battery"
+# Each letter of its domain is four in the form that is stored.
+GROWING = "a@" + 5 * (15 * "\u3300" + ".") + "com"
 NEW = {"username": "new", "email": "New@Example.org", "password": PASSWORD}
 
 
@@ -62,6 +64,11 @@ def test_name_and_address_can_be_changed(member):
         ({"email": "nowhere"}, [("/email", "invalid")]),
         ({"email": {}}, [("/email", "invalid")]),
         ({"email": f"{'x' * 250}@x.de"}, None),
+        # Fine as they are sent, but not in the form that is stored.
+        ({"username": "\u2474"}, [("/username", "invalid")]),  # (1)
+        ({"username": "\ufdfa" * 150}, [("/username", "invalid"), ("/username", "max_length")]),
+        ({"email": "a@b\uff20c.com"}, [("/email", "invalid")]),  # a@b@c.com
+        ({"email": GROWING}, [("/email", "max_length")]),
         ({"username": "a\0"}, None),
         ({"name": "x"}, [("/name", "unknown")]),
         ({"password": PASSWORD}, [("/password", "unknown")]),
@@ -267,6 +274,14 @@ def test_admin_site_lets_nobody_shut_the_door(browser, admin):
     body = {"action": "delete_selected", "_selected_action": admin.user.pk, "post": "yes"}
     browser.post("/admin/auth_api/user/", body, format="multipart")
     assert User.objects.filter(pk=admin.user.pk).exists()
+
+
+def test_admin_site_checks_an_address_in_the_form_that_is_stored(browser, admin):
+    body = {"username": "admin", "email": GROWING}
+    url = f"/admin/auth_api/user/{admin.user.pk}/change/"
+    answer = browser.post(url, body, format="multipart")
+    assert answer.status_code == 200
+    assert "at most 254 characters" in answer.content.decode()
 
 
 def test_admin_site_takes_an_address_once(browser, member):
