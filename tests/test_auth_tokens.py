@@ -235,7 +235,15 @@ def test_garbage_is_401(token, keys, db):
         assert (answer.status_code, answer.json()["code"]) == (401, "token_not_valid")
 
 
-@pytest.mark.parametrize("header", ["Bearer", "Bearer a b"])
+@pytest.mark.parametrize("scheme", ["Bearer", "bearer", "BEARER"])
+def test_scheme_may_be_written_in_any_case(scheme, access):
+    for token, status in [(access, 200), ("garbage", 401)]:
+        answer = APIClient().get("/api/books/", HTTP_AUTHORIZATION=f"{scheme} {token}")
+        assert answer.status_code == status
+    assert APIClient().get("/api/me/", HTTP_AUTHORIZATION=f"{scheme} {access}").status_code == 200
+
+
+@pytest.mark.parametrize("header", ["Bearer", "bearer", "Bearer a b"])
 def test_authorization_that_is_no_token_is_401(header, db):
     answer = APIClient().get("/api/books/", HTTP_AUTHORIZATION=header)
     assert (answer.status_code, answer.json()["code"]) == (401, "bad_authorization_header")
