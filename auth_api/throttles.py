@@ -10,7 +10,7 @@ from django.db.models import F
 from rest_framework.exceptions import Throttled
 from rest_framework.throttling import BaseThrottle
 
-from .models import Attempts, normalise
+from .models import Attempts
 
 PERIOD = 60  # seconds
 FAILURES_PER_ADDRESS = 60
@@ -32,18 +32,17 @@ COUNT = """
 class LoginAttempt:
     """An attempt to log in. It counts as failed, before anybody looks at it, until it succeeds.
 
-    It counts for the address it comes from, and for the identifier from there, in whatever case
-    and with whatever space around it. Raises Throttled, with the seconds to wait, when one of the
+    It counts for the address it comes from, and for the normalised identifier from there, in
+    whatever case. Raises Throttled, with the seconds to wait, when one of the
     two has failed as often as it may.
     """
 
     def __init__(self, request: Any, identifier: str) -> None:
         # X-Forwarded-For is believed as far as the setting NUM_PROXIES says.
         address = BaseThrottle().get_ident(request)
-        who = normalise(identifier).casefold()
         limits = {
             _key(address): FAILURES_PER_ADDRESS,
-            _key(address, who): FAILURES_PER_IDENTIFIER,
+            _key(address, identifier.casefold()): FAILURES_PER_IDENTIFIER,
         }
         now = time.time()
         first, second = limits

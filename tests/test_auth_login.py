@@ -6,10 +6,13 @@ import time
 from collections import Counter
 
 import pytest
+from asgiref.sync import async_to_sync
+from django.contrib.auth import aauthenticate
 from django.contrib.auth.hashers import Argon2PasswordHasher, PBKDF2PasswordHasher, make_password
 from django.db.utils import IntegrityError
 from django.urls import include, path
 from rest_framework.authentication import BasicAuthentication
+from rest_framework.exceptions import Throttled
 from rest_framework.permissions import IsAuthenticated
 from rest_framework.response import Response
 from rest_framework.test import APIClient
@@ -353,7 +356,23 @@ def test_table_shows_no_name_and_no_address(member):
     assert all(len(key) == 64 and set(key) <= set("0123456789abcdef") for key in keys)
 
 
+def test_long_name_costs_no_more_than_another(db):
+    """Each letter of it is eighteen in the form that names are compared in."""
+    start = time.process_time()
+    assert log_in("\ufdfa" * 600_000, "x").status_code == 401
+    assert time.process_time() - start < 0.5
+
+
 # Other doors
+
+
+def test_asynchronous_code_is_no_way_around(member, rf):
+    request = rf.post("/")
+    for _ in range(5):
+        wrong = async_to_sync(aauthenticate)(request, username="member", password="wrong")
+        assert wrong is None
+    with pytest.raises(Throttled):
+        async_to_sync(aauthenticate)(request, username="member", password="test-member")
 
 
 def test_admin_is_no_way_around(librarian):
