@@ -16,7 +16,8 @@ from rest_framework_simplejwt.settings import api_settings
 PUBLIC_MEMBERS = ("kty", "crv", "x", "y", "n", "e")
 # What every token of ours has, whatever it is for.
 CLAIMS = ["token_type", "user_id", "sid", "jti", "iat", "exp", "iss", "aud"]
-SHORTEST_SECRET = 32
+# Of a random secret; 32 random bytes in hexadecimal digits have 12 or more.
+FEWEST_DIFFERENT_BYTES = 10
 
 
 class KeyRing(TokenBackend):
@@ -62,9 +63,12 @@ class KeyRing(TokenBackend):
             key = jwt.PyJWK(jwk)
         except jwt.PyJWTError:
             raise ImproperlyConfigured(f"The key “{kid}” of JWT_KEYS is not valid.") from None
+        # RFC 7518, section 3.2 and 3.3
+        if key.Algorithm.check_key_length(key.key):
+            raise ImproperlyConfigured(f"The key “{kid}” of JWT_KEYS is too short.")
         if jwk["kty"] == "oct":
-            if len(key.key) < SHORTEST_SECRET:
-                raise ImproperlyConfigured(f"The key “{kid}” of JWT_KEYS is too short.")
+            if len(set(key.key)) < FEWEST_DIFFERENT_BYTES:
+                raise ImproperlyConfigured(f"The key “{kid}” of JWT_KEYS is not a random one.")
             if key.key == settings.SECRET_KEY.encode():
                 raise ImproperlyConfigured("JWT_KEYS holds SECRET_KEY; tokens need their own.")
         return jwk, key

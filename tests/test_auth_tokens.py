@@ -1,6 +1,7 @@
 """Which tokens does the API accept?"""
 
 import base64
+import hashlib
 import hmac
 import json
 import socket
@@ -34,8 +35,12 @@ def unb64(text):
     return base64.urlsafe_b64decode(text + "=" * (-len(text) % 4))
 
 
-def secret(kid, byte=b"k"):
-    return {"kty": "oct", "kid": kid, "alg": "HS256", "k": b64(byte * 32)}
+# Of 32 bytes each
+A, B, X = (hashlib.sha256(name).digest() for name in (b"a", b"b", b"x"))
+
+
+def secret(kid, key=A):
+    return {"kty": "oct", "kid": kid, "alg": "HS256", "k": b64(key)}
 
 
 def ec_key(kid):
@@ -48,8 +53,8 @@ def ed_key(kid):
     return {**jwt.algorithms.OKPAlgorithm.to_jwk(key, as_dict=True), "kid": kid, "alg": "EdDSA"}
 
 
-def rsa_key(kid):
-    key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
+def rsa_key(kid, bits=2048):
+    key = rsa.generate_private_key(public_exponent=65537, key_size=bits)
     return {**jwt.algorithms.RSAAlgorithm.to_jwk(key, as_dict=True), "kid": kid, "alg": "RS256"}
 
 
@@ -65,7 +70,7 @@ def me(token):
 
 @pytest.fixture
 def keys(settings):
-    settings.JWT_KEYS = json.dumps([secret("a", b"a"), secret("b", b"b")])
+    settings.JWT_KEYS = json.dumps([secret("a", A), secret("b", B)])
 
 
 @pytest.fixture
@@ -113,17 +118,17 @@ HS256 = {"alg": "HS256", "kid": "a", "typ": "JWT"}
     ("header", "key", "digest"),
     [
         pytest.param({**HS256, "alg": "none"}, b"", "sha256", id="alg none"),
-        pytest.param({**HS256, "alg": "HS512"}, b"a" * 32, "sha512", id="HS512, same secret"),
-        pytest.param({**HS256, "kid": "c"}, b"a" * 32, "sha256", id="unknown kid"),
-        pytest.param({"alg": "HS256", "typ": "JWT"}, b"a" * 32, "sha256", id="no kid"),
+        pytest.param({**HS256, "alg": "HS512"}, A, "sha512", id="HS512, same secret"),
+        pytest.param({**HS256, "kid": "c"}, A, "sha256", id="unknown kid"),
+        pytest.param({"alg": "HS256", "typ": "JWT"}, A, "sha256", id="no kid"),
         pytest.param({**HS256, "kid": "../../etc/passwd"}, b"", "sha256", id="kid is a path"),
-        pytest.param({**HS256, "kid": 7}, b"a" * 32, "sha256", id="kid is a number"),
-        pytest.param({**HS256, "kid": None}, b"a" * 32, "sha256", id="kid is null"),
-        pytest.param({**HS256, "kid": ["a"]}, b"a" * 32, "sha256", id="kid is a list"),
-        pytest.param(HS256, b"b" * 32, "sha256", id="kid of a, signed by b"),
-        pytest.param({**HS256, "crit": ["x"]}, b"a" * 32, "sha256", id="unknown crit"),
-        pytest.param({**HS256, "jku": "http://127.0.0.1:9/"}, b"a" * 32, "sha256", id="jku"),
-        pytest.param({**HS256, "jwk": secret("x", b"x")}, b"x" * 32, "sha256", id="jwk"),
+        pytest.param({**HS256, "kid": 7}, A, "sha256", id="kid is a number"),
+        pytest.param({**HS256, "kid": None}, A, "sha256", id="kid is null"),
+        pytest.param({**HS256, "kid": ["a"]}, A, "sha256", id="kid is a list"),
+        pytest.param(HS256, B, "sha256", id="kid of a, signed by b"),
+        pytest.param({**HS256, "crit": ["x"]}, A, "sha256", id="unknown crit"),
+        pytest.param({**HS256, "jku": "http://127.0.0.1:9/"}, A, "sha256", id="jku"),
+        pytest.param({**HS256, "jwk": secret("x", X)}, X, "sha256", id="jwk"),
     ],
 )
 def test_forged_header_is_401(header, key, digest, payload, monkeypatch, settings):
@@ -144,7 +149,7 @@ def test_none_without_a_signature_is_401(payload):
 
 def test_the_forger_can_forge(payload):
     """Or else the tests above would prove nothing."""
-    assert me(forge(HS256, payload, b"a" * 32)).status_code == 200
+    assert me(forge(HS256, payload, A)).status_code == 200
 
 
 def test_hs256_with_the_public_key_of_an_es256_ring_is_401(settings, member):
@@ -172,7 +177,7 @@ def test_edited_payload_is_401(access, payload):
 def test_token_without_a_claim_is_401(claim, payload):
     claims = json.loads(payload)
     del claims[claim]
-    answer = me(forge(HS256, json.dumps(claims).encode(), b"a" * 32))
+    answer = me(forge(HS256, json.dumps(claims).encode(), A))
     assert (answer.status_code, answer.json()) == (401, UNAUTHORISED)
 
 
@@ -195,14 +200,14 @@ def test_token_without_a_claim_is_401(claim, payload):
 )
 def test_token_with_a_wrong_claim_is_401(claim, value, code, payload):
     claims = {**json.loads(payload), claim: value}
-    answer = me(forge(HS256, json.dumps(claims).encode(), b"a" * 32))
+    answer = me(forge(HS256, json.dumps(claims).encode(), A))
     assert (answer.status_code, answer.json()["code"]) == (401, code)
 
 
 @pytest.mark.parametrize(("seconds_ago", "status"), [(2, 200), (8, 401)])
 def test_expired_token_is_401_after_five_seconds_of_leeway(seconds_ago, status, payload):
     claims = {**json.loads(payload), "exp": int(time.time()) - seconds_ago}
-    assert me(forge(HS256, json.dumps(claims).encode(), b"a" * 32)).status_code == status
+    assert me(forge(HS256, json.dumps(claims).encode(), A)).status_code == status
 
 
 def test_refresh_token_as_bearer_is_401(keys, member):
@@ -253,7 +258,7 @@ def test_authorization_that_is_no_token_is_401(header, db):
 
 
 def test_keys_are_added_promoted_and_dropped_without_a_logout(settings, member):
-    old, new = secret("old", b"o"), secret("new", b"n")
+    old, new = secret("old", A), secret("new", B)
     settings.JWT_KEYS = json.dumps([old])
     first = str(RefreshToken.for_user(member.user).access_token)
     settings.JWT_KEYS = json.dumps([old, new])
@@ -317,11 +322,20 @@ def test_jwks_never_shows_a_shared_secret(anonymous):
         ('[{"kid": "a", "kty": "oct", "alg": "none"}]', "The key “a” of JWT_KEYS is not valid."),
         ('[{"kid": "a", "kty": "EC", "alg": "HS256"}]', "The key “a” of JWT_KEYS is not valid."),
         (
-            json.dumps([{**secret("a"), "k": b64(b"x" * 31)}]),
+            json.dumps([secret("a", A[:31])]),
             "The key “a” of JWT_KEYS is too short.",
         ),
+        (
+            json.dumps([{**secret("a"), "alg": "HS512"}]),
+            "The key “a” of JWT_KEYS is too short.",
+        ),
+        (json.dumps([rsa_key("a", bits=1024)]), "The key “a” of JWT_KEYS is too short."),
+        (
+            json.dumps([secret("a", b"change-me-" * 7)]),
+            "The key “a” of JWT_KEYS is not a random one.",
+        ),
         (json.dumps([secret("a"), ec_key("a")]), "Two keys of JWT_KEYS have the same kid."),
-        (json.dumps([secret("a"), secret("a", b"b")]), "Two keys of JWT_KEYS have the same kid."),
+        (json.dumps([secret("a"), secret("a", B)]), "Two keys of JWT_KEYS have the same kid."),
         (
             json.dumps([{k: v for k, v in ec_key("a").items() if k != "d"}]),
             "The first key of JWT_KEYS cannot sign.",
@@ -334,9 +348,9 @@ def test_keys_that_are_no_use_stop_the_start(keys, message):
 
 
 def test_secret_key_is_refused_as_a_key(settings):
-    settings.SECRET_KEY = "s" * 50
+    settings.SECRET_KEY = A.hex()
     with pytest.raises(ImproperlyConfigured, match="tokens need their own"):
-        KeyRing(json.dumps([{**secret("a"), "k": b64(b"s" * 50)}]))
+        KeyRing(json.dumps([secret("a", A.hex().encode())]))
 
 
 @pytest.mark.parametrize(

@@ -12,6 +12,7 @@ pytestmark = pytest.mark.xdist_group(__name__)
 
 SECRET_KEY = "k8Jw2vXyQmZr5tLcB7nHsD3fGpA9eUoI_4xTqYbRzWjVhKdNuMEa6SgC1iFlOP0"
 JWT_KEYS = '[{"kty": "oct", "kid": "1", "k": "U2lnbnMgdG9rZW5zIG9mIHRoZSB0ZXN0cyBhbG9uZSE"}]'
+GUESSABLE = f'[{{"kty": "oct", "kid": "1", "k": "{6 * "Y2hhbmdl"}"}}]'  # changechange…
 UNSET = {"DJANGO_DEBUG", "DJANGO_SETTINGS_MODULE", "DATABASE_URL", "TEST_DATABASE_URL"}
 
 
@@ -29,8 +30,14 @@ def production(tmp_path, **changes):
     return {name: value for name, value in environment.items() if value is not None}
 
 
-def test_the_deployment_check_finds_nothing(tmp_path):
-    done = manage("check", "--deploy", "--fail-level", "WARNING", env=production(tmp_path))
+# As `openssl rand -hex 32` makes them, one with little variety
+HEXADECIMAL = "a1b0c4c4d2e8f9a7b3b1c0d4e2f8a9a7b3b1c0d4d2e8f9a7b3b1c0d4e2f8a9a7"
+
+
+@pytest.mark.parametrize("secret_key", [SECRET_KEY, HEXADECIMAL])
+def test_the_deployment_check_finds_nothing(tmp_path, secret_key):
+    environment = production(tmp_path, DJANGO_SECRET_KEY=secret_key)
+    done = manage("check", "--deploy", "--fail-level", "WARNING", env=environment)
     assert (done.returncode, done.stdout) == (
         0,
         "System check identified no issues (0 silenced).\n",
@@ -60,6 +67,7 @@ HOSTS = "Name every host in DJANGO_ALLOWED_HOSTS"
         ({"JWT_KEYS": None}, "Set JWT_KEYS in the environment."),
         ({"JWT_KEYS": dev.JWT_KEYS}, "JWT_KEYS holds a key that everybody knows."),
         ({"JWT_KEYS": "[]"}, "JWT_KEYS is not a JSON list of keys."),
+        ({"JWT_KEYS": GUESSABLE}, "The key “1” of JWT_KEYS is not a random one."),
         ({"DJANGO_DEBUG": "1"}, "DJANGO_DEBUG is set"),
     ],
 )

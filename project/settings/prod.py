@@ -21,7 +21,8 @@ def _listed(text: str) -> list[str]:
 
 def _secret_key(key: str) -> str:
     """This key, if nobody could guess it: Django only warns (security.W009)."""
-    if len(key) < 50 or len(set(key)) < 16 or key.startswith(("insecure-", "django-insecure-")):
+    # 32 random bytes in hexadecimal digits have 12 different ones or more.
+    if len(key) < 50 or len(set(key)) < 10 or key.startswith(("insecure-", "django-insecure-")):
         raise ImproperlyConfigured(
             "DJANGO_SECRET_KEY is weak: make one of 50 random characters or more, with "
             "python3 -c 'import secrets; print(secrets.token_urlsafe(64))'"
