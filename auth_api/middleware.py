@@ -3,9 +3,10 @@
 from collections.abc import Callable
 
 from django.http import HttpRequest, HttpResponseBase, JsonResponse
-from rest_framework.exceptions import Throttled
 
 from project.api.problems import MEDIA_TYPE, problem
+
+from .throttles import TooManyFailures
 
 
 class ThrottledLogins:
@@ -18,11 +19,11 @@ class ThrottledLogins:
         return self.get_response(request)
 
     def process_exception(self, request: HttpRequest, error: Exception) -> JsonResponse | None:
-        if not isinstance(error, Throttled):
+        if not isinstance(error, TooManyFailures):
             return None
         return JsonResponse(
             problem(429, str(error.detail), error.default_code, request.get_full_path()),
             status=429,
             content_type=MEDIA_TYPE,
-            headers={"Retry-After": str(error.wait)},  # type: ignore[attr-defined]  # stubs
+            headers=error.headers,
         )

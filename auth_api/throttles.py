@@ -29,6 +29,21 @@ COUNT = """
 """
 
 
+class TooManyFailures(Throttled):
+    """So many failures (`limit`) in PERIOD were too many; 429 with the seconds to `wait`.
+
+    The headers say which limit it was, by draft-ietf-httpapi-ratelimit-headers.
+    """
+
+    def __init__(self, limit: int, wait: int) -> None:
+        super().__init__(wait)
+        self.headers = {
+            "Retry-After": f"{wait}",
+            "RateLimit-Policy": f'"failures";q={limit};w={PERIOD}',
+            "RateLimit": f'"failures";r=0;t={wait}',
+        }
+
+
 class LoginAttempt:
     """An attempt to log in. It counts as failed, before anybody looks at it, until it succeeds.
 
@@ -51,9 +66,10 @@ class LoginAttempt:
             self._counted = cursor.fetchall()
         if any(count == 1 for _, count, _ in self._counted):
             _forget_windows_before(now - PERIOD)
-        waits = [resets_at - now for key, count, resets_at in self._counted if count > limits[key]]
-        if waits:
-            raise Throttled(math.ceil(max(waits)))
+        exceeded = [(end, limits[key]) for key, count, end in self._counted if count > limits[key]]
+        if exceeded:
+            end, limit = max(exceeded)
+            raise TooManyFailures(limit, math.ceil(end - now))
 
     def succeeded(self) -> None:
         """Take the count back, where its window is still the same."""

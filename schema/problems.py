@@ -87,6 +87,16 @@ HEADERS: dict[int, Any] = {
         "Retry-After": {
             "description": "How many seconds to wait.",
             "schema": {"type": "integer"},
-        }
+        },
+        "RateLimit-Policy": {
+            "description": (
+                "The limit: `q` failures in `w` seconds (draft-ietf-httpapi-ratelimit-headers)."
+            ),
+            "schema": {"type": "string"},
+        },
+        "RateLimit": {
+            "description": "What is left of it, `r`, until it starts anew in `t` seconds.",
+            "schema": {"type": "string"},
+        },
     },
 }

@@ -263,6 +263,8 @@ def test_sixth_failure_in_a_minute_is_429(member):
     answer = log_in("member", "wrong")
     wait = int(answer["Retry-After"])
     assert 30 < wait <= 60
+    assert answer["RateLimit-Policy"] == '"failures";q=5;w=60'
+    assert answer["RateLimit"] == f'"failures";r=0;t={wait}'
     assert (answer.status_code, answer.json()) == (
         429,
         {
@@ -326,7 +328,9 @@ def test_another_address_is_not_locked_out(member):
 def test_sixty_failures_of_one_address_are_the_limit(member):
     for number in range(60):
         assert fail(1, f"somebody{number}") == [401]
-    assert log_in("member", "test-member").status_code == 429
+    answer = log_in("member", "test-member")
+    assert (answer.status_code, answer.json()["code"]) == (429, "throttled")
+    assert answer["RateLimit-Policy"] == '"failures";q=60;w=60'
 
 
 @pytest.mark.django_db(transaction=True)
@@ -382,6 +386,8 @@ def test_admin_is_no_way_around(librarian):
     assert (answer.status_code, answer.json()["code"]) == (429, "throttled")
     assert answer["Content-Type"] == "application/problem+json"
     assert 30 < int(answer["Retry-After"]) <= 60
+    assert answer["RateLimit-Policy"] == '"failures";q=5;w=60'
+    assert answer["RateLimit"] == f'"failures";r=0;t={answer["Retry-After"]}'
     assert log_in("librarian", "test-librarian").status_code == 429
 
 

@@ -150,6 +150,7 @@ def exception_handler(error: Exception, context: dict[str, Any]) -> Response | N
         headers["WWW-Authenticate"] = challenge
     if (wait := getattr(known, "wait", None)) is not None:
         headers["Retry-After"] = str(int(wait))
+    headers |= getattr(known, "headers", {})
     set_rollback()
     # The browsable API shows the same members in its page. Any other form of the answer, as YAML,
     # is not one that problems have.

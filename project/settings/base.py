@@ -87,7 +87,10 @@ AUTH_PASSWORD_VALIDATORS = [
 CORS_URLS_REGEX = r"^/api/"
 CORS_ALLOWED_ORIGINS: list[str] = []
 CORS_ALLOW_HEADERS = [*default_headers, "if-match", "if-none-match", "idempotency-key"]
-CORS_EXPOSE_HEADERS = ["ETag", "Location", "Retry-After", "WWW-Authenticate"]
+CORS_EXPOSE_HEADERS = [
+    *("ETag", "Location", "WWW-Authenticate"),
+    *("Retry-After", "RateLimit", "RateLimit-Policy"),
+]
 
 LANGUAGE_CODE = "en"
 TIME_ZONE = "UTC"
