@@ -6,7 +6,7 @@ from typing import Any
 from django.contrib.auth.base_user import AbstractBaseUser, BaseUserManager
 from django.core.validators import RegexValidator
 from django.db import models, transaction
-from django.db.models import Q
+from django.db.models import F, Q
 from django.utils import timezone
 from rest_framework_simplejwt.token_blacklist.models import BlacklistedToken, OutstandingToken
 
@@ -90,6 +90,8 @@ class User(AbstractBaseUser):
         help_text="Switch it off instead of deleting the account: logins and tokens end at once.",
     )
     date_joined = models.DateTimeField(default=timezone.now, editable=False)
+    # How often all sessions were ended: a browser's cookie is good for one value of it.
+    sessions_ended = models.PositiveIntegerField(default=0, editable=False)
 
     objects = UserManager()
 
@@ -123,11 +125,21 @@ class User(AbstractBaseUser):
         better one of the same password, it clears it.
         """
         ends_sessions = self._password is not None or not self.is_active
-        ends_sessions = ends_sessions and self.pk is not None
         with transaction.atomic():
             super().save(*args, **kwargs)
             if ends_sessions:
-                end_sessions(OutstandingToken.objects.filter(user=self))
+                self.end_sessions()
+
+    def end_sessions(self) -> None:
+        """End all sessions of the account, those of browsers too."""
+        with transaction.atomic():
+            User.objects.filter(pk=self.pk).update(sessions_ended=F("sessions_ended") + 1)
+            end_sessions(OutstandingToken.objects.filter(user=self))
+        self.refresh_from_db(fields=["sessions_ended"])
+
+    def _get_session_auth_hash(self, secret: str | None = None) -> str:
+        digest = super()._get_session_auth_hash(secret)  # type: ignore[misc]  # stubs
+        return f"{digest}.{self.sessions_ended}"
 
     def set_unusable_password(self) -> None:
         super().set_unusable_password()

@@ -221,6 +221,53 @@ def test_logout_everywhere_ends_all_sessions_of_this_account(member, librarian):
     assert librarian.get("/api/me/").status_code == 200
 
 
+def browser_of(user):
+    """A browser that is logged in to the admin site and the browsable API."""
+    browser = APIClient()
+    browser.force_login(user)
+    assert browser.get("/api/me/").status_code == 200
+    return browser
+
+
+def test_logout_everywhere_ends_the_sessions_of_browsers_too(member, librarian):
+    browser, other = browser_of(member.user), browser_of(librarian.user)
+    member.post("/api/token/blacklist/all/")
+    assert code(browser.get("/api/me/")) == (401, "not_authenticated")
+    assert other.get("/api/me/").status_code == 200
+
+
+def test_browser_can_log_out_everywhere(member):
+    pair, browser = log_in(), browser_of(member.user)
+    assert browser.post("/api/token/blacklist/all/").status_code == 204
+    assert code(browser.get("/api/me/")) == (401, "not_authenticated")
+    assert code(me(pair)) == (401, "token_not_valid")
+
+
+def test_browser_of_an_account_that_was_switched_off_stays_outside(member, admin):
+    browser, url = browser_of(member.user), f"/api/users/{member.user.pk}/"
+    admin.patch(url, {"is_active": False}, format="json")
+    assert code(browser.get("/api/me/")) == (401, "not_authenticated")
+    admin.patch(url, {"is_active": True}, format="json")
+    assert code(browser.get("/api/me/")) == (401, "not_authenticated")
+
+
+def test_changed_password_ends_the_sessions_of_browsers_too(member):
+    browser = browser_of(member.user)
+    body = {"current_password": "test-member", "new_password": "correct horse battery"}
+    assert member.post("/api/me/password/", body, format="json").status_code == 200
+    assert code(browser.get("/api/me/")) == (401, "not_authenticated")
+
+
+def test_browser_that_changes_the_password_stays_logged_in(admin):
+    browser, other = browser_of(admin.user), browser_of(admin.user)
+    new = {"usable_password": "true", "password1": "correct horse", "password2": "correct horse"}
+    url = f"/admin/auth_api/user/{admin.user.pk}/password/"
+    assert browser.post(url, new, format="multipart").status_code == 302
+    assert browser.get("/api/me/").status_code == 200
+    assert code(other.get("/api/me/")) == (401, "not_authenticated")
+    assert code(admin.get("/api/me/")) == (401, "token_not_valid")
+
+
 def test_logout_everywhere_without_a_token_is_401(anonymous, db):
     assert code(anonymous.post("/api/token/blacklist/all/")) == (401, "not_authenticated")
 
