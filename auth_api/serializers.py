@@ -17,7 +17,7 @@ from project.api.problems import Fault, Refused, pointer
 from project.api.serializers import StrictModelSerializer
 
 from .models import Session, User, normalise
-from .tokens import RefreshToken, UntypedToken, user_of
+from .tokens import NoActiveAccount, RefreshToken, UntypedToken, user_of
 
 
 class PasswordField(StrictCharField):
@@ -89,8 +89,7 @@ class TokenObtainPairSerializer(_TokenSerializer, simplejwt.TokenObtainPairSeria
             # that would outlive the change.
             unchanged = User.objects.select_for_update().filter(pk=user.pk, password=user.password)
             if unchanged.first() is None:
-                message = self.error_messages["no_active_account"]
-                raise exceptions.AuthenticationFailed(message, "no_active_account")
+                raise NoActiveAccount
             return RefreshToken.for_user(user, user_agent(self.context["request"]))
 
 

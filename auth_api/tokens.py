@@ -10,7 +10,7 @@ from datetime import timedelta
 from typing import Any, Self
 from uuid import uuid4
 
-from django.db import IntegrityError, connection, transaction
+from django.db import connection, transaction
 from rest_framework_simplejwt import tokens as simplejwt
 from rest_framework_simplejwt.exceptions import AuthenticationFailed, InvalidToken, TokenError
 from rest_framework_simplejwt.token_blacklist.models import OutstandingToken
@@ -74,21 +74,17 @@ class RefreshToken(_Token, simplejwt.RefreshToken):
         token: Self = super(simplejwt.BlacklistMixin, cls).for_user(user)
         token.user = user
         token["auth_time"] = token["iat"]
-        try:
-            with transaction.atomic():
-                row = OutstandingToken.objects.create(
-                    user=user,
-                    jti=token["sid"],
-                    token=token["jti"],
-                    created_at=token.current_time,
-                    expires_at=datetime_from_epoch(token["exp"]),
-                )
-                Session.objects.create(
-                    token=row, last_used_at=token.current_time, user_agent=user_agent
-                )
-        except IntegrityError as error:
-            # The account was deleted while its password was looked at.
-            raise NoActiveAccount from error
+        with transaction.atomic():
+            row = OutstandingToken.objects.create(
+                user=user,
+                jti=token["sid"],
+                token=token["jti"],
+                created_at=token.current_time,
+                expires_at=datetime_from_epoch(token["exp"]),
+            )
+            Session.objects.create(
+                token=row, last_used_at=token.current_time, user_agent=user_agent
+            )
         return token
 
     def verify(self) -> None:
