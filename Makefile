@@ -1,14 +1,15 @@
 # Everything a newcomer types. Needs python3 (3.11 or newer) with pip and venv, and nothing else.
 
-PORT = 8000
+PORT ?= 8000
 # More arguments of pytest.
 OPTIONS =
 INTO = client
 PYTHON = .venv/bin/python
 # Compiled once here, since some machines forbid Python to write what it compiles.
 SYNC = UV_COMPILE_BYTECODE=1 UV_PYTHON_DOWNLOADS=never .uv/bin/uv sync --locked
-TEST = DJANGO_SETTINGS_MODULE=project.settings.test
 PYTEST = -m pytest -n logical --maxprocesses 8 --dist loadgroup $(OPTIONS)
+# The tests and manage.py know theirs.
+unexport DJANGO_SETTINGS_MODULE
 # An environment that production accepts, to check its settings with.
 RANDOM = $$($(PYTHON) -c 'import secrets; print(secrets.token_urlsafe(64))')
 PRODUCTION = DJANGO_SETTINGS_MODULE=project.settings.prod DATABASE_URL=sqlite:///:memory: \
@@ -30,14 +31,14 @@ run: .venv/.synced ## Serve the demo catalogue at http://127.0.0.1:8000 (PORT, D
 		--port $(PORT) --log-level warning
 
 test: .venv/.synced ## Test on SQLite and on a PostgreSQL that the tests start themselves
-	$(TEST) $(PYTHON) $(PYTEST)
-	$(TEST) $(PYTHON) $(PYTEST) --engine postgresql
+	$(PYTHON) $(PYTEST)
+	$(PYTHON) $(PYTEST) --engine postgresql
 
 test-latest: .uv/bin/uv ## The same on the newest Python, and so the newest Django, of this machine
 	@newer=$$($(NEWER)); test -n "$$newer" || { echo "No Python 3.12 or newer found." >&2; exit 1; }; \
 	UV_PROJECT_ENVIRONMENT=.venv-latest $(SYNC) --python "$$newer"
-	$(TEST) .venv-latest/bin/python $(PYTEST)
-	$(TEST) .venv-latest/bin/python $(PYTEST) --engine postgresql
+	.venv-latest/bin/python $(PYTEST)
+	.venv-latest/bin/python $(PYTEST) --engine postgresql
 
 # For .ci/run: whether `make test-latest` has a Python to run on.
 has-newer-python: .uv/bin/uv

@@ -39,6 +39,9 @@ def pytest_configure(config):
     signal.signal(signal.SIGINT, signal.default_int_handler)
     # Workers of pytest-xdist inherit both from the process that started them.
     if "TEST_DATABASE_URL" not in os.environ:
+        if "DJANGO_SETTINGS_MODULE" in os.environ:
+            # pytest-django would have set Django up by now, with a database in memory.
+            raise pytest.UsageError("Unset DJANGO_SETTINGS_MODULE; the tests set it themselves.")
         os.environ["TEST_DATABASE_URL"] = _new_database(config)
         config.add_cleanup(lambda: os.environ.pop("TEST_DATABASE_URL"))
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "project.settings.test")
