@@ -506,7 +506,7 @@ def test_session_that_never_was_is_404(sid, member):
 
 
 @pytest.mark.django_db(transaction=True)
-def test_stolen_session_stays_ended_with_atomic_requests(member, settings):
+def test_refusals_leave_what_they_should_with_atomic_requests(member, librarian):
     from django.db import connection
 
     connection.settings_dict["ATOMIC_REQUESTS"] = True
@@ -525,5 +525,8 @@ def test_stolen_session_stays_ended_with_atomic_requests(member, settings):
             assert code(wrong) == (401, "no_active_account")
         limited = post("/api/token/", {"username": "member", "password": "wrong"})
         assert code(limited) == (429, "throttled")
+        body = {"current_password": "wrong", "new_password": "correct horse battery"}
+        answers = [code(post("/api/me/password/", body, librarian)) for _ in range(6)]
+        assert answers == [(400, "invalid")] * 5 + [(429, "throttled")]
     finally:
         connection.settings_dict["ATOMIC_REQUESTS"] = False

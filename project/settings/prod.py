@@ -52,7 +52,8 @@ CORS_ALLOWED_ORIGINS = _listed(os.environ.get("CORS_ALLOWED_ORIGINS", ""))
 REST_FRAMEWORK = {**REST_FRAMEWORK, "NUM_PROXIES": int(os.environ.get("NUM_PROXIES", "0"))}
 
 # https://docs.djangoproject.com/en/stable/topics/security/#ssl-https
-# The proxy in front must set X-Forwarded-Proto itself, and drop what a client sent.
+# The proxy in front must set X-Forwarded-Proto itself, and drop what a client sent, also as
+# X_Forwarded_Proto: WSGI does not tell the two apart.
 SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
 SECURE_SSL_REDIRECT = True
 # Probes come from inside, without TLS.
