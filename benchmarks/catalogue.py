@@ -14,6 +14,7 @@ from django.db import connection, models, transaction
 
 from authors.models import Author
 from books.models import Book, Contribution, Edition, Format, Publisher, Role, Series, Subject
+from project.api import search_tables
 
 SEED = 1965
 SYLLABLES = [
@@ -34,6 +35,8 @@ SYLLABLES = [
 ]
 SUBJECTS = 3_000
 TITLE_WORDS = 40_000
+# As "the", "of" and "and" are: in many titles, and in none alone.
+LINKING_WORDS = SYLLABLES
 GIVEN_NAMES = 3_000
 FAMILY_NAMES = 60_000
 BATCH = 5_000
@@ -56,6 +59,7 @@ class Catalogue:
     @transaction.atomic
     def load(self) -> None:
         """Fill the empty tables of the default database."""
+        search_tables.unmake(connection)
         for model, rows in (
             (Publisher, self._named(self.publishers, lambda i, name: (name, name.casefold()))),
             (Series, self._named(self.series, lambda i, name: (name,))),
@@ -67,13 +71,14 @@ class Catalogue:
             (Book.subjects.through, self._subjects_of_books()),
         ):
             _copy(model, rows)
+        search_tables.make(connection)
         with connection.cursor() as cursor:
             cursor.execute("ANALYZE")
 
     def _vocabulary(self, size: int) -> list[str]:
-        """Words, all different, the short ones first."""
+        """Words of two syllables or more, all different, the short ones first."""
         words = {
-            "".join(self.random.choices(SYLLABLES, k=1 + i * 5 // (size + 1))) for i in range(size)
+            "".join(self.random.choices(SYLLABLES, k=2 + i * 4 // (size + 1))) for i in range(size)
         }
         while len(words) < size:
             words.add("".join(self.random.choices(SYLLABLES, k=5)))
@@ -85,6 +90,13 @@ class Catalogue:
 
     def _name(self, words: int) -> str:
         return " ".join(self._pick(self.title_words) for _ in range(words)).title()
+
+    def _title(self) -> str:
+        title = self._name(1)
+        for _ in range(self.random.choice([0, 0, 1, 1, 2, 3])):
+            link = self._pick(LINKING_WORDS) + " " if self.random.random() < 0.6 else ""
+            title += f" {link}{self._name(1)}"
+        return title
 
     def _moments(self) -> tuple[datetime, datetime]:
         start = datetime(2020, 1, 1, tzinfo=UTC)
@@ -105,7 +117,7 @@ class Catalogue:
 
     def _books(self) -> Rows:
         for i in range(1, self.books + 1):
-            title = self._name(self.random.randint(1, 4))
+            title = self._title()
             is_definite = self.random.random() < 0.3
             year = (
                 2026 - int(300 * self.random.random() ** 3) if self.random.random() < 0.97 else None
@@ -127,7 +139,7 @@ class Catalogue:
         roles = [Role.AUTHOR, Role.AUTHOR, Role.TRANSLATOR, Role.ILLUSTRATOR]
         for book in range(1, self.books + 1):
             authors = {
-                1 + int(self.authors * self.random.random() ** 4)
+                1 + int(self.authors * self.random.random() ** 2.2)
                 for _ in range(self.random.choice([1, 1, 1, 2, 2, 4]))
             }
             for position, author in enumerate(sorted(authors)):

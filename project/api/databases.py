@@ -1,9 +1,12 @@
-"""What every new database connection is told."""
+"""What every new database connection is told, and how a statement is planned."""
 
 import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import django
+from django.db import connections
 from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.backends.signals import connection_created
 from django.dispatch import receiver
@@ -19,3 +22,23 @@ def use_all_query_parameters(connection: BaseDatabaseWrapper, **kwargs: Any) -> 
     if connection.vendor == "sqlite" and django.VERSION < (6, 1):
         limit = connection.connection.getlimit(sqlite3.SQLITE_LIMIT_VARIABLE_NUMBER)
         connection.features.max_query_params = limit
+
+
+@contextmanager
+def planned_for_its_values(using: str) -> Iterator[None]:
+    """Let PostgreSQL plan the statements in here for the values that they come with.
+
+    A prepared statement has one plan for all values in the end, which takes seconds for a filter
+    that means a few rows of a million if it was made for one that means many.
+    """
+    connection = connections[using]
+    if connection.vendor != "postgresql":
+        yield
+        return
+    connection.ensure_connection()
+    session = connection.connection
+    before, session.prepare_threshold = session.prepare_threshold, None
+    try:
+        yield
+    finally:
+        session.prepare_threshold = before

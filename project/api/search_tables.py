@@ -255,21 +255,20 @@ FUNCTIONS = (
             SELECT word, place = count(*) OVER () AS is_prefix
             FROM unnest(search_words(given)) WITH ORDINALITY AS asked (word, place)
         )
-        SELECT string_agg(
-            '(' || CASE WHEN EXISTS (
-                SELECT FROM {WORDS} known
-                WHERE known.word >= asked.word COLLATE "C"
+        SELECT string_agg('(' || CASE
+            WHEN NOT EXISTS (
+                SELECT FROM {WORDS} known WHERE known.word >= asked.word COLLATE "C"
                 AND known.word <= asked.word || CASE WHEN is_prefix THEN chr(1114111) ELSE '' END
-            ) OR similar_words IS NULL THEN
-                asked.word || CASE WHEN is_prefix THEN ':*' ELSE '' END
-            ELSE similar_words END || ')', ' & '
-        )::tsquery
-        FROM asked LEFT JOIN LATERAL (
-            SELECT string_agg(word, ' | ') AS similar_words FROM (
-                SELECT DISTINCT word, similarity(word, asked.word) AS likeness
-                FROM {WORDS} WHERE word % asked.word ORDER BY likeness DESC, word LIMIT 3
-            ) AS nearest
-        ) AS nearest ON char_length(asked.word) >= 4
+            ) AND char_length(asked.word) >= 4
+            THEN coalesce((
+                SELECT string_agg(word, ' | ') FROM (
+                    SELECT word FROM {WORDS} WHERE word % asked.word
+                    GROUP BY word ORDER BY similarity(word, asked.word) DESC, word LIMIT 3
+                ) AS nearest
+            ), asked.word)
+            ELSE asked.word || CASE WHEN is_prefix THEN ':*' ELSE '' END
+        END || ')', ' & ')::tsquery
+        FROM asked
     $$
     """,
 )

@@ -14,6 +14,7 @@ from rest_framework.permissions import BasePermission
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from .databases import planned_for_its_values
 from .documents import Document, properties, statement
 from .filters import StrictQueryParameters
 from .pagination import Keyset
@@ -82,9 +83,10 @@ class ResourceViewSet(StrictQueryParameters, viewsets.ModelViewSet[Any]):
         parts = SearchFilter().rank(request, queryset, self)
         # What a cursor and a document need of a row.
         position = Keyset.of(parts[0]).attribute
-        rows: Any = self.paginate_queryset(
-            [part.values_list(position, "pk", named=True) for part in parts]
-        )
+        with planned_for_its_values(queryset.db):
+            rows: Any = self.paginate_queryset(
+                [part.values_list(position, "pk", named=True) for part in parts]
+            )
         documents = self.documents([row.pk for row in rows or ()])
         return self.get_paginated_response(Document.array(documents))
 
