@@ -112,9 +112,9 @@ def test_creating_costs_the_same_for_any_number_of_items(editor, number, body, e
     ("body", "expected"),
     [
         # Replaced: the old ones go, new ones come
-        (lambda n, _: {"author_ids": keys(n)}, "SELECT SELECT DELETE UPDATE INSERT"),
+        (lambda n, _: {"author_ids": keys(n)}, "SELECT DELETE UPDATE INSERT"),
         (lambda n, _: {"authors": named(n)}, "DELETE INSERT UPDATE INSERT"),
-        (lambda n, _: {"contributions": contributions(n)}, "SELECT SELECT DELETE UPDATE INSERT"),
+        (lambda n, _: {"contributions": contributions(n)}, "SELECT DELETE UPDATE INSERT"),
         (lambda n, _: {"editions": numbers(n)}, "SELECT DELETE UPDATE INSERT"),
         (
             lambda n, _: {"subject_ids": [s.pk for s in subjects(n, "T")]},
@@ -133,18 +133,6 @@ def test_creating_costs_the_same_for_any_number_of_items(editor, number, body, e
             },
             "SELECT UPDATE UPDATE",
         ),
-        # Reordered, or traded
-        (lambda n, old: {"author_ids": old["author_ids"][::-1]}, "SELECT UPDATE UPDATE"),
-        (lambda n, old: {"contributions": old["contributions"][::-1]}, "SELECT UPDATE UPDATE"),
-        (
-            lambda n, old: {
-                "editions": [
-                    {"id": e["id"], "isbn13": other["isbn13"]}
-                    for e, other in zip(old["editions"], old["editions"][::-1], strict=True)
-                ]
-            },
-            "SELECT DELETE UPDATE INSERT",
-        ),
         # Cleared
         (lambda n, _: {"author_ids": []}, "DELETE UPDATE"),
         (lambda n, _: {"contributions": []}, "DELETE UPDATE"),
@@ -158,16 +146,39 @@ def test_creating_costs_the_same_for_any_number_of_items(editor, number, body, e
                 "subjects": named(n),
                 "series": {"name": "S"},
             },
-            "SELECT " * 6 + "DELETE " * 3 + "INSERT INSERT UPDATE INSERT INSERT INSERT INSERT",
+            "SELECT " * 5 + "DELETE " * 3 + "INSERT INSERT UPDATE INSERT INSERT INSERT INSERT",
         ),
         (lambda n, old: old, "SELECT SELECT SELECT SELECT"),
     ],
 )
 def test_updating_costs_the_same_for_any_number_of_items(editor, number, body, expected):
-    number = max(number, 2)
     path = f"/books/{filled(number).pk}/"
     body = body(number, send(editor, "GET", path))
     # Before these: the book as the URL names it, the book locked, and the list as it is stored.
+    assert written(editor, "PATCH", path, body) == "SELECT SELECT SELECT " + expected
+
+
+@pytest.mark.parametrize("number", [2, 50, 200])
+@pytest.mark.parametrize(
+    ("body", "expected"),
+    [
+        (lambda old: {"author_ids": old["author_ids"][::-1]}, "SELECT UPDATE UPDATE"),
+        (lambda old: {"contributions": old["contributions"][::-1]}, "SELECT UPDATE UPDATE"),
+        # Editions have no order: they trade what is unique among them
+        (
+            lambda old: {
+                "editions": [
+                    {"id": e["id"], "isbn13": other["isbn13"]}
+                    for e, other in zip(old["editions"], old["editions"][::-1], strict=True)
+                ]
+            },
+            "SELECT DELETE UPDATE INSERT",
+        ),
+    ],
+)
+def test_reordering_costs_the_same_for_any_number_of_items(editor, number, body, expected):
+    path = f"/books/{filled(number).pk}/"
+    body = body(send(editor, "GET", path))
     assert written(editor, "PATCH", path, body) == "SELECT SELECT SELECT " + expected
 
 

@@ -227,6 +227,7 @@ class Owned(Relation):
                 *found.related_model._meta.ordering
             ):
                 held[getattr(child, owner.attname)].append(child)
+            work.settle(owner, stored)
         nested = serializer.fields[self.name]
         child_serializer = getattr(nested, "child", nested)
         children: list[Node] = []

@@ -118,6 +118,8 @@ class Writes:
         self.removed: dict[type_of_model, list[models.Model]] = defaultdict(list)
         self.faults: list[Fault] = []
         self._loaded: dict[type_of_model, dict[int, models.Model]] = defaultdict(dict)
+        # The values of a foreign key whose rows, all of them, are kept or removed by this write.
+        self._settled: dict[Any, set[int]] = defaultdict(set)
 
     # Collecting
 
@@ -129,6 +131,10 @@ class Writes:
         self.removed[type(instance)].append(instance)
         if root is not None:
             root.touched = True
+
+    def settle(self, foreign_key: Any, values: Iterable[int]) -> None:
+        """Every stored row that refers to these is, or will be, among the rows of this write."""
+        self._settled[foreign_key].update(values)
 
     def fault(self, code: str, detail: str, at: str, existing_id: int | None = None) -> None:
         self.faults.append(Fault(code, detail, pointer=at, existing_id=existing_id))
@@ -214,8 +220,7 @@ class Writes:
                 self._refuse(row, fields, holder)
             elif row.is_new or _moves(row, fields):
                 sought[key] = row
-        # What refers to a new object can't be stored yet.
-        keys = [key for key in sought if not any(isinstance(v, Unsaved) for v in key)]
+        keys = [key for key in sought if not self._is_settled(fields, key)]
         if not keys:
             return
         settled = {row.instance.pk for row in rows if not row.is_new}
@@ -230,6 +235,14 @@ class Writes:
         for key, row in sought.items():
             if (existing_id := holder_ids.get(key)) is not None:
                 self._taken(row, fields, existing_id)
+
+    def _is_settled(self, fields: tuple[Any, ...], key: tuple[Any, ...]) -> bool:
+        """Whether no row outside of this write can have this value: it refers to a new object, or
+        to one whose rows are all at hand."""
+        return any(
+            isinstance(value, Unsaved) or value in self._settled.get(f, ())
+            for f, value in zip(fields, key, strict=True)
+        )
 
     def _refuse(self, row: Row, fields: tuple[Any, ...], holder: Row) -> None:
         names = {f.name for f in fields}
