@@ -1,6 +1,6 @@
 """Measures nested writes beside plain REST framework with drf-writable-nested, in one run.
 
-`python -m benchmarks.writes`: a book with 50 contributions is created, gets 50 others, and has
+`make bench-writes`: a book with 50 contributions is created, gets 50 others, and has
 them reversed. Both write the same models in the same database; requests alternate between the
 two, so that what else the machine does hits both alike. Times are those of the whole request,
 without a network. The project's answer is the full document, with the authors nested; the other
