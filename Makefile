@@ -66,8 +66,9 @@ bench-writes: .uv/bin/uv ## Measure nested writes beside drf-writable-nested, in
 	@UV_PROJECT_ENVIRONMENT=.venv-bench $(SYNC) --quiet --no-dev --group bench --python .uv/bin/python
 	@.venv-bench/bin/python -m benchmarks.writes
 
+# The first tests are the longest: each begins with a process of its own.
 test-clients: .venv-contract/.synced ## Generate clients, compile and run them; lint and fuzz the contract
-	.venv-contract/bin/python -m pytest tests/clients
+	.venv-contract/bin/python $(PYTEST) --no-loadscope-reorder tests/clients
 
 client: .venv-contract/.synced ## A client of the API: make client FOR=typescript [INTO=client]
 	@.venv-contract/bin/python -m tests.clients.generators "$(FOR)" "$(INTO)"
