@@ -22,7 +22,8 @@ def test_compiles_without_a_warning_and_works(tmp_path, scenario):
     libraries = [GSON, *OKHTTP.glob("okhttp-jvm-*.jar"), *OKHTTP.glob("okio-jvm-*.jar")]
     classpath = ":".join(map(str, libraries))
     said = run(
-        *("java", "-XX:TieredStopAtLevel=1", "-cp", COMPILER / "lib" / "*", "org.jetbrains.kotlin.cli.jvm.K2JVMCompiler"),
+        *("java", "-XX:TieredStopAtLevel=1", "-cp", COMPILER / "lib" / "*"),
+        "org.jetbrains.kotlin.cli.jvm.K2JVMCompiler",
         *("-no-reflect", "-kotlin-home", COMPILER, "-cp", classpath, "-d", tmp_path / "classes"),
         tmp_path / "client" / "src" / "main",
         Path(__file__).parent / "kotlin" / "Scenario.kt",
