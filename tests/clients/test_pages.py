@@ -7,15 +7,23 @@ import shutil
 from pathlib import Path
 
 import pytest
+import yaml
 from playwright.sync_api import expect, sync_playwright
 
 from tests.clients.conftest import isbn
+from tests.clients.generators import CONTRACT
+from tests.server import Server, development, manage
+from tests.test_production import OVER_TLS, production
 
 CHROMIUM = shutil.which("chromium")
 # `SCREENSHOTS=docs/images make test-clients` makes the documentation's anew.
 IMAGES = os.environ.get("SCREENSHOTS")
 
-pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="Debian's chromium is not installed.")
+pytestmark = [
+    pytest.mark.skipif(CHROMIUM is None, reason="Debian's chromium is not installed."),
+    # One worker of pytest-xdist runs them all, so that the server is started once.
+    pytest.mark.xdist_group(__name__),
+]
 
 
 @pytest.fixture(scope="module")
@@ -26,28 +34,41 @@ def browser():
         browser.close()
 
 
+@pytest.fixture(scope="module")
+def served(tmp_path_factory):
+    """The demo catalogue as production serves it: no DEBUG, static files with their digests."""
+    folder = tmp_path_factory.mktemp("production")
+    env = production(folder)
+    for command, its_env in [
+        ("load_demo", development(env["DATABASE_URL"])),
+        ("collectstatic", env),
+    ]:
+        done = manage(command, *["--no-input"] * (command == "collectstatic"), env=its_env)
+        assert done.returncode == 0, done.stderr
+    with Server(env) as server:
+        server.client.headers.update(OVER_TLS)
+        yield server
+
+
 @pytest.fixture
-def page(browser, catalogue):
-    """A page whose console stays empty, and that asks nobody but the catalogue."""
-    context = browser.new_context(viewport={"width": 1280, "height": 900})
+def page(browser, served):
+    """A page whose console is listened to, and that asks nobody but the catalogue."""
+    context = browser.new_context(
+        viewport={"width": 1280, "height": 900}, extra_http_headers=OVER_TLS
+    )
     page = context.new_page()
     page.said, page.strangers = [], []
     page.on("console", lambda message: page.said.append(message.text))
     page.on("pageerror", lambda error: page.said.append(str(error)))
 
     def note(request):
-        if not request.url.startswith((catalogue.url, "data:", "blob:")):
+        if not request.url.startswith((f"{served.url}/", "data:", "blob:")):
             page.strangers.append(request.url)
 
     page.on("request", note)
     yield page
     context.close()
     assert page.strangers == []
-
-
-def token(catalogue):
-    who = {"username": "librarian", "password": "demo-librarian"}
-    return catalogue.client.post("/api/token/", json=who).json()["access"]
 
 
 def keep(page, name):
@@ -62,7 +83,9 @@ def operation(page, name):
     return block
 
 
-def execute(block, body=None):
+def execute(block, body=None, ids=()):
+    for name, value in dict(ids).items():
+        block.locator(f"tr[data-param-name='{name}'] input").fill(str(value))
     if body is not None:
         block.locator("textarea.body-param__text").fill(json.dumps(body))
     block.locator("button.execute").click()
@@ -71,17 +94,10 @@ def execute(block, body=None):
     return int(re.search(r"\d{3}", status.inner_text())[0])
 
 
-def test_redoc_shows_the_contract_and_asks_nobody_else(page, catalogue):
-    page.goto(f"{catalogue.url}/api/redoc/", wait_until="networkidle")
-    expect(page.get_by_role("heading", name="Relations").first).to_be_visible()
-    keep(page, "redoc")
-    assert page.said == []
-
-
-def test_swagger_ui_logs_in_stays_logged_in_and_writes(page, catalogue):
-    page.goto(f"{catalogue.url}/api/docs/", wait_until="networkidle")
+def log_in(page, role):
+    """Press every button that a newcomer does, with a token obtained in the page."""
     tokens = operation(page, "obtainTokens")
-    assert execute(tokens) == 200
+    assert execute(tokens, {"username": role, "password": f"demo-{role}"}) == 200
     answer = tokens.locator(".live-responses-table .highlight-code").first.inner_text()
     access = re.search(r'"access": "([^"]+)"', answer)[1]
     page.locator("button.authorize").first.click()
@@ -89,6 +105,17 @@ def test_swagger_ui_logs_in_stays_logged_in_and_writes(page, catalogue):
     page.locator(".auth-container button.authorize").click()
     page.locator(".auth-container button.btn-done").click()
 
+
+def test_redoc_shows_the_contract_and_asks_nobody_else(page, served):
+    page.goto(f"{served.url}/api/redoc/", wait_until="networkidle")
+    expect(page.get_by_role("heading", name="Relations").first).to_be_visible()
+    keep(page, "redoc")
+    assert page.said == []
+
+
+def test_swagger_ui_logs_in_stays_logged_in_and_writes(page, served):
+    page.goto(f"{served.url}/api/docs/", wait_until="networkidle")
+    log_in(page, "librarian")
     page.reload(wait_until="networkidle")
     create = operation(page, "createBook")
     assert execute(create) == 201
@@ -96,5 +123,40 @@ def test_swagger_ui_logs_in_stays_logged_in_and_writes(page, catalogue):
     keep(page, "swagger-ui")
     assert page.said == []
 
-    assert execute(create, {"title": "", "editions": [{"isbn13": isbn(0)}]}) == 400
-    expect(create).to_contain_text("/title")
+    assert execute(create, {"title": "", "editions": [{"isbn13": isbn(0)[:-1] + "X"}]}) == 400
+    expect(create).to_contain_text('"pointer": "/title"')
+    expect(create).to_contain_text('"pointer": "/editions/0/isbn13"')
+    # The browser's own words on a status of 400.
+    assert all(said.startswith("Failed to load resource") for said in page.said)
+
+
+GETS = [
+    (path, methods["get"]["operationId"])
+    for path, methods in yaml.safe_load(CONTRACT.read_text("utf-8"))["paths"].items()
+    if "get" in methods
+]
+
+
+def ids_for(path, client):
+    """Values for the ids in this path, so that there is something at it."""
+    names = re.findall(r"{(\w+)}", path)
+    if len(names) < 2:
+        return dict.fromkeys(names, 1)
+    children = path.removesuffix("{id}/")
+    for parent in range(1, 50):
+        page = client.get(children.format(**{names[0]: parent})).json()
+        if page.get("results"):
+            return {names[0]: parent, "id": page["results"][0]["id"]}
+    raise AssertionError(f"The demo catalogue has nothing at {path}")
+
+
+def test_every_get_can_be_tried(page, served):
+    page.goto(f"{served.url}/api/docs/", wait_until="networkidle")
+    log_in(page, "admin")
+    found = {}
+    for path, name in GETS:
+        block = operation(page, name)
+        found[name] = execute(block, ids=ids_for(path, served.client))
+        block.locator(".opblock-summary-control").click()
+    assert found == {name: 200 for _, name in GETS}
+    assert page.said == []

@@ -13,6 +13,8 @@ from tests.clients.generators import (
     run,
 )
 
+# One worker of pytest-xdist runs them all, so that the clients are made once.
+pytestmark = pytest.mark.xdist_group(__name__)
 SCENARIOS = Path(__file__).parent / "typescript"
 
 
