@@ -19,6 +19,9 @@ class _Comparison:
         self.old, self.new = old, new
 
     def breaks(self):
+        for name, scheme in self.old["components"].get("securitySchemes", {}).items():
+            if self.new["components"].get("securitySchemes", {}).get(name) != scheme:
+                yield f"who calls proves who they are otherwise than by {name}"
         for path, methods in self.old["paths"].items():
             for method, old in methods.items():
                 new = self.new["paths"].get(path, {}).get(method)
@@ -42,6 +45,9 @@ class _Comparison:
                 yield f"{here} does not answer {status} any more"
                 continue
             other = self.resolved(new["responses"][status], self.new)
+            for name in self.resolved(answer, self.old).get("headers", {}):
+                if name not in other.get("headers", {}):
+                    yield f"{here} {status} has no header {name} any more"
             for media, content in self.resolved(answer, self.old).get("content", {}).items():
                 if media not in other.get("content", {}):
                     yield f"{here} does not answer {status} as {media} any more"
@@ -133,6 +139,12 @@ class _Comparison:
         before, after = set(old.get("enum", ())), set(new.get("enum", ()))
         if gone := before - after:
             yield f"{at} has no {', '.join(sorted(gone))} any more"
+        names = [
+            dict(zip(each.get("enum", ()), each.get("x-enum-varnames", ()), strict=False))
+            for each in (old, new)
+        ]
+        if any(names[1].get(value, name) != name for value, name in names[0].items()):
+            yield f"{at} has other names for its values"
         if "enum" in new and "enum" not in old and is_sent:
             yield f"{at} takes certain values only"
         if not is_sent and (more := after - before) and before:
