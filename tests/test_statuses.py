@@ -1,0 +1,178 @@
+"""Can each operation give every refusal that the contract has for it?
+
+That it gives no other is what Schemathesis looks for (tests/clients).
+"""
+
+import re
+
+import pytest
+import yaml
+from rest_framework.test import APIClient
+
+from authors.models import Author, AuthorProfile
+from books.models import Book, Contribution, Edition, Publisher, Series, Subject
+from tests.contract import CONTRACT
+
+MISSING = 999_999_999
+OPERATIONS = [
+    (method, path, operation)
+    for path, methods in yaml.safe_load(CONTRACT.read_text("utf-8"))["paths"].items()
+    for method, operation in methods.items()
+]
+STATUSES = {
+    "BadRequest": 400,
+    "Unauthorized": 401,
+    "Forbidden": 403,
+    "NotFound": 404,
+    "NotAcceptable": 406,
+    "Conflict": 409,
+    "LengthRequired": 411,
+    "ContentTooLarge": 413,
+    "UnsupportedMediaType": 415,
+    "TooManyRequests": 429,
+}
+# A body of each kind that what is stored stands against: a value that is taken, an id that is not.
+CONFLICTS = {
+    "Me": {"username": "admin"},
+    "User": {"username": "admin", "email": "new@example.org", "password": "a long one of 27"},
+    "Author": {"name": "New", "openlibrary_key": "OL1A"},
+    "Book": {"title": "New", "series_id": MISSING},
+    "Contribution": {"author_id": MISSING},
+    "Edition": {"book_id": 1, "isbn13": "9780441013593"},
+    "Publisher": {"name": "Taken"},
+    "Subject": {"name": "New", "slug": "taken"},
+}
+# What takes no token takes these instead.
+GARBAGE = {
+    "obtainTokens": {"username": "member", "password": "wrong"},
+    "refreshTokens": {"refresh": "garbage"},
+    "logOut": {"refresh": "garbage"},
+    "verifyToken": {"token": "garbage"},
+}
+FAILURES = {
+    "obtainTokens": GARBAGE["obtainTokens"],
+    "changePassword": {"current_password": "wrong", "new_password": "a long one of 27"},
+}
+
+
+def documented(problem):
+    return [
+        (method, path, operation)
+        for method, path, operation in OPERATIONS
+        if {"$ref": f"#/components/responses/{problem}"} in operation["responses"].values()
+    ]
+
+
+def test_every_documented_refusal_is_tried_below():
+    known = {
+        response["$ref"].removeprefix("#/components/responses/")
+        for _, _, operation in OPERATIONS
+        for response in operation["responses"].values()
+        if "$ref" in response
+    }
+    assert known == STATUSES.keys()
+
+
+@pytest.fixture
+def stored(admin):
+    """The ids in the paths, of one object of each kind; another holds what is taken."""
+    author = Author.objects.create(name="Frank Herbert")
+    series = Series.objects.create(name="Dune")
+    subject = Subject.objects.create(name="Deserts")
+    publisher = Publisher.objects.create(name="Ace")
+    book = Book.objects.create(title="Dune", series=series)
+    book.subjects.add(subject)
+    contribution = Contribution.objects.create(book=book, author=author)
+    edition = Edition.objects.create(book=book, publisher=publisher)
+    AuthorProfile.objects.create(author=author)
+    Author.objects.create(name="Another", openlibrary_key="OL1A")
+    Publisher.objects.create(name="Taken")
+    Subject.objects.create(name="Taken", slug="taken")
+    Edition.objects.create(book=book, isbn13="9780441013593")
+    rows = (author, series, subject, publisher, book, contribution, edition)
+    return {row._meta.model_name: row.pk for row in rows}
+
+
+SINGULAR = {"series": "series"}
+
+
+def url(path, stored, last=None):
+    """The path with the ids of what is stored, or with another one as its last."""
+
+    def key(match):
+        name = match[1]
+        if last is not None and match.start() == path.rindex("{"):
+            return str(last)
+        collection = path[: match.start()].rstrip("/").rpartition("/")[2]
+        kind = SINGULAR.get(collection, collection.removesuffix("s"))
+        return str(stored.get(name.removesuffix("_id"), stored.get(kind, 1)))
+
+    return re.sub(r"{(\w+)}", key, path)
+
+
+def ask(client, method, path, body=None, **headers):
+    if body is not None:
+        return getattr(client, method)(path, body, format="json", **headers)
+    return client.generic(method.upper(), path, **headers)
+
+
+def body_of(operation, body):
+    return body if "requestBody" in operation else None
+
+
+def provoke(problem, method, path, operation, clients, stored, settings):
+    admin, name = clients["admin"], operation["operationId"]
+    here = url(path, stored)
+    match problem:
+        case "BadRequest":
+            return ask(admin, method, f"{here}?nonsense=1", body_of(operation, {"x": 1}))
+        case "Unauthorized" if name in GARBAGE:
+            return ask(clients["anonymous"], method, here, GARBAGE[name])
+        case "Unauthorized":
+            return ask(clients["anonymous"], method, here, HTTP_AUTHORIZATION="Bearer garbage")
+        case "Forbidden":
+            # What everybody may who is logged in, a session may with its CSRF token only.
+            everybody_may = "Who is logged in may." in operation["description"]
+            client = clients["session" if everybody_may else "member"]
+            return ask(client, method, here, body_of(operation, {"x": 1}))
+        case "NotFound":
+            return ask(admin, method, url(path, stored, MISSING), body_of(operation, {"x": 1}))
+        case "NotAcceptable":
+            return ask(admin, method, here, HTTP_ACCEPT="image/png")
+        case "Conflict" if method == "delete":
+            return ask(admin, method, here)
+        case "Conflict":
+            [content] = operation["requestBody"]["content"].values()
+            kind = content["schema"]["$ref"].rpartition("/")[2]
+            body = CONFLICTS[kind.removeprefix("Patched").removesuffix("Request")]
+            who = "member" if name == "partialUpdateMe" else "admin"
+            return ask(clients[who], method, here, body)
+        case "LengthRequired":
+            return ask(admin, method, here, HTTP_TRANSFER_ENCODING="chunked")
+        case "ContentTooLarge":
+            return ask(admin, method, here, {"x": "x" * settings.DATA_UPLOAD_MAX_MEMORY_SIZE})
+        case "UnsupportedMediaType":
+            return admin.generic(method.upper(), here, "x", content_type="text/plain")
+        case "TooManyRequests":
+            for _ in range(5):
+                ask(admin, method, here, FAILURES[name])
+            return ask(admin, method, here, FAILURES[name])
+    raise AssertionError(problem)
+
+
+@pytest.mark.parametrize("problem", STATUSES)
+def test_every_documented_refusal_can_be_had(problem, anonymous, member, admin, stored, settings):
+    settings.DATA_UPLOAD_MAX_MEMORY_SIZE = 10_000
+    session = APIClient(enforce_csrf_checks=True)
+    session.force_login(admin.user)
+    clients = {"anonymous": anonymous, "member": member, "admin": admin, "session": session}
+    asked = documented(problem)
+    answers = {
+        operation["operationId"]: provoke(
+            problem, method, path, operation, clients, stored, settings
+        )
+        for method, path, operation in asked
+    }
+    assert {
+        name: (answer.status_code, answer["Content-Type"]) for name, answer in answers.items()
+    } == dict.fromkeys(answers, (STATUSES[problem], "application/problem+json"))
