@@ -48,12 +48,14 @@ SUMMARIES = {
     "destroy": "Delete {one}",
 }
 MEANINGS = {
+    "update": "The required properties must be there. Any other that is left out keeps its value.",
+    "partial_update": "What is left out keeps its value.",
+}
+# Of what nests others
+RELATIONS = {
     "create": "Relations can be given as keys or as nested objects, which are created with it.",
-    "update": (
-        "The required properties must be there. Any other that is left out keeps its value, "
-        "relations too; `null` or `[]` empties one."
-    ),
-    "partial_update": "What is left out keeps its value; `null` or `[]` empties a relation.",
+    "update": "So do relations; `null` or `[]` empties one.",
+    "partial_update": "So do relations; `null` or `[]` empties one.",
 }
 ITEM = (
     "With an `id` it names a stored object; properties beside it say what changes. Without, it "
@@ -115,11 +117,20 @@ class AutoSchema(SpectacularAutoSchema):
         action = getattr(self.view, self.action, None)
         own = getattr(action, "__doc__", None) if self._is_ours(action) else None
         words = [" ".join(part.split()) for part in (own or self._view_words()).split("\n\n")]
-        if self._is_resource and hasattr(self.get_request_serializer(), "Meta"):
-            words.append(MEANINGS.get(self.action, ""))
+        if self._is_resource:
+            words.append(self._meaning())
         if self.view.get_authenticators():
             words.append(self._who_may())
         return "\n\n".join(filter(None, words))
+
+    def _meaning(self) -> str:
+        if self.action == "destroy":
+            refusal = "What others refer to stays: 409 `in_use` names them."
+            return refusal if self._is_referred_to() else ""
+        serializer = self.get_request_serializer()
+        nests = bool(getattr(getattr(serializer, "Meta", None), "relations", ()))
+        meanings = [MEANINGS.get(self.action, ""), RELATIONS.get(self.action, "") if nests else ""]
+        return " ".join(filter(None, meanings))
 
     @staticmethod
     def _is_ours(action: Any) -> bool:

@@ -53,6 +53,38 @@ def _set_width(schema: dict[str, Any]) -> None:
         schema["format"] = "int64"
 
 
+# What these properties are, wherever they stand without words of their own
+PROPERTIES = {
+    "id": "The key, which never changes.",
+    "version": "Rises with every change of the object and of what it owns.",
+    "created_at": "When it was created, in UTC.",
+    "updated_at": "When it was last changed, in UTC.",
+    "access": "The token to send with each request, as `Authorization: Bearer …`.",
+    "refresh": "The token to exchange for a new pair, once.",
+}
+
+
+def described(result: dict[str, Any], **kwargs: Any) -> dict[str, Any]:
+    """Say of keys what they are the keys of, and of common properties what they are."""
+    for schema in result["components"]["schemas"].values():
+        properties = schema.get("properties", {})
+        for name, each in properties.items():
+            if "description" not in each and (words := _words(name, properties)):
+                # Beside a reference nothing may stand (OpenAPI 3.0, Reference Object).
+                each.update({} if "$ref" in each else {"description": words})
+    return result
+
+
+def _words(name: str, properties: dict[str, Any]) -> str | None:
+    if name.endswith("_id"):
+        one = name.removesuffix("_id")
+        return f"The key of `{one}`." if one in properties else f"The key of its {one}."
+    if name.endswith("_ids"):
+        many = f"{name.removesuffix('_ids')}s"
+        return f"The keys of `{many}`." if many in properties else f"The keys of its {many}."
+    return PROPERTIES.get(name)
+
+
 def in_order_of_work(result: dict[str, Any], **kwargs: Any) -> dict[str, Any]:
     """Order paths as `TAGS` orders their tags, and what can be done there from get to delete."""
     tags = [tag["name"] for tag in result["tags"]]

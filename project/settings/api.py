@@ -84,6 +84,7 @@ SPECTACULAR_SETTINGS = {
     "POSTPROCESSING_HOOKS": [
         "drf_spectacular.hooks.postprocess_schema_enums",
         "schema.hooks.exact_types",
+        "schema.hooks.described",
         "schema.hooks.in_order_of_work",
     ],
     "SORT_OPERATIONS": False,
