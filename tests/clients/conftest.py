@@ -1,13 +1,16 @@
 """A server with the demo catalogue for the clients, and a name for each of them."""
 
 import os
+import re
 from itertools import count
 
 import pytest
 
+from tests.clients.generators import ROOT
 from tests.server import Server, development, manage
 
 NUMBERS = count(1)
+SHOWN = "http://127.0.0.1:8000"
 
 
 @pytest.fixture(scope="session")
@@ -39,3 +42,23 @@ def scenario(catalogue):
         "ISBN_2": isbn(2 * number + 1),
         "MARK": f"client {number}",
     }
+
+
+@pytest.fixture
+def lines(catalogue):
+    """The example in this language of docs/clients.md, at the address of the tests' server."""
+    text = (ROOT / "docs" / "clients.md").read_text("utf-8")
+
+    def lines(language):
+        [code] = re.findall(rf"```{language}\n(.*?)```", text, re.DOTALL)
+        assert SHOWN in code
+        return code.replace(SHOWN, catalogue.url)
+
+    return lines
+
+
+@pytest.fixture
+def title(catalogue):
+    """What those examples print."""
+    century = {"first_published_year_min": 1801, "first_published_year_max": 1900}
+    return catalogue.client.get("/api/books/", params=century).json()["results"][0]["title"]

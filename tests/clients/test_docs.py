@@ -1,32 +1,11 @@
-"""Do the first lines of docs/clients.md run as they stand there?"""
+"""Do the first lines of docs/clients.md run as they stand there?
 
-import re
+Those in Kotlin are compiled with the client (test_kotlin.py), those in Swift and Dart are parsed.
+"""
+
 import sys
 
-import pytest
-
-from tests.clients.generators import NODE_MODULES, ROOT, node, python, run, typescript
-
-SHOWN = "http://127.0.0.1:8000"
-
-
-@pytest.fixture
-def lines(catalogue):
-    """The example in this language, at the address of the tests' server."""
-    text = (ROOT / "docs" / "clients.md").read_text("utf-8")
-
-    def lines(language):
-        [code] = re.findall(rf"```{language}\n(.*?)```", text, re.DOTALL)
-        assert SHOWN in code
-        return code.replace(SHOWN, catalogue.url)
-
-    return lines
-
-
-@pytest.fixture
-def title(catalogue):
-    century = {"first_published_year_min": 1801, "first_published_year_max": 1900}
-    return catalogue.client.get("/api/books/", params=century).json()["results"][0]["title"]
+from tests.clients.generators import NODE_MODULES, node, python, run, typescript
 
 
 def test_python(tmp_path, lines, title):

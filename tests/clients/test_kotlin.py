@@ -17,8 +17,9 @@ pytestmark = [
 ]
 
 
-def test_compiles_without_a_warning_and_works(tmp_path, scenario):
+def test_compiles_without_a_warning_and_works(tmp_path, scenario, lines, title):
     kotlin(tmp_path / "client")
+    (tmp_path / "First.kt").write_text(lines("kotlin"))
     libraries = [GSON, *OKHTTP.glob("okhttp-jvm-*.jar"), *OKHTTP.glob("okio-jvm-*.jar")]
     classpath = ":".join(map(str, libraries))
     said = run(
@@ -27,12 +28,12 @@ def test_compiles_without_a_warning_and_works(tmp_path, scenario):
         *("-no-reflect", "-kotlin-home", COMPILER, "-cp", classpath, "-d", tmp_path / "classes"),
         tmp_path / "client" / "src" / "main",
         Path(__file__).parent / "kotlin" / "Scenario.kt",
+        tmp_path / "First.kt",
     )
     # What the generator writes whatever the contract is not of our making.
     warnings = [line for line in said.splitlines() if ": warning: " in line]
     assert not [line for line in warnings if "/client/infrastructure/" not in line]
     stdlib = COMPILER / "lib" / "kotlin-stdlib.jar"
-    run(
-        *("java", "-cp", f"{classpath}:{tmp_path / 'classes'}:{stdlib}", "ScenarioKt"),
-        env=scenario,
-    )
+    compiled = ("java", "-cp", f"{classpath}:{tmp_path / 'classes'}:{stdlib}")
+    run(*compiled, "ScenarioKt", env=scenario)
+    assert run(*compiled, "FirstKt") == f"{title}\n"
