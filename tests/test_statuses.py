@@ -38,7 +38,7 @@ CONFLICTS = {
     "Author": {"name": "New", "openlibrary_key": "OL1A"},
     "Book": {"title": "New", "series_id": MISSING},
     "Contribution": {"author_id": MISSING},
-    "Edition": {"book_id": 1, "isbn13": "9780441013593"},
+    "Edition": {"book_id": None, "isbn13": "9780441013593"},
     "Publisher": {"name": "Taken"},
     "Subject": {"name": "New", "slug": "taken"},
 }
@@ -74,7 +74,7 @@ def test_every_documented_refusal_is_tried_below():
 
 
 @pytest.fixture
-def stored(admin):
+def stored(admin, member):
     """The ids in the paths, of one object of each kind; another holds what is taken."""
     author = Author.objects.create(name="Frank Herbert")
     series = Series.objects.create(name="Dune")
@@ -90,7 +90,7 @@ def stored(admin):
     Subject.objects.create(name="Taken", slug="taken")
     Edition.objects.create(book=book, isbn13="9780441013593")
     rows = (author, series, subject, publisher, book, contribution, edition)
-    return {row._meta.model_name: row.pk for row in rows}
+    return {row._meta.model_name: row.pk for row in rows} | {"user": member.user.pk}
 
 
 SINGULAR = {"series": "series"}
@@ -145,6 +145,8 @@ def provoke(problem, method, path, operation, clients, stored, settings):
             [content] = operation["requestBody"]["content"].values()
             kind = content["schema"]["$ref"].rpartition("/")[2]
             body = CONFLICTS[kind.removeprefix("Patched").removesuffix("Request")]
+            if "book_id" in body:
+                body = {**body, "book_id": stored["book"]}
             who = "member" if name == "partialUpdateMe" else "admin"
             return ask(clients[who], method, here, body)
         case "LengthRequired":

@@ -26,6 +26,11 @@ pytestmark = [
 ]
 
 
+# A busy machine draws a page of eighty operations slowly.
+TIMEOUT = 60_000  # milliseconds
+expect.set_options(timeout=TIMEOUT)
+
+
 @pytest.fixture(scope="module")
 def browser():
     with sync_playwright() as playwright:
@@ -57,6 +62,7 @@ def page(browser, served):
         viewport={"width": 1280, "height": 900}, extra_http_headers=OVER_TLS
     )
     page = context.new_page()
+    page.set_default_timeout(TIMEOUT)
     page.said, page.strangers = [], []
     page.on("console", lambda message: page.said.append(message.text))
     page.on("pageerror", lambda error: page.said.append(str(error)))
