@@ -3,6 +3,7 @@
 import base64
 import hashlib
 import hmac
+import itertools
 import json
 import socket
 import time
@@ -353,6 +354,8 @@ def test_jwks_never_shows_a_shared_secret(anonymous):
             "The first key of JWT_KEYS cannot sign.",
         ),
     ],
+    # By number: the keys among them are made anew each time.
+    ids=itertools.count(),
 )
 def test_keys_that_are_no_use_stop_the_start(keys, message):
     with pytest.raises(ImproperlyConfigured, match=message):
