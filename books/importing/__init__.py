@@ -70,7 +70,7 @@ class Report:
         editions.unchanged += batch.editions_unchanged
         for kind in (batch.authors, batch.series, batch.subjects, batch.publishers):
             name = str(kind.model._meta.verbose_name_plural)
-            self.mentioned[name].update(each.pk for each in kind.used.values())
+            self.mentioned[name].update(each["id"] for each in kind.used.values())
             count = self.counts[name]
             count.created += len(kind.new)
             count.unchanged = len(self.mentioned[name]) - count.created
@@ -105,12 +105,12 @@ def import_file(
             kept = files.enter_context(
                 Path(rejects).open("w", encoding="utf-8", errors="backslashreplace")
             )
-        for rows in _batches(FORMS[form](lines), lines):
-            _import(rows, report, validate)
+        for rows, bytes_read in _batches(FORMS[form](lines), lines, validate):
+            _import(rows, report)
             _note(rows, report, kept)
             if kept is not None:
                 kept.flush()
-            report.bytes_read = lines.bytes_read
+            report.bytes_read = bytes_read
             report.seconds = time.monotonic() - started
             if progress is not None:
                 progress(report)
@@ -118,38 +118,47 @@ def import_file(
     return report
 
 
-def _batches(rows: Iterable[Row], lines: Lines) -> Iterator[list[Row]]:
+def _batches(
+    rows: Iterable[Row], lines: Lines, validate: Validation
+) -> Iterator[tuple[list[Row], int]]:
+    """Rows, with their drafts or their faults, and how many bytes of the file are read."""
     batch: list[Row] = []
     size, start = 0, 0
     for row in rows:
         batch.append(row)
         size += 1 + sum(len(value) for value in row.body.values() if isinstance(value, list))
+        prepare(row, validate)
         if size >= BATCH_SIZE or lines.bytes_read - start >= BATCH_BYTES:
-            yield batch
+            yield batch, lines.bytes_read
             batch = []
             size, start = 0, lines.bytes_read
     if batch:
-        yield batch
+        yield batch, lines.bytes_read
 
 
-def _import(rows: Sequence[Row], report: Report, validate: Validation) -> None:
+def prepare(row: Row, validate: Validation) -> None:
+    """Give the row its draft, or the faults that stand in the way."""
+    if row.faults:
+        return
+    attrs = validate.plainly(row.body)
+    if attrs is None:
+        row.read_again()
+    if row.faults:
+        return
+    try:
+        row.draft = Draft(validate.fully(row.body) if attrs is None else attrs)
+    except Refused as error:
+        row.faults += map(row.located, error.faults)
+
+
+def _import(rows: Sequence[Row], report: Report) -> None:
     """Put these rows in, in one transaction; those that can't be get their faults."""
-    accepted = []
-    drafts = []
-    for row in rows:
-        if row.faults:
-            continue
-        try:
-            drafts.append(Draft(row.body, validate))
-        except Refused as error:
-            row.faults += map(row.located, error.faults)
-        else:
-            accepted.append(row)
-    if not drafts:
+    accepted = [row for row in rows if row.draft is not None]
+    if not accepted:
         return
     try:
         with transaction.atomic():
-            batch = Batch(drafts)
+            batch = Batch([row.draft for row in accepted if row.draft is not None])
     except (IntegrityError, DataError) as error:
         # Someone else has written the same in the meantime, and the next look will see it; or
         # there is a row that only the database refuses, and halving finds it.
@@ -158,8 +167,8 @@ def _import(rows: Sequence[Row], report: Report, validate: Validation) -> None:
             accepted[0].faults.append(Fault("refused", f"The database refuses it: {reason}", ""))
             return
         middle = len(accepted) // 2
-        _import(accepted[:middle], report, validate)
-        _import(accepted[middle:], report, validate)
+        _import(accepted[:middle], report)
+        _import(accepted[middle:], report)
         return
     for place, faults in batch.refused.items():
         accepted[place].faults += map(accepted[place].located, faults)

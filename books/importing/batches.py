@@ -3,9 +3,9 @@
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Generic, TypeVar
+from typing import Any
 
-from django.db import models
+from django.db import connection, models
 from django.db.models import F, Q
 from django.utils import timezone
 
@@ -13,16 +13,15 @@ from authors.models import Author
 from books.models import Book, Contribution, Edition, Publisher, Role, Series, Subject
 from project.api.problems import Fault, Refused, pointer
 
-from .drafts import Draft
+from .drafts import Draft, Thing
+from .tables import give_keys, insert
 
-Named = TypeVar("Named", Publisher, Series, Subject)
 
-
-def is_same_author(given: Author, stored: Author) -> bool:
+def is_same_author(given: Thing, stored: Thing) -> bool:
     """By the Open Library's key if both have one; else by name, if no years of birth differ."""
-    if given.openlibrary_key and stored.openlibrary_key:
-        return given.openlibrary_key == stored.openlibrary_key
-    return given.name == stored.name and _agree(given.birth_year, stored.birth_year)
+    if given["openlibrary_key"] and stored["openlibrary_key"]:
+        return bool(given["openlibrary_key"] == stored["openlibrary_key"])
+    return given["name"] == stored["name"] and _agree(given["birth_year"], stored["birth_year"])
 
 
 def _agree(one: Any, other: Any) -> bool:
@@ -33,95 +32,96 @@ def _agree(one: Any, other: Any) -> bool:
 # What books share: found, or made once
 
 
-class Shared(Generic[Named]):
-    """The publishers, series or subjects of a batch, told apart by one attribute."""
+class Shared:
+    """The publishers, series or subjects of a batch, told apart by one column."""
 
-    def __init__(self, model: type[Named], attribute: str, given: Iterable[Named]) -> None:
-        self.model: type[Named] = model
-        self.attribute = attribute
-        self.new: list[Named] = []
-        values = {getattr(each, attribute) for each in given}
-        stored = model._default_manager.filter(**{f"{attribute}__in": values})
+    def __init__(self, model: type[models.Model], column: str, given: Iterable[Thing]) -> None:
+        self.model = model
+        self.column = column
+        self.new: list[Thing] = []
+        self.used: dict[int, Thing] = {}
+        values = {each[column] for each in given}
+        stored = model._default_manager.filter(**{f"{column}__any_of": values})
         # Where several have one name, the oldest stands.
-        self._known: dict[str, Named] = {
-            getattr(each, attribute): each for each in stored.order_by("-pk")
-        }
-        self.used: dict[int, Named] = {}
+        self._known = {each[column]: each for each in stored.order_by("-pk").values("id", column)}
 
-    def find(self, given: Named) -> Named | None:
-        found = self._known.get(getattr(given, self.attribute))
+    def find(self, given: Thing) -> Thing | None:
+        found = self._known.get(given[self.column])
         if found is not None:
             self.used[id(found)] = found
         return found
 
-    def find_or_make(self, given: Named) -> Named:
+    def find_or_make(self, given: Thing) -> Thing:
         found = self.find(given)
         if found is None:
-            self._known[getattr(given, self.attribute)] = self.used[id(given)] = found = given
-            self.new.append(given)
+            # A copy, since what is given is remembered beyond this batch.
+            self._known[given[self.column]] = found = {**given}
+            self.used[id(found)] = found
+            self.new.append(found)
         return found
-
-    def write(self) -> None:
-        self.model._default_manager.bulk_create(self.new)
 
 
 class Authors:
     """The authors of a batch."""
 
-    def __init__(self, given: Iterable[Author]) -> None:
+    def __init__(self, given: Iterable[Thing]) -> None:
         self.model = Author
-        self.new: list[Author] = []
-        self.used: dict[int, Author] = {}
-        self._by_key: dict[str, Author] = {}
-        self._by_name: dict[str, list[Author]] = defaultdict(list)
+        self.new: list[Thing] = []
+        self.used: dict[int, Thing] = {}
+        self._by_key: dict[str, Thing] = {}
+        self._by_name: dict[str, list[Thing]] = defaultdict(list)
         given = list(given)
         stored = Author.objects.filter(
-            Q(name__in={each.name for each in given})
-            | Q(openlibrary_key__in={each.openlibrary_key for each in given} - {None})
+            Q(name__any_of={each["name"] for each in given})
+            | Q(openlibrary_key__any_of={each["openlibrary_key"] for each in given} - {None})
         )
-        for author in stored.only("name", "birth_year", "openlibrary_key").order_by("pk"):
+        for author in stored.order_by("pk").values("id", *COLUMNS_OF_AUTHOR):
             self._remember(author)
 
-    def _remember(self, author: Author) -> None:
-        self._by_name[author.name].append(author)
-        if author.openlibrary_key:
-            self._by_key[author.openlibrary_key] = author
+    def _remember(self, author: Thing) -> None:
+        self._by_name[author["name"]].append(author)
+        if author["openlibrary_key"]:
+            self._by_key[author["openlibrary_key"]] = author
 
-    def find(self, given: Author) -> Author | None:
+    def find(self, given: Thing) -> Thing | None:
         """Whose key it is, else the oldest of the same name, best of the same year of birth."""
-        found = self._by_key.get(given.openlibrary_key or "")
+        found = self._by_key.get(given["openlibrary_key"] or "")
         if found is None:
             found = min(
-                (each for each in self._by_name[given.name] if is_same_author(given, each)),
-                key=lambda each: each.birth_year != given.birth_year,
+                (each for each in self._by_name[given["name"]] if is_same_author(given, each)),
+                key=lambda each: each["birth_year"] != given["birth_year"],
                 default=None,
             )
         if found is not None:
             self.used[id(found)] = found
         return found
 
-    def find_or_make(self, given: Author) -> Author:
+    def find_or_make(self, given: Thing) -> Thing:
         found = self.find(given)
         if found is None:
-            self.used[id(given)] = found = given
-            self.new.append(given)
-            self._remember(given)
+            found = {**given}
+            self.used[id(found)] = found
+            self.new.append(found)
+            self._remember(found)
         return found
-
-    def write(self) -> None:
-        Author.objects.bulk_create(self.new)
 
 
 # Books
+
+# By what one is told apart.
+COLUMNS_OF_AUTHOR = ("name", "birth_year", "openlibrary_key")
+COLUMNS_OF_BOOK = ("title", "openlibrary_key", "first_published_year", "series_position")
 
 
 @dataclass(eq=False, slots=True)
 class Entry:
     """A book of the catalogue: one that is stored, or one that this batch makes."""
 
-    book: Book
+    book: Thing
+    series_name: str | None
+    is_stored: bool
     # Those with the role author, in order.
-    authors: list[Author] = field(default_factory=list)
+    authors: list[Thing] = field(default_factory=list)
     # What there is to tell its editions without an ISBN apart.
     unnumbered: set[tuple[Any, ...]] = field(default_factory=set)
 
@@ -134,18 +134,17 @@ class Entry:
         return list(dict.fromkeys(places)) == list(range(len(self.authors)))
 
     def has_key_of(self, draft: Draft) -> bool:
-        return _agree(draft.book.openlibrary_key, self.book.openlibrary_key)
+        return _agree(draft.book["openlibrary_key"], self.book["openlibrary_key"])
 
     def is_book_of(self, draft: Draft) -> bool:
         """Whether title and authors are the same, and nothing else that both say differs."""
-        series = self.book.series
         return (
             self.has_key_of(draft)
-            and draft.book.title == self.book.title
+            and draft.book["title"] == self.book["title"]
             and self.has_authors_of(draft)
-            and _agree(draft.book.first_published_year, self.book.first_published_year)
-            and _agree(draft.series and draft.series.name, series and series.name)
-            and _agree(draft.book.series_position, self.book.series_position)
+            and _agree(draft.book["first_published_year"], self.book["first_published_year"])
+            and _agree(draft.series and draft.series["name"], self.series_name)
+            and _agree(draft.book["series_position"], self.book["series_position"])
         )
 
 
@@ -157,40 +156,47 @@ class Catalogue:
         self._by_title: dict[str, list[Entry]] = defaultdict(list)
         self._by_isbn: dict[str | None, Entry] = {}
         editions = [edition for draft in drafts for edition in draft.editions]
-        isbns = {edition.isbn13 for edition in editions} - {None}
-        held = dict(Edition.objects.filter(isbn13__in=isbns).values_list("isbn13", "book_id"))
-        keys = {draft.book.openlibrary_key for draft in drafts} - {None}
+        isbns = {edition["isbn13"] for edition in editions} - {None}
+        held = dict(Edition.objects.filter(isbn13__any_of=isbns).values_list("isbn13", "book_id"))
+        keys = {draft.book["openlibrary_key"] for draft in drafts} - {None}
         stored = Book.objects.filter(
-            Q(title__in={draft.book.title for draft in drafts})
-            | Q(openlibrary_key__in=keys)
+            Q(title__any_of={draft.book["title"] for draft in drafts})
+            | Q(openlibrary_key__any_of=keys)
             | Q(pk__in=set(held.values()))
         )
-        entries = {book.pk: Entry(book) for book in stored.select_related("series").order_by("pk")}
+        entries = {
+            book["id"]: Entry(book, book["series__name"], is_stored=True)
+            for book in stored.order_by("pk").values("id", "series__name", *COLUMNS_OF_BOOK)
+        }
         if entries:
-            self._load_authors(entries, stored)
-            if any(edition.isbn13 is None for edition in editions):
-                self._load_unnumbered(entries, stored)
+            self._load_authors(entries)
+            if any(edition["isbn13"] is None for edition in editions):
+                self._load_unnumbered(entries)
         for entry in entries.values():
             self.remember(entry)
         for isbn13, book_id in held.items():
             self._by_isbn[isbn13] = entries[book_id]
 
     @staticmethod
-    def _load_authors(entries: dict[int, Entry], stored: models.QuerySet[Book]) -> None:
-        contributions = Contribution.objects.filter(role=Role.AUTHOR, book__in=stored)
-        for each in contributions.select_related("author").order_by("book", "position", "pk"):
-            entries[each.book_id].authors.append(each.author)
+    def _load_authors(entries: dict[int, Entry]) -> None:
+        credited = Author.objects.filter(
+            contributions__role=Role.AUTHOR, contributions__book__in=entries
+        ).order_by("contributions__book", "contributions__position", "contributions__pk")
+        for author in credited.values("contributions__book", *COLUMNS_OF_AUTHOR):
+            entries[author["contributions__book"]].authors.append(author)
 
     @staticmethod
-    def _load_unnumbered(entries: dict[int, Entry], stored: models.QuerySet[Book]) -> None:
-        editions = Edition.objects.filter(isbn13=None, book__in=stored)
+    def _load_unnumbered(entries: dict[int, Entry]) -> None:
+        editions = Edition.objects.filter(isbn13=None, book__in=entries)
         for edition in editions.select_related("publisher"):
-            entries[edition.book_id].unnumbered.add(description(edition))
+            publisher = edition.publisher
+            told = description(vars(edition), vars(publisher) if publisher else None)
+            entries[edition.book_id].unnumbered.add(told)
 
     def remember(self, entry: Entry) -> None:
-        self._by_title[entry.book.title].append(entry)
-        if entry.book.openlibrary_key:
-            self._by_key[entry.book.openlibrary_key] = entry
+        self._by_title[entry.book["title"]].append(entry)
+        if entry.book["openlibrary_key"]:
+            self._by_key[entry.book["openlibrary_key"]] = entry
 
     def remember_isbn(self, isbn13: str, entry: Entry) -> None:
         self._by_isbn[isbn13] = entry
@@ -205,22 +211,22 @@ class Catalogue:
         not pass a book off as another; Refused where it belongs to another book.
         """
         holders = {
-            i: self._by_isbn[edition.isbn13]
+            i: self._by_isbn[edition["isbn13"]]
             for i, edition in enumerate(draft.editions)
-            if edition.isbn13 in self._by_isbn
+            if edition["isbn13"] in self._by_isbn
         }
-        found = self._by_key.get(draft.book.openlibrary_key or "")
+        found = self._by_key.get(draft.book["openlibrary_key"] or "")
         if found is None:
             found = next(
                 (holder for holder in holders.values() if self._may_be(draft, holder)), None
             )
         if found is None:
-            same = (each for each in self._by_title[draft.book.title] if each.is_book_of(draft))
+            same = (each for each in self._by_title[draft.book["title"]] if each.is_book_of(draft))
             found = next(same, None)
         faults = [
             Fault(
                 "unique",
-                f"This is the ISBN of an edition of “{holder.book.title}”.",
+                f"This is the ISBN of an edition of “{holder.book['title']}”.",
                 pointer("editions", i, "isbn13"),
             )
             for i, holder in holders.items()
@@ -233,20 +239,19 @@ class Catalogue:
     @staticmethod
     def _may_be(draft: Draft, holder: Entry) -> bool:
         return holder.has_key_of(draft) and (
-            draft.book.title == holder.book.title
+            draft.book["title"] == holder.book["title"]
             or (bool(holder.authors) and holder.has_authors_of(draft))
         )
 
 
-def description(edition: Edition) -> tuple[Any, ...]:
+def description(edition: Thing, publisher: Thing | None) -> tuple[Any, ...]:
     """All that an edition says of itself beside its ISBN."""
-    publisher = edition.publisher
     return (
-        publisher and publisher.name_folded,
-        edition.format,
-        edition.pages,
-        edition.published_on,
-        edition.language,
+        publisher and publisher["name_folded"],
+        edition["format"],
+        edition["pages"],
+        edition["published_on"] and str(edition["published_on"]),
+        edition["language"],
     )
 
 
@@ -263,11 +268,17 @@ class Batch:
         self.refused: dict[int, list[Fault]] = {}
         self.unchanged = self.changed = 0
         self.editions_unchanged = 0
-        self.books: list[Book] = []
-        self.editions: list[Edition] = []
+        self.books: list[Thing] = []
+        # Each with its book.
+        self.editions: list[tuple[Thing, Thing]] = []
         self._extended: set[int] = set()
-        self._contributions: list[Contribution] = []
-        self._subject_links: list[Any] = []
+        # Book, author, role, position and the name on the title page.
+        self._contributions: list[tuple[Thing, Thing, str, int, str]] = []
+        self._subject_links: list[tuple[Thing, Thing]] = []
+        if connection.vendor == "postgresql":
+            # The tables grow faster than the planner's knowledge of them; an index always fits.
+            with connection.cursor() as cursor:
+                cursor.execute("SET LOCAL enable_seqscan = off")
         self.catalogue = Catalogue(drafts)
         self.authors = Authors(credit.author for draft in drafts for credit in draft.credits)
         self.series = Shared(Series, "name", (d.series for d in drafts if d.series))
@@ -275,7 +286,12 @@ class Batch:
         self.publishers = Shared(
             Publisher,
             "name_folded",
-            (edition.publisher for d in drafts for edition in d.editions if edition.publisher),
+            (
+                edition["publisher"]
+                for d in drafts
+                for edition in d.editions
+                if edition["publisher"]
+            ),
         )
         for place, draft in enumerate(drafts):
             try:
@@ -294,35 +310,26 @@ class Batch:
             self.unchanged += 1
             return
         self.changed += 1
-        if entry.book.pk is not None:
-            self._extended.add(entry.book.pk)
+        if entry.is_stored:
+            self._extended.add(entry.book["id"])
 
     def _make(self, draft: Draft) -> Entry:
-        book = draft.book
+        # A copy, since a draft may be tried again.
+        book = {**draft.book}
         if draft.series is not None:
-            book.series = self.series.find_or_make(draft.series)
-        entry = Entry(book)
-        roles = set()
-        for credit in draft.credits:
-            author = self.authors.find_or_make(credit.author)
-            if (id(author), credit.role) in roles:
+            book["series"] = self.series.find_or_make(draft.series)
+        entry = Entry(book, draft.series["name"] if draft.series else None, is_stored=False)
+        roles: set[tuple[int, str]] = set()
+        for given, role, credited_as in draft.credits:
+            author = self.authors.find_or_make(given)
+            if (id(author), role) in roles:
                 continue
-            roles.add((id(author), credit.role))
-            if credit.role == Role.AUTHOR:
+            self._contributions.append((book, author, role, len(roles), credited_as))
+            roles.add((id(author), role))
+            if role == Role.AUTHOR:
                 entry.authors.append(author)
-            self._contributions.append(
-                Contribution(
-                    book=book,
-                    author=author,
-                    role=credit.role,
-                    credited_as=credit.credited_as,
-                    position=len(roles) - 1,
-                )
-            )
         subjects = {id(found): found for found in map(self.subjects.find_or_make, draft.subjects)}
-        self._subject_links += [
-            Book.subjects.through(book=book, subject=subject) for subject in subjects.values()
-        ]
+        self._subject_links += [(book, subject) for subject in subjects.values()]
         self.books.append(book)
         self.catalogue.remember(entry)
         return entry
@@ -335,38 +342,61 @@ class Batch:
         for subject in draft.subjects:
             self.subjects.find(subject)
         for edition in draft.editions:
-            if edition.publisher is not None:
-                self.publishers.find(edition.publisher)
+            if edition["publisher"] is not None:
+                self.publishers.find(edition["publisher"])
 
     def _add_editions(self, entry: Entry, draft: Draft) -> int:
         """The number of the draft's editions that the book did not have."""
         before = len(self.editions)
         for edition in draft.editions:
-            told = description(edition)
-            if edition.isbn13 is None:
+            isbn13, publisher = edition["isbn13"], edition["publisher"]
+            if isbn13 is None:
+                told = description(edition, publisher)
                 is_known = told in entry.unnumbered
                 entry.unnumbered.add(told)
             else:
-                is_known = self.catalogue.has_isbn(edition.isbn13)
-                self.catalogue.remember_isbn(edition.isbn13, entry)
+                is_known = self.catalogue.has_isbn(isbn13)
+                self.catalogue.remember_isbn(isbn13, entry)
             if is_known:
                 self.editions_unchanged += 1
                 continue
-            edition.book = entry.book
-            if edition.publisher is not None:
-                edition.publisher = self.publishers.find_or_make(edition.publisher)
-            self.editions.append(edition)
+            found = publisher and self.publishers.find_or_make(publisher)
+            self.editions.append((entry.book, {**edition, "publisher": found}))
         return len(self.editions) - before
 
     def _write(self) -> None:
-        self.authors.write()
-        self.series.write()
-        self.subjects.write()
-        self.publishers.write()
-        Book.objects.bulk_create(self.books)
-        Contribution.objects.bulk_create(self._contributions)
-        Book.subjects.through._default_manager.bulk_create(self._subject_links)
-        Edition.objects.bulk_create(self.editions)
+        for shared in (self.authors, self.series, self.subjects, self.publishers):
+            give_keys(shared.model, shared.new)
+            insert(shared.model, shared.new)
+        give_keys(Book, self.books)
+        for book in self.books:
+            if "series" in book:
+                book["series_id"] = book["series"]["id"]
+        for book, edition in self.editions:
+            edition["book_id"] = book["id"]
+            edition["publisher_id"] = edition["publisher"] and edition["publisher"]["id"]
+        insert(Book, self.books)
+        insert(
+            Contribution,
+            [
+                {
+                    "book_id": book["id"],
+                    "author_id": author["id"],
+                    "role": role,
+                    "position": position,
+                    "credited_as": credited_as,
+                }
+                for book, author, role, position, credited_as in self._contributions
+            ],
+        )
+        insert(
+            Book.subjects.through,
+            [
+                {"book_id": book["id"], "subject_id": subject["id"]}
+                for book, subject in self._subject_links
+            ],
+        )
+        insert(Edition, [edition for _, edition in self.editions])
         if self._extended:
             Book.objects.filter(pk__in=self._extended).update(
                 version=F("version") + 1, updated_at=timezone.now()

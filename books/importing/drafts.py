@@ -1,137 +1,138 @@
-"""A row's body, held against the API's own rules and made into objects not yet stored."""
+"""What a row says, cleaned and completed to columns. Nothing is stored yet, and no query is made.
+
+A thing is a dict of its columns here. Making an instance of a model for each costs more than all
+else that an import does.
+"""
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
-from typing import Any, TypeVar
+from functools import lru_cache
+from typing import Any, NamedTuple
 
 from django.core.exceptions import ValidationError
 from django.db import models
-from rest_framework import serializers
 
 from authors.models import Author
 from books.models import Book, Edition, Publisher, Role, Series, Subject
-from project.api.problems import Fault, Refused, faults_of, pointer
+from project.api.models import MadeFrom
+from project.api.problems import Fault, Refused, pointer
 
-from .validation import Validation
+Thing = dict[str, Any]
 
-Instance = TypeVar("Instance", bound=models.Model)
-
-# Each key of a related row, with the twins that describe the row instead.
-KEYS = {
-    "series_id": {"series"},
-    "subject_ids": {"subjects"},
-    "author_ids": {"authors", "contributions"},
-    "author_id": {"author"},
-    "publisher_id": {"publisher"},
-}
+# How many of the things that books share are remembered once they are cleaned.
+REMEMBERED = 10_000
 
 
-@dataclass(slots=True)
-class Credit:
+def defaults_of(model: type[models.Model]) -> Thing:
+    """What stands in the columns that nobody mentions."""
+    return {field.attname: field.get_default() for field in columns_of(model)}
+
+
+@lru_cache
+def columns_of(model: type[models.Model]) -> list[Any]:
+    """The fields that a row is written with: all but those that the database fills."""
+    return [
+        field
+        for field in model._meta.concrete_fields
+        if not field.primary_key and not field.generated and not field.has_db_default()
+    ]
+
+
+BOOK, EDITION = defaults_of(Book), defaults_of(Edition)
+
+
+@lru_cache(REMEMBERED)
+def shared(model: type[models.Model], **attrs: Any) -> Thing:
+    """The author, series, subject or publisher of these attributes, or a ValidationError."""
+    instance = model(**attrs)
+    instance.clean()
+    for field in columns_of(model):
+        # By these a stored one is found.
+        if isinstance(field, MadeFrom) and field.unique:
+            setattr(instance, field.attname, field.value_of(instance))
+    return {field.attname: getattr(instance, field.attname) for field in columns_of(model)}
+
+
+class Credit(NamedTuple):
     """An author, and what for."""
 
-    author: Author
-    role: str = Role.AUTHOR
+    author: Thing
+    role: str = Role.AUTHOR.value
     credited_as: str = ""
 
 
 class Draft:
-    """A book and all that a row says of it. Nothing is stored yet, and no query was made.
+    """A book and all that a row says of it.
 
-    Raises Refused where the API would refuse the body whatever is stored.
+    Raises Refused where the API would refuse the validated `attrs`, whatever is stored.
     """
 
-    def __init__(self, body: Mapping[str, Any], validate: Validation) -> None:
+    __slots__ = ("authors", "book", "credits", "editions", "faults", "series", "subjects")
+
+    def __init__(self, attrs: dict[str, Any]) -> None:
         self.faults: list[Fault] = []
-        attrs = self._validated(body, validate)
         series = attrs.pop("series", None)
-        subjects = attrs.pop("subjects", [])
-        editions = attrs.pop("editions", [])
-        self.credits = list(self._credits(attrs))
-        self.series = None if series is None else Series(**series)
+        self.series = None if series is None else self._shared(Series, series, "series")
         self.subjects = [
-            self._cleaned(Subject(**each), "subjects", i) for i, each in enumerate(subjects)
+            self._shared(Subject, each, "subjects", i)
+            for i, each in enumerate(attrs.pop("subjects", ()))
         ]
-        for subject in self.subjects:
-            subject.slug = Subject._meta.get_field("slug").value_of(subject)
+        self.credits = list(self._credits(attrs))
+        # Those with the role author, in order.
+        self.authors = [credit.author for credit in self.credits if credit.role == Role.AUTHOR]
+        editions = attrs.pop("editions", ())
         self.editions = [self._edition(each, "editions", i) for i, each in enumerate(editions)]
-        self._refuse_repeated_isbns()
-        self.book = self._cleaned(Book(**attrs))
+        if len(editions) > 1:
+            self._refuse_repeated_isbns()
+        self.book = {**BOOK, **attrs}
         if self.faults:
             raise Refused(self.faults)
 
-    @property
-    def authors(self) -> list[Author]:
-        """Those with the role author, in order."""
-        return [credit.author for credit in self.credits if credit.role == Role.AUTHOR]
-
-    def _validated(self, body: Mapping[str, Any], validate: Validation) -> dict[str, Any]:
-        named = self._without_keys(body)
+    def _shared(self, model: type[models.Model], attrs: Thing, *at: str | int) -> Thing:
         try:
-            return validate(named)
-        except serializers.ValidationError as error:
-            raise Refused([*self.faults, *faults_of(error.detail)]) from error
-
-    def _without_keys(self, value: Any, *at: str | int) -> Any:
-        """The value without ids, which mean nothing outside of the database that they are from."""
-        if isinstance(value, list):
-            return [self._without_keys(each, *at, i) for i, each in enumerate(value)]
-        if not isinstance(value, dict):
-            return value
-        kept = {}
-        for name, each in value.items():
-            twins = KEYS.get(name)
-            if twins is None and name != "id":
-                kept[name] = self._without_keys(each, *at, name)
-            elif twins is not None and each and twins.isdisjoint(value):
-                detail = f"A file says “{min(twins)}” instead: ids belong to one database."
-                self.faults.append(Fault("invalid", detail, pointer(*at, name)))
-        return kept
-
-    def _credits(self, attrs: dict[str, Any]) -> Iterator[Credit]:
-        authors = attrs.pop("authors", None)
-        contributions = attrs.pop("contributions", None)
-        if contributions is None:
-            for i, each in enumerate(authors or ()):
-                yield Credit(self._cleaned(Author(**each), "authors", i))
-            return
-        told = [each.get("author") for each in contributions if _is_author(each)]
-        if authors is not None and authors != told:
-            detail = "“contributions” and “authors” disagree."
-            self.faults.append(Fault("conflicting_values", detail, "/authors"))
-        for i, each in enumerate(contributions):
-            at = ("contributions", i, "author")
-            if "author" in each:
-                each["author"] = self._cleaned(Author(**each["author"]), *at)
-                yield Credit(**each)
-            else:
-                self.faults.append(Fault("required", "This field is required.", pointer(*at)))
-
-    def _edition(self, attrs: dict[str, Any], *at: str | int) -> Edition:
-        if attrs.get("publisher") is not None:
-            publisher = Publisher(**attrs["publisher"])
-            publisher.name_folded = Publisher._meta.get_field("name_folded").value_of(publisher)
-            attrs["publisher"] = publisher
-        return self._cleaned(Edition(**attrs), *at)
-
-    def _refuse_repeated_isbns(self) -> None:
-        first: dict[str, int] = {}
-        for i, edition in enumerate(self.editions):
-            if edition.isbn13 and first.setdefault(edition.isbn13, i) != i:
-                detail = f"The same value stands at “/editions/{first[edition.isbn13]}”."
-                self.faults.append(Fault("duplicate", detail, pointer("editions", i, "isbn13")))
-
-    def _cleaned(self, instance: Instance, *at: str | int) -> Instance:
-        """The instance, its own `clean` having been asked."""
-        try:
-            instance.clean()
+            return shared(model, **attrs)
         except ValidationError as error:
             for name, errors in error.error_dict.items():
                 self.faults += [
                     Fault(each.code or "invalid", each.messages[0], pointer(*at, name))
                     for each in errors
                 ]
-        return instance
+            return attrs
+
+    def _credits(self, attrs: dict[str, Any]) -> Iterator[Credit]:
+        authors = attrs.pop("authors", None)
+        contributions = attrs.pop("contributions", None)
+        if contributions is None:
+            for i, each in enumerate(authors or ()):
+                yield Credit(self._shared(Author, each, "authors", i))
+            return
+        if authors is not None:
+            told = [each.get("author") for each in contributions if _is_author(each)]
+            if authors != told:
+                detail = "“contributions” and “authors” disagree."
+                self.faults.append(Fault("conflicting_values", detail, "/authors"))
+        for i, each in enumerate(contributions):
+            if "author" in each:
+                author = self._shared(Author, each.pop("author"), "contributions", i, "author")
+                yield Credit(author, **each)
+            else:
+                at = pointer("contributions", i, "author")
+                self.faults.append(Fault("required", "This field is required.", at))
+
+    def _edition(self, attrs: dict[str, Any], *at: str | int) -> Thing:
+        """Its columns, and the publisher beside them."""
+        publisher = attrs.get("publisher")
+        if publisher is not None:
+            attrs["publisher"] = self._shared(Publisher, publisher, *at, "publisher")
+        if attrs.get("published_on") is not None:
+            attrs["published_on"] = str(attrs["published_on"])
+        return {"publisher": None, **EDITION, **attrs}
+
+    def _refuse_repeated_isbns(self) -> None:
+        first: dict[str, int] = {}
+        for i, edition in enumerate(self.editions):
+            if edition["isbn13"] and first.setdefault(edition["isbn13"], i) != i:
+                detail = f"The same value stands at “/editions/{first[edition['isbn13']]}”."
+                self.faults.append(Fault("duplicate", detail, pointer("editions", i, "isbn13")))
 
 
 def _is_author(contribution: Mapping[str, Any]) -> bool:

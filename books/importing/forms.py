@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any, BinaryIO
 
 import langcodes
+import orjson
 from django.conf import settings
 from django.core.exceptions import ValidationError
 from rest_framework.exceptions import ParseError
@@ -16,6 +17,8 @@ from books.isbn import normalize_isbn
 from books.models import Role
 from project.api.parsers import parse_json
 from project.api.problems import Fault, Refused, pointer
+
+from .drafts import Draft
 
 # What the API takes as a body is what a row may hold.
 MAX_LENGTH: int = settings.DATA_UPLOAD_MAX_MEMORY_SIZE
@@ -41,6 +44,15 @@ class Row:
     omitted: list[Fault] = field(default_factory=list)
     # The column behind each place of the body; empty where the body is the row itself.
     columns: Mapping[str, str] = field(default_factory=dict)
+    # The line of JSON of which `body` is a hasty reading: right if the body is, see `read_again`.
+    hasty: bytes = b""
+    # What is to go in, once the row is found good.
+    draft: Draft | None = None
+
+    def read_again(self) -> None:
+        """Read with all rules what was read in haste."""
+        if self.hasty:
+            _parse(self, self.hasty)
 
     def located(self, fault: Fault) -> Fault:
         """The fault with a pointer into the row rather than into the body made from it."""
@@ -131,15 +143,38 @@ def json_lines(lines: Lines) -> Iterator[Row]:
             return
         if not line.strip():
             continue
-        row = Row(first, lines.beginning_of_row)
+        row = Row(first, None)
         if lines.row_is_too_long:
+            row.source = lines.beginning_of_row
             row.faults.append(_too_long())
+        elif (document := _plain_object(line)) is not None:
+            row.source = row.body = document
+            row.hasty = line
         else:
             _parse(row, line)
         yield row
 
 
+def _plain_object(line: bytes) -> dict[str, Any] | None:
+    """What `parse_json` gives for this line; None where that is another thing, or doubtful.
+
+    Depth and size of numbers are not looked at: whoever knows what belongs where finds them.
+    """
+    if b"\\u00" in line:
+        # NUL may stand here, or a colon.
+        return None
+    try:
+        document = orjson.loads(line)
+    except orjson.JSONDecodeError:
+        return None
+    # A key that stands twice has one more colon in the line than in what was read.
+    if type(document) is dict and orjson.dumps(document).count(b":") == line.count(b":"):
+        return document
+    return None
+
+
 def _parse(row: Row, line: bytes) -> None:
+    row.source = _text(line).rstrip("\r\n")
     try:
         document = parse_json(line)
     except Refused as error:

@@ -1,8 +1,8 @@
 """A serializer's validation, with a short way for what is plainly right.
 
 Most of a file is: texts of a fitting length, and a few languages, roles and years over and over.
-Such values are taken without the serializer, which is asked for all others, and whose answer then
-stands. So the rules are the serializer's alone.
+The short way takes such a body without the serializer, which is asked about all others, and whose
+answer then stands. So the rules are the serializer's alone.
 """
 
 from collections.abc import Callable, Mapping
@@ -12,22 +12,30 @@ from typing import Any
 from django.core.exceptions import ValidationError
 from django.core.validators import (
     MaxLengthValidator,
-    MinLengthValidator,
     ProhibitNullCharactersValidator,
+    RegexValidator,
 )
 from rest_framework import serializers
 from rest_framework.validators import ProhibitSurrogateCharactersValidator
 
 from project.api.fields import StrictCharField
-from project.api.parsers import NOT_TEXT
+from project.api.problems import Fault, Refused, faults_of, pointer
 
 Take = Callable[[Any], Any]
 
+# Each key of a related row, with the twins that describe the row instead.
+KEYS = {
+    "series_id": {"series"},
+    "subject_ids": {"subjects"},
+    "author_ids": {"authors", "contributions"},
+    "author_id": {"author"},
+    "publisher_id": {"publisher"},
+}
 OF_PLAIN_TEXT = (
     MaxLengthValidator,
-    MinLengthValidator,
     ProhibitNullCharactersValidator,
     ProhibitSurrogateCharactersValidator,
+    RegexValidator,
 )
 SCALARS = (str, int, float, bool, type(None))
 
@@ -37,18 +45,47 @@ class _Doubtful(Exception):  # noqa: N818
 
 
 class Validation:
-    """Called with a body, it returns what `serializer.run_validation` would, or raises the same."""
+    """Holds a body against a serializer, leaving out the ids, which belong to one database."""
 
     def __init__(self, serializer: serializers.Serializer[Any]) -> None:
         self._serializer = serializer
         self._take = _taking_object(serializer)
 
-    def __call__(self, body: Mapping[str, Any]) -> dict[str, Any]:
+    def plainly(self, body: Mapping[str, Any]) -> dict[str, Any] | None:
+        """What `fully` returns, or None where that is not plain to see."""
         try:
             attrs: dict[str, Any] = self._take(body)
         except (_Doubtful, ValidationError, serializers.ValidationError):
-            attrs = self._serializer.run_validation(body)
+            return None
         return attrs
+
+    def fully(self, body: Mapping[str, Any]) -> dict[str, Any]:
+        """What the serializer makes of the body. Raises Refused."""
+        faults: list[Fault] = []
+        attrs: dict[str, Any] = {}
+        try:
+            attrs = self._serializer.run_validation(_without_keys(body, faults))
+        except serializers.ValidationError as error:
+            faults += faults_of(error.detail)
+        if faults:
+            raise Refused(faults)
+        return attrs
+
+
+def _without_keys(value: Any, faults: list[Fault], *at: str | int) -> Any:
+    if isinstance(value, list):
+        return [_without_keys(each, faults, *at, i) for i, each in enumerate(value)]
+    if not isinstance(value, dict):
+        return value
+    kept = {}
+    for name, each in value.items():
+        twins = KEYS.get(name)
+        if twins is None and name != "id":
+            kept[name] = _without_keys(each, faults, *at, name)
+        elif twins is not None and each and twins.isdisjoint(value):
+            detail = f"A file says “{min(twins)}” instead: ids belong to one database."
+            faults.append(Fault("invalid", detail, pointer(*at, name)))
+    return kept
 
 
 def _taking(field: Any) -> Take:
@@ -56,27 +93,34 @@ def _taking(field: Any) -> Take:
         return _taking_list(field)
     if isinstance(field, serializers.Serializer):
         return _taking_object(field)
-    if type(field) is StrictCharField and all(
-        isinstance(v, OF_PLAIN_TEXT) for v in field.validators
-    ):
+    if type(field) is StrictCharField and all(type(v) in OF_PLAIN_TEXT for v in field.validators):
         return _taking_text(field)
     return _taking_scalar(field)
 
 
 def _taking_object(serializer: Any) -> Take:
-    takes = {name: _taking(f) for name, f in serializer.fields.items() if not f.read_only}
+    ignored = {name for name, field in serializer.fields.items() if field.read_only} | {"id"}
+    takes = {
+        name: _taking(field) for name, field in serializer.fields.items() if name not in ignored
+    }
     required = {name for name, field in serializer.fields.items() if field.required}
 
     def take(value: Any) -> Any:
         if value is None and serializer.allow_null:
             return None
-        if type(value) is not dict or not required <= value.keys():
+        if type(value) is not dict:
             raise _Doubtful
         attrs = {}
         for name, each in value.items():
-            if name not in takes:
+            if name in KEYS:
+                if each and KEYS[name].isdisjoint(value):
+                    raise _Doubtful
+            elif name in takes:
+                attrs[name] = takes[name](each)
+            elif name not in ignored:
                 raise _Doubtful
-            attrs[name] = takes[name](each)
+        if not required <= attrs.keys():
+            raise _Doubtful
         return attrs
 
     return take
@@ -95,14 +139,18 @@ def _taking_list(field: Any) -> Take:
 
 def _taking_text(field: Any) -> Take:
     longest = field.max_length
+    rules = [v for v in field.validators if type(v) is RegexValidator]
 
     def take(value: Any) -> Any:
+        # What is printable has no NUL and no surrogates.
         if (
             type(value) is str
             and 0 < len(value) <= longest
+            and value.isprintable()
             and value == value.strip()
-            and not NOT_TEXT.search(value)
         ):
+            for rule in rules:
+                rule(value)
             return value
         return field.run_validation(value)
 

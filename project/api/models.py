@@ -38,7 +38,7 @@ class MadeFrom(models.CharField):  # type: ignore[type-arg]  # no generic at run
         name, path, args, kwargs = super().deconstruct()
         return name, path, args, {**kwargs, "source": self.source}
 
-    def value_of(self, instance: models.Model) -> str:
+    def value_of(self, instance: object) -> str:
         """What this instance's value will be once it is saved."""
         given = getattr(instance, self.attname)
         return given or self.make(getattr(instance, self.source))[: self.max_length]
@@ -72,7 +72,7 @@ class FoldedFrom(MadeFrom):
         # Up to three times as long; NFKC's compatibility forms could be eighteen times.
         return unicodedata.normalize("NFC", text.casefold())
 
-    def value_of(self, instance: models.Model) -> str:
+    def value_of(self, instance: object) -> str:
         return self.make(getattr(instance, self.source))
 
 
