@@ -18,6 +18,8 @@ from django.core.validators import (
 from rest_framework import serializers
 from rest_framework.validators import ProhibitSurrogateCharactersValidator
 
+from books.isbn import normalize_isbn
+from books.serializers import ISBNField
 from project.api.fields import StrictCharField
 from project.api.problems import Fault, Refused, faults_of, pointer
 
@@ -93,6 +95,8 @@ def _taking(field: Any) -> Take:
         return _taking_list(field)
     if isinstance(field, serializers.Serializer):
         return _taking_object(field)
+    if type(field) is ISBNField:
+        return _taking_isbn(field)
     if type(field) is StrictCharField and all(type(v) in OF_PLAIN_TEXT for v in field.validators):
         return _taking_text(field)
     return _taking_scalar(field)
@@ -152,6 +156,15 @@ def _taking_text(field: Any) -> Take:
             for rule in rules:
                 rule(value)
             return value
+        return field.run_validation(value)
+
+    return take
+
+
+def _taking_isbn(field: Any) -> Take:
+    def take(value: Any) -> Any:
+        if type(value) is str and len(value) == 13 and value.isascii() and value.isdigit():
+            return normalize_isbn(value)
         return field.run_validation(value)
 
     return take
