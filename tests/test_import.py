@@ -949,3 +949,24 @@ def test_files_imported_at_the_same_time_add_each_thing_once(at_once, tmp_path):
         "Subject": 3,
         "Book_subjects": 30,
     }
+
+
+def test_files_in_opposite_orders_do_not_lock_each_other_out(at_once, tmp_path):
+    lines = [
+        json.dumps(
+            {
+                "title": f"Book {n}",
+                "authors": [{"name": f"Author {n}"}],
+                "editions": [{"isbn13": isbn(n)}],
+                "openlibrary_key": f"OL{n + 1}W",
+            }
+        )
+        for n in range(1_000)
+    ]
+    files = [tmp_path / "forwards", tmp_path / "backwards"]
+    files[0].write_text("\n".join(lines))
+    files[1].write_text("\n".join(reversed(lines)))
+    reports = at_once(lambda number: import_file(files[number % 2]), 4)
+    assert [reasons(report) for report in reports] == [[], [], [], []]
+    assert sum(report.counts["books"].created for report in reports) == 1_000
+    assert Book.objects.count() == Edition.objects.count() == 1_000

@@ -11,10 +11,11 @@ from os import PathLike, fstat
 from pathlib import Path
 from typing import IO, BinaryIO, TypeVar
 
-from django.db import DataError, IntegrityError, transaction
+from django.db import DataError, IntegrityError
 
 from books.serializers import BookSerializer
 from project.api.problems import Fault, Refused
+from project.api.transactions import retried
 
 from .batches import Batch
 from .drafts import Draft
@@ -186,23 +187,24 @@ def _import(rows: Sequence[Row], report: Report) -> None:
     accepted = [row for row in rows if row.draft is not None]
     if not accepted:
         return
+    drafts = [row.draft for row in accepted if row.draft is not None]
     try:
-        with transaction.atomic():
-            batch = Batch([row.draft for row in accepted if row.draft is not None])
+        # Again where someone else writes the same at the same time, whose rows it then finds.
+        batch = retried(lambda: Batch(drafts))
     except (IntegrityError, DataError) as error:
-        # Someone else has written the same in the meantime, and the next look will see it; or
-        # there is a row that only the database refuses, and halving finds it.
-        if len(accepted) == 1:
-            reason = str(error).partition("\n")[0]
-            accepted[0].faults.append(Fault("refused", f"The database refuses it: {reason}", ""))
-            return
-        middle = len(accepted) // 2
-        _import(accepted[:middle], report)
-        _import(accepted[middle:], report)
+        reason = str(error).partition("\n")[0]
+    else:
+        for place, faults in batch.refused.items():
+            accepted[place].faults += map(accepted[place].located, faults)
+        report.add(batch)
         return
-    for place, faults in batch.refused.items():
-        accepted[place].faults += map(accepted[place].located, faults)
-    report.add(batch)
+    # There is a row that only the database refuses, and halving finds it.
+    if len(accepted) == 1:
+        accepted[0].faults.append(Fault("refused", f"The database refuses it: {reason}", ""))
+        return
+    middle = len(accepted) // 2
+    _import(accepted[:middle], report)
+    _import(accepted[middle:], report)
 
 
 def _note(rows: Sequence[Row], report: Report, rejects: IO[str] | None) -> None:

@@ -35,7 +35,7 @@ def write(
             confirm(root)
         return root
 
-    return _retried(attempt)
+    return retried(attempt)
 
 
 def write_item(
@@ -61,7 +61,7 @@ def write_item(
             confirm(item)
         return item
 
-    return _retried(attempt)
+    return retried(attempt)
 
 
 def delete(instance: models.Model) -> None:
@@ -79,10 +79,10 @@ def delete(instance: models.Model) -> None:
         raise_versions(referring_roots(locked))
         locked.delete()
 
-    _retried(attempt)
+    retried(attempt)
 
 
-def _retried(attempt: Callable[[], Result]) -> Result:
+def retried(attempt: Callable[[], Result]) -> Result:
     """The result of an atomic attempt, which is made again where another request came between.
 
     Who loses a race for a unique value, or refers to a row that has just gone, looks again: the
