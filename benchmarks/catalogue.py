@@ -5,7 +5,7 @@ years than of old ones; a few words stand in every tenth title and most in hardl
 """
 
 import random
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from itertools import islice
 from typing import Any
@@ -87,6 +87,41 @@ class Catalogue:
     def _pick(self, words: list[str]) -> str:
         """One of these words; the n-th is n times as rare as the first (Zipf's law)."""
         return words[int(len(words) ** self.random.random()) - 1]
+
+    def bodies(self) -> Iterator[dict[str, Any]]:
+        """Such books as `POST /api/books/` takes them, with all that belongs to them."""
+        named = {
+            model: [{"name": name} for _, _, _, _, name, _ in rows]
+            for model, rows in (
+                (Publisher, self._named(self.publishers, lambda i, name: (name, ""))),
+                (Series, self._named(self.series, lambda i, name: (name, ""))),
+                (Subject, self._named(SUBJECTS, lambda i, name: (name, ""))),
+            )
+        }
+        authors = [_members(Author, row) for row in self._authors()]
+        contributions = _by_book(Contribution, self._contributions())
+        editions = _by_book(Edition, self._editions())
+        subjects = _by_book(Book.subjects.through, self._subjects_of_books())
+        for number, row in enumerate(self._books(), 1):
+            book = _members(Book, row)
+            series = book.pop("series_id")
+            yield {
+                **book,
+                "series": series and named[Series][series - 1],
+                "subjects": [named[Subject][each["subject_id"] - 1] for each in subjects(number)],
+                "contributions": [
+                    {"author": authors[each["author_id"] - 1], "role": each["role"]}
+                    for each in contributions(number)
+                ],
+                "editions": [
+                    {
+                        "publisher": named[Publisher][each.pop("publisher_id") - 1],
+                        **each,
+                        "published_on": each["published_on"].isoformat(),
+                    }
+                    for each in editions(number)
+                ],
+            }
 
     def _name(self, words: int) -> str:
         return " ".join(self._pick(self.title_words) for _ in range(words)).title()
@@ -188,6 +223,27 @@ COLUMNS = {
     ],
     Book.subjects.through: ["id", "book_id", "subject_id"],
 }
+
+
+def _members(model: type[models.Model], row: tuple[Any, ...]) -> dict[str, Any]:
+    """What a body says of this row: all but what the database gives it."""
+    named = dict(zip(COLUMNS[model], row, strict=True))
+    return {name: value for name, value in named.items() if name not in (*ROOT, "book_id")}
+
+
+def _by_book(model: type[models.Model], rows: Rows) -> Callable[[int], list[dict[str, Any]]]:
+    """Called with 1, 2, 3 and so on, it returns the rows of this book, which come in its order."""
+    place = COLUMNS[model].index("book_id")
+    ahead = [next(rows)]
+
+    def rows_of(book: int) -> list[dict[str, Any]]:
+        found = []
+        while ahead and ahead[0][place] == book:
+            found.append(_members(model, ahead.pop()))
+            ahead.extend(islice(rows, 1))
+        return found
+
+    return rows_of
 
 
 def _copy(model: type[models.Model], rows: Rows) -> None:
