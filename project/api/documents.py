@@ -10,7 +10,7 @@ from serializers and models; nothing of a request becomes part of a statement.
 
 import dataclasses
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache, lru_cache
 from typing import Any
@@ -66,12 +66,17 @@ class Written(Func):
         self.nullable = nullable
 
     def as_sql(self, compiler: Any, connection: Any, *args: Any, **extra_context: Any) -> Any:
+        written, params = self.bare_sql(compiler, connection)
+        if connection.vendor == "postgresql":
+            written = f"({written})::text"
+        return (f"coalesce({written}, 'null')" if self.nullable else written), params
+
+    def bare_sql(self, compiler: Any, connection: Any) -> Any:
+        """Of whatever type: it is the output of a value of that type that is JSON text."""
         sql, params = compiler.compile(self.source_expressions[0])
         written = self.written[connection.vendor]
         # Where the value is said more than once, so are its parameters.
-        params = [*params] * written.count("{0}")
-        written = written.format(sql)
-        return (f"coalesce({written}, 'null')" if self.nullable else written), params
+        return written.format(sql), [*params] * written.count("{0}")
 
 
 class Joint(Func):
@@ -80,36 +85,55 @@ class Joint(Func):
     output_field = models.TextField()
 
     def __init__(self, *parts: Any) -> None:
-        super().__init__(*(part for part in parts if not isinstance(part, str)))
-        self.literals = [part if isinstance(part, str) else None for part in parts]
+        merged: list[Any] = []
+        for part in _flat(parts):
+            if isinstance(part, str) and merged and isinstance(merged[-1], str):
+                merged[-1] += part
+            else:
+                merged.append(part)
+        super().__init__(*(part for part in merged if not isinstance(part, str)))
+        self.literals = [part if isinstance(part, str) else None for part in merged]
+
+    @property
+    def parts(self) -> Iterator[Any]:
+        expressions = iter(self.source_expressions)
+        return (next(expressions) if each is None else each for each in self.literals)
 
     def as_sql(self, compiler: Any, connection: Any, *args: Any, **extra_context: Any) -> Any:
-        expressions = iter(self.source_expressions)
+        # A chain of || copies all that it has at each link; concat() outputs values of any type.
+        concat = connection.vendor == "postgresql" and len(self.literals) > 1
         parts, params = [], []
-        for literal in self.literals:
-            if literal is None:
-                sql, more = compiler.compile(next(expressions))
-                parts.append(sql)
-                params += more
+        for part in self.parts:
+            if isinstance(part, str):
+                parts.append("'" + part.replace("'", "''").replace("%", "%%") + "'")
+                continue
+            if concat and isinstance(part, Written) and not part.nullable:
+                sql, more = part.bare_sql(compiler, connection)
             else:
-                parts.append("'" + literal.replace("'", "''").replace("%", "%%") + "'")
-        if connection.vendor == "postgresql" and len(parts) > 1:
-            # A chain of || copies all that it has at each link.
+                sql, more = compiler.compile(part)
+            parts.append(sql)
+            params += more
+        if concat:
             starts = range(0, len(parts), MAX_ARGUMENTS)
             parts = [f"concat({', '.join(parts[i : i + MAX_ARGUMENTS])})" for i in starts]
         return " || ".join(parts), params
 
 
+def _flat(parts: Iterable[Any]) -> Iterator[Any]:
+    for part in parts:
+        if isinstance(part, Joint):
+            yield from part.parts
+        else:
+            yield part
+
+
 class Listed(Func):
-    """The texts of all rows, in this order, with commas between them; null where there is none."""
+    """The texts of all rows, in this order, with commas between them; null where there is none.
+
+    For PostgreSQL.
+    """
 
     output_field = models.TextField()
-    templates = {
-        "postgresql": "string_agg({item}, ',' ORDER BY {order}){filter}",
-        # A window has an order by definition; ORDER BY in an aggregate came with SQLite 3.44.
-        "sqlite": "group_concat({item}, ','){filter} OVER (ORDER BY {order}"
-        " ROWS BETWEEN UNBOUNDED PRECEDING AND UNBOUNDED FOLLOWING)",
-    }
 
     def __init__(self, item: Any, order: Sequence[Any], where: Q | None = None) -> None:
         super().__init__(item, *order, *([] if where is None else [where]))
@@ -119,15 +143,25 @@ class Listed(Func):
         (item, params), *order = [compiler.compile(each) for each in self.source_expressions]
         condition, filtering = order.pop() if self.has_filter else ("", ())
         ordering = [param for _, more in order for param in more]
-        later = [*ordering, *filtering]
-        if connection.vendor == "sqlite":
-            later = [*filtering, *ordering]
-        sql = self.templates[connection.vendor].format(
-            item=item,
-            order=", ".join(term for term, _ in order),
-            filter=f" FILTER (WHERE {condition})" if condition else "",
-        )
-        return sql, [*params, *later]
+        sql = f"string_agg({item}, ',' ORDER BY {', '.join(term for term, _ in order)})"
+        filtered = f" FILTER (WHERE {condition})" if condition else ""
+        return sql + filtered, [*params, *ordering, *filtering]
+
+
+class ListedInOrder(Subquery):
+    """The same of the one column of a queryset, in the queryset's order. For SQLite.
+
+    ORDER BY in an aggregate came with SQLite 3.44. But where rows are aggregated, and by more than
+    count(), min() and max(), each version keeps the order of the subquery that they come from: it
+    neither flattens such a subquery (https://sqlite.org/src/file/src/select.c, flattenSubquery(),
+    rule 16) nor drops its ORDER BY (https://sqlite.org/forum/forumpost/878ca7a9be0862af).
+    """
+
+    template = "(SELECT group_concat(%(column)s, ',') FROM (%(subquery)s))"
+
+    def __init__(self, queryset: QuerySet[Any]) -> None:
+        [column] = queryset.query.annotation_select
+        super().__init__(queryset, output_field=models.TextField(), column=column)
 
 
 @dataclass
@@ -176,11 +210,14 @@ class OneOfKeys(Func):
     def as_sql(self, compiler: Any, connection: Any, *args: Any, **extra_context: Any) -> Any:
         key: Any = self.source_expressions[0]
         sql, params = compiler.compile(key)
+        members = "SELECT value FROM json_each(%s)"
         if connection.vendor == "postgresql":
-            # One parameter, so one statement and one plan for pages of any size.
-            array = f"{key.output_field.rel_db_type(connection)}[]"
-            return f"{sql} = ANY(%s::{array})", [*params, self.KEYS]
-        return f"{sql} IN (SELECT value FROM json_each(%s))", [*params, self.KEYS]  # noqa: S608
+            # One parameter, so one statement for pages of any size, and a plan that depends on none
+            # of the keys: with an array for a parameter, PostgreSQL would plan each request anew.
+            member = key.output_field.rel_db_type(connection)
+            members = f"ARRAY(SELECT json_array_elements_text(%s::json)::{member})"
+            return f"{sql} = ANY({members})", [*params, self.KEYS]
+        return f"{sql} IN ({members})", [*params, self.KEYS]
 
 
 # From serializers to expressions
@@ -259,7 +296,7 @@ class Compiler:
 
     def __init__(self, vendor: str) -> None:
         self.faults: dict[str, str] = {}
-        self.has_lateral = vendor == "postgresql"
+        self.is_postgresql = vendor == "postgresql"
         # The rows of the serializer's own lists, by the relation.
         self.joined: dict[str, Rows] = {}
 
@@ -355,12 +392,15 @@ class Compiler:
         order: Sequence[Any] = (),
     ) -> Joint:
         """The list of these items, one for each of the rows."""
-        listed = Listed(item, order or _order(rows.model), where)
-        if self.has_lateral and "." not in at:
+        order = order or _order(rows.model)
+        if not self.is_postgresql:
+            filtered = rows if where is None else rows.filter(where)
+            text: Any = ListedInOrder(filtered.order_by(*order).values_list(item))
+        elif "." not in at:
             joined = self.joined.setdefault(name, Rows(f"rows{len(self.joined)}", rows))
-            return Joint("[", ListOfRows(joined, listed), "]")
-        # A window gives the whole list on each of its rows.
-        text = Subquery(rows.order_by().values_list(listed)[:1])
+            return Joint("[", ListOfRows(joined, Listed(item, order, where)), "]")
+        else:
+            text = Subquery(rows.order_by().values_list(Listed(item, order, where)))
         return Joint("[", Coalesce(text, Joint("")), "]")
 
     def key(self, place: Place, attribute: str) -> Written:
@@ -437,6 +477,8 @@ def _order(model: type[models.Model]) -> list[Any]:
     order: list[Any] = []
     term: Any
     for term in [*(model._meta.ordering or ()), "pk"]:
+        if term == "pk" and model._meta.pk.name in (model._meta.ordering or ()):
+            continue
         if not isinstance(term, str):
             order.append(term if isinstance(term, OrderBy) else term.asc())
             continue
@@ -463,12 +505,9 @@ class Statement:
         if not keys:
             return []
         connection = connections[using]
-        prepared: Any = list(keys)
-        bound = prepared
-        if connection.vendor == "sqlite":
-            # As the column holds them: a UUID is 32 digits here.
-            prepared = [self.key.get_db_prep_value(key, connection) for key in keys]
-            bound = json.dumps(prepared)
+        # As the column holds them: a UUID is 32 digits on SQLite.
+        prepared = [self.key.get_db_prep_value(key, connection) for key in keys]
+        bound = json.dumps(prepared, default=str)
         with connection.cursor() as cursor:
             cursor.execute(
                 self.sql, [bound if each is OneOfKeys.KEYS else each for each in self.params]

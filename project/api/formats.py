@@ -21,7 +21,7 @@ from rest_framework.settings import api_settings
 from .fields import TimestampField
 
 # An SQL expression of a value, by the vendor of the database, with `{0}` for the value. It gives
-# JSON text, and null for null.
+# JSON text, or on PostgreSQL what is JSON text once it is cast to text, and null for null.
 Format = dict[str, str]
 
 
@@ -29,16 +29,16 @@ class UnsupportedError(Exception):
     """Why a field cannot be written by the database, and what to do."""
 
 
-INTEGER = {"postgresql": "({0})::text", "sqlite": "CAST({0} AS text)"}
-TEXT = {"postgresql": "to_json(({0})::text)::text", "sqlite": "json_quote({0})"}
+INTEGER = {"postgresql": "{0}", "sqlite": "CAST({0} AS text)"}
+TEXT = {"postgresql": "to_json(({0})::text)", "sqlite": "json_quote({0})"}
 BOOLEAN = {
     "postgresql": "({0})::text",
     "sqlite": "CASE {0} WHEN 1 THEN 'true' WHEN 0 THEN 'false' END",
 }
 # SQLite itself writes 15 digits, of the 17 that a number may need.
-FLOAT = {"postgresql": "to_json({0})::text", "sqlite": "json_float({0})"}
+FLOAT = {"postgresql": "to_json({0})", "sqlite": "json_float({0})"}
 # to_json() is independent of the session's DateStyle, a cast is not.
-DATE = {"postgresql": "to_json({0})::text", "sqlite": "json_quote({0})"}
+DATE = {"postgresql": "to_json({0})", "sqlite": "json_quote({0})"}
 TIME = {
     "postgresql": """'"' || replace(to_char({0}, 'HH24:MI:SS.US'), '.000000', '') || '"'""",
     "sqlite": "json_quote({0})",
@@ -62,11 +62,11 @@ DURATION = {
     "sqlite": "json_duration({0})",
 }
 UUID = {
-    "postgresql": "to_json({0})::text",
+    "postgresql": "to_json({0})",
     "sqlite": """'"' || substr({0}, 1, 8) || '-' || substr({0}, 9, 4) || '-' ||"""
     """ substr({0}, 13, 4) || '-' || substr({0}, 17, 4) || '-' || substr({0}, 21) || '"'""",
 }
-JSON = {"postgresql": "({0})::text", "sqlite": "json({0})"}
+JSON = {"postgresql": "{0}", "sqlite": "json({0})"}
 
 
 def _decimal(field: Any) -> Format:
