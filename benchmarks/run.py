@@ -35,15 +35,20 @@ CONNECTIONS = 4
 WARM_UP = 10  # requests on each connection, with which statements get prepared
 COMPARED = 12  # answers of each scenario
 START_TIMEOUT = 30  # seconds
-DJANGO = ("wsgi", "project.wsgi:application")
-# By name: the interface, the application, and the path before /books/.
+GRANIAN = ("-m", "granian", "--no-ws", "--workers", "1")
+WSGI = (*GRANIAN, "--interface", "wsgi", "--blocking-threads", "2")
+ASGI = (*GRANIAN, "--interface", "asgi", "--loop", "uvloop")
+DJANGO = (*WSGI, "project.wsgi:application")
+# By name: what Python runs, and the path before /books/. django-bolt has a server of its own.
 PEERS = {
-    "project": (*DJANGO, "/api"),
-    "plain-drf": (*DJANGO, "/plain-drf"),
-    "ninja": (*DJANGO, "/ninja"),
-    "fastapi": ("asgi", "benchmarks.peers.fastapi:app", ""),
-    "limit": ("wsgi", "benchmarks.peers.limit:application", ""),
+    "project": (DJANGO, "/api"),
+    "plain-drf": (DJANGO, "/plain-drf"),
+    "ninja": (DJANGO, "/ninja"),
+    "bolt": (("manage.py", "runbolt", "--host", "127.0.0.1", "--no-admin"), ""),
+    "fastapi": ((*ASGI, "benchmarks.peers.fastapi:app"), ""),
+    "limit": ((*WSGI, "benchmarks.peers.limit:application"), ""),
 }
+STARTED = ("Started worker-1", "[django-bolt] Workers")
 # Those that are written for PostgreSQL alone.
 POSTGRESQL_ONLY = {"fastapi", "limit"}
 
@@ -56,17 +61,13 @@ class Peer:
 
     def __init__(self, name: str, env: dict[str, str]) -> None:
         self.name = name
-        interface, application, self.prefix = PEERS[name]
+        command, self.prefix = PEERS[name]
         with socket.socket() as probe:
             probe.bind(("127.0.0.1", 0))
             self.port = probe.getsockname()[1]
         self.log = tempfile.NamedTemporaryFile()  # noqa: SIM115  (lives as long as the server)
-        loop = ["--loop", "uvloop"] if interface == "asgi" else ["--blocking-threads", "2"]
         self.process = psutil.Popen(
-            [
-                *(sys.executable, "-m", "granian", "--interface", interface, "--no-ws"),
-                *("--port", str(self.port), "--workers", "1", *loop, application),
-            ],
+            [sys.executable, *command, "--port", str(self.port)],
             cwd=ROOT,
             env=env,
             stdout=self.log,
@@ -76,10 +77,18 @@ class Peer:
 
     def wait(self) -> None:
         deadline = time.monotonic() + START_TIMEOUT
-        while "Started worker-1" not in Path(self.log.name).read_text():
+        while not (self._has_started() and self._answers()):
             if self.process.poll() is not None or time.monotonic() > deadline:
                 raise RuntimeError(f"{self.name}: {Path(self.log.name).read_text()}")
             time.sleep(0.05)
+
+    def _has_started(self) -> bool:
+        log = Path(self.log.name).read_text()
+        return any(line in log for line in STARTED)
+
+    def _answers(self) -> bool:
+        with socket.socket() as client:
+            return client.connect_ex(("127.0.0.1", self.port)) == 0
 
     def stop(self) -> None:
         # At once: there is nothing to finish, and a worker that starts does not hear a request.
@@ -102,7 +111,8 @@ def cpu_of(process: psutil.Process) -> float:
 
 def memory_of(process: psutil.Process) -> int:
     """Bytes that the workers hold for themselves."""
-    return sum(each.memory_full_info().uss for each in process.children(recursive=True))
+    workers = process.children(recursive=True) or [process]
+    return sum(each.memory_full_info().uss for each in workers)
 
 
 # Clients
@@ -111,15 +121,16 @@ def memory_of(process: psutil.Process) -> int:
 class Client:
     """One connection, which reads each answer whole before it asks again."""
 
-    def __init__(self, peer: Peer, token: str) -> None:
-        self.peer, self.token = peer, token
+    def __init__(self, peer: Peer, token: str | None) -> None:
+        self.peer = peer
+        self.headers = f"Authorization: Bearer {token}\r\n" if token else ""
         self.socket = socket.create_connection(("127.0.0.1", peer.port))
         self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
 
     def get(self, path: str) -> bytes:
         request = (
             f"GET {self.peer.prefix}{path} HTTP/1.1\r\nHost: 127.0.0.1\r\n"
-            f"Accept: application/json\r\nAuthorization: Bearer {self.token}\r\n\r\n"
+            f"Accept: application/json\r\n{self.headers}\r\n"
         )
         self.socket.sendall(request.encode())
         received = bytearray()
@@ -157,7 +168,7 @@ class Measurement:
 
 
 def measure(
-    peer: Peer, token: str, paths: list[str], seconds: float, database: psutil.Process | None
+    peer: Peer, token: str | None, paths: list[str], seconds: float, database: psutil.Process | None
 ) -> Measurement:
     latencies: list[float] = []
     clients = [Client(peer, token) for _ in range(CONNECTIONS)]
@@ -225,6 +236,8 @@ def compare(peers: list[Peer], token: str, asked: dict[str, list[str]]) -> None:
 class Results:
     rounds: dict[str, dict[str, list[Measurement]]] = field(default_factory=dict)
     memory: dict[str, int] = field(default_factory=dict)
+    # What the check of a token adds to the CPU of one document, by round, in milliseconds.
+    authentication: list[float] = field(default_factory=list)
 
     def ratios(self, scenario: str, peer: str) -> list[float]:
         """Our throughput over the peer's, by round."""
@@ -294,6 +307,13 @@ def run(engine: str, options: argparse.Namespace) -> Results:
                 for peer in peers:
                     measurement = measure(peer, token, paths, options.seconds, server)
                     results.rounds[scenario][peer.name].append(measurement)
+        if not options.quick:
+            for _ in range(options.rounds):
+                known, unknown = (
+                    measure(peers[0], each, asked["one"], options.seconds, server).cpu_ms
+                    for each in (token, None)
+                )
+                results.authentication.append(known - unknown)
         results.memory = {peer.name: memory_of(peer.process) for peer in peers}
     return results
 
@@ -331,6 +351,9 @@ def table(engine: str, results: Results) -> Iterator[str]:
                 f"{middle['application_cpu_ms']:9.2f}{middle['database_cpu_ms']:8.2f}"
                 f"{results.memory[name] / 1e6:6.0f}"
             )
+    if added := results.authentication:
+        spread = f"({min(added):.2f} … {max(added):.2f})"
+        yield f"The check of a token adds {statistics.median(added):.2f} {spread} to one document."
 
 
 def as_json(options: argparse.Namespace, found: dict[str, Results]) -> dict[str, Any]:
@@ -350,6 +373,7 @@ def as_json(options: argparse.Namespace, found: dict[str, Results]) -> dict[str,
                     for scenario, p in results.rounds.items()
                 },
                 "memory_bytes": results.memory,
+                "authentication_cpu_ms": results.authentication,
                 "ratios": dict(results.lines()),
             }
             for engine, results in found.items()
@@ -358,31 +382,49 @@ def as_json(options: argparse.Namespace, found: dict[str, Results]) -> dict[str,
 
 
 def plot(found: dict[str, Results]) -> str:
-    """Bars of the throughput, one group for each scenario and engine, as SVG."""
-    bars, y = [], 10
+    """Bars of the throughput, one panel for each scenario and engine, as SVG."""
+    panels, y, column = [], 44, 0
     for engine, results in found.items():
-        for scenario, peers in results.rounds.items():
-            y += 24
-            bars.append(f'<text x="10" y="{y}" font-weight="bold">{scenario}, {engine}</text>')
+        for column, (scenario, peers) in enumerate(results.rounds.items()):
             medians = {
                 name: statistics.median(each.requests_per_second for each in rounds)
                 for name, rounds in peers.items()
             }
-            for name, value in medians.items():
-                y += 22
-                width = 420 * value / max(medians.values())
-                color = "#2b6cb0" if name == "project" else "#a0aec0"
-                bars.append(
-                    f'<text x="90" y="{y}" text-anchor="end">{name}</text>'
-                    f'<rect x="100" y="{y - 13}" width="{width:.0f}" height="16" fill="{color}"/>'
-                    f'<text x="{width + 106:.0f}" y="{y}">{value:,.0f} requests/s</text>'
-                )
+            panels.append(
+                panel(f"{NAMES[scenario]}, {NAMES[engine]}", medians, 20 + 450 * column, y)
+            )
+        y += 60 + 26 * len(peers)
     return (
-        f'<svg xmlns="http://www.w3.org/2000/svg" width="660" height="{y + 14}"'
-        ' font-family="sans-serif" font-size="13"><rect width="100%" height="100%" fill="white"/>'
-        + "".join(bars)
+        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {450 * (column + 1) + 20} {y - 20}"'
+        ' font-family="system-ui, sans-serif" font-size="13" fill="#1a202c">'
+        '<rect width="100%" height="100%" rx="8" fill="white"/>'
+        '<text x="20" y="24" fill="#718096">requests per second; longer is better</text>'
+        + "".join(panels)
         + "</svg>\n"
     )
+
+
+NAMES = {
+    "list": "List of 50 nested books",
+    "one": "One nested book",
+    "postgresql": "PostgreSQL",
+    "sqlite": "SQLite",
+}
+
+
+def panel(title: str, values: dict[str, float], x: int, y: int) -> str:
+    bars = [f'<text x="{x}" y="{y + 14}" font-size="15" font-weight="600">{title}</text>']
+    for i, (name, value) in enumerate(values.items()):
+        top = y + 28 + 26 * i
+        width = max(260 * value / max(values.values()), 2)
+        color, weight = ("#2b6cb0", 600) if name == "project" else ("#cbd5e0", 400)
+        text = f'y="{top + 14}" font-weight="{weight}"'
+        bars += [
+            f'<text x="{x + 74}" text-anchor="end" {text}>{name}</text>',
+            f'<rect x="{x + 82}" y="{top}" width="{width:.0f}" height="19" rx="3" fill="{color}"/>',
+            f'<text x="{x + 90 + width:.0f}" {text}>{value:,.0f}</text>',
+        ]
+    return "".join(bars)
 
 
 def main() -> None:
@@ -396,7 +438,7 @@ def main() -> None:
     # `kill` and `timeout` end the run as Ctrl-C does: with every process stopped.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     if options.quick:
-        options.books, options.rounds, options.seconds = 10_000, 3, 0.8
+        options.books, options.rounds, options.seconds = 10_000, 3, 0.6
         options.engine = ["postgresql"]
     found = {engine: run(engine, options) for engine in options.engine or ["postgresql", "sqlite"]}
     for engine, results in found.items():

@@ -15,5 +15,6 @@ JWT_KEYS = (
 SIMPLE_JWT = {**SIMPLE_JWT, "ACCESS_TOKEN_LIFETIME": timedelta(hours=6)}
 ALLOWED_HOSTS = ["127.0.0.1"]
 DATABASES = {"default": database(os.environ["DATABASE_URL"])}
-INSTALLED_APPS = [*INSTALLED_APPS, "ninja"]
+INSTALLED_APPS = [*INSTALLED_APPS, "ninja", "django_bolt"]
+BOLT_API = ["benchmarks.peers.bolt:api"]
 ROOT_URLCONF = "benchmarks.urls"
