@@ -6,6 +6,7 @@ from decimal import Decimal
 
 import pytest
 from django.core.checks import run_checks
+from django.db import connection
 from django.db.models import Count, F, Sum, TextField, Value
 from django.db.models.functions import Concat, Upper
 from hypothesis import HealthCheck, given, settings
@@ -400,6 +401,46 @@ def test_lists_of_200_items_come_whole_and_in_order():
     )
     positions = [each["position"] for each in json.loads(text)["contributions"]]
     assert positions == list(range(200))
+
+
+def test_lists_have_the_order_of_their_model_and_not_that_of_an_index():
+    book = Book.objects.create(title="About everything")
+    names = [f"{i * 77 % 200:03}" for i in range(200)]
+    subjects = Subject.objects.bulk_create(Subject(name=name, slug=name) for name in names)
+    book.subjects.set(subjects)
+    shelf = Shelf.objects.create(name="Parts")
+    thing = Thing.objects.create(line="", shelf=shelf)
+    Part.objects.bulk_create(Part(thing=thing, place=i % 2, name=names[i]) for i in range(200))
+    [text] = compile_statement(BookSerializer, frozenset(), "default").documents(
+        [book.pk], "default"
+    )
+    shown = json.loads(text)
+    assert [each["name"] for each in shown["subjects"]] == sorted(names)
+    assert shown["subject_ids"] == [each["id"] for each in shown["subjects"]]
+    # A list in a list, of an order with two directions.
+    [text] = compile_statement(ShelfSerializer, frozenset(), "default").documents(
+        [shelf.pk], "default"
+    )
+    [shown] = json.loads(text)["things"]
+    expected = [name for place in (0, 1) for name in sorted(names[place::2], reverse=True)]
+    assert [part["name"] for part in shown["parts"]] == expected
+
+
+@pytest.mark.skipif("connection.vendor != 'postgresql'", reason="SQLite plans alike for all keys.")
+@pytest.mark.parametrize("length", [1, 50])
+def test_a_statement_is_planned_once_and_not_for_each_request(length):
+    Series.objects.bulk_create(Series(name=str(i)) for i in range(100))
+    keys = list(Series.objects.values_list("pk", flat=True))
+    compiled = compile_statement(SeriesSerializer, frozenset(), "default")
+    for i in range(20):
+        assert len(compiled.documents(keys[i : i + length], "default")) == length
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT custom_plans, generic_plans > 0 FROM pg_prepared_statements"
+            " WHERE statement LIKE '%%books_series%%json_array_elements_text%%'"
+        )
+        # PostgreSQL tries five plans made for their keys before it compares.
+        assert cursor.fetchall() == [(5, True)]
 
 
 def test_objects_come_in_the_order_of_their_keys_and_missing_ones_are_left_out():
