@@ -19,7 +19,7 @@ PRODUCTION = DJANGO_SETTINGS_MODULE=project.settings.prod DATABASE_URL=sqlite://
 NEWER = PATH="$$PATH:/usr/local/bin:$$(echo $$HOME/.pyenv/versions/*/bin | tr ' ' :)" \
 	.uv/bin/uv python list --only-installed 'cpython>=3.12' 2>/dev/null | awk 'NR == 1 {print $$2}'
 
-.PHONY: help run test test-latest has-newer-python check check-production schema bench bench-writes test-clients client clean
+.PHONY: help run test test-latest has-newer-python check check-production schema bench bench-writes bench-scale test-clients client clean
 
 help: ## List these targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-12s %s\n", $$1, $$2}' Makefile
@@ -65,6 +65,10 @@ bench: .uv/bin/uv ## Measure reads beside other frameworks; QUICK=1 gives the ra
 bench-writes: .uv/bin/uv ## Measure nested writes beside drf-writable-nested, in half a minute
 	@UV_PROJECT_ENVIRONMENT=.venv-bench $(SYNC) --quiet --no-dev --group bench --python .uv/bin/python
 	@.venv-bench/bin/python -m benchmarks.writes
+
+bench-scale: .uv/bin/uv ## Ask a million books everything, and time the database, in ten minutes
+	@UV_PROJECT_ENVIRONMENT=.venv-bench $(SYNC) --quiet --no-dev --group bench --python .uv/bin/python
+	@.venv-bench/bin/python -m benchmarks.scale
 
 # The first tests are the longest: each begins with a process of its own.
 test-clients: .venv-contract/.synced ## Generate clients, compile and run them; lint and fuzz the contract

@@ -128,7 +128,7 @@ class Catalogue:
 
     def _title(self) -> str:
         title = self._name(1)
-        for _ in range(self.random.choice([0, 0, 1, 1, 2, 3])):
+        for _ in range(self.random.choice([0, 1, 1, 2, 2, 3, 4])):
             link = self._pick(LINKING_WORDS) + " " if self.random.random() < 0.6 else ""
             title += f" {link}{self._name(1)}"
         return title
