@@ -157,7 +157,11 @@ class Book(AggregateRoot):
             models.Index(fields=["sort_title", "id"], name="book_by_sort_title"),
             models.Index(fields=["title", "id"], name="book_by_title"),
             models.Index(fields=["first_published_year", "id"], name="book_by_year"),
+            # Filters with so many books a value that they had better come in a list's own order.
             models.Index(fields=["language", "sort_title", "id"], name="book_by_language"),
+            models.Index(
+                fields=["first_published_year", "sort_title", "id"], name="book_by_year_and_title"
+            ),
             models.Index(fields=["created_at", "id"], name="book_by_created_at"),
             models.Index(fields=["updated_at", "id"], name="book_by_updated_at"),
         ]

@@ -1,6 +1,8 @@
 """A write carried out: one transaction, made again where another request came between."""
 
+import random
 from collections.abc import Callable
+from time import sleep
 from typing import Any, TypeVar
 
 from django.db import IntegrityError, OperationalError, models, transaction
@@ -10,6 +12,7 @@ from .relations import Edit, Node, plan
 from .writes import Row, Writes, raise_versions, referring_roots
 
 ATTEMPTS = 5
+PAUSE = 0.02  # seconds
 # A serialization failure, and a deadlock: PostgreSQL asks for the whole transaction again
 # (https://www.postgresql.org/docs/current/mvcc-serialization-failure-handling.html).
 LOST = frozenset({"40001", "40P01"})
@@ -88,7 +91,7 @@ def retried(attempt: Callable[[], Result]) -> Result:
     Who loses a race for a unique value, or refers to a row that has just gone, looks again: the
     second look sees what won, and refuses as if it had always been there.
     """
-    for _ in range(ATTEMPTS - 1):
+    for attempts in range(1, ATTEMPTS):
         try:
             with transaction.atomic():
                 return attempt()
@@ -97,6 +100,8 @@ def retried(attempt: Callable[[], Result]) -> Result:
         except OperationalError as error:
             if getattr(error.__cause__, "sqlstate", None) not in LOST:
                 raise
+            # Apart from those who lost together with this one.
+            sleep(random.uniform(0, attempts * PAUSE))  # noqa: S311
     with transaction.atomic():
         return attempt()
 
