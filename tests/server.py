@@ -15,6 +15,8 @@ import httpx
 ROOT = Path(__file__).resolve().parent.parent
 WORKERS = 2
 START_TIMEOUT = 30  # seconds
+# So many looks in a row at the same threads, and a worker has started.
+STEADY = 4
 STOP_TIMEOUT = 10  # seconds
 
 
@@ -53,10 +55,10 @@ def _is_alive(process):
     return True
 
 
-def _has_threads(worker):
-    """Whether the worker has got as far as its server: it has one thread while it imports."""
+def _threads_of(worker):
+    """How many it has: one while it imports, and more until its server runs."""
     threads = Path(f"/proc/{worker}/task")
-    return not threads.exists() or len(list(threads.iterdir())) > 1
+    return len(list(threads.iterdir())) if threads.exists() else 0
 
 
 class Server:
@@ -82,19 +84,18 @@ class Server:
             start_new_session=True,
         )
         deadline = time.monotonic() + START_TIMEOUT
-        # A worker that is told to stop before it has started does not hear it.
-        while not self._serves:
+        # A worker that is told to stop before its server runs does not hear it.
+        steady, threads = 0, None
+        while steady < STEADY:
             if self.process.poll() is not None or time.monotonic() > deadline:
                 log = self.log
                 self.__exit__()
                 raise RuntimeError(f"The server did not start:\n{log}")
             time.sleep(0.05)
+            before, threads = threads, [_threads_of(worker) for worker in self.processes[1:]]
+            serves = self.log.count("Started worker-") == WORKERS and 1 not in threads
+            steady = steady + 1 if serves and threads == before else 0
         return self
-
-    @property
-    def _serves(self):
-        started = self.log.count("Started worker-") == WORKERS
-        return started and all(_has_threads(worker) for worker in self.processes[1:])
 
     @property
     def log(self):
