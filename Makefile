@@ -19,7 +19,7 @@ PRODUCTION = DJANGO_SETTINGS_MODULE=project.settings.prod DATABASE_URL=sqlite://
 NEWER = PATH="$$PATH:/usr/local/bin:$$(echo $$HOME/.pyenv/versions/*/bin | tr ' ' :)" \
 	.uv/bin/uv python list --only-installed 'cpython>=3.12' 2>/dev/null | awk 'NR == 1 {print $$2}'
 
-.PHONY: help run test test-latest has-newer-python check check-production schema bench bench-writes bench-scale test-clients client clean
+.PHONY: help run test test-latest has-newer-python check check-production schema bench bench-writes bench-scale bench-imports test-clients client clean
 
 help: ## List these targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-12s %s\n", $$1, $$2}' Makefile
@@ -58,17 +58,17 @@ check-production:
 schema: .venv/.synced ## Write the API's contract, schema/openapi.yaml
 	$(PYTHON) manage.py spectacular --validate --fail-on-warn --file schema/openapi.yaml
 
-bench: .uv/bin/uv ## Measure reads beside other frameworks; QUICK=1 gives the ratios within a minute
-	@UV_PROJECT_ENVIRONMENT=.venv-bench $(SYNC) --quiet --no-dev --group bench --python .uv/bin/python
+bench: .venv-bench/.synced ## Measure reads beside other frameworks; QUICK=1 gives the ratios within a minute
 	@.venv-bench/bin/python -m benchmarks.run $(if $(QUICK),--quick)
 
-bench-writes: .uv/bin/uv ## Measure nested writes beside drf-writable-nested, in half a minute
-	@UV_PROJECT_ENVIRONMENT=.venv-bench $(SYNC) --quiet --no-dev --group bench --python .uv/bin/python
+bench-writes: .venv-bench/.synced ## Measure nested writes beside drf-writable-nested, in half a minute
 	@.venv-bench/bin/python -m benchmarks.writes
 
-bench-scale: .uv/bin/uv ## Ask a million books everything, and time the database, in ten minutes
-	@UV_PROJECT_ENVIRONMENT=.venv-bench $(SYNC) --quiet --no-dev --group bench --python .uv/bin/python
+bench-scale: .venv-bench/.synced ## Ask a million books everything, and time the database, in ten minutes
 	@.venv-bench/bin/python -m benchmarks.scale
+
+bench-imports: .venv-bench/.synced ## Measure imports beside COPY alone, in some minutes
+	@.venv-bench/bin/python -m benchmarks.imports
 
 # The first tests are the longest: each begins with a process of its own.
 test-clients: .venv-contract/.synced ## Generate clients, compile and run them; lint and fuzz the contract
@@ -90,6 +90,10 @@ clean: ## Remove what these commands made, the SQLite database included
 .venv/.synced: .uv/bin/uv pyproject.toml uv.lock
 	$(SYNC) --python .uv/bin/python
 	@touch .venv/.synced
+
+.venv-bench/.synced: .uv/bin/uv pyproject.toml uv.lock
+	@UV_PROJECT_ENVIRONMENT=.venv-bench $(SYNC) --quiet --no-dev --group bench --python .uv/bin/python
+	@touch .venv-bench/.synced
 
 # Clients need Node, and all but TypeScript's and one of Python's need Java.
 .venv-contract/.synced: .uv/bin/uv pyproject.toml uv.lock tests/clients/package-lock.json

@@ -139,6 +139,10 @@ def _key(text: str, keys: Mapping[str, Callable[[str], str]]) -> dict[str, str] 
     return None
 
 
+def _is_ordered(request: Request) -> bool:
+    return bool(request.query_params.get(api_settings.ORDERING_PARAM))
+
+
 class SearchFilter(backends.SearchFilter):
     """`search`, for what has entries. Where no `ordering` is asked for, the view ranks."""
 
@@ -158,15 +162,13 @@ class SearchFilter(backends.SearchFilter):
     def filter_queryset(
         self, request: Request, queryset: QuerySet[Any], view: Any
     ) -> QuerySet[Any]:
-        search = self.search(request, view)
-        is_ordered = request.query_params.get(api_settings.ORDERING_PARAM)
-        return search.find(queryset) if search and is_ordered else queryset
+        search = self.search(request, view) if _is_ordered(request) else None
+        return queryset if search is None else search.find(queryset)
 
     def rank(self, request: Request, queryset: QuerySet[Any], view: Any) -> list[QuerySet[Any]]:
         """The parts, one behind the other, that this list has."""
-        search = self.search(request, view)
-        is_ordered = request.query_params.get(api_settings.ORDERING_PARAM)
-        return [queryset] if search is None or is_ordered else search.rank(queryset)
+        search = None if _is_ordered(request) else self.search(request, view)
+        return [queryset] if search is None else search.rank(queryset)
 
     def to_html(self, request: Request, queryset: QuerySet[Any], view: Any) -> str:
         if not self.parameters_of(view):
