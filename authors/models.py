@@ -81,7 +81,7 @@ class Author(AggregateRoot):
 
 class AuthorSearch(SearchEntry):
     entry_of = SearchEntry.key(Author)
-    searched = Searched(title="it.name", more="it.sort_name", columns=("name", "sort_name"))
+    searched = Searched(titles=("it.name",), more="it.sort_name", columns=("name", "sort_name"))
 
 
 class AuthorProfile(models.Model):

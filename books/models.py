@@ -47,7 +47,7 @@ class Publisher(AggregateRoot):
 
 class PublisherSearch(SearchEntry):
     entry_of = SearchEntry.key(Publisher)
-    searched = Searched(title="it.name", columns=("name",))
+    searched = Searched(titles=("it.name",), columns=("name",))
 
 
 class Series(AggregateRoot):
@@ -69,7 +69,7 @@ class Series(AggregateRoot):
 
 class SeriesSearch(SearchEntry):
     entry_of = SearchEntry.key(Series)
-    searched = Searched(title="it.name", columns=("name",))
+    searched = Searched(titles=("it.name",), columns=("name",))
 
 
 class Subject(AggregateRoot):
@@ -101,7 +101,7 @@ class Subject(AggregateRoot):
 
 class SubjectSearch(SearchEntry):
     entry_of = SearchEntry.key(Subject)
-    searched = Searched(title="it.name", more="it.slug", columns=("name", "slug"))
+    searched = Searched(titles=("it.name",), more="it.slug", columns=("name", "slug"))
 
 
 class Book(AggregateRoot):
@@ -175,7 +175,7 @@ class BookSearch(SearchEntry):
 
     entry_of = SearchEntry.key(Book)
     searched = Searched(
-        title="it.title || ' ' || it.original_title",
+        titles=("it.title", "it.original_title"),
         columns=("title", "original_title", "series_id"),
         more="""
             coalesce((SELECT s.name FROM books_series s WHERE s.id = it.series_id), '') || ' ' ||

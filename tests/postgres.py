@@ -46,9 +46,13 @@ def _free_port() -> int:
 
 
 class PostgreSQL:
-    """One server. `with PostgreSQL() as server:` starts it, and removes it at the end."""
+    """One server. `with PostgreSQL() as server:` starts it, and removes it at the end.
 
-    def __init__(self) -> None:
+    `settings` are PostgreSQL's own, by their names.
+    """
+
+    def __init__(self, **settings: str) -> None:
+        self.settings = SETTINGS | settings
         self.port = _free_port()
         self.password = secrets.token_hex()
         self.process: subprocess.Popen[bytes] | None = None
@@ -78,7 +82,7 @@ class PostgreSQL:
                     self.bin / "postgres",
                     *("-D", self.folder / "data", "-h", "127.0.0.1", "-p", str(self.port)),
                     *("-k", self.folder),
-                    *(word for item in SETTINGS.items() for word in ("-c", "=".join(item))),
+                    *(word for item in self.settings.items() for word in ("-c", "=".join(item))),
                 ],
                 stdout=log,
                 stderr=log,

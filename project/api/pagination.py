@@ -31,11 +31,9 @@ class Keyset:
     """The order of the rows: by one field, rows that are equal in it by id, the same way round.
 
     Null comes last, in descending order first, on every engine: as a B-tree index on the field and
-    the id has it, so one index serves both directions. The field may be that of a row which has the
-    same id, as `search__length`.
+    the id has it, so one index serves both directions.
     """
 
-    path: str
     field: "Field[Any, Any]"
     descending: bool
 
@@ -47,32 +45,20 @@ class Keyset:
         name, descending = first.removeprefix("-"), first.startswith("-")
         if rest not in ([], ["-id" if descending else "id"]):
             raise ImproperlyConfigured(f"Cannot page through {ordering}: one field, then the id.")
-        path, _, name = name.rpartition("__")
-        model: Any = queryset.model
-        if path:
-            model, path = model._meta.get_field(path).related_model, f"{path}__"
-        return cls(path, model._meta.get_field(name), descending)
-
-    @property
-    def attribute(self) -> str:
-        return self.path + self.field.attname
-
-    @property
-    def pk(self) -> str:
-        return f"{self.path}pk"
+        return cls(queryset.model._meta.get_field(name), descending)
 
     def __str__(self) -> str:
-        return ("-" if self.descending else "") + self.path + self.field.name
+        return ("-" if self.descending else "") + self.field.name
 
     def position_of(self, row: Model) -> tuple[Any, int]:
-        return getattr(row, self.attribute), row.pk
+        return getattr(row, self.field.attname), row.pk
 
     def order(self, queryset: QuerySet[Any], backwards: bool) -> QuerySet[Any]:
         descending = self.descending != backwards
         nulls = {"nulls_first" if descending else "nulls_last": True} if self.field.null else {}
-        terms = [OrderBy(F(self.attribute), descending=descending, **nulls)]
+        terms = [OrderBy(F(self.field.attname), descending=descending, **nulls)]
         if not self.field.primary_key:
-            terms.append(OrderBy(F(self.pk), descending=descending))
+            terms.append(OrderBy(F("pk"), descending=descending))
         return queryset.order_by(*terms)
 
     def beyond(
@@ -85,14 +71,14 @@ class Keyset:
         """
         descending = self.descending != backwards
         queryset = self.order(queryset, backwards)
-        isnull = f"{self.attribute}__isnull"
+        isnull = f"{self.field.attname}__isnull"
         if value is None:
-            after = f"{self.pk}__{'lt' if descending else 'gt'}"
+            after = f"pk__{'lt' if descending else 'gt'}"
             yield queryset.filter(**{isnull: True, after: pk})
             if descending:
                 yield queryset.filter(**{isnull: False})
             return
-        here = Row(F(self.attribute), F(self.pk))
+        here = Row(F(self.field.attname), F("pk"))
         there = Row(Value(value, self.field), Value(pk, queryset.model._meta.pk))
         yield queryset.filter(LessThan(here, there) if descending else GreaterThan(here, there))
         if self.field.null and not descending:
@@ -118,9 +104,11 @@ class Cursor:
         return self._signer(keyset).sign_object([self.backwards, self.part, value, self.pk])
 
     @classmethod
-    def decode(cls, text: str, keyset: Keyset) -> "Cursor":
+    def decode(cls, text: str, keyset: Keyset, parts: int) -> "Cursor":
         try:
             backwards, part, value, pk = cls._signer(keyset).unsign_object(text)
+            if part >= parts:
+                raise ValueError("Made by a list of more parts.")
             # A cursor may be older than the field's present type.
             return cls(backwards, part, keyset.field.to_python(value), pk)
         except (BadSignature, ValidationError, ValueError) as error:
@@ -153,7 +141,7 @@ class CursorPagination(BasePagination):
         self.count = sum(part.order_by().count() for part in parts) if self._counts() else None
         keyset = Keyset.of(parts[0])
         given = request.query_params.get("cursor")
-        cursor = None if given is None else Cursor.decode(given, keyset)
+        cursor = None if given is None else Cursor.decode(given, keyset, len(parts))
 
         rows = self.choose(parts, keyset, cursor, size + 1)
         has_more, rows = len(rows) > size, rows[:size]

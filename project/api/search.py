@@ -1,6 +1,6 @@
 """`search`: the words of a query among those of each object, the best match first."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -14,7 +14,7 @@ from rest_framework.settings import api_settings
 
 from .filters import is_list, parameter_schema
 from .problems import Fault, Refused
-from .search_tables import WordsField, words_of
+from .search_tables import LONGEST, WordsField, words_of
 
 MAX_LENGTH = 200
 MAX_WORDS = 20
@@ -22,44 +22,91 @@ DESCRIPTION = (
     "Words, all of which must occur; the last one may be the beginning of a word. Case and accents"
     " do not matter. Without `ordering` the best match comes first."
 )
+# Of a word so much rarer than the beginning of the last one all entries are looked at for that.
+MUCH_RARER = 10
 
 
-# Lookups
+# Words
+
+
+@dataclass(frozen=True)
+class Asked:
+    """The words that are asked for, all different."""
+
+    whole: tuple[str, ...]
+    # Of the last one, unless it is whole, or another word begins so.
+    beginning: str = ""
+    # Whether so much begins so that an index had better not gather it.
+    is_too_common: bool = False
+
+    @property
+    def lengths(self) -> range:
+        """Of titles that may have these words, each in words."""
+        number = len(self.whole) + bool(self.beginning)
+        return range(min(number, LONGEST), LONGEST + 1)
+
+    def in_fts5(self, lead: object = "") -> str:
+        """All of them, each with `lead` before it."""
+        words = [f'"{lead}{word}"' for word in self.whole]
+        beginning = [f'"{lead}{self.beginning}"*'] if self.beginning else []
+        return f"({' AND '.join(words + beginning)})"
+
+    def in_tsquery(self, lead: str = "", *, sifted: bool = False) -> str:
+        """The same; without the beginning where that is left to be `sifted` out."""
+        words = [f"'{lead}{word}'" for word in self.whole]
+        beginning = [f"'{lead}{self.beginning}':*"] if self.beginning and not sifted else []
+        return f"({' & '.join(words + beginning)})"
+
+
+@dataclass(frozen=True)
+class Match:
+    """Where the words are to be: all in one title of such a length, or else somewhere, and not all
+    in such a title."""
+
+    asked: Asked
+    titles: Sequence[int] = ()
+    is_in_title: bool = False
+
+    def fts5(self) -> str:
+        titles = f"title : ({' OR '.join(map(self.asked.in_fts5, self.titles))})"
+        if self.is_in_title:
+            return titles
+        return f"document : {self.asked.in_fts5()}" + (f" NOT {titles}" if self.titles else "")
+
+    def tsquery(self, *, sifted: bool = False) -> str:
+        titles = " | ".join(self.asked.in_tsquery(f"{n} ", sifted=sifted) for n in self.titles)
+        if self.is_in_title:
+            return titles
+        words = self.asked.in_tsquery(sifted=sifted)
+        # Whether a title has all words is not to be told without the last one.
+        return f"{words} & !({titles})" if titles and not sifted else words
 
 
 class Has(Lookup):
-    """Whether the title, or the document, has what the query asks for."""
+    """Whether an entry has a match."""
 
     lookup_name = "has"
     prepare_rhs = False
-    # Of FTS5, by the name of the column.
-    fts5 = {"title": "title : ({0})", "document": "({0})"}
-    # Of PostgreSQL.
-    tsquery = "{column} @@ %s::tsquery"
+    rhs: Match
 
     def as_postgresql(self, compiler: Any, connection: Any) -> Any:
-        title = self.lhs.target.model._meta.get_field("title").get_col(self.lhs.alias)
-        [(column, _), (title, _)] = map(compiler.compile, (self.lhs, title))
-        written = self.tsquery.format(column=column, title=title)
-        return written, [self.rhs] * written.count("%s")
+        column, _ = compiler.compile(self.lhs)
+        if not self.rhs.asked.is_too_common:
+            return f"{column} @@ %s::tsquery", [self.rhs.tsquery()]
+        # IS TRUE keeps the second one from the index.
+        return (
+            f"{column} @@ %s::tsquery AND ({column} @@ %s::tsquery) IS TRUE",
+            [self.rhs.tsquery(sifted=True), self.rhs.tsquery()],
+        )
 
     def as_sqlite(self, compiler: Any, connection: Any) -> Any:
         quote = connection.ops.quote_name
         # The hidden column that stands for the whole row has the table's name.
         row = f"{quote(self.lhs.alias)}.{quote(self.lhs.target.model._meta.db_table)}"
-        return f"{row} MATCH %s", [self.fts5[self.lhs.target.column].format(self.rhs)]
-
-
-class HasElsewhere(Has):
-    """Whether the document has it, and the title alone has not."""
-
-    lookup_name = "has_elsewhere"
-    fts5 = {"document": "({0}) NOT (title : ({0}))"}
-    tsquery = "({column} @@ %s::tsquery AND NOT {title} @@ %s::tsquery)"
+        return f"{row} MATCH %s", [self.rhs.fts5()]
 
 
 WordsField.register_lookup(Has)
-WordsField.register_lookup(HasElsewhere)
 
 
 # Queries
@@ -95,20 +142,26 @@ class Search:
         queryset = self._with_keys(queryset)
         if not self.text:
             return queryset
-        query = self._query(queryset.db)
-        return queryset.filter(search__document__has=query) if query else queryset.none()
+        asked = self._asked(queryset)
+        return queryset.filter(search__document__has=Match(asked)) if asked else queryset.none()
 
     def rank(self, queryset: QuerySet[Any]) -> list[QuerySet[Any]]:
-        """The same with the best match first: one part behind the other."""
+        """The same with the best match first, in parts one behind the other: titles of these words
+        alone, of one more and of more still, and what has them elsewhere. Each goes by id, an order
+        that a walk through a table keeps, however many rows match.
+        """
+        queryset = self._with_keys(queryset)
         if not self.text:
-            return [self._with_keys(queryset)]
-        query = self._query(queryset.db)
-        if not query:
+            return [queryset]
+        queryset = queryset.order_by("id")
+        if not (asked := self._asked(queryset)):
             return [queryset.none()]
-        queryset = self._with_keys(queryset).order_by("search__length")
+        lengths = asked.lengths
+        titles = [each for each in (lengths[:1], lengths[1:2], lengths[2:]) if each]
+        matches = [Match(asked, each, is_in_title=True) for each in titles]
         return [
-            queryset.filter(search__title__has=query),
-            queryset.filter(search__document__has_elsewhere=query),
+            queryset.filter(search__document__has=match)
+            for match in (*matches, Match(asked, lengths))
         ]
 
     def _with_keys(self, queryset: QuerySet[Any]) -> QuerySet[Any]:
@@ -118,16 +171,25 @@ class Search:
             queryset = queryset.filter(pk__in=matching.values("pk"))
         return queryset
 
-    def _query(self, using: str) -> str:
-        """In the engine's own language; empty where there is no word in it."""
-        connection = connections[using]
-        if connection.vendor == "sqlite":
-            words = " AND ".join(f'"{word}"' for word in words_of(self.text))
-            return words and f"{words}*"
-        with connection.cursor() as cursor:
-            cursor.execute("SELECT coalesce(search_query(%s)::text, '')", [self.text])
-            [query] = cursor.fetchone()
-            return str(query)
+    def _asked(self, queryset: QuerySet[Any]) -> Asked | None:
+        """The words as entries have them; None where there is none."""
+        connection = connections[queryset.db]
+        if connection.vendor == "postgresql":
+            entries = queryset.model._meta.get_field("search").related_model._meta.db_table
+            with connection.cursor() as cursor:
+                cursor.execute("SELECT * FROM search_asked(%s, %s)", [entries, self.text])
+                found = cursor.fetchall()
+        else:
+            words = words_of(self.text)
+            found = [(word, place == len(words), 0) for place, word in enumerate(words, 1)]
+        if not found:
+            return None
+        whole = {word: entries for word, is_beginning, entries in found if not is_beginning}
+        last, is_beginning, entries = found[-1]
+        if not is_beginning or any(word.startswith(last) for word in whole):
+            return Asked(tuple(whole))
+        is_too_common = bool(whole) and min(whole.values()) * MUCH_RARER < entries
+        return Asked(tuple(whole), last, is_too_common)
 
 
 def _key(text: str, keys: Mapping[str, Callable[[str], str]]) -> dict[str, str] | None:

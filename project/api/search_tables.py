@@ -34,11 +34,21 @@ WORD = re.compile(r"[^\W_]+")
 MAX_WORD = 255
 
 
+# A title of this many words is as long as one of more.
+LONGEST = 6
+
+
 def words_of(text: str) -> list[str]:
     """The words of a text, without case and accents."""
     letters = unicodedata.normalize("NFKD", text).casefold()
     plain = "".join(letter for letter in letters if not unicodedata.combining(letter))
     return [word[:MAX_WORD] for word in WORD.findall(plain.translate(PLAIN))]
+
+
+def title_words_of(text: str) -> list[str]:
+    """The words of a title, each behind the number of different ones."""
+    words = dict.fromkeys(words_of(text))
+    return [f"{min(len(words), LONGEST)}{word}" for word in words]
 
 
 @dataclass(frozen=True)
@@ -58,12 +68,12 @@ class Source:
 
 @dataclass(frozen=True)
 class Searched:
-    """By which words an object is found. `title` and `more` are SQL for the row `it`.
+    """By which words an object is found. `titles` and `more` are SQL for the row `it`.
 
-    What `title` alone is enough for is the better match, and of those the shortest.
+    What one of the titles is enough for is the better match, and of those the shorter title.
     """
 
-    title: str
+    titles: tuple[str, ...]
     # The columns of the object's own table that it takes words from.
     columns: tuple[str, ...]
     more: str = "''"
@@ -80,9 +90,8 @@ class SearchEntry(models.Model):
     searched: Searched
     entry_of: Any
 
-    length = models.IntegerField()
-    title = WordsField()
-    # Those of the title and all others. (On SQLite the others alone; a search there takes both.)
+    # Those of the titles and all others. Those of a title are here once more with the number of its
+    # words before them, on SQLite in a column `title`: so an index knows which titles are short.
     document = WordsField()
 
     class Meta:
@@ -167,9 +176,10 @@ def _sources_of(model: type[Any]) -> list[Source]:
 def add_search_words(connection: BaseDatabaseWrapper, **kwargs: Any) -> None:
     """SQLite's own tokenizer leaves some accents on, those of Greek for one."""
     if connection.vendor == "sqlite":
-        connection.connection.create_function(
-            "search_words", 1, lambda text: " ".join(words_of(text)), deterministic=True
-        )
+        for name, words in (("search_words", words_of), ("search_title_words", title_words_of)):
+            connection.connection.create_function(
+                name, 1, lambda text, words=words: " ".join(words(text)), deterministic=True
+            )
 
 
 def _make_in_sqlite(cursor: Any, entries: Iterable[type[Any]]) -> None:
@@ -177,7 +187,7 @@ def _make_in_sqlite(cursor: Any, entries: Iterable[type[Any]]) -> None:
         table = model._meta.db_table
         cursor.execute(f"DROP TABLE IF EXISTS {table}")
         cursor.execute(
-            f"CREATE VIRTUAL TABLE {table} USING fts5(length UNINDEXED, title, document,"
+            f"CREATE VIRTUAL TABLE {table} USING fts5(title, document,"
             """ tokenize = "unicode61 remove_diacritics 0", prefix = '2 3')"""
         )
         cursor.execute(_sqlite_entries(model, f"SELECT id FROM {_table_of(model)}"))
@@ -189,11 +199,12 @@ def _make_in_sqlite(cursor: Any, entries: Iterable[type[Any]]) -> None:
 
 def _sqlite_entries(model: type[Any], keys: str) -> str:
     searched: Searched = model.searched
-    more = searched.more.format(join="group_concat")
+    titles = " || ' ' || ".join(f"search_title_words({title})" for title in searched.titles)
+    texts = " || ' ' || ".join([*searched.titles, searched.more.format(join="group_concat")])
     return (
-        f"INSERT INTO {model._meta.db_table} (rowid, length, title, document)"
-        f" SELECT id, length({searched.title}), search_words({searched.title}),"
-        f" search_words({more}) FROM {_table_of(model)} it WHERE id IN ({keys})"
+        f"INSERT INTO {model._meta.db_table} (rowid, title, document)"
+        f" SELECT id, {titles}, search_words({texts})"
+        f" FROM {_table_of(model)} it WHERE id IN ({keys})"
     )
 
 
@@ -233,42 +244,74 @@ FUNCTIONS = (
     # The words of a text, without case and accents.
     f"""
     CREATE OR REPLACE FUNCTION search_words(given text) RETURNS text[]
-    LANGUAGE sql STABLE PARALLEL SAFE AS $$
-        SELECT coalesce(array_agg(left(word, {MAX_WORD})), '{{}}')
-        FROM regexp_split_to_table(
-            translate(lower(unaccent(normalize(given, NFKD))), 'ς', 'σ'), '[^[:alnum:]]+'
-        ) AS word
-        WHERE word <> ''
-    $$
+    LANGUAGE plpgsql STABLE PARALLEL SAFE AS $$
+    DECLARE
+        plain text := translate(lower(unaccent(normalize(given, NFKD))), 'ς', 'σ');
+        words text[] := array_remove(regexp_split_to_array(plain, '[^[:alnum:]]+'), '');
+    BEGIN
+        IF char_length(plain) > {MAX_WORD} THEN
+            RETURN ARRAY(SELECT left(word, {MAX_WORD}) FROM unnest(words) AS word);
+        END IF;
+        RETURN words;
+    END $$
+    """,
+    # Those of a title, and each once more behind the number of different ones.
+    f"""
+    CREATE OR REPLACE FUNCTION search_title_words(given text) RETURNS text[]
+    LANGUAGE plpgsql STABLE PARALLEL SAFE AS $$
+    DECLARE
+        words text[] := tsvector_to_array(array_to_tsvector(search_words(given)));
+        number text := least(cardinality(words), {LONGEST}) || ' ';
+    BEGIN
+        IF words = '{{}}' THEN RETURN words; END IF;
+        RETURN words || string_to_array(
+            number || array_to_string(words, chr(10) || number), chr(10)
+        );
+    END $$
     """,
     # Every word that has ever been found. One that is gone does no harm; two of the same neither,
     # and so nobody waits for another who is about to add it.
     f"""CREATE TABLE IF NOT EXISTS {WORDS} (word text COLLATE "C" NOT NULL)""",
     f"CREATE INDEX IF NOT EXISTS {WORDS}_word ON {WORDS} (word)",
     f"CREATE INDEX IF NOT EXISTS {WORDS}_similar ON {WORDS} USING gin (word gin_trgm_ops)",
-    # What a search asks for: every word, the last one being a prefix. For one that nobody has ever
-    # written, those that are written much alike. Null where there is no word.
+    # How many entries match, as far as the planner knows.
+    """
+    CREATE OR REPLACE FUNCTION search_estimate(entries regclass, asked tsquery) RETURNS float8
+    LANGUAGE plpgsql AS $$
+    DECLARE plan json;
+    BEGIN
+        EXECUTE format(
+            'EXPLAIN (FORMAT JSON) SELECT FROM %s WHERE document @@ %L', entries, asked
+        ) INTO plan;
+        RETURN plan->0->'Plan'->>'Plan Rows';
+    END $$
+    """,
+    # The words that a search asks for, in their order, and about how many entries have each. The
+    # last one may be the beginning of a word. For one that nobody has ever written there comes the
+    # one that is written most alike.
     f"""
-    CREATE OR REPLACE FUNCTION search_query(given text) RETURNS tsquery
-    LANGUAGE sql STABLE AS $$
+    CREATE OR REPLACE FUNCTION search_asked(entries regclass, given text)
+    RETURNS TABLE (word text, is_beginning boolean, estimate float8) LANGUAGE sql AS $$
         WITH asked AS (
-            SELECT word, place = count(*) OVER () AS is_prefix
+            SELECT word, place, place = count(*) OVER () AS is_last
             FROM unnest(search_words(given)) WITH ORDINALITY AS asked (word, place)
+        ), known AS (
+            SELECT coalesce(nearest.word, asked.word) AS word, place,
+                is_last AND nearest.word IS NULL AS is_beginning
+            FROM asked LEFT JOIN LATERAL (
+                SELECT like_it.word FROM {WORDS} like_it
+                WHERE like_it.word % asked.word AND char_length(asked.word) >= 4
+                AND NOT EXISTS (
+                    SELECT FROM {WORDS} same WHERE same.word >= asked.word COLLATE "C"
+                    AND same.word <= asked.word || CASE WHEN is_last THEN chr(1114111) ELSE '' END
+                )
+                ORDER BY similarity(like_it.word, asked.word) DESC, like_it.word LIMIT 1
+            ) AS nearest ON true
         )
-        SELECT string_agg('(' || CASE
-            WHEN NOT EXISTS (
-                SELECT FROM {WORDS} known WHERE known.word >= asked.word COLLATE "C"
-                AND known.word <= asked.word || CASE WHEN is_prefix THEN chr(1114111) ELSE '' END
-            ) AND char_length(asked.word) >= 4
-            THEN coalesce((
-                SELECT string_agg(word, ' | ') FROM (
-                    SELECT word FROM {WORDS} WHERE word % asked.word
-                    GROUP BY word ORDER BY similarity(word, asked.word) DESC, word LIMIT 3
-                ) AS nearest
-            ), asked.word)
-            ELSE asked.word || CASE WHEN is_prefix THEN ':*' ELSE '' END
-        END || ')', ' & ')::tsquery
-        FROM asked
+        SELECT word, is_beginning, search_estimate(
+            entries, (quote_literal(word) || CASE WHEN is_beginning THEN ':*' ELSE '' END)::tsquery
+        )
+        FROM known ORDER BY place
     $$
     """,
 )
@@ -308,14 +351,12 @@ def _postgresql_statements(model: type[Any]) -> Iterator[str]:
     entries, table = model._meta.db_table, _table_of(model)
     yield f"""
         CREATE TABLE {entries} (
-            rowid bigint PRIMARY KEY, length integer NOT NULL,
-            title tsvector NOT NULL, document tsvector NOT NULL
+            rowid bigint PRIMARY KEY, document tsvector NOT NULL
         )
     """
     # Of how many words the planner knows how rare they are.
     yield f"""
-        ALTER TABLE {entries}
-        ALTER title SET STATISTICS 1000, ALTER document SET STATISTICS 1000
+        ALTER TABLE {entries} ALTER document SET STATISTICS 1000
     """
     yield from _postgresql_functions(model)
     for source in _sources_of(model):
@@ -334,9 +375,7 @@ def _postgresql_statements(model: type[Any]) -> Iterator[str]:
     """
     # The triggers' locks keep writers out until this is done.
     yield _postgresql_entries(model, "true")
-    yield f"CREATE INDEX {entries}_by_title ON {entries} USING gin (title)"
-    yield f"CREATE INDEX {entries}_by_document ON {entries} USING gin (document)"
-    yield f"CREATE INDEX {entries}_in_order ON {entries} (length, rowid)"
+    yield f"CREATE INDEX {entries}_by_word ON {entries} USING gin (document)"
     yield f"ANALYZE {entries}"
 
 
@@ -387,22 +426,20 @@ def _postgresql_functions(model: type[Any]) -> Iterator[str]:
 def _postgresql_entries(model: type[Any], condition: str) -> str:
     """Write the entries of these objects, and keep their words."""
     searched: Searched = model.searched
+    titles = " || ".join(f"search_title_words({title})" for title in searched.titles)
     more = searched.more.format(join="string_agg")
     return f"""
         WITH texts AS MATERIALIZED (
-            SELECT it.id, char_length({searched.title}) AS length,
-                search_words({searched.title}) AS title, search_words({more}) AS more
+            SELECT it.id, {titles} || search_words({more}) AS words
             FROM {_table_of(model)} it WHERE {condition}
         ), written AS (
-            INSERT INTO {model._meta.db_table} AS entry (rowid, length, title, document)
-            SELECT id, length, array_to_tsvector(title), array_to_tsvector(title || more)
-            FROM texts
-            ON CONFLICT (rowid) DO UPDATE SET
-                length = excluded.length, title = excluded.title, document = excluded.document
-            WHERE (entry.length, entry.title, entry.document)
-                IS DISTINCT FROM (excluded.length, excluded.title, excluded.document)
+            INSERT INTO {model._meta.db_table} AS entry (rowid, document)
+            SELECT id, array_to_tsvector(words) FROM texts
+            ON CONFLICT (rowid) DO UPDATE SET document = excluded.document
+            WHERE entry.document IS DISTINCT FROM excluded.document
         )
         INSERT INTO {WORDS} (word)
-        SELECT DISTINCT word FROM texts, unnest(title || more) AS found (word)
-        WHERE NOT EXISTS (SELECT FROM {WORDS} known WHERE known.word = found.word)
+        SELECT DISTINCT word FROM texts, unnest(words) AS found (word)
+        WHERE word NOT LIKE '% %'
+        AND NOT EXISTS (SELECT FROM {WORDS} known WHERE known.word = found.word)
     """

@@ -82,7 +82,7 @@ class ResourceViewSet(StrictQueryParameters, viewsets.ModelViewSet[Any]):
         queryset = self.filter_queryset(self.get_queryset())
         parts = SearchFilter().rank(request, queryset, self)
         # What a cursor and a document need of a row.
-        position = Keyset.of(parts[0]).attribute
+        position = Keyset.of(parts[0]).field.attname
         with planned_for_its_values(queryset.db):
             rows: Any = self.paginate_queryset(
                 [part.values_list(position, "pk", named=True) for part in parts]
