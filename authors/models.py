@@ -64,6 +64,10 @@ class Author(AggregateRoot):
             models.Index(fields=["sort_name", "id"], name="author_by_sort_name"),
             models.Index(fields=["name", "id"], name="author_by_name"),
             models.Index(fields=["birth_year", "id"], name="author_by_birth_year"),
+            # So many authors are born in a year that they had better come in the list's own order.
+            models.Index(
+                fields=["birth_year", "sort_name", "id"], name="author_by_birth_year_and_name"
+            ),
             models.Index(fields=["death_year", "id"], name="author_by_death_year"),
             models.Index(fields=["created_at", "id"], name="author_by_created_at"),
             models.Index(fields=["updated_at", "id"], name="author_by_updated_at"),
