@@ -60,24 +60,24 @@ class Asked:
 
 @dataclass(frozen=True)
 class Match:
-    """Where the words are to be: all in one title of such a length, or else somewhere, and not all
-    in such a title."""
+    """Where the words are to be: all in a title of this length, if one is given; else somewhere,
+    but not all in a title of one of the lengths that are `passed` over."""
 
     asked: Asked
-    titles: Sequence[int] = ()
-    is_in_title: bool = False
+    length: int | None = None
+    passed: Sequence[int] = ()
 
     def fts5(self) -> str:
-        titles = f"title : ({' OR '.join(map(self.asked.in_fts5, self.titles))})"
-        if self.is_in_title:
-            return titles
-        return f"document : {self.asked.in_fts5()}" + (f" NOT {titles}" if self.titles else "")
+        if self.length:
+            return f"title : {self.asked.in_fts5(self.length)}"
+        titles = " OR ".join(map(self.asked.in_fts5, self.passed))
+        return f"document : {self.asked.in_fts5()}" + (titles and f" NOT title : ({titles})")
 
     def tsquery(self, *, sifted: bool = False) -> str:
-        titles = " | ".join(self.asked.in_tsquery(f"{n} ", sifted=sifted) for n in self.titles)
-        if self.is_in_title:
-            return titles
+        if self.length:
+            return self.asked.in_tsquery(f"{self.length} ", sifted=sifted)
         words = self.asked.in_tsquery(sifted=sifted)
+        titles = " | ".join(self.asked.in_tsquery(f"{length} ") for length in self.passed)
         # Whether a title has all words is not to be told without the last one.
         return f"{words} & !({titles})" if titles and not sifted else words
 
@@ -147,8 +147,8 @@ class Search:
 
     def rank(self, queryset: QuerySet[Any]) -> list[QuerySet[Any]]:
         """The same with the best match first, in parts one behind the other: titles of these words
-        alone, of one more and of more still, and what has them elsewhere. Each goes by id, an order
-        that a walk through a table keeps, however many rows match.
+        alone, of one more and so on, and what has them elsewhere. Each goes by id, an order that a
+        walk through a table keeps, however many rows match.
         """
         queryset = self._with_keys(queryset)
         if not self.text:
@@ -156,12 +156,10 @@ class Search:
         queryset = queryset.order_by("id")
         if not (asked := self._asked(queryset)):
             return [queryset.none()]
-        lengths = asked.lengths
-        titles = [each for each in (lengths[:1], lengths[1:2], lengths[2:]) if each]
-        matches = [Match(asked, each, is_in_title=True) for each in titles]
+        matches = [Match(asked, length) for length in asked.lengths]
         return [
             queryset.filter(search__document__has=match)
-            for match in (*matches, Match(asked, lengths))
+            for match in (*matches, Match(asked, passed=asked.lengths))
         ]
 
     def _with_keys(self, queryset: QuerySet[Any]) -> QuerySet[Any]:
