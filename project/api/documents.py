@@ -4,8 +4,9 @@ The statement turns a list of primary keys into one text of JSON for each object
 nested in it included, and says the same as the serializer's own representation. It is kept, so a
 request only binds keys to it: no model instance, no serializer and no renderer take part.
 
-Each SQL expression in here gives JSON text and is never null: null is the text `null`. Names come
-from serializers and models; nothing of a request becomes part of a statement.
+On PostgreSQL each SQL expression in here gives JSON text and is never null: null is the text
+`null`. On SQLite it gives a value as json_object() takes it, which copies less than a chain of
+texts. Names come from serializers and models; nothing of a request becomes part of a statement.
 """
 
 import dataclasses
@@ -13,6 +14,7 @@ import json
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache, lru_cache
+from itertools import groupby
 from typing import Any
 
 from django.core.exceptions import FieldDoesNotExist, ImproperlyConfigured
@@ -29,8 +31,10 @@ from .serializers import ItemList, RelatedKeyField, RelatedKeysField
 
 # Each some 5 kB of text, and one plan on each connection.
 KEPT_STATEMENTS = 256
-# PostgreSQL's functions take 100 arguments.
+# PostgreSQL's functions take 100 arguments, and so did SQLite's before 3.41.
 MAX_ARGUMENTS = 100
+# More than a text of SQLite may have.
+ALL_CHARACTERS = 10**9
 
 
 class Document(str):
@@ -56,7 +60,7 @@ class Uncompilable(ImproperlyConfigured):
 
 
 class Written(Func):
-    """A value as JSON text."""
+    """A value as JSON text; on SQLite, as json_object() takes it."""
 
     output_field = models.TextField()
 
@@ -67,8 +71,9 @@ class Written(Func):
 
     def as_sql(self, compiler: Any, connection: Any, *args: Any, **extra_context: Any) -> Any:
         written, params = self.bare_sql(compiler, connection)
-        if connection.vendor == "postgresql":
-            written = f"({written})::text"
+        if connection.vendor == "sqlite":
+            return written, params
+        written = f"({written})::text"
         return (f"coalesce({written}, 'null')" if self.nullable else written), params
 
     def bare_sql(self, compiler: Any, connection: Any) -> Any:
@@ -79,8 +84,16 @@ class Written(Func):
         return written.format(sql), [*params] * written.count("{0}")
 
 
+def _literal(text: str) -> str:
+    return "'" + text.replace("'", "''").replace("%", "%%") + "'"
+
+
+def _name(name: str) -> str:
+    return json.dumps(name, ensure_ascii=False)
+
+
 class Joint(Func):
-    """Texts one behind the other: literal ones, and expressions."""
+    """Texts one behind the other: literal ones, and expressions. For PostgreSQL."""
 
     output_field = models.TextField()
 
@@ -101,11 +114,11 @@ class Joint(Func):
 
     def as_sql(self, compiler: Any, connection: Any, *args: Any, **extra_context: Any) -> Any:
         # A chain of || copies all that it has at each link; concat() outputs values of any type.
-        concat = connection.vendor == "postgresql" and len(self.literals) > 1
+        concat = len(self.literals) > 1
         parts, params = [], []
         for part in self.parts:
             if isinstance(part, str):
-                parts.append("'" + part.replace("'", "''").replace("%", "%%") + "'")
+                parts.append(_literal(part))
                 continue
             if concat and isinstance(part, Written) and not part.nullable:
                 sql, more = part.bare_sql(compiler, connection)
@@ -148,8 +161,81 @@ class Listed(Func):
         return sql + filtered, [*params, *ordering, *filtering]
 
 
-class ListedInOrder(Subquery):
-    """The same of the one column of a queryset, in the queryset's order. For SQLite.
+class ObjectOfMembers(Func):
+    """An object with these members, of which a ListsInOrder has its names in itself. For SQLite."""
+
+    output_field = models.TextField()
+
+    def __init__(self, members: Sequence[tuple[str, Any]]) -> None:
+        super().__init__(*(value for _, value in members))
+        self.names = [name for name, _ in members]
+
+    @property
+    def is_plain(self) -> bool:
+        """Whether json_object() alone makes it, so that it can be a member of another as it is."""
+        return 2 * len(self.names) <= MAX_ARGUMENTS and not any(
+            isinstance(each, ListsInOrder) for each in self.source_expressions
+        )
+
+    def as_sql(self, compiler: Any, connection: Any, *args: Any, **extra_context: Any) -> Any:
+        params: list[Any] = []
+
+        def compiled(value: Any) -> str:
+            sql, more = compiler.compile(value)
+            params.extend(more)
+            return f"json({sql})" if _is_text(value) else str(sql)
+
+        def made(members: Iterable[tuple[str, Any]]) -> str:
+            pairs = (f"{_literal(name)}, {compiled(value)}" for name, value in members)
+            return f"json_object({', '.join(pairs)})"
+
+        members = list(zip(self.names, self.source_expressions, strict=True))
+        if self.is_plain:
+            return made(members), params
+        parts = []
+        for are_lists, run in groupby(members, lambda each: isinstance(each[1], ListsInOrder)):
+            if are_lists:
+                parts += [compiled(lists) for _, lists in run]
+                continue
+            listed = list(run)
+            for i in range(0, len(listed), MAX_ARGUMENTS // 2):
+                # All before the last character, and of that all behind the first: no braces.
+                sql = f"substr({made(listed[i : i + MAX_ARGUMENTS // 2])}, -1, -{ALL_CHARACTERS})"
+                parts.append(f"substr({sql}, 2)")
+        joined = " || ',' || ".join(parts)
+        return f"'{{' || {joined} || '}}'", params
+
+
+def _is_text(value: Any) -> bool:
+    """Whether json_object() would take this JSON for a text."""
+    return isinstance(value, Case) or (isinstance(value, ObjectOfMembers) and not value.is_plain)
+
+
+class AsText(Func):
+    """What json_object() takes, as JSON text. For SQLite."""
+
+    function = "json_quote"
+    output_field = models.TextField()
+
+
+@dataclass(frozen=True)
+class ListInOrder:
+    """A list of SQLite's: the items of those of the rows of `relation` that `where` is true of."""
+
+    relation: str
+    rows: QuerySet[Any]
+    item: Any
+    order: Sequence[Any]
+    where: Q | None
+
+    @property
+    def column(self) -> Any:
+        # group_concat() leaves out what is null.
+        return self.item if self.where is None else Case(When(self.where, then=self.item))
+
+
+class ListsInOrder(Subquery):
+    """Members that are lists of the same rows in the same order, without braces. For SQLite.
 
     ORDER BY in an aggregate came with SQLite 3.44. But where rows are aggregated, and by more than
     count(), min() and max(), each version keeps the order of the subquery that they come from: it
@@ -157,11 +243,20 @@ class ListedInOrder(Subquery):
     rule 16) nor drops its ORDER BY (https://sqlite.org/forum/forumpost/878ca7a9be0862af).
     """
 
-    template = "(SELECT group_concat(%(column)s, ',') FROM (%(subquery)s))"
+    template = "(SELECT %(lists)s FROM (%(subquery)s))"
 
-    def __init__(self, queryset: QuerySet[Any]) -> None:
-        [column] = queryset.query.annotation_select
-        super().__init__(queryset, output_field=models.TextField(), column=column)
+    def __init__(self, members: Sequence[tuple[str, ListInOrder]]) -> None:
+        first = members[0][1]
+        columns = [each.column for _, each in members]
+        queryset = first.rows.order_by(*first.order).values_list(*columns)
+        lists = " || ".join(
+            f"""{_literal(f"{',' if i else ''}{_name(name)}:[")}"""
+            f""" || coalesce(group_concat({column}, ','), '') || ']'"""
+            for i, (column, (name, _)) in enumerate(
+                zip(queryset.query.annotation_select, members, strict=True)
+            )
+        )
+        super().__init__(queryset, output_field=models.TextField(), lists=lists)
 
 
 @dataclass
@@ -300,17 +395,20 @@ class Compiler:
         # The rows of the serializer's own lists, by the relation.
         self.joined: dict[str, Rows] = {}
 
-    def object(self, fields: Iterable[Any], place: Place, at: str = "") -> Joint:
-        parts: list[Any] = []
+    def object(self, fields: Iterable[Any], place: Place, at: str = "") -> Any:
+        members: list[tuple[str, Any]] = []
         for field in fields:
             try:
                 value = self.value(field, place, at + field.field_name)
             except UnsupportedError as error:
                 self.faults[at + field.field_name] = str(error)
             else:
-                lead = "," if parts else "{"
-                name = json.dumps(field.field_name, ensure_ascii=False)
-                parts += [f"{lead}{name}:", value]
+                members.append((field.field_name, value))
+        if not self.is_postgresql:
+            return ObjectOfMembers(_with_lists_joined(members))
+        parts: list[Any] = []
+        for name, value in members:
+            parts += [f"{',' if parts else '{'}{_name(name)}:", value]
         return Joint(*parts, "}") if parts else Joint("{}")
 
     def value(self, field: Any, place: Place, at: str) -> Any:
@@ -369,7 +467,8 @@ class Compiler:
         if not reached.nullable:
             return document
         there = {f"{reached.path}pk__isnull": False}
-        return Case(When(**there, then=document), default=Joint("null"))
+        default = Joint("null") if self.is_postgresql else None
+        return Case(When(**there, then=document), default=default)
 
     def list(self, field: Any, place: Place, at: str) -> Any:
         _unchanged(field, serializers.ListSerializer)
@@ -390,17 +489,16 @@ class Compiler:
         item: Any,
         where: Q | None = None,
         order: Sequence[Any] = (),
-    ) -> Joint:
+    ) -> Any:
         """The list of these items, one for each of the rows."""
         order = order or _order(rows.model)
         if not self.is_postgresql:
-            filtered = rows if where is None else rows.filter(where)
-            text: Any = ListedInOrder(filtered.order_by(*order).values_list(item))
-        elif "." not in at:
+            text = item if isinstance(item, ObjectOfMembers) else AsText(item)
+            return ListInOrder(name, rows, text, order, where)
+        if "." not in at:
             joined = self.joined.setdefault(name, Rows(f"rows{len(self.joined)}", rows))
             return Joint("[", ListOfRows(joined, Listed(item, order, where)), "]")
-        else:
-            text = Subquery(rows.order_by().values_list(Listed(item, order, where)))
+        text = Subquery(rows.order_by().values_list(Listed(item, order, where)))
         return Joint("[", Coalesce(text, Joint("")), "]")
 
     def key(self, place: Place, attribute: str) -> Written:
@@ -439,6 +537,20 @@ class Compiler:
         value = here.values_list(expression)
         [column] = value.query.annotation_select.values()
         return Written(Subquery(value), format_of(field, column.output_field), nullable=True)
+
+
+def _with_lists_joined(members: Sequence[tuple[str, Any]]) -> list[tuple[str, Any]]:
+    """These, with lists that stand side by side joined where one walk through the rows does."""
+
+    def rows_of(member: tuple[str, Any]) -> Any:
+        name, value = member
+        return (value.relation, value.order) if isinstance(value, ListInOrder) else None
+
+    joined: list[tuple[str, Any]] = []
+    for are_lists, run in groupby(members, rows_of):
+        listed = list(run)
+        joined += [(listed[0][0], ListsInOrder(listed))] if are_lists else listed
+    return joined
 
 
 def _may_be_missing(field: Any) -> None:

@@ -21,7 +21,8 @@ from rest_framework.settings import api_settings
 from .fields import TimestampField
 
 # An SQL expression of a value, by the vendor of the database, with `{0}` for the value. It gives
-# JSON text, or on PostgreSQL what is JSON text once it is cast to text, and null for null.
+# what is JSON text once it is cast to text, or on SQLite once json_object() or json_quote() have
+# written it, and null for null.
 Format = dict[str, str]
 
 
@@ -29,29 +30,29 @@ class UnsupportedError(Exception):
     """Why a field cannot be written by the database, and what to do."""
 
 
-INTEGER = {"postgresql": "{0}", "sqlite": "CAST({0} AS text)"}
-TEXT = {"postgresql": "to_json(({0})::text)", "sqlite": "json_quote({0})"}
+INTEGER = {"postgresql": "{0}", "sqlite": "{0}"}
+TEXT = {"postgresql": "to_json(({0})::text)", "sqlite": "{0}"}
 BOOLEAN = {
     "postgresql": "({0})::text",
-    "sqlite": "CASE {0} WHEN 1 THEN 'true' WHEN 0 THEN 'false' END",
+    "sqlite": "json(CASE {0} WHEN 1 THEN 'true' WHEN 0 THEN 'false' END)",
 }
 # SQLite itself writes 15 digits, of the 17 that a number may need.
-FLOAT = {"postgresql": "to_json({0})", "sqlite": "json_float({0})"}
+FLOAT = {"postgresql": "to_json({0})", "sqlite": "json(json_float({0}))"}
 # to_json() is independent of the session's DateStyle, a cast is not.
-DATE = {"postgresql": "to_json({0})", "sqlite": "json_quote({0})"}
+DATE = {"postgresql": "to_json({0})", "sqlite": "{0}"}
 TIME = {
     "postgresql": """'"' || replace(to_char({0}, 'HH24:MI:SS.US'), '.000000', '') || '"'""",
-    "sqlite": "json_quote({0})",
+    "sqlite": "{0}",
 }
 _MOMENT = """to_char({0} AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"')"""
 TIMESTAMP = {
     "postgresql": f"""'"' || {_MOMENT} || '"'""",
-    "sqlite": """'"' || substr(replace({0}, ' ', 'T') || '.000000', 1, 26) || 'Z"'""",
+    "sqlite": "substr(replace({0}, ' ', 'T') || '.000000', 1, 26) || 'Z'",
 }
 # As REST framework writes it: without a fraction where that is zero.
 DATETIME = {
     "postgresql": f"""'"' || replace({_MOMENT}, '.000000Z', 'Z') || '"'""",
-    "sqlite": """'"' || replace({0}, ' ', 'T') || 'Z"'""",
+    "sqlite": "replace({0}, ' ', 'T') || 'Z'",
 }
 _SECONDS = "extract(epoch FROM {0})"
 _DAYS = f"floor({_SECONDS} / 86400)"
@@ -63,8 +64,8 @@ DURATION = {
 }
 UUID = {
     "postgresql": "to_json({0})",
-    "sqlite": """'"' || substr({0}, 1, 8) || '-' || substr({0}, 9, 4) || '-' ||"""
-    """ substr({0}, 13, 4) || '-' || substr({0}, 17, 4) || '-' || substr({0}, 21) || '"'""",
+    "sqlite": "substr({0}, 1, 8) || '-' || substr({0}, 9, 4) || '-' ||"
+    " substr({0}, 13, 4) || '-' || substr({0}, 17, 4) || '-' || substr({0}, 21)",
 }
 JSON = {"postgresql": "{0}", "sqlite": "json({0})"}
 
@@ -198,7 +199,7 @@ def _json_float(value: float | None) -> str | None:
 def _json_duration(microseconds: int | None) -> str | None:
     if microseconds is None:
         return None
-    return f'"{duration_string(timedelta(microseconds=microseconds))}"'
+    return duration_string(timedelta(microseconds=microseconds))
 
 
 def _json_decimal(value: float | None, digits: int, places: int) -> str | None:
@@ -206,7 +207,7 @@ def _json_decimal(value: float | None, digits: int, places: int) -> str | None:
         return None
     # Of a number that SQLite holds in binary, 15 digits are those that were stored.
     number = Context(prec=15).create_decimal_from_float(value)
-    return f'"{number.quantize(Decimal(1).scaleb(-places), context=Context(prec=digits)):f}"'
+    return f"{number.quantize(Decimal(1).scaleb(-places), context=Context(prec=digits)):f}"
 
 
 @receiver(connection_created)
