@@ -617,8 +617,10 @@ class Statement:
         if not keys:
             return []
         connection = connections[using]
-        # As the column holds them: a UUID is 32 digits on SQLite.
-        prepared = [self.key.get_db_prep_value(key, connection) for key in keys]
+        prepared = keys
+        if not isinstance(self.key, models.IntegerField):
+            # As the column holds them: a UUID is 32 digits on SQLite.
+            prepared = [self.key.get_db_prep_value(key, connection) for key in keys]
         bound = json.dumps(prepared, default=str)
         with connection.cursor() as cursor:
             cursor.execute(

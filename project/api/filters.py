@@ -5,11 +5,12 @@ from collections import OrderedDict
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import Any
 
 from django import forms
 from django.core.exceptions import ValidationError
-from django.db.models import QuerySet
+from django.db.models import Model, QuerySet
 from django.http import QueryDict
 from django.template import loader
 from django.utils.dateparse import parse_datetime
@@ -20,6 +21,9 @@ from rest_framework.request import Request
 from rest_framework.settings import api_settings
 
 from .problems import Fault, Refused
+
+# Choices of filters whose form is kept.
+KEPT_FORMS = 256
 
 
 class StrictQueryParameters:
@@ -123,6 +127,19 @@ class ListFilterSet(FilterSet):
         every = type(self).base_filters
         self.base_filters = OrderedDict((name, every[name]) for name in every if name in data)
         super().__init__(data, queryset, **kwargs)
+
+
+    def get_form_class(self) -> Any:
+        return _form_class(type(self), self.queryset.model, tuple(self.filters))
+
+
+@lru_cache(maxsize=KEPT_FORMS)
+def _form_class(filterset_class: type[Any], model: type[Model], names: tuple[str, ...]) -> Any:
+    """The form of these filters, which django-filter would make anew for each request."""
+    asked = QueryDict(mutable=True)
+    asked.update(dict.fromkeys(names, ""))
+    filterset = filterset_class(asked, model._default_manager.none())
+    return super(ListFilterSet, filterset).get_form_class()
 
 
 class RootFilterSet(ListFilterSet):

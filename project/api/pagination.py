@@ -50,8 +50,9 @@ class Keyset:
     def __str__(self) -> str:
         return ("-" if self.descending else "") + self.field.name
 
-    def position_of(self, row: Model) -> tuple[Any, int]:
-        return getattr(row, self.field.attname), row.pk
+    def position_of(self, row: "Model | tuple[Any, int]") -> tuple[Any, int]:
+        """Of an object, or of a row that is nothing else."""
+        return row if isinstance(row, tuple) else (getattr(row, self.field.attname), row.pk)
 
     def order(self, queryset: QuerySet[Any], backwards: bool) -> QuerySet[Any]:
         descending = self.descending != backwards
@@ -181,7 +182,7 @@ class CursorPagination(BasePagination):
         for number in range(start, -1, -1) if backwards else range(start, len(parts)):
             yield number, keyset.order(parts[number], backwards)
 
-    def _link(self, keyset: Keyset, row: tuple[int, Model], backwards: bool) -> str:
+    def _link(self, keyset: Keyset, row: tuple[int, Any], backwards: bool) -> str:
         part, found = row
         cursor = Cursor(backwards, part, *keyset.position_of(found)).encode(keyset)
         return replace_query_param(self.request.build_absolute_uri(), "cursor", cursor)

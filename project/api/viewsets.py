@@ -81,13 +81,13 @@ class ResourceViewSet(StrictQueryParameters, viewsets.ModelViewSet[Any]):
     def list(self, request: Request, *args: Any, **kwargs: Any) -> Response:
         queryset = self.filter_queryset(self.get_queryset())
         parts = SearchFilter().rank(request, queryset, self)
-        # What a cursor and a document need of a row.
+        # What a cursor and a document need of a row, and no more: its position.
         position = Keyset.of(parts[0]).field.attname
         with planned_for_its_values(queryset.db):
             rows: Any = self.paginate_queryset(
-                [part.values_list(position, "pk", named=True) for part in parts]
+                [part.values_list(position, "pk") for part in parts]
             )
-        documents = self.documents([row.pk for row in rows or ()])
+        documents = self.documents([pk for _, pk in rows or ()])
         return self.get_paginated_response(Document.array(documents))
 
     def retrieve(self, request: Request, *args: Any, **kwargs: Any) -> Response:
