@@ -18,7 +18,7 @@ def documents(view, keys):
     for _ in range(ATTEMPTS):
         written = by_database(view, keys)
         expected = by_serializer(view, keys)
-        if [json.loads(text) for text in written] == expected:
+        if json.loads(written) == expected:
             return written
     raise AssertionError(f"The database wrote {written}; the serializer {expected}.")
 

@@ -1,7 +1,7 @@
 """Finished JSON from the database: a serializer class is compiled once into one SQL statement.
 
-The statement turns a list of primary keys into one text of JSON for each object, all that is
-nested in it included, and says the same as the serializer's own representation. It is kept, so a
+The statement turns a list of primary keys into one text of JSON, an array of the objects with all
+that is nested in them, and says the same as the serializer's own representation. It is kept, so a
 request only binds keys to it: no model instance, no serializer and no renderer take part.
 
 On PostgreSQL each SQL expression in here gives JSON text and is never null: null is the text
@@ -41,10 +41,6 @@ class Document(str):
     """JSON, finished: it is sent as it is."""
 
     __slots__ = ()
-
-    @classmethod
-    def array(cls, items: "Iterable[Document]") -> "Document":
-        return cls(f"[{','.join(items)}]")
 
 
 class Uncompilable(ImproperlyConfigured):
@@ -295,24 +291,25 @@ class ListOfRows(Func):
         return f"{self.rows.alias}.lists[{self.place}]", []
 
 
-class OneOfKeys(Func):
-    """Whether a primary key is among those that a request binds."""
-
-    output_field = models.BooleanField()
-    # Stands among the parameters for the keys.
-    KEYS = object()
+class EachKey(Func):
+    """A primary key out of those that a request binds: see `ARRAY`."""
 
     def as_sql(self, compiler: Any, connection: Any, *args: Any, **extra_context: Any) -> Any:
-        key: Any = self.source_expressions[0]
-        sql, params = compiler.compile(key)
-        members = "SELECT value FROM json_each(%s)"
         if connection.vendor == "postgresql":
-            # One parameter, so one statement for pages of any size, and a plan that depends on none
-            # of the keys: with an array for a parameter, PostgreSQL would plan each request anew.
-            member = key.output_field.rel_db_type(connection)
-            members = f"ARRAY(SELECT json_array_elements_text(%s::json)::{member})"
-            return f"{sql} = ANY({members})", [*params, self.KEYS]
-        return f"{sql} IN ({members})", [*params, self.KEYS]
+            return f"keys.value::{self.output_field.rel_db_type(connection)}", []
+        return "keys.value", []
+
+
+# The array of the documents `{0}`, one for each key. The keys are one parameter, so there is one
+# statement for pages of any size, and a plan that depends on none of the keys: with an array for a
+# parameter, PostgreSQL would plan each request anew. An aggregate leaves out what is not there.
+# SQLite's keeps the order, as ListsInOrder has it.
+ARRAY = {
+    "postgresql": "SELECT '[' || coalesce(string_agg(({0}), ',' ORDER BY keys.place), '') || ']'"
+    " FROM json_array_elements_text(%s::json) WITH ORDINALITY AS keys(value, place)",
+    "sqlite": "SELECT '[' || coalesce(group_concat(document, ','), '') || ']'"
+    " FROM (SELECT ({0}) AS document FROM json_each(%s) AS keys ORDER BY keys.key)",
+}
 
 
 # From serializers to expressions
@@ -493,8 +490,8 @@ class Compiler:
         """The list of these items, one for each of the rows."""
         order = order or _order(rows.model)
         if not self.is_postgresql:
-            text = item if isinstance(item, ObjectOfMembers) else AsText(item)
-            return ListInOrder(name, rows, text, order, where)
+            written = item if isinstance(item, ObjectOfMembers) else AsText(item)
+            return ListInOrder(name, rows, written, order, where)
         if "." not in at:
             joined = self.joined.setdefault(name, Rows(f"rows{len(self.joined)}", rows))
             return Joint("[", ListOfRows(joined, Listed(item, order, where)), "]")
@@ -543,7 +540,7 @@ def _with_lists_joined(members: Sequence[tuple[str, Any]]) -> list[tuple[str, An
     """These, with lists that stand side by side joined where one walk through the rows does."""
 
     def rows_of(member: tuple[str, Any]) -> Any:
-        name, value = member
+        _, value = member
         return (value.relation, value.order) if isinstance(value, ListInOrder) else None
 
     joined: list[tuple[str, Any]] = []
@@ -609,13 +606,14 @@ class Statement:
     """Makes the documents of one serializer, or of some of its fields, in one database."""
 
     sql: str
+    # All but the keys, which come last.
     params: tuple[Any, ...]
     key: "models.Field[Any, Any]"
 
-    def documents(self, keys: Sequence[Any], using: str) -> list[Document]:
-        """The documents of these objects in this order, without those that are not there."""
+    def documents(self, keys: Sequence[Any], using: str) -> Document:
+        """The array of these objects in this order, without those that are not there."""
         if not keys:
-            return []
+            return Document("[]")
         connection = connections[using]
         prepared = keys
         if not isinstance(self.key, models.IntegerField):
@@ -623,11 +621,9 @@ class Statement:
             prepared = [self.key.get_db_prep_value(key, connection) for key in keys]
         bound = json.dumps(prepared, default=str)
         with connection.cursor() as cursor:
-            cursor.execute(
-                self.sql, [bound if each is OneOfKeys.KEYS else each for each in self.params]
-            )
-            found = dict(cursor.fetchall())
-        return [Document(found[key]) for key in prepared if key in found]
+            cursor.execute(self.sql, [*self.params, bound])
+            [array] = cursor.fetchone()
+        return Document(array)
 
 
 def compile_statement(serializer_class: type[Any], unread: frozenset[str], using: str) -> Statement:
@@ -643,15 +639,16 @@ def compile_statement(serializer_class: type[Any], unread: frozenset[str], using
     document = compiler.object(fields, Place(model))
     if compiler.faults:
         raise Uncompilable(serializer_class, compiler.faults)
-    rows = model._base_manager.using(using).filter(OneOfKeys(F("pk"))).order_by()
-    sql, params = rows.values_list("pk", document).query.get_compiler(using).as_sql()
+    key = model._meta.pk
+    rows = model._base_manager.using(using).filter(pk=EachKey(output_field=key)).order_by()
+    sql, params = rows.values_list(document).query.get_compiler(using).as_sql()
     selected, condition = sql.rsplit(" WHERE ", 1)
-    *params, keys = params
     for each in compiler.joined.values():
         subquery, more = each.compiled
         selected += f" CROSS JOIN LATERAL {subquery} AS {each.alias}(lists)"
-        params += more
-    return Statement(f"{selected} WHERE {condition}", (*params, keys), model._meta.pk)
+        params = (*params, *more)
+    array = ARRAY[connections[using].vendor].replace("{0}", f"{selected} WHERE {condition}")
+    return Statement(array, tuple(params), key)
 
 
 @cache

@@ -128,9 +128,9 @@ class ListFilterSet(FilterSet):
         self.base_filters = OrderedDict((name, every[name]) for name in every if name in data)
         super().__init__(data, queryset, **kwargs)
 
-
     def get_form_class(self) -> Any:
-        return _form_class(type(self), self.queryset.model, tuple(self.filters))
+        queryset: Any = self.queryset
+        return _form_class(type(self), queryset.model, tuple(self.filters))
 
 
 @lru_cache(maxsize=KEPT_FORMS)

@@ -71,7 +71,7 @@ class ResourceViewSet(StrictQueryParameters, viewsets.ModelViewSet[Any]):
             raise Refused([Fault("unknown", detail, parameter=parameter)])
         return names
 
-    def documents(self, keys: Sequence[int]) -> "list[Document]":
+    def documents(self, keys: Sequence[int]) -> Document:
         """The representations of these objects, in this order, as they are stored now."""
         serializer_class: Any = self.get_serializer_class()
         using = router.db_for_read(serializer_class.Meta.model)
@@ -84,11 +84,9 @@ class ResourceViewSet(StrictQueryParameters, viewsets.ModelViewSet[Any]):
         # What a cursor and a document need of a row, and no more: its position.
         position = Keyset.of(parts[0]).field.attname
         with planned_for_its_values(queryset.db):
-            rows: Any = self.paginate_queryset(
-                [part.values_list(position, "pk") for part in parts]
-            )
+            rows: Any = self.paginate_queryset([part.values_list(position, "pk") for part in parts])
         documents = self.documents([pk for _, pk in rows or ()])
-        return self.get_paginated_response(Document.array(documents))
+        return self.get_paginated_response(documents)
 
     def retrieve(self, request: Request, *args: Any, **kwargs: Any) -> Response:
         pk = self.get_object().pk if self._may_be_hidden else self.kwargs["pk"]
@@ -104,9 +102,10 @@ class ResourceViewSet(StrictQueryParameters, viewsets.ModelViewSet[Any]):
 
     def read(self, pk: int) -> Document:
         """The representation of the object as it is stored now."""
-        for document in self.documents([pk]):
-            return document
-        raise Http404
+        array = self.documents([pk])
+        if array == "[]":
+            raise Http404
+        return Document(array[1:-1])
 
     # Writing
 
