@@ -262,6 +262,34 @@ def test_relations_read_as_the_serializer_shows_them(db, names, things):
     assert_same(ShelfSerializer, [shelf.pk])
 
 
+def test_an_object_may_have_more_members_than_a_function_has_arguments():
+    names = [f"line{i}" for i in range(120)]
+    fields = {name: serializers.CharField(source="line") for name in names}
+    meta = type("Meta", (), {"model": Thing, "fields": names})
+    long = type("Serializer", (serializers.ModelSerializer,), {**fields, "Meta": meta})
+
+    class PartSerializer(serializers.ModelSerializer):
+        thing = long()
+
+        class Meta:
+            model = Part
+            fields = ["thing"]
+
+    class WholeSerializer(serializers.ModelSerializer):
+        things = long(many=True)
+
+        class Meta:
+            model = Shelf
+            fields = ["things"]
+
+    shelf = Shelf.objects.create(name="é")
+    thing = Thing.objects.create(line="“é”", shelf=shelf)
+    part = Part.objects.create(thing=thing, place=1, name="a")
+    assert_same(long, [thing.pk])
+    assert_same(PartSerializer, [part.pk])
+    assert_same(WholeSerializer, [shelf.pk])
+
+
 def test_computed_fields_are_expressions_of_the_orm():
     class ScrewSerializer(serializers.ModelSerializer):
         loud = serializers.CharField()
