@@ -507,6 +507,17 @@ def test_publishers_are_told_apart_by_name_and_subjects_by_slug(run):
     assert sorted(Subject.objects.values_list("name", flat=True)) == ["Sci", "Sci-fi"]
 
 
+def test_an_imported_book_is_found_by_all_of_its_words(run, anonymous):
+    translator = {"author": {"name": "Walter Scheidt"}, "role": "translator"}
+    credited = {"author": {"name": "J. R. R. Tolkien"}, "credited_as": "Ronald Reuel"}
+    run([{"title": "Sigurd", "contributions": [translator]}])
+    row = {"title": "Kleiner Hobbit", "original_title": "The Hobbit", "series": {"name": "Arda"}}
+    run([{**row, "contributions": [credited, translator]}])
+    for words in ("kleiner", "the hobbit", "arda", "tolkien", "reuel scheidt", "hobbit walter"):
+        found = anonymous.get("/api/books/", {"search": words}).json()["results"]
+        assert [book["title"] for book in found] == ["Kleiner Hobbit"], words
+
+
 # What does not come in
 
 

@@ -375,7 +375,8 @@ class Batch:
         for book, edition in self.editions:
             edition["book_id"] = book["id"]
             edition["publisher_id"] = edition["publisher"] and edition["publisher"]["id"]
-        insert(Book, self.books)
+        # Before their books, whose words for searching are then complete when the books come. That
+        # the books are there is checked at the end of the transaction.
         insert(
             Contribution,
             [
@@ -389,6 +390,7 @@ class Batch:
                 for book, author, role, position, credited_as in self._contributions
             ],
         )
+        insert(Book, self.books)
         insert(
             Book.subjects.through,
             [
