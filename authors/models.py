@@ -37,7 +37,6 @@ class Author(AggregateRoot):
         max_length=20,
         null=True,
         blank=True,
-        unique=True,
         validators=[RegexValidator(r"^OL[1-9][0-9]*A\Z", "An author's key looks like OL26320A.")],
         help_text="The Open Library's key of this author, as OL26320A.",
     )
@@ -46,6 +45,8 @@ class Author(AggregateRoot):
         ordering = ["sort_name", "id"]
         constraints = [
             *not_blank("name", "sort_name", "openlibrary_key", model="author"),
+            # By `unique=True` PostgreSQL would get a second index, for LIKE.
+            models.UniqueConstraint(fields=["openlibrary_key"], name="author_once_per_key"),
             models.CheckConstraint(
                 condition=Q(birth_year__range=(-9999, 9999)) & ~Q(birth_year=0),
                 name="author_birth_year_in_range",

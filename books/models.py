@@ -139,7 +139,6 @@ class Book(AggregateRoot):
         max_length=20,
         null=True,
         blank=True,
-        unique=True,
         validators=[RegexValidator(r"^OL[1-9][0-9]*W\Z", "A work's key looks like OL27482W.")],
         help_text="The Open Library's key of this work, as OL27482W.",
     )
@@ -148,6 +147,8 @@ class Book(AggregateRoot):
         ordering = ["sort_title", "id"]
         constraints = [
             *not_blank("title", "sort_title", "language", "openlibrary_key", model="book"),
+            # By `unique=True` PostgreSQL would get a second index, for LIKE.
+            models.UniqueConstraint(fields=["openlibrary_key"], name="book_once_per_key"),
             models.CheckConstraint(
                 condition=Q(first_published_year__range=(-9999, 9999)) & ~Q(first_published_year=0),
                 name="book_year_in_range",
@@ -224,8 +225,13 @@ class Role(models.TextChoices):
 class Contribution(models.Model):
     """Who did what for a book. Owned by the book; `position` is its place among the book's."""
 
-    book = models.ForeignKey(Book, on_delete=models.CASCADE, related_name="contributions")
-    author = models.ForeignKey(Author, on_delete=models.PROTECT, related_name="contributions")
+    # Their indexes are those below, which begin with them.
+    book = models.ForeignKey(
+        Book, on_delete=models.CASCADE, related_name="contributions", db_index=False
+    )
+    author = models.ForeignKey(
+        Author, on_delete=models.PROTECT, related_name="contributions", db_index=False
+    )
     role = models.CharField(max_length=20, choices=Role, default=Role.AUTHOR)
     position = models.PositiveSmallIntegerField(default=0, help_text="0 is the first.")
     credited_as = models.CharField(
@@ -283,11 +289,16 @@ class Edition(models.Model):
         max_length=13,
         null=True,
         blank=True,
-        unique=True,
         help_text="13 digits; ISBN-10 and hyphens are taken too.",
     )
     publisher = models.ForeignKey(
-        Publisher, null=True, blank=True, on_delete=models.SET_NULL, related_name="editions"
+        Publisher,
+        null=True,
+        blank=True,
+        on_delete=models.SET_NULL,
+        related_name="editions",
+        # The index below begins with it.
+        db_index=False,
     )
     format = models.CharField(max_length=20, choices=Format, default=Format.OTHER)
     pages = models.PositiveIntegerField(
@@ -306,6 +317,8 @@ class Edition(models.Model):
         ordering = ["id"]
         constraints = [
             *not_blank("language", model="edition"),
+            # By `unique=True` PostgreSQL would get a second index, for LIKE.
+            models.UniqueConstraint(fields=["isbn13"], name="edition_once_per_isbn"),
             models.CheckConstraint(condition=Q(pages__gt=0), name="edition_has_pages"),
             models.CheckConstraint(
                 condition=Q(format__in=Format.values), name="edition_format_is_known"
