@@ -607,6 +607,21 @@ def test_large_rows_do_not_pile_up(run):
     assert rows == [0, 9, 18, 27, 36, 40]
 
 
+def test_what_several_batches_mention_counts_once(run):
+    run([{"title": "Iliad", "authors": [{"name": "Homer"}]}])
+    rows = [
+        json.dumps({"title": f"Book {n}", "authors": [{"name": name}, {"name": "Homer"}]})
+        for n, name in enumerate(["Sappho", "Pindar", "Hesiod"] * 7)
+    ]
+    # So large that a batch has but a few.
+    data = "\n".join(row.ljust(1_000_000) for row in rows)
+    for numbers in ((3, 1), (0, 4)):
+        batches = []
+        count = run(data, progress=batches.append).counts["authors"]
+        assert len(batches) > 3
+        assert (count.created, count.unchanged) == numbers
+
+
 @pytest.mark.parametrize("form", ["jsonl", "csv"])
 def test_a_row_longer_than_a_request_may_be_is_skipped(run, form):
     title = b'"' + b"A" * 6_000_000 + b'"'

@@ -3,6 +3,7 @@
 import gc
 import json
 import time
+from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
@@ -46,6 +47,19 @@ class Count:
     rejected: int = 0
 
 
+class Keys:
+    """A set of keys that takes a bit for each, so that a long file does not fill the memory."""
+
+    def __init__(self) -> None:
+        self._pages: dict[int, int] = defaultdict(int)
+
+    def add(self, key: int) -> None:
+        self._pages[key >> 10] |= 1 << (key & 1023)
+
+    def __len__(self) -> int:
+        return sum(page.bit_count() for page in self._pages.values())
+
+
 @dataclass(slots=True)
 class Report:
     """What an import has done so far; all that it counts is committed."""
@@ -59,10 +73,8 @@ class Report:
     counts: dict[str, Count] = field(default_factory=lambda: {kind: Count() for kind in KINDS})
     # The first few reasons why rows, or editions, were left out, each with its line.
     reasons: list[tuple[int, Fault]] = field(default_factory=list)
-    # The keys of what books share and the file has mentioned, by kind.
-    mentioned: dict[str, set[int]] = field(
-        default_factory=lambda: {kind: set() for kind in KINDS[2:]}
-    )
+    # What books share and the file has mentioned, by kind.
+    mentioned: dict[str, Keys] = field(default_factory=lambda: {kind: Keys() for kind in KINDS[2:]})
 
     @property
     def has_changed_nothing(self) -> bool:
@@ -77,7 +89,8 @@ class Report:
         editions.unchanged += batch.editions_unchanged
         for kind in (batch.authors, batch.series, batch.subjects, batch.publishers):
             name = str(kind.model._meta.verbose_name_plural)
-            self.mentioned[name].update(each["id"] for each in kind.used.values())
+            for each in kind.used.values():
+                self.mentioned[name].add(each["id"])
             count = self.counts[name]
             count.created += len(kind.new)
             count.unchanged = len(self.mentioned[name]) - count.created

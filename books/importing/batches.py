@@ -29,6 +29,21 @@ def _agree(one: Any, other: Any) -> bool:
     return one in (None, "") or other in (None, "") or one == other
 
 
+def may_be_among(given: Sequence[Thing], column: str) -> Q:
+    """Has the Open Library's key of one of these, or its name if not both have a key.
+
+    Without that condition a batch would read all stored namesakes, ever more of them.
+    """
+    names = {each[column] for each in given}
+    of_keyless = {each[column] for each in given if each["openlibrary_key"] is None}
+    keys = {each["openlibrary_key"] for each in given} - {None}
+    return (
+        Q(openlibrary_key__any_of=keys)
+        | Q(openlibrary_key=None, **{f"{column}__any_of": names})
+        | Q(**{f"{column}__any_of": of_keyless})
+    )
+
+
 # What books share: found, or made once
 
 
@@ -70,11 +85,7 @@ class Authors:
         self.used: dict[int, Thing] = {}
         self._by_key: dict[str, Thing] = {}
         self._by_name: dict[str, list[Thing]] = defaultdict(list)
-        given = list(given)
-        stored = Author.objects.filter(
-            Q(name__any_of={each["name"] for each in given})
-            | Q(openlibrary_key__any_of={each["openlibrary_key"] for each in given} - {None})
-        )
+        stored = Author.objects.filter(may_be_among(list(given), "name"))
         for author in stored.order_by("pk").values("id", *COLUMNS_OF_AUTHOR):
             self._remember(author)
 
@@ -158,11 +169,8 @@ class Catalogue:
         editions = [edition for draft in drafts for edition in draft.editions]
         isbns = {edition["isbn13"] for edition in editions} - {None}
         held = dict(Edition.objects.filter(isbn13__any_of=isbns).values_list("isbn13", "book_id"))
-        keys = {draft.book["openlibrary_key"] for draft in drafts} - {None}
         stored = Book.objects.filter(
-            Q(title__any_of={draft.book["title"] for draft in drafts})
-            | Q(openlibrary_key__any_of=keys)
-            | Q(pk__in=set(held.values()))
+            may_be_among([draft.book for draft in drafts], "title") | Q(pk__in=set(held.values()))
         )
         entries = {
             book["id"]: Entry(book, book["series__name"], is_stored=True)
