@@ -29,19 +29,25 @@ def _agree(one: Any, other: Any) -> bool:
     return one in (None, "") or other in (None, "") or one == other
 
 
-def may_be_among(given: Sequence[Thing], column: str) -> Q:
-    """Has the Open Library's key of one of these, or its name if not both have a key.
+def stored_like(
+    given: Sequence[Thing], column: str, stored: models.QuerySet[Any, Any], *others: Q
+) -> models.QuerySet[Any, Any]:
+    """Those with the Open Library's key of a given one, or its name if not both have a key.
 
-    Without that condition a batch would read all stored namesakes, ever more of them.
+    Without that condition a batch would read all stored namesakes, ever more of them. In a single
+    query PostgreSQL would compare the name of each row that it finds with all that are asked for.
     """
     names = {each[column] for each in given}
     of_keyless = {each[column] for each in given if each["openlibrary_key"] is None}
     keys = {each["openlibrary_key"] for each in given} - {None}
-    return (
-        Q(openlibrary_key__any_of=keys)
-        | Q(openlibrary_key=None, **{f"{column}__any_of": names})
-        | Q(**{f"{column}__any_of": of_keyless})
+    conditions = (
+        Q(openlibrary_key__any_of=keys),
+        Q(openlibrary_key=None, **{f"{column}__any_of": names}),
+        Q(**{f"{column}__any_of": of_keyless}),
+        *others,
     )
+    first, *rest = (stored.filter(condition).order_by() for condition in conditions)
+    return first.union(*rest).order_by("id")
 
 
 # What books share: found, or made once
@@ -85,8 +91,8 @@ class Authors:
         self.used: dict[int, Thing] = {}
         self._by_key: dict[str, Thing] = {}
         self._by_name: dict[str, list[Thing]] = defaultdict(list)
-        stored = Author.objects.filter(may_be_among(list(given), "name"))
-        for author in stored.order_by("pk").values("id", *COLUMNS_OF_AUTHOR):
+        authors = Author.objects.values("id", *COLUMNS_OF_AUTHOR)
+        for author in stored_like(list(given), "name", authors):
             self._remember(author)
 
     def _remember(self, author: Thing) -> None:
@@ -169,13 +175,11 @@ class Catalogue:
         editions = [edition for draft in drafts for edition in draft.editions]
         isbns = {edition["isbn13"] for edition in editions} - {None}
         held = dict(Edition.objects.filter(isbn13__any_of=isbns).values_list("isbn13", "book_id"))
-        stored = Book.objects.filter(
-            may_be_among([draft.book for draft in drafts], "title") | Q(pk__in=set(held.values()))
+        books = Book.objects.values("id", "series__name", *COLUMNS_OF_BOOK)
+        stored = stored_like(
+            [draft.book for draft in drafts], "title", books, Q(pk__in=set(held.values()))
         )
-        entries = {
-            book["id"]: Entry(book, book["series__name"], is_stored=True)
-            for book in stored.order_by("pk").values("id", "series__name", *COLUMNS_OF_BOOK)
-        }
+        entries = {book["id"]: Entry(book, book["series__name"], is_stored=True) for book in stored}
         if entries:
             self._load_authors(entries)
             if any(edition["isbn13"] is None for edition in editions):
