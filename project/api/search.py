@@ -153,14 +153,16 @@ class Search:
         queryset = self._with_keys(queryset)
         if not self.text:
             return [queryset]
-        queryset = queryset.order_by("id")
         if not (asked := self._asked(queryset)):
             return [queryset.none()]
         matches = [Match(asked, length) for length in asked.lengths]
-        return [
-            queryset.filter(search__document__has=match)
-            for match in (*matches, Match(asked, passed=asked.lengths))
-        ]
+        matches.append(Match(asked, passed=asked.lengths))
+        if queryset.query.has_filters():
+            queryset = queryset.order_by("id")
+            return [queryset.filter(search__document__has=match) for match in matches]
+        # Nothing else is asked, so that the objects themselves need not be looked up.
+        entries = _entries(queryset.model)._default_manager.using(queryset.db)
+        return [entries.filter(document__has=match).order_by("entry_of") for match in matches]
 
     def _with_keys(self, queryset: QuerySet[Any]) -> QuerySet[Any]:
         for key in self.keys:
@@ -173,9 +175,9 @@ class Search:
         """The words as entries have them; None where there is none."""
         connection = connections[queryset.db]
         if connection.vendor == "postgresql":
-            entries = queryset.model._meta.get_field("search").related_model._meta.db_table
+            table = _entries(queryset.model)._meta.db_table
             with connection.cursor() as cursor:
-                cursor.execute("SELECT * FROM search_asked(%s, %s)", [entries, self.text])
+                cursor.execute("SELECT * FROM search_asked(%s, %s)", [table, self.text])
                 found = cursor.fetchall()
         else:
             words = words_of(self.text)
@@ -188,6 +190,10 @@ class Search:
             return Asked(tuple(whole))
         is_too_common = bool(whole) and min(whole.values()) * MUCH_RARER < entries
         return Asked(tuple(whole), last, is_too_common)
+
+
+def _entries(model: Any) -> Any:
+    return model._meta.get_field("search").related_model
 
 
 def _key(text: str, keys: Mapping[str, Callable[[str], str]]) -> dict[str, str] | None:
