@@ -20,7 +20,8 @@ MAX_LENGTH = 200
 MAX_WORDS = 20
 DESCRIPTION = (
     "Words, all of which must occur; the last one may be the beginning of a word. Case and accents"
-    " do not matter. Without `ordering` the best match comes first."
+    " do not matter. Without `ordering`, titles or names that have all words come first, the"
+    " shorter before the longer."
 )
 # Of a word so much rarer than the beginning of the last one all entries are looked at for that.
 MUCH_RARER = 10
