@@ -32,8 +32,6 @@ PLAIN = str.maketrans(
 WORD = re.compile(r"[^\W_]+")
 # Of this many characters a word counts, since an index of PostgreSQL takes 2,704 bytes.
 MAX_WORD = 255
-
-
 # A title of this many words is as long as one of more.
 LONGEST = 5
 
