@@ -157,6 +157,15 @@ class Listed(Func):
         return sql + filtered, [*params, *ordering, *filtering]
 
 
+class DifferentKeys(Func):
+    """The same of a column's different keys, in their own order."""
+
+    template = (
+        "trim(to_json(array_agg(DISTINCT %(expressions)s ORDER BY %(expressions)s))::text, '[]')"
+    )
+    output_field = models.TextField()
+
+
 class ObjectOfMembers(Func):
     """An object with these members, of which a ListsInOrder has its names in itself. For SQLite."""
 
@@ -261,7 +270,7 @@ class Rows:
 
     alias: str
     queryset: QuerySet[Any]
-    lists: list[Listed] = dataclasses.field(default_factory=list)
+    lists: list[Func] = dataclasses.field(default_factory=list)
     # The subquery that gives an array of all lists, and its parameters.
     compiled: tuple[str, Any] = ("", ())
 
@@ -276,7 +285,7 @@ class ListOfRows(Func):
 
     output_field = models.TextField()
 
-    def __init__(self, rows: Rows, listed: Listed) -> None:
+    def __init__(self, rows: Rows, listed: Func) -> None:
         rows.lists.append(listed)
         self.rows, self.place = rows, len(rows.lists)
         super().__init__()
@@ -492,10 +501,13 @@ class Compiler:
         if not self.is_postgresql:
             written = item if isinstance(item, ObjectOfMembers) else AsText(item)
             return ListInOrder(name, rows, written, order, where)
+        return self.listed_rows(at, name, rows, Listed(item, order, where))
+
+    def listed_rows(self, at: str, name: str, rows: QuerySet[Any], listed: Func) -> Joint:
         if "." not in at:
             joined = self.joined.setdefault(name, Rows(f"rows{len(self.joined)}", rows))
-            return Joint("[", ListOfRows(joined, Listed(item, order, where)), "]")
-        text = Subquery(rows.order_by().values_list(Listed(item, order, where)))
+            return Joint("[", ListOfRows(joined, listed), "]")
+        text = Subquery(rows.order_by().values_list(listed))
         return Joint("[", Coalesce(text, Joint("")), "]")
 
     def key(self, place: Place, attribute: str) -> Written:
@@ -508,14 +520,26 @@ class Compiler:
         return Written(column, plain_format(of), nullable=nullable)
 
     def keys(self, place: Place, relation: Relation, at: str) -> Any:
+        if isinstance(relation, Joined):
+            return self.joined_keys(place, relation, at)
         name, rows, where, item = _rows_of(relation, place)
         if isinstance(relation, View):
             column, of, _ = Place(rows.model).column(f"{relation.to}_id")
         else:
             column, of, _ = item.column("pk")
-        order = [OrderBy(F("pk"))] if isinstance(relation, Joined) else []
         key = Written(column, plain_format(of), nullable=False)
-        return self.listed(at, name, rows, key, where, order)
+        return self.listed(at, name, rows, key, where)
+
+    def joined_keys(self, place: Place, relation: Joined, at: str) -> Any:
+        """Each once, from the rows that join the two: the objects themselves are not looked up."""
+        rows = place.rows(relation.of)
+        column, of, _ = Place(rows.model).column(relation.other_key(place.model))
+        if self.is_postgresql:
+            return self.listed_rows(at, relation.of, rows, DifferentKeys(column))
+        key = Written(column, plain_format(of), nullable=False)
+        return self.listed(
+            at, f"distinct {relation.of}", rows.distinct(), key, None, [column.asc()]
+        )
 
     def related(self, field: Any, place: Place) -> Written:
         """A related object, shown as its key or its slug."""

@@ -444,10 +444,10 @@ class Joined(Relation):
         return list(dict.fromkeys(super().related(instance)))
 
     def keys(self, instance: models.Model) -> Any:
-        other = self._other(type(instance))
+        other = self.other_key(type(instance))
         return sorted({getattr(row, other) for row in getattr(instance, self.of).all()})
 
-    def _other(self, model: type[models.Model]) -> str:
+    def other_key(self, model: type[models.Model]) -> str:
         """The attribute that holds the other side's key in a row that joins the two."""
         found: Any = model._meta.get_field(self.name)
         return f"{found.field.m2m_field_name()}_id"
