@@ -56,9 +56,10 @@ def test_a_signal_ends_every_process_cleanly(env, how):
     with Server(env) as server:
         assert server.client.get("/readyz").status_code == 200
         assert len(server.processes) == 1 + WORKERS
+        # Within less time than a worker has before it is killed. Granian's log does not tell, since
+        # it takes a worker that has just ended for one that refuses to.
         assert server.stop(how) == 0
         assert server.processes == []
-        assert "refused to gracefully stop" not in server.log
         with pytest.raises(ConnectionRefusedError):
             socket.create_connection(("127.0.0.1", server.port), timeout=1).close()
 
