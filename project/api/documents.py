@@ -158,7 +158,7 @@ class Listed(Func):
 
 
 class DifferentKeys(Func):
-    """The same of a column's different keys, in their own order."""
+    """The same of a column's different keys, in their own order. For PostgreSQL."""
 
     template = (
         "trim(to_json(array_agg(DISTINCT %(expressions)s ORDER BY %(expressions)s))::text, '[]')"
