@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 from django.core.exceptions import ValidationError
 from django.db import connections
@@ -23,40 +23,65 @@ DESCRIPTION = (
     " do not matter. Without `ordering`, titles or names that have all words come first, the"
     " shorter before the longer."
 )
-# Of a word so much rarer than the beginning of the last one all entries are looked at for that.
-MUCH_RARER = 10
+# As search_asked() gives them, which counts entries.
+SHARES = (
+    "SELECT word, is_beginning, least(1, estimate / greatest(1, (SELECT reltuples FROM pg_class"
+    " WHERE oid = %s::regclass))) FROM search_asked(%s, %s)"
+)
+# While one entry is looked at, an index reads so many more keys of those that have a word. Those of
+# all words that begin alike have to be gathered first.
+READ_AT_ONCE = 30
+GATHERED_AT_ONCE = 10
 
 
 # Words
+
+
+class Word(NamedTuple):
+    """A word, or all that begin so, with about what share of the entries has it, where known."""
+
+    text: str
+    is_beginning: bool
+    share: float = 1
 
 
 @dataclass(frozen=True)
 class Asked:
     """The words that are asked for, all different."""
 
-    whole: tuple[str, ...]
-    # Of the last one, unless it is whole, or another word begins so.
-    beginning: str = ""
-    # Whether so much begins so that an index had better not gather it.
-    is_too_common: bool = False
+    words: tuple[Word, ...]
+
+    @classmethod
+    def of(cls, words: Sequence[Word]) -> "Asked":
+        whole = {word.text: word for word in words if not word.is_beginning}
+        last = words[-1]
+        if last.is_beginning and not any(text.startswith(last.text) for text in whole):
+            return cls((*whole.values(), last))
+        return cls(tuple(whole.values()))
 
     @property
     def lengths(self) -> range:
         """Of titles that may have these words, each in words."""
-        number = len(self.whole) + bool(self.beginning)
-        return range(min(number, LONGEST), LONGEST + 1)
+        return range(min(len(self.words), LONGEST), LONGEST + 1)
+
+    def for_index(self) -> "Asked":
+        """Those that an index had better read: in what it finds the others are looked for."""
+        chosen, left = set(), 1.0
+        for word in sorted(self.words, key=lambda word: word.share):
+            if word.share <= left * (GATHERED_AT_ONCE if word.is_beginning else READ_AT_ONCE):
+                chosen.add(word)
+                left *= word.share
+        return Asked(tuple(word for word in self.words if word in chosen))
 
     def in_fts5(self, lead: object = "") -> str:
         """All of them, each with `lead` before it."""
-        words = [f'"{lead}{word}"' for word in self.whole]
-        beginning = [f'"{lead}{self.beginning}"*'] if self.beginning else []
-        return f"({' AND '.join(words + beginning)})"
+        words = (f'"{lead}{text}"{"*" * is_beginning}' for text, is_beginning, _ in self.words)
+        return f"({' AND '.join(words)})"
 
-    def in_tsquery(self, lead: str = "", *, sifted: bool = False) -> str:
-        """The same; without the beginning where that is left to be `sifted` out."""
-        words = [f"'{lead}{word}'" for word in self.whole]
-        beginning = [f"'{lead}{self.beginning}':*"] if self.beginning and not sifted else []
-        return f"({' & '.join(words + beginning)})"
+    def in_tsquery(self, lead: object = "") -> str:
+        """The same."""
+        words = (f"'{lead}{text}'{':*' * is_beginning}" for text, is_beginning, _ in self.words)
+        return f"({' & '.join(words)})"
 
 
 @dataclass(frozen=True)
@@ -74,13 +99,14 @@ class Match:
         titles = " OR ".join(map(self.asked.in_fts5, self.passed))
         return f"document : {self.asked.in_fts5()}" + (titles and f" NOT title : ({titles})")
 
-    def tsquery(self, *, sifted: bool = False) -> str:
-        if self.length:
-            return self.asked.in_tsquery(f"{self.length} ", sifted=sifted)
-        words = self.asked.in_tsquery(sifted=sifted)
-        titles = " | ".join(self.asked.in_tsquery(f"{length} ") for length in self.passed)
-        # Whether a title has all words is not to be told without the last one.
-        return f"{words} & !({titles})" if titles and not sifted else words
+    def tsqueries(self) -> list[str]:
+        """What an index is asked for, and if that is not all, all."""
+        lead = f"{self.length} " if self.length else ""
+        index, words = self.asked.for_index().in_tsquery(lead), self.asked.in_tsquery(lead)
+        if self.passed:
+            titles = " | ".join(self.asked.in_tsquery(f"{length} ") for length in self.passed)
+            return [index, f"{words} & !({titles})"]
+        return [index, words] if words != index else [index]
 
 
 class Has(Lookup):
@@ -92,13 +118,10 @@ class Has(Lookup):
 
     def as_postgresql(self, compiler: Any, connection: Any) -> Any:
         column, _ = compiler.compile(self.lhs)
-        if not self.rhs.asked.is_too_common:
-            return f"{column} @@ %s::tsquery", [self.rhs.tsquery()]
+        queries = self.rhs.tsqueries()
         # IS TRUE keeps the second one from the index.
-        return (
-            f"{column} @@ %s::tsquery AND ({column} @@ %s::tsquery) IS TRUE",
-            [self.rhs.tsquery(sifted=True), self.rhs.tsquery()],
-        )
+        conditions = [f"{column} @@ %s::tsquery", f"({column} @@ %s::tsquery) IS TRUE"]
+        return " AND ".join(conditions[: len(queries)]), queries
 
     def as_sqlite(self, compiler: Any, connection: Any) -> Any:
         quote = connection.ops.quote_name
@@ -178,19 +201,12 @@ class Search:
         if connection.vendor == "postgresql":
             table = _entries(queryset.model)._meta.db_table
             with connection.cursor() as cursor:
-                cursor.execute("SELECT * FROM search_asked(%s, %s)", [table, self.text])
-                found = cursor.fetchall()
+                cursor.execute(SHARES, [table, table, self.text])
+                words = [Word(*row) for row in cursor.fetchall()]
         else:
-            words = words_of(self.text)
-            found = [(word, place == len(words), 0) for place, word in enumerate(words, 1)]
-        if not found:
-            return None
-        whole = {word: entries for word, is_beginning, entries in found if not is_beginning}
-        last, is_beginning, entries = found[-1]
-        if not is_beginning or any(word.startswith(last) for word in whole):
-            return Asked(tuple(whole))
-        is_too_common = bool(whole) and min(whole.values()) * MUCH_RARER < entries
-        return Asked(tuple(whole), last, is_too_common)
+            texts = words_of(self.text)
+            words = [Word(text, place == len(texts)) for place, text in enumerate(texts, 1)]
+        return Asked.of(words) if words else None
 
 
 def _entries(model: Any) -> Any:
