@@ -68,16 +68,44 @@ def test_postgresql_binds_parameters_on_the_server(postgresql):
         assert cursor.fetchone() == (own.format("$1"),)
 
 
-def test_a_connection_that_postgresql_dropped_is_replaced(postgresql):
+@pytest.fixture
+def another(postgresql):
+    """A second connection, with which to look at the first."""
+    another = postgresql.copy()
+    yield another
+    another.close()
+
+
+def asked(connection, statement, params=()):
+    with connection.cursor() as cursor:
+        cursor.execute(statement, params)
+        return cursor.fetchone()[0]
+
+
+def test_postgresql_is_not_asked_before_each_request_whether_it_is_there(postgresql, another):
+    pid = asked(postgresql, "SELECT pg_backend_pid()")
+    last_asked = "SELECT state_change FROM pg_stat_activity WHERE pid = %s"
+    before = asked(another, last_asked, [pid])
+    # As Django does when a request begins, and when that needs the database.
+    postgresql.close_if_unusable_or_obsolete()
+    postgresql.close_if_health_check_failed()
+    assert asked(another, last_asked, [pid]) == before
+    assert asked(postgresql, "SELECT pg_backend_pid()") == pid
+
+
+def test_a_connection_goes_on_that_postgresql_only_has_news_for(postgresql, another):
+    pid = asked(postgresql, "SELECT pg_backend_pid()")
     with postgresql.cursor() as cursor:
-        cursor.execute("SELECT pg_backend_pid()")
-        (pid,) = cursor.fetchone()
-    other = postgresql.copy()
-    with other.cursor() as cursor:
-        cursor.execute("SELECT pg_terminate_backend(%s, 5000)", [pid])
-    other.close()
+        cursor.execute("LISTEN news")
+    with another.cursor() as cursor:
+        cursor.execute("NOTIFY news")
+    assert postgresql.is_usable()
+    assert asked(postgresql, "SELECT pg_backend_pid()") == pid
+
+
+def test_a_connection_that_postgresql_dropped_is_replaced(postgresql, another):
+    pid = asked(postgresql, "SELECT pg_backend_pid()")
+    assert asked(another, "SELECT pg_terminate_backend(%s, 5000)", [pid])
     # As Django does when the next request begins.
     postgresql.close_if_unusable_or_obsolete()
-    with postgresql.cursor() as cursor:
-        cursor.execute("SELECT 1")
-        assert cursor.fetchone() == (1,)
+    assert asked(postgresql, "SELECT pg_backend_pid()") != pid

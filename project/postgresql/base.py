@@ -1,0 +1,27 @@
+"""Django's PostgreSQL, which need not be asked before each request whether it is still there.
+
+https://docs.djangoproject.com/en/stable/ref/databases/#subclassing-the-built-in-database-backends
+"""
+
+import select
+
+from django.db.backends.postgresql import base
+
+
+class DatabaseWrapper(base.DatabaseWrapper):
+    def is_usable(self) -> bool:
+        """A server that ends a connection says so, and closes its side: there is something to read.
+
+        Only then a statement is sent to find out; what else it says, as that a setting has changed,
+        is no end.
+        """
+        connection = self.connection
+        if connection is None or connection.closed or _has_something(connection.fileno()):
+            return super().is_usable()
+        return True
+
+
+def _has_something(socket: int) -> bool:
+    poll = select.poll()
+    poll.register(socket, select.POLLIN)
+    return bool(poll.poll(0))
