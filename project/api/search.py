@@ -1,7 +1,7 @@
 """`search`: the words of a query among those of each object, the best match first."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, NamedTuple
 
 from django.core.exceptions import ValidationError
@@ -20,8 +20,8 @@ MAX_LENGTH = 200
 MAX_WORDS = 20
 DESCRIPTION = (
     "Words, all of which must occur; the last one may be the beginning of a word. Case and accents"
-    " do not matter. Without `ordering`, titles or names that have all words come first, the"
-    " shorter before the longer."
+    " do not matter. Without `ordering`, titles or names that are just these words come first, then"
+    " those that have more words, the shorter before the longer, then what has them elsewhere."
 )
 # As search_asked() gives them, which counts entries.
 SHARES = (
@@ -73,39 +73,44 @@ class Asked:
                 left *= word.share
         return Asked(tuple(word for word in self.words if word in chosen))
 
-    def in_fts5(self, lead: object = "") -> str:
-        """All of them, each with `lead` before it."""
+    def in_full(self) -> "Asked":
+        """The same, none of which may be a mere beginning."""
+        return Asked(tuple(word._replace(is_beginning=False) for word in self.words))
+
+    def in_fts5(self, length: int | None) -> str:
+        """All of them, as a title of this length has its words, or else as they are."""
+        lead = length or ""
         words = (f'"{lead}{text}"{"*" * is_beginning}' for text, is_beginning, _ in self.words)
         return f"({' AND '.join(words)})"
 
-    def in_tsquery(self, lead: object = "") -> str:
+    def in_tsquery(self, length: int | None) -> str:
         """The same."""
+        lead = f"{length} " if length else ""
         words = (f"'{lead}{text}'{':*' * is_beginning}" for text, is_beginning, _ in self.words)
         return f"({' & '.join(words)})"
 
 
 @dataclass(frozen=True)
 class Match:
-    """Where the words are to be: all in a title of this length, if one is given; else somewhere,
-    but not all in a title of one of the lengths that are `passed` over."""
+    """Where the words are to be: all in a title of this length, if one is given, else somewhere.
+    What has one of the matches that are `passed` over has not this one."""
 
     asked: Asked
     length: int | None = None
-    passed: Sequence[int] = ()
+    passed: Sequence["Match"] = ()
 
     def fts5(self) -> str:
-        if self.length:
-            return f"title : {self.asked.in_fts5(self.length)}"
-        titles = " OR ".join(map(self.asked.in_fts5, self.passed))
-        return f"document : {self.asked.in_fts5()}" + (titles and f" NOT title : ({titles})")
+        words = f"{'title' if self.length else 'document'} : {self.asked.in_fts5(self.length)}"
+        passed = " OR ".join(each.fts5() for each in self.passed)
+        return f"{words} NOT ({passed})" if passed else words
 
     def tsqueries(self) -> list[str]:
         """What an index is asked for, and if that is not all, all."""
-        lead = f"{self.length} " if self.length else ""
-        index, words = self.asked.for_index().in_tsquery(lead), self.asked.in_tsquery(lead)
+        index = self.asked.for_index().in_tsquery(self.length)
+        words = self.asked.in_tsquery(self.length)
         if self.passed:
-            titles = " | ".join(self.asked.in_tsquery(f"{length} ") for length in self.passed)
-            return [index, f"{words} & !({titles})"]
+            passed = (each.asked.in_tsquery(each.length) for each in self.passed)
+            words = f"{words} & !({' | '.join(passed)})"
         return [index, words] if words != index else [index]
 
 
@@ -170,17 +175,21 @@ class Search:
         return queryset.filter(search__document__has=Match(asked)) if asked else queryset.none()
 
     def rank(self, queryset: QuerySet[Any]) -> list[QuerySet[Any]]:
-        """The same with the best match first, in parts one behind the other: titles of these words
-        alone, of one more and so on, and what has them elsewhere. Each goes by id, an order that a
-        walk through a table keeps, however many rows match.
+        """The same with the best match first, in parts one behind the other: titles that are just
+        these words, titles of one more word and so on, and what has them elsewhere. Each goes by
+        id, an order that a walk through a table keeps, however many rows match.
         """
         queryset = self._with_keys(queryset)
         if not self.text:
             return [queryset]
         if not (asked := self._asked(queryset)):
             return [queryset.none()]
-        matches = [Match(asked, length) for length in asked.lengths]
-        matches.append(Match(asked, passed=asked.lengths))
+        titles = [Match(asked, length) for length in asked.lengths]
+        matches = [*titles, Match(asked, passed=titles)]
+        in_full = Match(asked.in_full(), titles[0].length)
+        if in_full != titles[0]:
+            # “Dune” before “Dunes”.
+            matches[:1] = [in_full, replace(titles[0], passed=[in_full])]
         if queryset.query.has_filters():
             queryset = queryset.order_by("id")
             return [queryset.filter(search__document__has=match) for match in matches]
