@@ -161,6 +161,30 @@ def test_postgresql_forgives_a_misspelt_word(db, search, answer):
     assert books(search) == (answer if connection.vendor == "postgresql" else [])
 
 
+@pytest.mark.parametrize(
+    ("search", "answer"),
+    [
+        ("jrr tolkien", ["The Hobbit"]),
+        ("J. R. R. Tolkien", ["The Hobbit"]),
+        ("j r tolkien", ["The Hobbit"]),
+        ("j.tolkien", ["The Hobbit"]),
+        ("tolkien, jrr", ["The Hobbit"]),
+        ("rr tolkien", []),
+        ("jp sartre", ["La Nausée"]),
+        ("the abc murders", ["The A.B.C. Murders"]),
+        ("The A.B.C. Murders", ["The A.B.C. Murders"]),
+        ("et extra", ["E.T. the Extra-Terrestrial"]),
+        ("kj", []),
+    ],
+)
+def test_initials_are_found_written_together_too(db, search, answer):
+    book("The Hobbit", "J. R. R. Tolkien")
+    book("La Nausée", "J.-P. Sartre")
+    book("The A.B.C. Murders", "Agatha Christie")
+    book("E.T. the Extra-Terrestrial", "William K. J Kotzwinkle")
+    assert books(search) == answer
+
+
 def test_a_search_takes_its_place_among_filters_and_nested_urls(shelf):
     lem = Author.objects.get(name="Stanisław Lem")
     assert found(f"/api/authors/{lem.pk}/books/", "s") == ["Solaris"]

@@ -30,6 +30,7 @@ PLAIN = str.maketrans(
     {"ø": "o", "ł": "l", "đ": "d", "ð": "d", "ħ": "h", "ı": "i", "æ": "ae", "œ": "oe", "þ": "th"}
 )
 WORD = re.compile(r"[^\W_]+")
+INITIALS = re.compile(r"(?:\b[^\W\d_]\.[\s-]*){2,}")
 # Of this many characters a word counts, since an index of PostgreSQL takes 2,704 bytes.
 MAX_WORD = 255
 # A title of this many words is as long as one of more.
@@ -47,6 +48,11 @@ def title_words_of(text: str) -> list[str]:
     """The words of a title, each behind the number of different ones."""
     words = dict.fromkeys(words_of(text))
     return [f"{min(len(words), LONGEST)}{word}" for word in words]
+
+
+def initials_of(text: str) -> list[str]:
+    """“J. R. R. Tolkien” is a JRR as well, which is how people type him."""
+    return words_of(" ".join("".join(WORD.findall(run)) for run in INITIALS.findall(text)))
 
 
 @dataclass(frozen=True)
@@ -174,7 +180,11 @@ def _sources_of(model: type[Any]) -> list[Source]:
 def add_search_words(connection: BaseDatabaseWrapper, **kwargs: Any) -> None:
     """SQLite's own tokenizer leaves some accents on, those of Greek for one."""
     if connection.vendor == "sqlite":
-        for name, words in (("search_words", words_of), ("search_title_words", title_words_of)):
+        for name, words in (
+            ("search_words", words_of),
+            ("search_title_words", title_words_of),
+            ("search_initials", initials_of),
+        ):
             connection.connection.create_function(
                 name, 1, lambda text, words=words: " ".join(words(text)), deterministic=True
             )
@@ -201,8 +211,8 @@ def _sqlite_entries(model: type[Any], keys: str) -> str:
     texts = " || ' ' || ".join([*searched.titles, searched.more.format(join="group_concat")])
     return (
         f"INSERT INTO {model._meta.db_table} (rowid, title, document)"
-        f" SELECT id, {titles}, search_words({texts})"
-        f" FROM {_table_of(model)} it WHERE id IN ({keys})"
+        f" SELECT id, {titles}, search_words(texts) || ' ' || search_initials(texts)"
+        f" FROM (SELECT *, {texts} AS texts FROM {_table_of(model)} it WHERE id IN ({keys})) it"
     )
 
 
@@ -265,6 +275,18 @@ FUNCTIONS = (
         RETURN words || string_to_array(
             number || array_to_string(words, chr(10) || number), chr(10)
         );
+    END $$
+    """,
+    # The initials in a text, as words that are written without dots.
+    r"""
+    CREATE OR REPLACE FUNCTION search_initials(given text) RETURNS text[]
+    LANGUAGE plpgsql STABLE PARALLEL SAFE AS $$
+    BEGIN
+        IF position('.' IN given) = 0 THEN RETURN '{}'; END IF;
+        RETURN search_words((
+            SELECT string_agg(regexp_replace(run[1], '[^[:alpha:]]', '', 'g'), ' ')
+            FROM regexp_matches(given, '(?:\y[[:alpha:]]\.[\s-]*){2,}', 'g') AS run
+        ));
     END $$
     """,
     # Every word that has ever been found. One that is gone does no harm; two of the same neither,
@@ -427,10 +449,12 @@ def _postgresql_entries(model: type[Any], condition: str) -> str:
     searched: Searched = model.searched
     titles = " || ".join(f"search_title_words({title})" for title in searched.titles)
     more = searched.more.format(join="string_agg")
+    names = " || ' ' || ".join([*searched.titles, "more"])
     return f"""
         WITH texts AS MATERIALIZED (
-            SELECT it.id, {titles} || search_words({more}) AS words
-            FROM {_table_of(model)} it WHERE {condition}
+            SELECT it.id, {titles} || search_words(more) || search_initials({names}) AS words
+            FROM {_table_of(model)} it CROSS JOIN LATERAL (SELECT {more} AS more) AS texts
+            WHERE {condition}
         ), written AS (
             INSERT INTO {model._meta.db_table} AS entry (rowid, document)
             SELECT id, array_to_tsvector(words) FROM texts
