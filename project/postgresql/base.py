@@ -3,7 +3,7 @@
 https://docs.djangoproject.com/en/stable/ref/databases/#subclassing-the-built-in-database-backends
 """
 
-import select
+from selectors import EVENT_READ, DefaultSelector
 
 from django.db.backends.postgresql import base
 
@@ -22,6 +22,6 @@ class DatabaseWrapper(base.DatabaseWrapper):
 
 
 def _has_something(socket: int) -> bool:
-    poll = select.poll()
-    poll.register(socket, select.POLLIN)
-    return bool(poll.poll(0))
+    with DefaultSelector() as selector:
+        selector.register(socket, EVENT_READ)
+        return bool(selector.select(timeout=0))
