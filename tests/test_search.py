@@ -135,6 +135,24 @@ def test_a_title_of_just_these_words_comes_first_then_the_shorter_and_of_these_t
     assert books("the mo") == ["The Moon Moon Moon", "Moon, the", "A Long Way to the Moon"]
 
 
+def test_a_book_is_found_once_by_the_shorter_of_two_titles_that_match(db):
+    book("The Hunger Games, Book One", original_title="The Hunger Games")
+    book("Games", original_title="Hunger: The Games People Play")
+    book("Games People Play", original_title="People Play Games")
+    assert books("games") == [
+        "Games",
+        "The Hunger Games, Book One",
+        "Games People Play",
+    ]
+    assert books("the hunger games") == ["The Hunger Games, Book One", "Games"]
+    url, pages = "/api/books/?search=games&page_size=1&count=true", []
+    while url:
+        page = APIClient().get(url).json()
+        pages += [(page["count"], each["title"]) for each in page["results"]]
+        url = page["next"]
+    assert pages == [(3, "Games"), (3, "The Hunger Games, Book One"), (3, "Games People Play")]
+
+
 @pytest.mark.parametrize(
     ("model", "search", "answer"),
     [

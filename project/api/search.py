@@ -32,6 +32,11 @@ SHARES = (
 # all words that begin alike have to be gathered first.
 READ_AT_ONCE = 30
 GATHERED_AT_ONCE = 10
+# An index is asked the first one, and what it finds, since it knows of nothing that IS TRUE, the
+# others.
+INDEXED = "{0} @@ %s::tsquery"
+LOOKED_FOR = "({0} @@ %s::tsquery) IS TRUE"
+LEFT_OUT = "({0} @@ %s::tsquery) IS NOT TRUE"
 
 
 # Words
@@ -92,7 +97,7 @@ class Asked:
 
 @dataclass(frozen=True)
 class Match:
-    """Where the words are to be: all in a title of this length, if one is given, else somewhere.
+    """Where the words are to be: all in a title of this length, if one is given, else anywhere.
     What has one of the matches that are `passed` over has not this one."""
 
     asked: Asked
@@ -104,14 +109,17 @@ class Match:
         passed = " OR ".join(each.fts5() for each in self.passed)
         return f"{words} NOT ({passed})" if passed else words
 
-    def tsqueries(self) -> list[str]:
-        """What an index is asked for, and if that is not all, all."""
-        index = self.asked.for_index().in_tsquery(self.length)
+    def tsqueries(self) -> dict[str, str]:
+        """By the condition that each stands in."""
         words = self.asked.in_tsquery(self.length)
-        if self.passed:
-            passed = (each.asked.in_tsquery(each.length) for each in self.passed)
-            words = f"{words} & !({' | '.join(passed)})"
-        return [index, words] if words != index else [index]
+        index = self.asked.for_index().in_tsquery(self.length)
+        passed = " | ".join(each.asked.in_tsquery(each.length) for each in self.passed)
+        if passed and self.length and words == index:
+            # Titles are seldom passed over, and so the planner should believe.
+            return {INDEXED: index, LEFT_OUT: passed}
+        if passed:
+            words = f"{words} & !({passed})"
+        return {INDEXED: index} if words == index else {INDEXED: index, LOOKED_FOR: words}
 
 
 class Has(Lookup):
@@ -124,9 +132,7 @@ class Has(Lookup):
     def as_postgresql(self, compiler: Any, connection: Any) -> Any:
         column, _ = compiler.compile(self.lhs)
         queries = self.rhs.tsqueries()
-        # IS TRUE keeps the second one from the index.
-        conditions = [f"{column} @@ %s::tsquery", f"({column} @@ %s::tsquery) IS TRUE"]
-        return " AND ".join(conditions[: len(queries)]), queries
+        return " AND ".join(queries).format(column), [*queries.values()]
 
     def as_sqlite(self, compiler: Any, connection: Any) -> Any:
         quote = connection.ops.quote_name
@@ -184,12 +190,14 @@ class Search:
             return [queryset]
         if not (asked := self._asked(queryset)):
             return [queryset.none()]
-        titles = [Match(asked, length) for length in asked.lengths]
-        matches = [*titles, Match(asked, passed=titles)]
-        in_full = Match(asked.in_full(), titles[0].length)
-        if in_full != titles[0]:
+        matches = [Match(asked, length) for length in asked.lengths]
+        in_full = Match(asked.in_full(), matches[0].length)
+        if in_full != matches[0]:
             # “Dune” before “Dunes”.
-            matches[:1] = [in_full, replace(titles[0], passed=[in_full])]
+            matches.insert(0, in_full)
+        matches.append(Match(asked))
+        # A book has two titles, both of which may match.
+        matches = [replace(each, passed=matches[:place]) for place, each in enumerate(matches)]
         if queryset.query.has_filters():
             queryset = queryset.order_by("id")
             return [queryset.filter(search__document__has=match) for match in matches]
