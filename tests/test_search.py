@@ -153,6 +153,18 @@ def test_a_book_is_found_once_by_the_shorter_of_two_titles_that_match(db):
     assert pages == [(3, "Games"), (3, "The Hunger Games, Book One"), (3, "Games People Play")]
 
 
+def test_a_digit_is_the_beginning_of_words_alone_and_not_of_how_many_a_title_has(db):
+    book("1984")
+    book("Dune")
+    book("Henry IV, Part 2")
+    book("Catch 22")
+    book("Dune Messiah")
+    assert books("1") == ["1984"]
+    assert books("2") == ["Catch 22", "Henry IV, Part 2"]
+    assert books("2", ordering="title") == ["Catch 22", "Henry IV, Part 2"]
+    assert books("dune 1") == []
+
+
 @pytest.mark.parametrize(
     ("model", "search", "answer"),
     [

@@ -90,7 +90,7 @@ class Asked:
 
     def in_tsquery(self, length: int | None) -> str:
         """The same."""
-        lead = f"{length} " if length else ""
+        lead = f" {length}" if length else ""
         words = (f"'{lead}{text}'{':*' * is_beginning}" for text, is_beginning, _ in self.words)
         return f"({' & '.join(words)})"
 

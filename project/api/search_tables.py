@@ -263,13 +263,14 @@ FUNCTIONS = (
         RETURN words;
     END $$
     """,
-    # Those of a title, and each once more behind the number of different ones.
+    # Those of a title, and each once more behind the number of different ones. That has a blank
+    # before it, so that no word, and no beginning of one, is the beginning of these.
     f"""
     CREATE OR REPLACE FUNCTION search_title_words(given text) RETURNS text[]
     LANGUAGE plpgsql STABLE PARALLEL SAFE AS $$
     DECLARE
         words text[] := tsvector_to_array(array_to_tsvector(search_words(given)));
-        number text := least(cardinality(words), {LONGEST}) || ' ';
+        number text := ' ' || least(cardinality(words), {LONGEST});
     BEGIN
         IF words = '{{}}' THEN RETURN words; END IF;
         RETURN words || string_to_array(
@@ -463,6 +464,6 @@ def _postgresql_entries(model: type[Any], condition: str) -> str:
         )
         INSERT INTO {WORDS} (word)
         SELECT DISTINCT word FROM texts, unnest(words) AS found (word)
-        WHERE word NOT LIKE '% %'
+        WHERE word NOT LIKE ' %'
         AND NOT EXISTS (SELECT FROM {WORDS} known WHERE known.word = found.word)
     """

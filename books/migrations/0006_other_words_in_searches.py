@@ -2,7 +2,7 @@ from django.db import migrations
 
 
 class Migration(migrations.Migration):
-    """What searches look through is made anew after the migrations, with initials in it."""
+    """The tables of all searches are made anew after the migrations, with other words in them."""
 
     dependencies = [("books", "0005_fewer_indexes")]
 
