@@ -102,6 +102,30 @@ def test_a_body_that_names_another_parent_is_400(librarian, stored, method, url,
     assert everything() == before
 
 
+@pytest.mark.parametrize("method", ["PUT", "PATCH"])
+@pytest.mark.parametrize(
+    ("url", "edited", "at"),
+    [
+        ("/authors/1/books/1/", {"author_ids": [2]}, "/author_ids"),
+        ("/authors/1/books/1/", {"authors": []}, "/authors"),
+        ("/authors/1/books/1/", {"contributions": [{"author_id": 2}]}, "/contributions"),
+        ("/series/1/books/1/", {"series_id": 2}, "/series_id"),
+        ("/series/1/books/1/", {"series": None}, "/series"),
+        ("/subjects/1/books/1/", {"subject_ids": [2]}, "/subject_ids"),
+        ("/subjects/1/books/1/", {"subjects": [{"name": "New"}]}, "/subjects"),
+        ("/publishers/1/editions/1/", {"publisher_id": None}, "/publisher_id"),
+        ("/publishers/1/editions/1/", {"publisher": {"name": "New"}}, "/publisher"),
+    ],
+)
+def test_what_moves_a_whole_body_to_another_parent_is_what_was_edited(
+    librarian, stored, method, url, edited, at
+):
+    before = everything()
+    body = send(librarian, "GET", url) | edited
+    assert faults(send(librarian, method, url, body, 400)) == [(at, "conflicting_values")]
+    assert everything() == before
+
+
 def test_an_edition_under_a_publisher_stays_with_its_book(librarian, stored):
     before = everything()
     body = {"book_id": 2}

@@ -211,7 +211,11 @@ class NestedViewSet(ResourceViewSet):
         names: list[str] = [relation.name, relation.key, getattr(relation, "of", "")]
         given = [name for name in names if name in attrs]
         if given:
-            return self.save(serializer, attrs, self._confirm(given[0]))
+            stored = [] if serializer.instance is None else relation.keys(serializer.instance)
+            # The twin that differs from what is stored is the one that counts.
+            twins = [name for name in given if name in (relation.name, relation.key)]
+            telling = (name for name in twins if _ids(attrs[name]) != _ids(stored))
+            return self.save(serializer, attrs, self._confirm(next(telling, given[-1])))
         if serializer.instance is None:
             many = isinstance(serializer.fields[relation.key], serializers.ListField)
             attrs[relation.key] = [self.parent.pk] if many else self.parent.pk
@@ -224,6 +228,12 @@ class NestedViewSet(ResourceViewSet):
                 raise Refused([Fault("conflicting_values", detail, pointer=f"/{name}")])
 
         return confirm
+
+
+def _ids(value: Any) -> set[int | None]:
+    """Of what a twin holds, be it keys or objects; None stands for null, and for what is new."""
+    items = value if isinstance(value, list) else [value]
+    return {item.get("id") if isinstance(item, Mapping) else item for item in items}
 
 
 class ItemViewSet(NestedViewSet):
