@@ -227,6 +227,15 @@ def test_a_book_with_all_there_is(librarian):
             "isbn_checksum",
         ),
         ("/books/", {"title": "B", "editions": [{"pages": 0}]}, "/editions/0/pages", "min_value"),
+        *(
+            (
+                "/books/",
+                {"title": "B", "editions": [{"published_on": day}]},
+                "/editions/0/published_on",
+                "invalid",
+            )
+            for day in ("2026-1-31", "20260131", "2026-W05-6", "2026-01-3١", "2026-02-29", "")
+        ),
         (
             "/books/",
             {"title": "B", "authors": [{"name": "A", "birth_year": 2, "death_year": 1}]},

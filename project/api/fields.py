@@ -1,11 +1,15 @@
 """Serializer fields that take JSON's types as they are: `5` is no text and `"5"` no number."""
 
-from datetime import UTC, datetime
+import re
+from datetime import UTC, date, datetime
 from typing import Any
 
 from rest_framework import serializers
 
 from .converters import MAX_ID
+
+# A full-date of RFC 3339, section 5.6.
+DAY = "[0-9]{4}-[0-9]{2}-[0-9]{2}"
 
 
 class StrictCharField(serializers.CharField):
@@ -42,6 +46,14 @@ class StrictBooleanField(serializers.BooleanField):
         if type(data) is not bool:
             self.fail("invalid", input=data)
         return data
+
+
+class StrictDateField(serializers.DateField):
+    def to_internal_value(self, data: Any) -> date:
+        # Python itself takes `20260131`, `2026-W05-6`, and digits of any script.
+        if not isinstance(data, str) or not re.fullmatch(DAY, data):
+            self.fail("invalid", format="YYYY-MM-DD")
+        return super().to_internal_value(data)
 
 
 class TimestampField(serializers.DateTimeField):

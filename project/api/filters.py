@@ -4,7 +4,7 @@ import re
 from collections import OrderedDict
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from functools import lru_cache
 from typing import Any
 
@@ -14,12 +14,13 @@ from django.db.models import Model, QuerySet
 from django.http import QueryDict
 from django.template import loader
 from django.utils.dateparse import parse_datetime
-from django_filters.rest_framework import CharFilter, Filter, FilterSet, filters
+from django_filters.rest_framework import CharFilter, Filter, FilterSet
 from rest_framework import filters as backends
 from rest_framework.renderers import BrowsableAPIRenderer
 from rest_framework.request import Request
 from rest_framework.settings import api_settings
 
+from .fields import DAY
 from .problems import Fault, Refused
 
 # Choices of filters whose form is kept.
@@ -84,6 +85,16 @@ class IntegerField(forms.IntegerField):
         return super().to_python(value)
 
 
+class DateField(forms.DateField):
+    """A day in RFC 3339's form."""
+
+    def to_python(self, value: Any) -> date | None:
+        # strptime() itself takes `2026-1-31`, and digits of any script.
+        if value and not re.fullmatch(DAY, value):
+            raise ValidationError(self.error_messages["invalid"], "invalid")
+        return super().to_python(value)
+
+
 class TimestampField(forms.Field):
     """A moment in RFC 3339's form; the offset is part of it."""
 
@@ -113,11 +124,8 @@ class TextFilter(CharFilter):
         super().__init__(*args, **{"strip": False, **kwargs})
 
 
-class DateFilter(filters.DateFilter):
-    """A day in RFC 3339's form."""
-
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **{"input_formats": ["%Y-%m-%d"], **kwargs})
+class DateFilter(Filter):
+    field_class = DateField
 
 
 class ListFilterSet(FilterSet):
@@ -210,7 +218,7 @@ def _schema_of(field: forms.Field) -> dict[str, Any]:
             return {"type": "integer", "format": "int64"}
         case TimestampField():
             return {"type": "string", "format": "date-time"}
-        case forms.DateField():
+        case DateField():
             return {"type": "string", "format": "date"}
         case forms.ChoiceField():
             choices: Any = field.choices

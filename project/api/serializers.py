@@ -68,6 +68,7 @@ class StrictModelSerializer(serializers.ModelSerializer[Any]):
         models.PositiveSmallIntegerField: fields.StrictIntegerField,
         models.SmallIntegerField: fields.StrictIntegerField,
         models.BooleanField: fields.StrictBooleanField,
+        models.DateField: fields.StrictDateField,
         models.DateTimeField: fields.TimestampField,
     }
     serializer_choice_field = fields.StrictChoiceField
