@@ -56,8 +56,8 @@ class ResourceViewSet(StrictQueryParameters, viewsets.ModelViewSet[Any]):
         serializer_class: Any = self.get_serializer_class()
         known = properties(serializer_class)
         expand, fields = self._names("expand", self._expandable), self._names("fields", known)
-        unread = self._expandable - expand - fields | self._names("omit", known)
-        return unread | known - fields if fields else unread
+        shown = (fields or known - self._expandable) | expand
+        return known - shown | self._names("omit", known)
 
     @property
     def _expandable(self) -> frozenset[str]:
