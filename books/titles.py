@@ -9,4 +9,5 @@ def sort_title(title: str) -> str:
     Other languages' articles are words in English ("Die Hard"), so they stay.
     """
     article, _, rest = title.partition(" ")
-    return f"{rest}, {article}" if article.lower() in ARTICLES and rest.strip() else title
+    rest = rest.strip()
+    return f"{rest}, {article}" if rest and article.lower() in ARTICLES else title

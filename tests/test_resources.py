@@ -252,6 +252,21 @@ def test_a_rule_of_the_catalogue_is_kept_and_named(librarian, path, body, at, co
     assert (fault["pointer"], fault["code"]) == (at, code)
 
 
+@pytest.mark.parametrize(
+    ("title", "filed"),
+    [
+        ("The Hobbit", "Hobbit, The"),
+        ("the  Hobbit", "Hobbit, the"),
+        ("An Apple a Day", "Apple a Day, An"),
+        ("A", "A"),
+        ("Andorra", "Andorra"),
+        ("Die Verwandlung", "Die Verwandlung"),
+    ],
+)
+def test_a_title_is_filed_without_its_article_in_front(librarian, title, filed):
+    assert send(librarian, "POST", "/books/", {"title": title}, 201)["sort_title"] == filed
+
+
 def test_years_before_the_common_era_are_negative(librarian):
     body = {"name": "Sophocles", "birth_year": -496, "death_year": -406}
     made = send(librarian, "POST", "/authors/", body, 201)
