@@ -201,6 +201,9 @@ def test_a_filter_costs_no_query_of_its_own(catalogue, django_assert_num_queries
         ("/api/books/{book}/editions/?published_on_min=1965-02-29", "invalid"),
         ("/api/books/{book}/editions/?published_on_max=1965-08-0%D9%A1", "invalid"),
         ("/api/books/{book}/editions/?published_on_max=%00", "invalid"),
+        # A representation's format; an edition's is `edition_format`.
+        ("/api/books/{book}/editions/?format=paperback", "invalid_choice"),
+        ("/api/books/?format=%00", "invalid_choice"),
         ("/api/books/?ordering=author", "invalid_choice"),
         ("/api/books/?ordering=title,id", "invalid_choice"),
         ("/api/books/?ordering=--title", "invalid_choice"),
