@@ -64,7 +64,7 @@ ITEM = (
 
 
 def _with_article(noun: str) -> str:
-    # Nouns with a u in front are users.
+    # Of our nouns only “user” begins with a u.
     return f"{'an' if noun[0] in 'aeio' else 'a'} {noun}"
 
 
@@ -141,10 +141,8 @@ class AutoSchema(SpectacularAutoSchema):
 
     # Who may
 
-    def _allows(self, user: Any, extension: str = "json") -> bool:
-        request: Any = SimpleNamespace(
-            method=self.method, user=user, accepted_renderer=SimpleNamespace(format=extension)
-        )
+    def _allows(self, user: Any) -> bool:
+        request: Any = SimpleNamespace(method=self.method, user=user)
         return all(
             permission.has_permission(request, self.view)
             for permission in self.view.get_permissions()
@@ -167,14 +165,7 @@ class AutoSchema(SpectacularAutoSchema):
         return f"May be called by: {', '.join(roles)}."
 
     def get_auth(self) -> list[Any]:
-        schemes: list[Any] = super().get_auth()
-        if not self._is_public:
-            return schemes
-        # Where a login gives more, such as a format that is not for everyone, it is optional.
-        gives_more = not all(
-            self._allows(AnonymousUser(), extension) for extension in self.map_renderers("format")
-        )
-        return [{}, *(scheme for scheme in schemes if scheme)] if gives_more else []
+        return [] if self._is_public else super().get_auth()
 
     # Parameters
 

@@ -52,11 +52,8 @@ NAMES_OF_PROBLEMS = {
     406: "NotAcceptable",
     409: "Conflict",
     411: "LengthRequired",
-    412: "PreconditionFailed",
     413: "ContentTooLarge",
     415: "UnsupportedMediaType",
-    422: "UnprocessableContent",
-    428: "PreconditionRequired",
     429: "TooManyRequests",
 }
 
@@ -68,11 +65,8 @@ DESCRIPTIONS = {
     406: "There is no answer of the type that `Accept` asks for.",
     409: "It conflicts with what is stored now: `errors` says with what, and where.",
     411: "The body came without its `Content-Length`.",
-    412: "It was changed since: `If-Match` names a version that is no longer the stored one.",
     413: "The body is too large.",
     415: "The body is not `application/json`.",
-    422: "This `Idempotency-Key` was used for another body.",
-    428: "`If-Match` is needed here.",
     429: "Too many failed attempts.",
 }
 

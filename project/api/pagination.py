@@ -14,6 +14,7 @@ from django.template import loader
 from rest_framework.pagination import BasePagination
 from rest_framework.request import Request
 from rest_framework.response import Response
+from rest_framework.settings import api_settings
 from rest_framework.utils.urls import replace_query_param
 
 from .problems import Fault, Refused
@@ -125,7 +126,7 @@ class CursorPagination(BasePagination):
     others. `count=true` costs a query a part that visits every row.
     """
 
-    page_size = 50
+    page_size = api_settings.PAGE_SIZE
     max_page_size = 200
     query_parameters = frozenset({"cursor", "page_size", "count"})
     template = "rest_framework/pagination/previous_and_next.html"

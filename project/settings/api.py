@@ -27,11 +27,9 @@ REST_FRAMEWORK = {
     ],
     "DEFAULT_SCHEMA_CLASS": "schema.autoschema.AutoSchema",
     "EXCEPTION_HANDLER": "project.api.problems.exception_handler",
-    "LIST_SERIALIZER_ERRORS_AS_DICT": True,
     "PAGE_SIZE": 50,
     # How many proxies stand in front and set X-Forwarded-For; none, and nobody is believed.
     "NUM_PROXIES": 0,
-    "UNAUTHENTICATED_USER": "django.contrib.auth.models.AnonymousUser",
 }
 
 # Whether reading the catalogue takes a login too.

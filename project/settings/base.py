@@ -5,7 +5,6 @@ from pathlib import Path
 from typing import Any
 
 import dj_database_url
-from corsheaders.defaults import default_headers
 
 from .api import *
 
@@ -86,9 +85,8 @@ AUTH_PASSWORD_VALIDATORS = [
 # cookie of a session (https://github.com/adamchainz/django-cors-headers#configuration).
 CORS_URLS_REGEX = r"^/api/"
 CORS_ALLOWED_ORIGINS: list[str] = []
-CORS_ALLOW_HEADERS = [*default_headers, "if-match", "if-none-match", "idempotency-key"]
 CORS_EXPOSE_HEADERS = [
-    *("ETag", "Location", "WWW-Authenticate"),
+    *("Location", "WWW-Authenticate"),
     *("Retry-After", "RateLimit", "RateLimit-Policy"),
 ]
 
@@ -122,10 +120,10 @@ def _wal_is_safe(version: tuple[int, ...]) -> bool:
 
 JOURNAL_MODE = "WAL" if _wal_is_safe(sqlite3.sqlite_version_info) else "DELETE"
 SQLITE: dict[str, Any] = {
-    # One writer at a time, which waits its turn at BEGIN instead of failing half-way
-    # (https://docs.djangoproject.com/en/stable/ref/databases/#sqlite-transaction-behavior).
     "CONN_MAX_AGE": None,
     "OPTIONS": {
+        # One writer at a time, which waits its turn at BEGIN instead of failing half-way
+        # (https://docs.djangoproject.com/en/stable/ref/databases/#sqlite-transaction-behavior).
         "transaction_mode": "IMMEDIATE",
         "timeout": 20,
         "init_command": f"PRAGMA journal_mode={JOURNAL_MODE}; PRAGMA synchronous=FULL;",
