@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 from django.http import HttpRequest, HttpResponseBase, JsonResponse
 
-from project.api.problems import MEDIA_TYPE, problem
+from project.api.problems import problem_response
 
 from .throttles import TooManyFailures
 
@@ -21,9 +21,4 @@ class ThrottledLogins:
     def process_exception(self, request: HttpRequest, error: Exception) -> JsonResponse | None:
         if not isinstance(error, TooManyFailures):
             return None
-        return JsonResponse(
-            problem(429, str(error.detail), error.default_code, request.get_full_path()),
-            status=429,
-            content_type=MEDIA_TYPE,
-            headers=error.headers,
-        )
+        return problem_response(request, 429, str(error.detail), error.default_code, error.headers)

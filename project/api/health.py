@@ -1,7 +1,6 @@
 """What an orchestrator asks: is the process alive, and can it serve.
 
-The answers are meant for machines and for anyone: they tell nothing of the cause, which is in the
-log.
+Anyone may ask, so the answers tell nothing of the cause, which is in the log.
 """
 
 import logging
@@ -17,7 +16,7 @@ from django.views import View
 from django.views.decorators.cache import never_cache
 from django.views.decorators.csrf import csrf_exempt
 
-from .problems import MEDIA_TYPE, problem
+from .problems import problem_response
 
 logger = logging.getLogger(__name__)
 
@@ -76,11 +75,9 @@ class _Probe(View):
     def http_method_not_allowed(
         self, request: HttpRequest, *args: object, **kwargs: object
     ) -> HttpResponse:
-        refused = problem(
-            405, f'Method "{request.method}" not allowed.', "method_not_allowed", request.path
-        )
+        detail = f'Method "{request.method}" not allowed.'
         allowed = {"Allow": "GET, HEAD, OPTIONS"}
-        return JsonResponse(refused, status=405, content_type=MEDIA_TYPE, headers=allowed)
+        return problem_response(request, 405, detail, "method_not_allowed", allowed)
 
 
 class Live(_Probe):
@@ -96,6 +93,5 @@ class Ready(_Probe):
     def get(self, request: HttpRequest) -> HttpResponse:
         if _is_ready():
             return JsonResponse({"status": "ok"})
-        unready = problem(503, "The service is not ready.", "not_ready", request.path)
         later = {"Retry-After": str(RETRY_AFTER)}
-        return JsonResponse(unready, status=503, content_type=MEDIA_TYPE, headers=later)
+        return problem_response(request, 503, "The service is not ready.", "not_ready", later)

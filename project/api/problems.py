@@ -6,7 +6,7 @@ A problem that has a place in the request lists it in `errors`: each fault with 
 with what is stored now; where both kinds of fault occur, the answer is 400.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Any
@@ -166,13 +166,19 @@ def exception_handler(error: Exception, context: dict[str, Any]) -> Response | N
     )
 
 
-def _problem_response(
-    request: HttpRequest, status_code: int, detail: str, code: str
+def problem_response(
+    request: HttpRequest,
+    status_code: int,
+    detail: str,
+    code: str,
+    headers: Mapping[str, str] | None = None,
 ) -> JsonResponse:
+    """A problem as the answer of what is no view of REST framework's."""
     return JsonResponse(
         problem(status_code, detail, code, request.get_full_path()),
         status=status_code,
         content_type=MEDIA_TYPE,
+        headers=headers,
     )
 
 
@@ -181,26 +187,26 @@ def _problem_response(
 
 def bad_request(request: HttpRequest, exception: Exception) -> HttpResponseBase:
     if isinstance(exception, RequestDataTooBig):
-        return _problem_response(request, 413, PayloadTooLarge.default_detail, "too_large")
-    return _problem_response(request, 400, "The request is malformed.", "parse_error")
+        return problem_response(request, 413, PayloadTooLarge.default_detail, "too_large")
+    return problem_response(request, 400, "The request is malformed.", "parse_error")
 
 
 def length_required(request: HttpRequest) -> HttpResponseBase:
     detail = "Send the body with its Content-Length, not chunked."
-    return _problem_response(request, 411, detail, "length_required")
+    return problem_response(request, 411, detail, "length_required")
 
 
 def permission_denied(request: HttpRequest, exception: Exception) -> HttpResponseBase:
-    return _problem_response(request, 403, "You may not do this.", "permission_denied")
+    return problem_response(request, 403, "You may not do this.", "permission_denied")
 
 
 def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponseBase:
-    return _problem_response(request, 403, f"CSRF check failed: {reason}", "csrf_failed")
+    return problem_response(request, 403, f"CSRF check failed: {reason}", "csrf_failed")
 
 
 def not_found(request: HttpRequest, exception: Exception | None = None) -> HttpResponseBase:
-    return _problem_response(request, 404, "There is nothing at this URL.", "not_found")
+    return problem_response(request, 404, "There is nothing at this URL.", "not_found")
 
 
 def server_error(request: HttpRequest) -> HttpResponseBase:
-    return _problem_response(request, 500, "The server failed; this is a bug.", "error")
+    return problem_response(request, 500, "The server failed; this is a bug.", "error")
