@@ -11,11 +11,12 @@ from typing import Any, NamedTuple
 
 from django.core.exceptions import ValidationError
 from django.db import models
+from rest_framework.fields import get_error_detail
 
 from authors.models import Author
 from books.models import Book, Edition, Publisher, Role, Series, Subject
 from project.api.models import MadeFrom
-from project.api.problems import Fault, Refused, pointer
+from project.api.problems import Fault, Refused, faults_of, pointer
 
 Thing = dict[str, Any]
 
@@ -94,11 +95,7 @@ class Draft:
         try:
             return shared(model, **attrs)
         except ValidationError as error:
-            for name, errors in error.error_dict.items():
-                self.faults += [
-                    Fault(each.code or "invalid", each.messages[0], pointer(*at, name))
-                    for each in errors
-                ]
+            self.faults += faults_of(get_error_detail(error), pointer(*at))
             return attrs
 
     def _credits(self, attrs: dict[str, Any]) -> Iterator[Credit]:

@@ -13,10 +13,11 @@ from typing import Any, Self
 from django.core.exceptions import ValidationError
 from django.db import models, router
 from django.utils import timezone
+from rest_framework.fields import get_error_detail
 from rest_framework.request import Request
 
 from .models import AggregateRoot, MadeFrom
-from .problems import Fault, Refused, pointer
+from .problems import Fault, Refused, faults_of, pointer
 
 type_of_model = type[models.Model]
 
@@ -176,10 +177,7 @@ class Writes:
             try:
                 row.instance.clean()
             except ValidationError as error:
-                for name, errors in error.error_dict.items():
-                    for each in errors:
-                        text = each.messages[0]
-                        self.fault(each.code or "invalid", text, row.at + pointer(name))
+                self.faults += faults_of(get_error_detail(error), row.at)
 
     def _check_permissions(self, request: Request, view: Any) -> None:
         touched = {(action, type(row.instance)) for action, row in self._actions()}
