@@ -11,7 +11,7 @@ from django.http import HttpRequest
 from project.api.admin import AggregateRootAdmin, LoadedSelect, RecordForm
 from project.api.models import FoldedFrom
 
-from .isbn import normalize_isbn
+from .isbn import ISBNFormField, normalize_isbn
 from .models import Book, Contribution, Edition, Format, Publisher, Role, Series, Subject
 
 
@@ -107,20 +107,9 @@ class ContributionInline(OwnedInline):
     autocomplete_fields = ["author"]
 
 
-class ISBNField(forms.CharField):
-    """An ISBN in any of its forms; the value is its 13 digits."""
-
-    def __init__(self, **kwargs: Any) -> None:
-        super().__init__(**{**kwargs, "max_length": len("978-0-000-00000-0")})
-
-    def to_python(self, value: Any) -> Any:
-        text = super().to_python(value)
-        return normalize_isbn(text) if text else text
-
-
 class EditionForm(RecordForm):
     class Meta:
-        field_classes = {"isbn13": ISBNField}
+        field_classes = {"isbn13": ISBNFormField}
 
 
 class EditionInline(OwnedInline):

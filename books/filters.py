@@ -2,27 +2,19 @@
 
 from typing import Any
 
-from django import forms
 from django.db.models import QuerySet
-from django_filters.rest_framework import ChoiceFilter, Filter
+from django_filters.rest_framework import ChoiceFilter
 
 from project.api.filters import DateFilter, IntegerFilter, ListFilterSet, RootFilterSet, TextFilter
 from project.api.models import FoldedFrom
 
-from .isbn import normalize_isbn
+from .isbn import ISBNFormField
 from .languages import validate_language
 from .models import Book, Contribution, Edition, Format, Role
 
 
-class ISBNField(forms.CharField):
-    def to_python(self, value: Any) -> str:
-        return normalize_isbn(value) if value else ""
-
-
-class ISBNFilter(Filter):
-    """An ISBN of 10 or 13 digits, with or without hyphens."""
-
-    field_class = ISBNField
+class ISBNFilter(TextFilter):
+    field_class = ISBNFormField
 
 
 def _language() -> TextFilter:
@@ -55,9 +47,7 @@ class BookFilter(RootFilterSet):
         "first_published_year", "lte", help_text="In this year or earlier."
     )
     isbn = ISBNFilter(
-        method="by_isbn",
-        max_length=17,
-        help_text="The ISBN of one of its editions, with 10 digits or 13.",
+        method="by_isbn", help_text="The ISBN of one of its editions, with 10 digits or 13."
     )
     openlibrary_key = TextFilter(
         validators=Book._meta.get_field("openlibrary_key").validators,
@@ -98,7 +88,7 @@ class ContributionFilter(ListFilterSet):
 
 
 class EditionFilter(ListFilterSet):
-    isbn = ISBNFilter("isbn13", max_length=17, help_text="With 10 digits or 13.")
+    isbn = ISBNFilter("isbn13", help_text="With 10 digits or 13.")
     publisher = IntegerFilter("publisher", help_text="The id of its publisher.")
     # `format` itself is the answer's: `?format=json`.
     edition_format = ChoiceFilter(

@@ -1,9 +1,14 @@
 """International Standard Book Numbers (ISO 2108)."""
 
 from functools import lru_cache
+from typing import Any
 
+from django import forms
 from django.core.exceptions import ValidationError
 from stdnum import exceptions, isbn
+
+# As it is written with all its hyphens.
+MAX_ISBN_LENGTH = len("978-0-000-00000-0")
 
 
 # One write asks several times: the serializer, the model's `clean`, the import's forms.
@@ -24,3 +29,14 @@ def normalize_isbn(text: str) -> str:
         raise ValidationError("The ISBN's check digit is wrong.", "isbn_checksum") from error
     except exceptions.ValidationError as error:
         raise ValidationError("An ISBN has 10 or 13 digits.", "isbn") from error
+
+
+class ISBNFormField(forms.CharField):
+    """An ISBN in any of its forms; the value is its 13 digits."""
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(**{**kwargs, "max_length": MAX_ISBN_LENGTH})
+
+    def to_python(self, value: Any) -> Any:
+        text = super().to_python(value)
+        return normalize_isbn(text) if text else text

@@ -5,7 +5,7 @@ from project.api.fields import KeyField, StrictCharField
 from project.api.relations import Owned, Shared, View
 from project.api.serializers import ItemSerializer, ResourceSerializer
 
-from .isbn import normalize_isbn
+from .isbn import MAX_ISBN_LENGTH, normalize_isbn
 from .models import Book, Contribution, Edition, Publisher, Role, Series, Subject
 
 
@@ -13,8 +13,7 @@ class ISBNField(StrictCharField):
     """An ISBN: 13 digits going out; ISBN-10 and hyphens are taken too."""
 
     def __init__(self, **kwargs: Any) -> None:
-        # An ISBN with its four hyphens.
-        super().__init__(max_length=17, **kwargs)
+        super().__init__(max_length=MAX_ISBN_LENGTH, **kwargs)
 
     def to_internal_value(self, data: Any) -> str:
         return normalize_isbn(super().to_internal_value(data))
