@@ -3,7 +3,7 @@ from django.core.validators import RegexValidator
 from django.db import models
 from django.db.models import F, Q
 
-from project.api.models import YEAR, AggregateRoot, MadeFrom, not_blank
+from project.api.models import YEAR, AggregateRoot, MadeFrom, not_blank, year_in_range
 from project.api.search_tables import Searched, SearchEntry
 
 from .names import sort_name
@@ -47,14 +47,8 @@ class Author(AggregateRoot):
             *not_blank("name", "sort_name", "openlibrary_key", model="author"),
             # By `unique=True` PostgreSQL would get a second index, for LIKE.
             models.UniqueConstraint(fields=["openlibrary_key"], name="author_once_per_key"),
-            models.CheckConstraint(
-                condition=Q(birth_year__range=(-9999, 9999)) & ~Q(birth_year=0),
-                name="author_birth_year_in_range",
-            ),
-            models.CheckConstraint(
-                condition=Q(death_year__range=(-9999, 9999)) & ~Q(death_year=0),
-                name="author_death_year_in_range",
-            ),
+            year_in_range("birth_year", name="author_birth_year_in_range"),
+            year_in_range("death_year", name="author_death_year_in_range"),
             models.CheckConstraint(
                 condition=Q(death_year__gte=F("birth_year")),
                 name="author_dies_after_birth",

@@ -14,6 +14,7 @@ from project.api.models import (
     MadeFrom,
     SlugMadeFrom,
     not_blank,
+    year_in_range,
 )
 from project.api.search_tables import Searched, SearchEntry, Source
 
@@ -149,10 +150,7 @@ class Book(AggregateRoot):
             *not_blank("title", "sort_title", "language", "openlibrary_key", model="book"),
             # By `unique=True` PostgreSQL would get a second index, for LIKE.
             models.UniqueConstraint(fields=["openlibrary_key"], name="book_once_per_key"),
-            models.CheckConstraint(
-                condition=Q(first_published_year__range=(-9999, 9999)) & ~Q(first_published_year=0),
-                name="book_year_in_range",
-            ),
+            year_in_range("first_published_year", name="book_year_in_range"),
         ]
         indexes = [
             models.Index(fields=["sort_title", "id"], name="book_by_sort_title"),

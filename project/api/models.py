@@ -88,6 +88,9 @@ def not_blank(*fields: str, model: str) -> list[models.BaseConstraint]:
     ]
 
 
+FIRST_YEAR, LAST_YEAR = -9999, 9999
+
+
 def validate_not_year_zero(value: int) -> None:
     """Historians count from 1 BCE (−1) to 1 CE (1)."""
     if value == 0:
@@ -95,7 +98,13 @@ def validate_not_year_zero(value: int) -> None:
 
 
 YEAR: list[Callable[[Any], None]] = [
-    MinValueValidator(-9999),
-    MaxValueValidator(9999),
+    MinValueValidator(FIRST_YEAR),
+    MaxValueValidator(LAST_YEAR),
     validate_not_year_zero,
 ]
+
+
+def year_in_range(field: str, *, name: str) -> models.BaseConstraint:
+    """What YEAR validates, as a constraint."""
+    in_range = models.Q(**{f"{field}__range": (FIRST_YEAR, LAST_YEAR)})
+    return models.CheckConstraint(condition=in_range & ~models.Q(**{field: 0}), name=name)
