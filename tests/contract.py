@@ -113,16 +113,10 @@ class _Comparison:
             yield f"{at} {'may not' if is_sent else 'may'} be null now"
         yield from self.values(old, new, at, is_sent)
         yield from self.properties(old, new, at, is_sent, above)
-        for keyword in ("items", *(("allOf",) if "allOf" in old and "allOf" in new else ())):
-            pairs = (
-                zip(old["allOf"], new["allOf"], strict=False)
-                if keyword == "allOf"
-                else [(old[keyword], new[keyword])]
-                if keyword in old and keyword in new
-                else []
-            )
-            for before, after in pairs:
-                yield from self.schema(before, after, f"{at}/{keyword}", is_sent, above)
+        if "items" in old and "items" in new:
+            yield from self.schema(old["items"], new["items"], f"{at}/items", is_sent, above)
+        for before, after in zip(old.get("allOf", ()), new.get("allOf", ()), strict=False):
+            yield from self.schema(before, after, f"{at}/allOf", is_sent, above)
 
     @staticmethod
     def limits(tight, loose, at):
