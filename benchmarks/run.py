@@ -27,7 +27,7 @@ from typing import Any
 
 import psutil
 
-from tests.postgres import PostgreSQL
+from tests.postgres import PostgreSQL, free_port
 
 ROOT = Path(__file__).resolve().parent.parent
 HERE = Path(__file__).resolve().parent
@@ -62,9 +62,7 @@ class Peer:
     def __init__(self, name: str, env: dict[str, str]) -> None:
         self.name = name
         command, self.prefix = PEERS[name]
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            self.port = probe.getsockname()[1]
+        self.port = free_port()
         self.log = tempfile.NamedTemporaryFile()  # noqa: SIM115  (lives as long as the server)
         self.process = psutil.Popen(
             [sys.executable, *command, "--port", str(self.port)],
@@ -183,7 +181,9 @@ def measure(
     before = cpu_of(peer.process), cpu_of(database) if database else 0.0
     start = time.perf_counter()
     deadline = start + seconds
-    threads = [threading.Thread(target=ask, args=each) for each in zip(clients, range(99))]  # noqa: B905
+    threads = [
+        threading.Thread(target=ask, args=(client, seed)) for seed, client in enumerate(clients)
+    ]
     for thread in threads:
         thread.start()
     for thread in threads:

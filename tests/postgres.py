@@ -38,7 +38,7 @@ def _wheel() -> Path:
     return Path(spec.origin).parent
 
 
-def _free_port() -> int:
+def free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port: int = probe.getsockname()[1]
@@ -53,7 +53,7 @@ class PostgreSQL:
 
     def __init__(self, **settings: str) -> None:
         self.settings = SETTINGS | settings
-        self.port = _free_port()
+        self.port = free_port()
         self.password = secrets.token_hex()
         self.process: subprocess.Popen[bytes] | None = None
         self.folder = Path(tempfile.mkdtemp(prefix="postgresql-"))

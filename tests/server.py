@@ -3,7 +3,6 @@
 import os
 import re
 import signal
-import socket
 import subprocess
 import sys
 import tempfile
@@ -11,6 +10,8 @@ import time
 from pathlib import Path
 
 import httpx
+
+from tests.postgres import free_port
 
 ROOT = Path(__file__).resolve().parent.parent
 WORKERS = 2
@@ -39,12 +40,6 @@ def manage(*command, env):
         text=True,
         check=False,
     )
-
-
-def free_port():
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
 
 
 def _is_alive(process):

@@ -7,7 +7,8 @@ import pytest
 from django.db import connection
 from django.db.migrations.loader import MigrationLoader
 
-from tests.server import Server, development, free_port
+from tests.postgres import free_port
+from tests.server import Server, development
 
 NOT_READY = {
     "type": "about:blank",
