@@ -1,13 +1,15 @@
 """The final state that a write wants, reached with few statements and in one order.
 
 However many rows there are, a write costs at most one DELETE, one UPDATE and one INSERT a model
-(and one more INSERT where rows trade unique values), after one look at what holds a unique value.
+(one more DELETE and INSERT where rows trade unique values), after one query for each unique key
+that says who holds the wanted values.
 """
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from functools import cache
+from itertools import chain
 from typing import Any, Self
 
 from django.core.exceptions import ValidationError
@@ -18,8 +20,6 @@ from rest_framework.request import Request
 
 from .models import AggregateRoot, MadeFrom
 from .problems import Fault, Refused, faults_of, pointer
-
-type_of_model = type[models.Model]
 
 
 @dataclass(eq=False)
@@ -61,12 +61,12 @@ class Row:
 
 
 @cache
-def _fields(model: type_of_model) -> list[Any]:
+def _fields(model: type[models.Model]) -> list[Any]:
     return [f for f in model._meta.concrete_fields if not f.primary_key]
 
 
 @cache
-def _unique_keys(model: type_of_model) -> list[tuple[Any, ...]]:
+def _unique_keys(model: type[models.Model]) -> list[tuple[Any, ...]]:
     """The sets of fields whose values no two rows share."""
     single = [(f,) for f in _fields(model) if f.unique]
     return single + [
@@ -115,11 +115,11 @@ class Writes:
     """What one request writes: collected first, then checked, then carried out."""
 
     def __init__(self) -> None:
-        self.rows: dict[type_of_model, list[Row]] = defaultdict(list)
-        self.removed: dict[type_of_model, list[models.Model]] = defaultdict(list)
+        self.rows: dict[type[models.Model], list[Row]] = defaultdict(list)
+        self.removed: dict[type[models.Model], list[models.Model]] = defaultdict(list)
         self.faults: list[Fault] = []
-        self._loaded: dict[type_of_model, dict[int, models.Model]] = defaultdict(dict)
-        # The values of a foreign key whose rows, all of them, are kept or removed by this write.
+        self._loaded: dict[type[models.Model], dict[int, models.Model]] = defaultdict(dict)
+        # By foreign key, the values all of whose rows are kept or removed by this write.
         self._settled: dict[Any, set[int]] = defaultdict(set)
 
     # Collecting
@@ -141,7 +141,7 @@ class Writes:
         self.faults.append(Fault(code, detail, pointer=at, existing_id=existing_id))
 
     def fetch(
-        self, model: type_of_model, ids: Iterable[int], *, lock: bool = False
+        self, model: type[models.Model], ids: Iterable[int], *, lock: bool = False
     ) -> dict[int, models.Model]:
         """These objects by id, in one query for those not seen yet; unknown ids are left out."""
         loaded = self._loaded[model]
@@ -152,13 +152,15 @@ class Writes:
             loaded.update((found.pk, found) for found in queryset)
         return loaded
 
+    def _all_rows(self) -> Iterator[Row]:
+        return chain.from_iterable(self.rows.values())
+
     # Checking
 
     def check(self, request: Request | None, view: Any) -> None:
         """Raise what speaks against writing this: permissions first, then every fault."""
-        for rows in self.rows.values():
-            for row in rows:
-                self._complete(row)
+        for row in self._all_rows():
+            self._complete(row)
         self._touch_roots()
         if request is not None and view is not None:
             self._check_permissions(request, view)
@@ -196,14 +198,13 @@ class Writes:
                     )
 
     def _actions(self) -> Iterator[tuple[str, Row]]:
-        for rows in self.rows.values():
-            for row in rows:
-                if row.is_new:
-                    yield "create", row
-                elif row.changed or row.touched:
-                    yield "update", row
+        for row in self._all_rows():
+            if row.is_new:
+                yield "create", row
+            elif row.changed or row.touched:
+                yield "update", row
 
-    def _check_unique(self, model: type_of_model, fields: tuple[Any, ...]) -> None:
+    def _check_unique(self, model: type[models.Model], fields: tuple[Any, ...]) -> None:
         """Judge uniqueness on the final state: what the plan changes no longer stands."""
         rows = self.rows[model]
         holders: dict[tuple[Any, ...], Row] = {}
@@ -284,21 +285,19 @@ class Writes:
             model._default_manager.bulk_create(new)
 
     def _touch_roots(self) -> None:
-        for rows in self.rows.values():
-            for row in rows:
-                if row.root is not None and (row.is_new or row.changed):
-                    row.root.touched = True
+        for row in self._all_rows():
+            if row.root is not None and (row.is_new or row.changed):
+                row.root.touched = True
 
     def _raise_versions(self) -> None:
         now = timezone.now()
-        for model, rows in self.rows.items():
-            if issubclass(model, AggregateRoot):
-                for row in rows:
-                    if not row.is_new and (row.touched or row.changed):
-                        row.instance.version += 1  # type: ignore[attr-defined]
-                        row.instance.updated_at = now  # type: ignore[attr-defined]
+        for row in self._all_rows():
+            root = row.instance
+            if isinstance(root, AggregateRoot) and not row.is_new and (row.touched or row.changed):
+                root.version += 1
+                root.updated_at = now
 
-    def _trading(self, model: type_of_model) -> list[Row]:
+    def _trading(self, model: type[models.Model]) -> list[Row]:
         """The rows that can't be updated one by one, since one takes another's unique value."""
         for fields in _unique_keys(model):
             moving = [row for row in self.rows[model] if _moves(row, fields)]
@@ -312,7 +311,7 @@ class Writes:
         return []
 
     @staticmethod
-    def _update(model: type_of_model, rows: list[Row]) -> None:
+    def _update(model: type[models.Model], rows: list[Row]) -> None:
         if len(rows) == 1:
             [row] = rows
             values = {
@@ -372,12 +371,12 @@ def _source(f: Any, row: Row) -> str:
     return f.source if made else str(f.name)
 
 
-def _by_dependency(kinds: Iterable[type_of_model]) -> list[type_of_model]:
+def _by_dependency(kinds: Iterable[type[models.Model]]) -> list[type[models.Model]]:
     """These models, each behind those it refers to."""
-    order: list[type_of_model] = []
+    order: list[type[models.Model]] = []
     wanted = set(kinds)
 
-    def visit(model: type_of_model) -> None:
+    def visit(model: type[models.Model]) -> None:
         if model in order:
             return
         for f in _fields(model):
