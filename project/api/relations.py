@@ -261,11 +261,9 @@ class Owned(Relation):
             if not same:
                 news.append((name, items))
         agreed = _agreed(work, node, news)
-        return (
-            None
-            if agreed is None
-            else self._entries(work, child_serializer.Meta.model, agreed, before)
-        )
+        if agreed is None:
+            return None
+        return self._entries(work, child_serializer.Meta.model, agreed, before)
 
     def _list(
         self,
@@ -278,7 +276,7 @@ class Owned(Relation):
         value = node.attrs.get(self.name)
         if isinstance(value, Edit):
             del node.attrs[self.name]
-            return self._edited(work, value, before)
+            return self._edited(value, before)
         items = next((items for _, items in self.twins(work, node)), None)
         if items is not None and views and not node.row.is_new:
             # A list that says what is stored leaves the word to its views.
@@ -289,7 +287,7 @@ class Owned(Relation):
         if items is not None:
             entries = self._entries(work, child_serializer.Meta.model, items, before)
         for view in views:
-            entries = view.seen(work, child_serializer, node, before, entries)
+            entries = view.merged(work, child_serializer, node, before, entries)
         for attrs in node.extra.get(self.name, ()):
             added = Entry(node.row.at, attrs)
             if node.row.is_new:
@@ -299,7 +297,8 @@ class Owned(Relation):
                 entries = [*(kept if entries is None else entries), added]
         return entries
 
-    def _edited(self, work: Writes, edit: Edit, before: list[Any]) -> list[Entry]:
+    @staticmethod
+    def _edited(edit: Edit, before: list[Any]) -> list[Entry]:
         if edit.id is not None and edit.id not in {child.pk for child in before}:
             raise Http404
         entries = [
@@ -309,8 +308,9 @@ class Owned(Relation):
         ]
         return entries if edit.id is not None else [*entries, Entry("", edit.attrs or {})]
 
+    @staticmethod
     def _entries(
-        self, work: Writes, model: type[models.Model], items: list[Item], before: list[Any]
+        work: Writes, model: type[models.Model], items: list[Item], before: list[Any]
     ) -> list[Entry]:
         """These items with the stored children that they name; none may be another parent's."""
         by_id = {child.pk: child for child in before}
@@ -348,7 +348,7 @@ class Owned(Relation):
 
 @dataclass(frozen=True)
 class View(Relation):
-    """The `to` of those rows of the owned list `of` that hold the values `where`, in order.
+    """What some rows of the owned list `of` refer to by `to`: those with the values `where`.
 
     Written, it replaces just these rows: the others keep their order, and the block stands where
     its first row stood, in front where there was none.
@@ -371,7 +371,7 @@ class View(Relation):
     def plan(self, work: Writes, serializer: Any, nodes: Sequence[Node]) -> None:
         """Nothing: the list that it is a view of plans for it."""
 
-    def seen(
+    def merged(
         self,
         work: Writes,
         child_serializer: Any,
@@ -379,7 +379,7 @@ class View(Relation):
         before: list[Any],
         entries: list[Entry] | None,
     ) -> list[Entry] | None:
-        """The list's entries once this view has had its say; `entries` is what the list says."""
+        """The list's entries, given those that the body has for the list itself, if any."""
         given = list(self.twins(work, node))
         shown = [getattr(row, f"{self.to}_id") for row in before if self.has(row)]
         items = _pick(work, node, given, shown)
@@ -390,17 +390,21 @@ class View(Relation):
         _resolve_stored(work, child_serializer.fields.get(self.to), target, others)
         if items is None:
             return entries
-        if entries is not None:
-            told = [
-                self._means(child_serializer, entry)
-                for entry in entries
-                if self._holds(child_serializer, entry)
-            ]
-            if told != [item.means for item in items]:
-                name = next(name for name, each in given if each is items)
-                detail = f"“{self.of}” and “{name}” disagree."
-                work.fault("conflicting_values", detail, node.row.at + pointer(name))
-            return entries
+        if entries is None:
+            return self._with_block(node, before, items)
+        told = [
+            self._means(child_serializer, entry)
+            for entry in entries
+            if self._holds(child_serializer, entry)
+        ]
+        if told != [item.means for item in items]:
+            name = next(name for name, each in given if each is items)
+            detail = f"“{self.of}” and “{name}” disagree."
+            work.fault("conflicting_values", detail, node.row.at + pointer(name))
+        return entries
+
+    def _with_block(self, node: Node, before: list[Any], items: list[Item]) -> list[Entry]:
+        """The stored list with these items in the place of the rows that the view shows."""
         kept = {getattr(row, f"{self.to}_id"): row for row in before if self.has(row)}
         block = [
             Entry(
@@ -428,11 +432,12 @@ class View(Relation):
 
 @dataclass(frozen=True)
 class Joined(Relation):
-    """Objects whose owned list `of` a new object enters as `to`; each is linked or created.
+    """The other side of a View: all objects whose owned list `of` refers to this one by `to`.
 
-    It stands first in the list of an object that is new as well, and last in one that is stored.
-    The keys are read only, each once, whatever the number of rows that join the two.
-    `serializer` is the dotted name of the nested one, so that no app imports one above it.
+    Written when this one is created: each of them, linked or created, gets a row with the values
+    `where` in its list; first in the list of a new object, last in that of a stored one. The keys
+    are read only, each once, whatever the number of rows that join the two. `serializer` is the
+    dotted name of the nested one, so that no app imports one above it.
     """
 
     serializer: str = ""
@@ -563,13 +568,13 @@ def _resolve_stored(
     lock: bool = False,
 ) -> dict[Item, models.Model]:
     """The stored objects that these items name, each as the item describes it."""
-    named = [item for item in items if item.id is not None and item.instance is None]
-    found = work.fetch(model, {item.id for item in named if item.id is not None}, lock=lock)
+    named = {item: item.id for item in items if item.id is not None and item.instance is None}
+    found = work.fetch(model, named.values(), lock=lock)
     objects = {}
-    for item in named:
-        instance = found.get(item.id)  # type: ignore[arg-type]
+    for item, key in named.items():
+        instance = found.get(key)
         if instance is None:
-            detail = f"There is no {model._meta.verbose_name} {item.id}."
+            detail = f"There is no {model._meta.verbose_name} {key}."
             work.fault("does_not_exist", detail, item.id_at)
             continue
         objects[item] = instance
@@ -627,10 +632,10 @@ def _says_what_is_stored(
             told = Item.of(value, "") if value is not None else Item("")
             if told.means != getattr(row, of.attname):
                 return False
-            linked = work.fetch(of.related_model, ()).get(told.id)  # type: ignore[arg-type]
-            if linked is not None and _differences(
-                serializer.fields.get(relation.name), linked, told.attrs or {}
-            ):
+            if told.id is None or not told.attrs:
+                continue
+            linked = work.fetch(of.related_model, [told.id])[told.id]
+            if _differences(serializer.fields.get(relation.name), linked, told.attrs):
                 return False
     return True
 
