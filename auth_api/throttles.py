@@ -16,8 +16,7 @@ PERIOD = 60  # seconds
 FAILURES_PER_ADDRESS = 60
 FAILURES_PER_IDENTIFIER = 5
 
-# One statement counts, so no two can read the same number. A window starts with its first
-# attempt.
+# One statement counts, so no two can read the same number. A window starts with its first attempt.
 COUNT = """
     INSERT INTO auth_api_attempts AS stored ("key", "count", "resets_at")
     VALUES (%s, 1, %s), (%s, 1, %s)
@@ -48,8 +47,8 @@ class LoginAttempt:
     """An attempt to log in. It counts as failed, before anybody looks at it, until it succeeds.
 
     It counts for the address it comes from, and for the normalised identifier from there, in
-    whatever case. Raises Throttled, with the seconds to wait, when one of the
-    two has failed as often as it may.
+    whatever case. Raises Throttled, with the seconds to wait, when one of the two has failed as
+    often as it may.
     """
 
     def __init__(self, request: Any, identifier: str) -> None:

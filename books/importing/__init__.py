@@ -27,7 +27,7 @@ __all__ = ["BATCH_SIZE", "FORMS", "Report", "UnreadableFileError", "import_file"
 
 Item = TypeVar("Item")
 
-# The number of the lock that one import at a time holds, any that no other program uses.
+# The advisory lock that one import at a time holds: any number that no other program uses.
 TURN = 7_160_305
 KINDS = ("books", "editions", "authors", "series", "subjects", "publishers")
 # How many things a batch may hold, books and what belongs to them: enough to make the statements

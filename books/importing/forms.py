@@ -44,7 +44,7 @@ class Row:
     omitted: list[Fault] = field(default_factory=list)
     # The column behind each place of the body; empty where the body is the row itself.
     columns: Mapping[str, str] = field(default_factory=dict)
-    # The line of JSON of which `body` is a hasty reading: right if the body is, see `read_again`.
+    # The line of JSON that `body` was read from in haste: right if it is valid, else `read_again`.
     hasty: bytes = b""
     # What is to go in, once the row is found good.
     draft: Draft | None = None
@@ -156,9 +156,10 @@ def json_lines(lines: Lines) -> Iterator[Row]:
 
 
 def _plain_object(line: bytes) -> dict[str, Any] | None:
-    """What `parse_json` gives for this line; None where that is another thing, or doubtful.
+    """What `parse_json` gives for this line; None where that is no object, or doubtful.
 
-    Depth and size of numbers are not looked at: whoever knows what belongs where finds them.
+    Depth and size of numbers are not looked at: the validation, which knows what belongs where,
+    refuses what is too deep or too large.
     """
     if b"\\u00" in line:
         # NUL may stand here, or a colon.

@@ -22,7 +22,7 @@ class Prose(forms.CharField):
 
 
 class LoadedSelect(AutocompleteSelect):
-    """An autocomplete that takes its chosen object from the row, where Django asks once a row."""
+    """An autocomplete whose chosen object comes with its row; Django makes a query for each."""
 
     chosen: models.Model | None = None
 
@@ -83,7 +83,7 @@ class AggregateRootAdmin(admin.ModelAdmin):
     formfield_overrides = FORM_FIELDS
     readonly_fields = ["version", "created_at", "updated_at"]
     list_filter = ["created_at", "updated_at"]
-    # Django shows the box where there are fields; what is searched is in the model's entries.
+    # Any name: without one Django shows no search box. `get_search_results` decides what is found.
     search_fields = ["search"]
     search_keys: Mapping[str, Callable[[str], str]] = {}
     list_per_page = 50
@@ -112,7 +112,7 @@ class AggregateRootAdmin(admin.ModelAdmin):
             return queryset.none(), False
 
     def lookup_allowed(self, lookup: str, value: str, request: HttpRequest) -> bool:
-        # Django passes it on, and PostgreSQL refuses it in text.
+        # PostgreSQL refuses NUL in text, and Django would pass it on.
         return "\0" not in value and super().lookup_allowed(lookup, value, request)
 
     def save_model(self, request: HttpRequest, obj: AggregateRoot, form: Any, change: bool) -> None:

@@ -19,11 +19,11 @@ def check_documents(**kwargs: Any) -> list[CheckMessage]:
     return [
         Error(f"The database cannot write “{name}”.", hint=hint, obj=each, id="api.E001")
         for each in sorted(serializer_classes - {None}, key=lambda each: each.__qualname__)
-        for name, hint in faults_of(each).items()
+        for name, hint in _uncompilable_fields(each).items()
     ]
 
 
-def faults_of(serializer_class: type[Any]) -> dict[str, str]:
+def _uncompilable_fields(serializer_class: type[Any]) -> dict[str, str]:
     try:
         compile_statement(serializer_class, frozenset(), DEFAULT_DB_ALIAS)
     except Uncompilable as error:

@@ -28,8 +28,8 @@ def use_all_query_parameters(connection: BaseDatabaseWrapper, **kwargs: Any) -> 
 def planned_for_its_values(using: str) -> Iterator[None]:
     """Let PostgreSQL plan the statements in here for the values that they come with.
 
-    A prepared statement has one plan for all values in the end, which takes seconds for a filter
-    that means a few rows of a million if it was made for one that means many.
+    In the end it keeps one plan of a prepared statement for all values. Made for a filter that
+    matches many rows of a million, such a plan takes seconds for one that matches a few.
     """
     connection = connections[using]
     if connection.vendor != "postgresql":

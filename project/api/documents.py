@@ -33,7 +33,7 @@ from .serializers import ItemList, RelatedKeyField, RelatedKeysField
 KEPT_STATEMENTS = 256
 # PostgreSQL's functions take 100 arguments, and so did SQLite's before 3.41.
 MAX_ARGUMENTS = 100
-# More than a text of SQLite may have.
+# As many as a text of SQLite may have.
 ALL_CHARACTERS = 10**9
 
 
@@ -73,7 +73,7 @@ class Written(Func):
         return (f"coalesce({written}, 'null')" if self.nullable else written), params
 
     def bare_sql(self, compiler: Any, connection: Any) -> Any:
-        """Of whatever type: it is the output of a value of that type that is JSON text."""
+        """The value in its own SQL type; as text it is JSON."""
         sql, params = compiler.compile(self.source_expressions[0])
         written = self.written[connection.vendor]
         # Where the value is said more than once, so are its parameters.
@@ -158,7 +158,7 @@ class Listed(Func):
 
 
 class DifferentKeys(Func):
-    """The same of a column's different keys, in their own order. For PostgreSQL."""
+    """A column's different keys, in order, with commas between them. For PostgreSQL."""
 
     template = (
         "trim(to_json(array_agg(DISTINCT %(expressions)s ORDER BY %(expressions)s))::text, '[]')"
@@ -167,7 +167,7 @@ class DifferentKeys(Func):
 
 
 class ObjectOfMembers(Func):
-    """An object with these members, of which a ListsInOrder has its names in itself. For SQLite."""
+    """An object with these members; a ListsInOrder brings names of its own. For SQLite."""
 
     output_field = models.TextField()
 
@@ -204,7 +204,7 @@ class ObjectOfMembers(Func):
                 continue
             listed = list(run)
             for i in range(0, len(listed), MAX_ARGUMENTS // 2):
-                # All before the last character, and of that all behind the first: no braces.
+                # Without its braces: first the last character goes, then the first one.
                 sql = f"substr({made(listed[i : i + MAX_ARGUMENTS // 2])}, -1, -{ALL_CHARACTERS})"
                 parts.append(f"substr({sql}, 2)")
         joined = " || ',' || ".join(parts)
@@ -225,7 +225,7 @@ class AsText(Func):
 
 @dataclass(frozen=True)
 class ListInOrder:
-    """A list of SQLite's: the items of those of the rows of `relation` that `where` is true of."""
+    """A list with an item for each row of `relation` that `where` is true of. For SQLite."""
 
     relation: str
     rows: QuerySet[Any]
@@ -452,7 +452,8 @@ class Compiler:
         """The related object at the end of the way."""
         before = place.follow(way[:-1])
         reached = before.follow(way[-1:])
-        # Of these, REST framework gets an exception; of a null at the end of the way, null.
+        # REST framework shows null for a foreign key that is null, at the end of the way. What is
+        # missing before it, or on the other side of a one-to-one, is an exception there.
         if before.nullable or (way and isinstance(before.field(way[-1]), models.OneToOneRel)):
             _may_be_missing(field)
         return reached

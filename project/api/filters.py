@@ -23,7 +23,7 @@ from rest_framework.settings import api_settings
 from .fields import DAY
 from .problems import Fault, Refused
 
-# Choices of filters whose form is kept.
+# How many sets of filters, as requests combine them, keep their form.
 KEPT_FORMS = 256
 
 
@@ -40,7 +40,7 @@ class StrictQueryParameters:
     def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
         super().initial(request, *args, **kwargs)  # type: ignore[misc]
         method = str(request.method).lower()
-        # A method that there is not, of whatever parameters, is 405.
+        # A method that the view does not have is 405, whatever the parameters.
         if method == "options" or not hasattr(self, method):
             return
         if faults := list(self._parameter_faults(request)):
@@ -129,7 +129,7 @@ class DateFilter(Filter):
 
 
 class ListFilterSet(FilterSet):
-    """Sets up the filters that are asked for alone: all of them would cost more than the query."""
+    """Sets up only the filters that are asked for: all of them would cost more than the query."""
 
     def __init__(self, data: QueryDict, queryset: QuerySet[Any], **kwargs: Any) -> None:
         every = type(self).base_filters

@@ -52,7 +52,7 @@ class Keyset:
         return ("-" if self.descending else "") + self.field.name
 
     def position_of(self, row: "Model | tuple[Any, int]") -> tuple[Any, int]:
-        """Of an object, or of a row that is nothing else."""
+        """The position of an object, or of a row of `values_list`, which is one already."""
         return row if isinstance(row, tuple) else (getattr(row, self.field.attname), row.pk)
 
     def order(self, queryset: QuerySet[Any], backwards: bool) -> QuerySet[Any]:
@@ -66,7 +66,7 @@ class Keyset:
     def beyond(
         self, queryset: QuerySet[Any], value: Any, pk: int, backwards: bool
     ) -> Iterator[QuerySet[Any]]:
-        """What follows this position: each part starts at its first row, without a search for it.
+        """What follows this position, in one part or two, whose first rows an index finds at once.
 
         Rows with null and rows without are two parts, since one condition for both (`… OR field
         IS NULL`) would have the database walk the index from its beginning.
@@ -150,7 +150,7 @@ class CursorPagination(BasePagination):
         backwards = cursor is not None and cursor.backwards
         if backwards:
             rows.reverse()
-        # Where the walk came from there is something, at least before the page was asked for.
+        # Behind a cursor lies the row that it was made from, at least when it was made.
         has_next = bool(rows) and (has_more or backwards)
         has_previous = bool(rows) and (has_more if backwards else cursor is not None)
         self.next_url = self._link(keyset, rows[-1], False) if has_next else None

@@ -15,6 +15,7 @@ from .problems import Fault, Refused, pointer
 MAX_DEPTH = 32
 MAX_FAULTS = 50
 TOO_DEEP = f"The document is nested more than {MAX_DEPTH} levels deep."
+NO_TEXT = "NUL and lone surrogates are not text."
 INTEGERS = range(-(2**63), 2**63)
 MAX_INTEGER_LENGTH = len(str(INTEGERS.start))
 # What JSON can say and no database can store: NUL, and half a surrogate pair.
@@ -53,13 +54,11 @@ def _faults(container: dict[str, Any] | list[Any], *place: str | int) -> Iterato
     members = container.items() if isinstance(container, dict) else enumerate(container)
     for key, value in members:
         if isinstance(key, str) and NOT_TEXT.search(key):
-            yield Fault("invalid", "NUL and lone surrogates are not text.", pointer(*place, key))
+            yield Fault("invalid", NO_TEXT, pointer(*place, key))
         kind = type(value)
         if kind is str:
             if NOT_TEXT.search(value):
-                yield Fault(
-                    "invalid", "NUL and lone surrogates are not text.", pointer(*place, key)
-                )
+                yield Fault("invalid", NO_TEXT, pointer(*place, key))
         elif kind is int:
             if value not in INTEGERS:
                 yield Fault("invalid", "The integer has more than 64 bits.", pointer(*place, key))

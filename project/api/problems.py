@@ -34,7 +34,7 @@ class Fault:
     detail: str
     pointer: str | None = None
     parameter: str | None = None
-    # Of the row that holds the unique value already.
+    # Of the row that has the unique value already, or that stands in the way of a deletion.
     existing_id: int | None = None
 
     CONFLICTS = frozenset({"unique", "does_not_exist", "in_use"})

@@ -16,7 +16,7 @@ from . import fields, relations, transactions
 
 
 class _RelationMixin:
-    """The relation that a field reads is the one of its name."""
+    """For a field that is a twin of one of its parent's relations, which its name tells."""
 
     @property
     def relation(self: Any) -> relations.Relation:

@@ -35,8 +35,8 @@ class ResourceViewSet(StrictQueryParameters, viewsets.ModelViewSet[Any]):
 
     lookup_value_converter = "id"
     query_parameters = frozenset({"fields", "omit", "expand"})
-    # What stands for itself in a search, by the lookup that finds it, with the function that gives
-    # a word its form or raises ValidationError.
+    # Whole values that a search may name, as an ISBN: the lookup that finds one, with the function
+    # that gives a text the form of such a value or raises ValidationError.
     search_keys: Mapping[str, Callable[[str], str]] = {}
     ordering_fields: Sequence[str] = ()
     ordering: Sequence[str] = ("id",)

@@ -10,10 +10,10 @@ from django.db.backends.postgresql import base
 
 class DatabaseWrapper(base.DatabaseWrapper):
     def is_usable(self) -> bool:
-        """A server that ends a connection says so, and closes its side: there is something to read.
+        """Send a statement to find out only where the server has said something.
 
-        Only then a statement is sent to find out; what else it says, as that a setting has changed,
-        is no end.
+        One that ends a connection says so and closes its side, so there is something to read. It
+        may be something else, as that a setting has changed: then the statement succeeds.
         """
         connection = self.connection
         if connection is None or connection.closed or _has_something(connection.fileno()):
