@@ -10,6 +10,7 @@ from django.http import HttpRequest
 
 from project.api.admin import AggregateRootAdmin, LoadedSelect, RecordForm
 from project.api.models import FoldedFrom
+from project.api.relations import MAX_ITEMS
 
 from .isbn import ISBNFormField, normalize_isbn
 from .models import Book, Contribution, Edition, Format, Publisher, Role, Series, Subject
@@ -48,7 +49,7 @@ class OwnedInline(admin.TabularInline):
 
     form = RecordForm
     extra = 0
-    max_num = 200
+    max_num = MAX_ITEMS
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
         return super().get_queryset(request).select_related("book", *self.autocomplete_fields)
@@ -76,7 +77,7 @@ class ContributionForm(RecordForm):
     @property
     def wanted_place(self) -> int:
         position: int | None = self.cleaned_data["position"]
-        return OwnedInline.max_num if position is None else position
+        return MAX_ITEMS if position is None else position
 
 
 class ContributionFormSet(forms.BaseInlineFormSet):

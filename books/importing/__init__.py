@@ -29,7 +29,8 @@ Item = TypeVar("Item")
 
 # The advisory lock that one import at a time holds: any number that no other program uses.
 TURN = 7_160_305
-KINDS = ("books", "editions", "authors", "series", "subjects", "publishers")
+SHARED = ("authors", "series", "subjects", "publishers")
+KINDS = ("books", "editions", *SHARED)
 # How many things a batch may hold, books and what belongs to them: enough to make the statements
 # few and to look for what books share but once, and few enough for the memory.
 BATCH_SIZE = 20_000
@@ -74,7 +75,7 @@ class Report:
     # The first few reasons why rows, or editions, were left out, each with its line.
     reasons: list[tuple[int, Fault]] = field(default_factory=list)
     # What books share and the file has mentioned, by kind.
-    mentioned: dict[str, Keys] = field(default_factory=lambda: {kind: Keys() for kind in KINDS[2:]})
+    mentioned: dict[str, Keys] = field(default_factory=lambda: {kind: Keys() for kind in SHARED})
 
     @property
     def has_changed_nothing(self) -> bool:

@@ -538,9 +538,8 @@ class Compiler:
         if self.is_postgresql:
             return self.listed_rows(at, relation.of, rows, DifferentKeys(column))
         key = Written(column, plain_format(of), nullable=False)
-        return self.listed(
-            at, f"distinct {relation.of}", rows.distinct(), key, None, [column.asc()]
-        )
+        name = f"distinct {relation.of}"
+        return self.listed(at, name, rows.distinct(), key, order=[column.asc()])
 
     def related(self, field: Any, place: Place) -> Written:
         """A related object, shown as its key or its slug."""
@@ -667,6 +666,7 @@ def compile_statement(serializer_class: type[Any], unread: frozenset[str], using
     key = model._meta.pk
     rows = model._base_manager.using(using).filter(pk=EachKey(output_field=key)).order_by()
     sql, params = rows.values_list(document).query.get_compiler(using).as_sql()
+    # The ORM has no lateral joins: they are put in before the condition.
     selected, condition = sql.rsplit(" WHERE ", 1)
     for each in compiler.joined.values():
         subquery, more = each.compiled

@@ -21,7 +21,7 @@ from .pagination import Keyset
 from .problems import Fault, Refused
 from .relations import Edit
 from .search import SearchFilter
-from .transactions import delete, write, write_item
+from .transactions import Confirm, delete, write, write_item
 
 # How many of the objects that stand in the way of a deletion are named.
 NAMED = 20
@@ -132,7 +132,7 @@ class ResourceViewSet(StrictQueryParameters, viewsets.ModelViewSet[Any]):
         self,
         serializer: Any,
         attrs: dict[str, Any],
-        confirm: Callable[[models.Model], None] | None = None,
+        confirm: Confirm | None = None,
     ) -> models.Model:
         return write(serializer, serializer.instance, attrs, confirm)
 
@@ -221,7 +221,7 @@ class NestedViewSet(ResourceViewSet):
             attrs[relation.key] = [self.parent.pk] if many else self.parent.pk
         return self.save(serializer, attrs)
 
-    def _confirm(self, name: str) -> Callable[[models.Model], None]:
+    def _confirm(self, name: str) -> Confirm:
         def confirm(written: models.Model) -> None:
             if not self.get_queryset().filter(pk=written.pk).exists():
                 detail = f"This would put it outside of {self.parent_name} {self.parent.pk}."
@@ -251,7 +251,7 @@ class ItemViewSet(NestedViewSet):
         self,
         serializer: Any,
         attrs: dict[str, Any],
-        confirm: Callable[[models.Model], None] | None = None,
+        confirm: Confirm | None = None,
     ) -> Any:
         item = serializer.instance
         owner = self._owner(item, attrs.pop(f"{self.owner_name}_id", None))
@@ -264,7 +264,7 @@ class ItemViewSet(NestedViewSet):
         self,
         owner: models.Model,
         edit: Edit,
-        confirm: Callable[[models.Model], None] | None = None,
+        confirm: Confirm | None = None,
     ) -> Any:
         serializer = self.owner_serializer_class(owner, context=self.get_serializer_context())
         return write_item(serializer, owner, self.owner_list, edit, confirm)
@@ -273,7 +273,6 @@ class ItemViewSet(NestedViewSet):
         """The owner, which the item, the URL or else the body names."""
         at = f"/{self.owner_name}_id"
         model = self.owner_serializer_class.Meta.model
-        owner = None
         if item is not None:
             owner = getattr(item, self.owner_name)
         elif isinstance(self.parent, model):
