@@ -206,11 +206,21 @@ class Writes:
 
     def _check_unique(self, model: type[models.Model], fields: tuple[Any, ...]) -> None:
         """Judge uniqueness on the final state: what the plan changes no longer stands."""
-        rows = self.rows[model]
+        sought = self._sought(model, fields)
+        keys = [key for key in sought if not self._is_settled(fields, key)]
+        holder_ids = self._holder_ids(model, fields, keys) if keys else {}
+        for key, row in sought.items():
+            if (existing_id := holder_ids.get(key)) is not None:
+                self._taken(row, fields, existing_id)
+
+    def _sought(
+        self, model: type[models.Model], fields: tuple[Any, ...]
+    ) -> dict[tuple[Any, ...], Row]:
+        """The values that rows want anew, each with its row; a value wanted twice is a fault."""
         holders: dict[tuple[Any, ...], Row] = {}
         sought: dict[tuple[Any, ...], Row] = {}
         # Rows that keep their value come first: they hold it, the others want it.
-        for row in sorted(rows, key=lambda row: row.is_new or _moves(row, fields)):
+        for row in sorted(self.rows[model], key=lambda row: row.is_new or _moves(row, fields)):
             key = _key(row.instance, fields)
             if key is None:
                 continue
@@ -219,21 +229,21 @@ class Writes:
                 self._refuse(row, fields, holder)
             elif row.is_new or _moves(row, fields):
                 sought[key] = row
-        keys = [key for key in sought if not self._is_settled(fields, key)]
-        if not keys:
-            return
-        settled = {row.instance.pk for row in rows if not row.is_new}
-        settled.update(gone.pk for gone in self.removed[model])
-        stored = model._default_manager.exclude(pk__in=settled).filter(
+        return sought
+
+    def _holder_ids(
+        self, model: type[models.Model], fields: tuple[Any, ...], keys: list[tuple[Any, ...]]
+    ) -> dict[tuple[Any, ...], int]:
+        """The ids of the rows outside of this write that hold these values, and maybe others."""
+        own = {row.instance.pk for row in self.rows[model] if not row.is_new}
+        own.update(gone.pk for gone in self.removed[model])
+        stored = model._default_manager.exclude(pk__in=own).filter(
             **{f"{f.attname}__in": {key[i] for key in keys} for i, f in enumerate(fields)}
         )
-        holder_ids = {
+        return {
             tuple(values): pk
             for pk, *values in stored.values_list("pk", *(f.attname for f in fields))
         }
-        for key, row in sought.items():
-            if (existing_id := holder_ids.get(key)) is not None:
-                self._taken(row, fields, existing_id)
 
     def _is_settled(self, fields: tuple[Any, ...], key: tuple[Any, ...]) -> bool:
         """Whether no row outside of this write can have this value: it refers to a new object, or
