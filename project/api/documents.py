@@ -607,11 +607,11 @@ def _rows_of(relation: Relation, place: Place) -> tuple[str, QuerySet[Any], Q | 
 
 def _order(model: type[models.Model]) -> list[Any]:
     """The model's own order, and where that leaves a choice, that of its keys."""
+    ordering: list[Any] = list(model._meta.ordering or ())
+    if model._meta.pk.name not in ordering:
+        ordering.append("pk")
     order: list[Any] = []
-    term: Any
-    for term in [*(model._meta.ordering or ()), "pk"]:
-        if term == "pk" and model._meta.pk.name in (model._meta.ordering or ()):
-            continue
+    for term in ordering:
         if not isinstance(term, str):
             order.append(term if isinstance(term, OrderBy) else term.asc())
             continue
