@@ -16,6 +16,10 @@ from project.api.problems import Fault, Refused, pointer
 from .drafts import Draft, Thing
 from .tables import give_keys, insert
 
+# By what an author and a book are told apart.
+COLUMNS_OF_AUTHOR = ("name", "birth_year", "openlibrary_key")
+COLUMNS_OF_BOOK = ("title", "openlibrary_key", "first_published_year", "series_position")
+
 
 def is_same_author(given: Thing, stored: Thing) -> bool:
     """By the Open Library's key if both have one; else by name, if no years of birth differ."""
@@ -54,20 +58,16 @@ def stored_like(
 
 
 class Shared:
-    """The publishers, series or subjects of a batch, told apart by one column."""
+    """The things of one model that the books of a batch share."""
 
-    def __init__(self, model: type[models.Model], column: str, given: Iterable[Thing]) -> None:
+    def __init__(self, model: type[models.Model]) -> None:
         self.model = model
-        self.column = column
         self.new: list[Thing] = []
+        # Those that were found or made, by identity.
         self.used: dict[int, Thing] = {}
-        values = {each[column] for each in given}
-        stored = model._default_manager.filter(**{f"{column}__any_of": values})
-        # Where several have one name, the oldest stands.
-        self._known = {each[column]: each for each in stored.order_by("-pk").values("id", column)}
 
     def find(self, given: Thing) -> Thing | None:
-        found = self._known.get(given[self.column])
+        found = self._look_up(given)
         if found is not None:
             self.used[id(found)] = found
         return found
@@ -76,31 +76,52 @@ class Shared:
         found = self.find(given)
         if found is None:
             # A copy, since what is given is remembered beyond this batch.
-            self._known[given[self.column]] = found = {**given}
+            found = {**given}
             self.used[id(found)] = found
             self.new.append(found)
+            self._remember(found)
         return found
 
+    def _look_up(self, given: Thing) -> Thing | None:
+        raise NotImplementedError
 
-class Authors:
-    """The authors of a batch."""
+    def _remember(self, thing: Thing) -> None:
+        raise NotImplementedError
 
+
+class ByColumn(Shared):
+    """Publishers, series or subjects, told apart by one column."""
+
+    def __init__(self, model: type[models.Model], column: str, given: Iterable[Thing]) -> None:
+        super().__init__(model)
+        self._column = column
+        values = {each[column] for each in given}
+        stored = model._default_manager.filter(**{f"{column}__any_of": values})
+        # Where several have one name, the oldest stands.
+        self._known = {each[column]: each for each in stored.order_by("-pk").values("id", column)}
+
+    def _look_up(self, given: Thing) -> Thing | None:
+        return self._known.get(given[self._column])
+
+    def _remember(self, thing: Thing) -> None:
+        self._known[thing[self._column]] = thing
+
+
+class Authors(Shared):
     def __init__(self, given: Iterable[Thing]) -> None:
-        self.model = Author
-        self.new: list[Thing] = []
-        self.used: dict[int, Thing] = {}
+        super().__init__(Author)
         self._by_key: dict[str, Thing] = {}
         self._by_name: dict[str, list[Thing]] = defaultdict(list)
         authors = Author.objects.values("id", *COLUMNS_OF_AUTHOR)
         for author in stored_like(list(given), "name", authors):
             self._remember(author)
 
-    def _remember(self, author: Thing) -> None:
-        self._by_name[author["name"]].append(author)
-        if author["openlibrary_key"]:
-            self._by_key[author["openlibrary_key"]] = author
+    def _remember(self, thing: Thing) -> None:
+        self._by_name[thing["name"]].append(thing)
+        if thing["openlibrary_key"]:
+            self._by_key[thing["openlibrary_key"]] = thing
 
-    def find(self, given: Thing) -> Thing | None:
+    def _look_up(self, given: Thing) -> Thing | None:
         """Whose key it is, else the oldest of the same name, best of the same year of birth."""
         found = self._by_key.get(given["openlibrary_key"] or "")
         if found is None:
@@ -109,25 +130,10 @@ class Authors:
                 key=lambda each: each["birth_year"] != given["birth_year"],
                 default=None,
             )
-        if found is not None:
-            self.used[id(found)] = found
-        return found
-
-    def find_or_make(self, given: Thing) -> Thing:
-        found = self.find(given)
-        if found is None:
-            found = {**given}
-            self.used[id(found)] = found
-            self.new.append(found)
-            self._remember(found)
         return found
 
 
 # Books
-
-# By what one is told apart.
-COLUMNS_OF_AUTHOR = ("name", "birth_year", "openlibrary_key")
-COLUMNS_OF_BOOK = ("title", "openlibrary_key", "first_published_year", "series_position")
 
 
 @dataclass(eq=False, slots=True)
@@ -293,9 +299,9 @@ class Batch:
                 cursor.execute("SET LOCAL enable_seqscan = off")
         self.catalogue = Catalogue(drafts)
         self.authors = Authors(credit.author for draft in drafts for credit in draft.credits)
-        self.series = Shared(Series, "name", (d.series for d in drafts if d.series))
-        self.subjects = Shared(Subject, "slug", (each for d in drafts for each in d.subjects))
-        self.publishers = Shared(
+        self.series = ByColumn(Series, "name", (d.series for d in drafts if d.series))
+        self.subjects = ByColumn(Subject, "slug", (each for d in drafts for each in d.subjects))
+        self.publishers = ByColumn(
             Publisher,
             "name_folded",
             (
