@@ -11,6 +11,7 @@ from itertools import islice
 from typing import Any
 
 from django.db import connection, models, transaction
+from stdnum import ean
 
 from authors.models import Author
 from books.models import Book, Contribution, Edition, Format, Publisher, Role, Series, Subject
@@ -187,9 +188,8 @@ class Catalogue:
             for _ in range(self.random.choice([0, 1, 1, 2])):
                 self.editions += 1
                 digits = f"978{self.editions:09}"
-                check = -sum(int(d) * (1 + 2 * (i % 2)) for i, d in enumerate(digits)) % 10
                 yield (
-                    *(self.editions, book, f"{digits}{check}"),
+                    *(self.editions, book, digits + ean.calc_check_digit(digits)),
                     self.random.randint(1, self.publishers),
                     self.random.choice(Format.values),
                     self.random.randint(80, 900),

@@ -3,6 +3,7 @@
 from django.core.management.color import no_style
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
+from stdnum import ean
 
 from authors.models import Author, AuthorProfile
 from books.models import Book, Contribution, Edition, Publisher, Series, Subject
@@ -15,8 +16,7 @@ TABLES = [
 
 def isbn(number):
     digits = f"978{number:09}"
-    check = -sum(int(digit) * (1 + 2 * (i % 2)) for i, digit in enumerate(digits)) % 10
-    return f"{digits}{check}"
+    return digits + ean.calc_check_digit(digits)
 
 
 def continue_ids():
