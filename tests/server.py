@@ -16,7 +16,7 @@ from tests.postgres import free_port
 ROOT = Path(__file__).resolve().parent.parent
 WORKERS = 2
 START_TIMEOUT = 30  # seconds
-# So many looks in a row at the same threads, and a worker has started.
+# A worker has started once it has had the same threads for so many looks in a row.
 STEADY = 4
 STOP_TIMEOUT = 10  # seconds
 

@@ -311,8 +311,8 @@ class EachKey(Func):
 
 # The array of the documents `{0}`, one for each key. The keys are one parameter, so there is one
 # statement for pages of any size, and a plan that depends on none of the keys: with an array for a
-# parameter, PostgreSQL would plan each request anew. An aggregate leaves out what is not there.
-# SQLite's keeps the order, as ListsInOrder has it.
+# parameter, PostgreSQL would plan each request anew. An aggregate leaves out nulls, which keys
+# without an object give; SQLite's keeps its subquery's order, for the reason in ListsInOrder.
 ARRAY = {
     "postgresql": "SELECT '[' || coalesce(string_agg(({0}), ',' ORDER BY keys.place), '') || ']'"
     " FROM json_array_elements_text(%s::json) WITH ORDINALITY AS keys(value, place)",

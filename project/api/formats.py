@@ -20,9 +20,8 @@ from rest_framework.settings import api_settings
 
 from .fields import TimestampField
 
-# An SQL expression of a value, by the vendor of the database, with `{0}` for the value. It gives
-# what is JSON text once it is cast to text, or on SQLite once json_object() or json_quote() have
-# written it, and null for null.
+# By the vendor of the database, an SQL expression of a value, `{0}`; null for null. PostgreSQL's is
+# JSON once it is cast to text, SQLite's once json_object() or json_quote() has written it.
 Format = dict[str, str]
 
 
