@@ -55,7 +55,7 @@ def test_readyz_answers_503_while_a_migration_is_missing(transactional_db, clien
     assert client.get("/readyz").status_code == 200
 
 
-@pytest.mark.parametrize("path", ["/livez", "/readyz"])
+@pytest.mark.parametrize("path", ["/livez", "/readyz", "/readyz?verbose=1"])
 def test_a_probe_may_only_be_read(client, path):
     response = client.post(path)
     assert response.json() == {
