@@ -131,11 +131,12 @@ class User(AbstractBaseUser):
                 self.end_sessions()
 
     def end_sessions(self) -> None:
-        """End all sessions of the account, those of browsers too."""
+        """End all sessions of the account, those of browsers too; a deleted one has none."""
         with transaction.atomic():
-            User.objects.filter(pk=self.pk).update(sessions_ended=F("sessions_ended") + 1)
-            end_sessions(OutstandingToken.objects.filter(user=self))
-        self.refresh_from_db(fields=["sessions_ended"])
+            stored = User.objects.filter(pk=self.pk)
+            if stored.update(sessions_ended=F("sessions_ended") + 1):
+                end_sessions(OutstandingToken.objects.filter(user=self))
+                self.refresh_from_db(fields=["sessions_ended"])
 
     def _get_session_auth_hash(self, secret: str | None = None) -> str:
         digest = super()._get_session_auth_hash(secret)  # type: ignore[misc]  # stubs

@@ -35,6 +35,16 @@ def locked(user: User) -> User:
     return get_object_or_404(User.objects.select_for_update(), pk=user.pk)
 
 
+def still_open(user: User) -> User | None:
+    """The account, locked as `locked` does, if the password that has let `user` in still would.
+
+    Whoever came in while the password was being changed, or the account switched off, waits here,
+    and starts no session that would outlive that.
+    """
+    accounts = User.objects.select_for_update()
+    return accounts.filter(pk=user.pk, password=user.password, is_active=True).first()
+
+
 def check_strength(field: str, password: str, user: User) -> None:
     """Raise what AUTH_PASSWORD_VALIDATORS have against this password."""
     try:
@@ -85,10 +95,7 @@ class TokenObtainPairSerializer(_TokenSerializer, simplejwt.TokenObtainPairSeria
 
     def get_token(self, user: User) -> RefreshToken:  # type: ignore[override]  # is called on self
         with transaction.atomic():
-            # Who came in by a password that is being changed waits here, and starts no session
-            # that would outlive the change.
-            unchanged = User.objects.select_for_update().filter(pk=user.pk, password=user.password)
-            if unchanged.first() is None:
+            if still_open(user) is None:
                 raise NoActiveAccount
             return RefreshToken.for_user(user, user_agent(self.context["request"]))
 
@@ -129,14 +136,14 @@ class PasswordChangeSerializer(_TokenSerializer):
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, str]:
         request = self.context["request"]
-        user, password = request.user, attrs["new_password"]
+        name, password = request.user.username, attrs["new_password"]
         # By the login's own way, so that guessing the password is limited here as it is there.
-        if not authenticate(request, username=user.username, password=attrs["current_password"]):
-            message = "This is not the current password."
-            raise serializers.ValidationError({"current_password": [message]}, "wrong_password")
-        check_strength("new_password", password, user)
+        user = authenticate(request, username=name, password=attrs["current_password"])
         with transaction.atomic():
-            user = locked(user)
+            if user is None or (user := still_open(user)) is None:
+                message = "This is not the current password."
+                raise serializers.ValidationError({"current_password": [message]}, "wrong_password")
+            check_strength("new_password", password, user)
             user.set_password(password)
             user.save(update_fields=["password"])
             token = RefreshToken.for_user(user, user_agent(request))

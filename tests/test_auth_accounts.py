@@ -106,13 +106,15 @@ def test_a_role_taken_away_meanwhile_stays_away(librarian, monkeypatch):
     """The request had read the role before it was taken away, and does not write it back."""
     from auth_api import serializers
 
-    locked = serializers.locked
+    def demoted_before(lock):
+        def demote(user):
+            User.objects.filter(pk=user.pk).update(role="member")
+            return lock(user)
 
-    def demoted_before(user):
-        User.objects.filter(pk=user.pk).update(role="member")
-        return locked(user)
+        return demote
 
-    monkeypatch.setattr(serializers, "locked", demoted_before)
+    for name in ("locked", "still_open"):
+        monkeypatch.setattr(serializers, name, demoted_before(getattr(serializers, name)))
     for body, url in [
         ({"email": "new@example.org"}, "/api/me/"),
         ({"current_password": "test-librarian", "new_password": PASSWORD}, "/api/me/password/"),

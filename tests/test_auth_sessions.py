@@ -389,26 +389,84 @@ def test_password_that_cannot_be_changed_is_400_and_ends_nothing(body, errors, m
     assert member.get("/api/me/").status_code == 200
 
 
-def test_login_with_a_password_that_is_being_changed_starts_no_session(transactional_db, at_once):
-    user = User.objects.create_user("reader", "reader@example.org", "old-password")
-    changing = Event()
+@pytest.fixture
+def meanwhile(at_once):
+    """`meanwhile(change, ask)` is what `ask` answers while `change` is under way in a transaction.
 
-    def change():
-        with transaction.atomic():
+    Long enough for `ask` to have seen what was before on PostgreSQL; on SQLite it waits for that
+    transaction at its first write.
+    """
+
+    def meanwhile(change, ask):
+        changing = Event()
+
+        def first():
+            with transaction.atomic():
+                change()
+                changing.set()
+                Event().wait(timeout=1)
+
+        def second():
+            changing.wait()
+            return ask()
+
+        return at_once(lambda number: (first, second)[number](), 2)[1]
+
+    return meanwhile
+
+
+def sessions_going_on():
+    return OutstandingToken.objects.exclude(blacklistedtoken__isnull=False).count()
+
+
+@pytest.mark.parametrize("change", ["password", "is_active"])
+def test_login_starts_no_session_that_outlives_what_ends_them(change, meanwhile):
+    user = User.objects.create_user("reader", "reader@example.org", "old-password")
+
+    def end_sessions():
+        if change == "password":
             user.set_password("new-password")
-            user.save()
-            changing.set()
-            # Long enough for the login to have seen the old hash on PostgreSQL; on SQLite it waits
-            # for this transaction before it looks.
-            Event().wait(timeout=1)
+        else:
+            user.is_active = False
+        user.save()
 
     def enter():
-        changing.wait()
         return post("/api/token/", {"username": "reader", "password": "old-password"})
 
-    _, answer = at_once(lambda number: (change, enter)[number](), 2)
-    assert code(answer) == (401, "no_active_account")
-    assert not OutstandingToken.objects.exclude(blacklistedtoken__isnull=False).exists()
+    assert code(meanwhile(end_sessions, enter)) == (401, "no_active_account")
+    assert sessions_going_on() == 0
+
+
+@pytest.mark.parametrize("change", ["password", "is_active"])
+def test_own_password_change_does_not_undo_what_an_admin_does_meanwhile(change, member, meanwhile):
+    user = User.objects.get(pk=member.user.pk)
+
+    def end_sessions():
+        if change == "password":
+            user.set_password("the admin's choice")
+        else:
+            user.is_active = False
+        user.save()
+
+    def change_password():
+        body = {"current_password": "test-member", "new_password": "correct horse battery"}
+        return post("/api/me/password/", body, member)
+
+    # On SQLite the account is looked up before the change, and its password after it.
+    assert code(meanwhile(end_sessions, change_password)) == (400, "invalid")
+    assert sessions_going_on() == 0
+    stored = User.objects.get(pk=user.pk)
+    assert stored.password == user.password
+
+
+def test_logging_out_everywhere_while_the_account_is_deleted_is_no_error(member, meanwhile):
+    def log_out():
+        return post("/api/token/blacklist/all/", {}, member)
+
+    answer = meanwhile(User.objects.get(pk=member.user.pk).delete, log_out)
+    # 401 where the request waits for the deletion before it looks who asks.
+    assert answer.status_code in {204, 401}
+    assert code(member.get("/api/me/")) == (401, "user_not_found")
 
 
 def test_admin_sets_a_password_and_the_sessions_end(member, admin):
