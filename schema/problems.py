@@ -37,7 +37,9 @@ PROBLEM: dict[str, Any] = {
         "instance": {"type": "string", "description": "The path that was asked, with its query."},
         "errors": {
             "type": "array",
-            "description": "Each thing that is wrong; with 400 and 409.",
+            "description": (
+                "Each thing that is wrong; with 409, and with 400 unless the body is no JSON."
+            ),
             "items": {"$ref": "#/components/schemas/Fault"},
         },
     },
