@@ -41,7 +41,11 @@ NAME = [_request("A name", {"name": "An Unheard-of Name"})]
 CONTRIBUTION = [
     _request("A new translator", {"author": {"name": "T. Lator"}, "role": "translator"})
 ]
+CREDIT = [_request("Another name on the title page", {"credited_as": "A. N. Other"})]
 EDITION = [_request("An e-book", {"format": "ebook", "published_on": "2020-02-29"})]
+EDITION_OF_BOOK = [_request("An e-book", {"book_id": 1, **EDITION[0].value})]
+PAGES = [_request("How many pages", {"pages": 320})]
+DESCRIPTION = _request("Another description", {"description": "Read it."})
 
 EXAMPLES: dict[str, list[OpenApiExample]] = {
     "obtainTokens": [
@@ -59,6 +63,8 @@ EXAMPLES: dict[str, list[OpenApiExample]] = {
             },
         )
     ],
+    "updateUser": [_request("A member", {"username": "member", "email": "member@example.org"})],
+    "partialUpdateUser": [_request("Switched on", {"is_active": True})],
     "createAuthor": [
         _request(
             "With a profile and a book",
@@ -76,7 +82,7 @@ EXAMPLES: dict[str, list[OpenApiExample]] = {
     "createBook": BOOK,
     "updateBook": TITLE,
     "partialUpdateBook": [
-        _request("Another description", {"description": "Read it."}),
+        DESCRIPTION,
         _request("Without a series", {"series": None}),
         _request("Authors in this order", {"author_ids": [2, 1]}),
         _request(
@@ -95,10 +101,23 @@ EXAMPLES: dict[str, list[OpenApiExample]] = {
         _request("Nobody contributed", {"contributions": []}),
     ],
     "createAuthorBook": TITLE,
+    "updateAuthorBook": TITLE,
+    "partialUpdateAuthorBook": [DESCRIPTION],
     "createSeriesBook": TITLE,
+    "updateSeriesBook": TITLE,
+    "partialUpdateSeriesBook": [DESCRIPTION],
     "createSubjectBook": TITLE,
+    "updateSubjectBook": TITLE,
+    "partialUpdateSubjectBook": [DESCRIPTION],
     "createBookContribution": CONTRIBUTION,
+    "updateBookContribution": CREDIT,
+    "partialUpdateBookContribution": CREDIT,
     "createBookEdition": EDITION,
+    "updateBookEdition": PAGES,
+    "partialUpdateBookEdition": PAGES,
+    "createPublisherEdition": EDITION_OF_BOOK,
+    "updatePublisherEdition": PAGES,
+    "partialUpdatePublisherEdition": PAGES,
     "createSeries": NAME,
     "updateSeries": NAME,
     "partialUpdateSeries": NAME,

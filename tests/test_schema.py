@@ -118,6 +118,17 @@ def test_ids_have_64_bits_everywhere(contract):
     assert all(schema["format"] == "int64" for schema in ids)
 
 
+def test_a_body_of_the_catalogue_has_an_example(contract):
+    without = {
+        operation["operationId"]
+        for _, _, operation in operations(contract)
+        for content in operation.get("requestBody", {}).get("content", {}).values()
+        if not content.get("examples")
+    }
+    # They hold tokens and passwords that nobody has yet.
+    assert without == {"refreshTokens", "verifyToken", "logOut", "changePassword"}
+
+
 def test_a_request_has_no_defaults(contract):
     schemas = contract["components"]["schemas"]
     requests = [schema for name, schema in schemas.items() if name.endswith("Request")]

@@ -31,6 +31,19 @@ def isbn(number):
     return f"{digits}{-weighted % 10}"
 
 
+def ids_for(path, client):
+    """Values for the ids in this path, so that there is something at it."""
+    names = re.findall(r"{(\w+)}", path)
+    if len(names) < 2:
+        return dict.fromkeys(names, 1)
+    children = path.removesuffix("{id}/")
+    for parent in range(1, 50):
+        page = client.get(children.format(**{names[0]: parent})).json()
+        if page.get("results"):
+            return {names[0]: parent, "id": page["results"][0]["id"]}
+    raise AssertionError(f"The demo catalogue has nothing at {path}")
+
+
 @pytest.fixture
 def scenario(catalogue):
     """The environment of a scenario: where the server is, and values that nobody else uses."""

@@ -10,7 +10,7 @@ import pytest
 import yaml
 from playwright.sync_api import expect, sync_playwright
 
-from tests.clients.conftest import isbn
+from tests.clients.conftest import ids_for, isbn
 from tests.clients.generators import CONTRACT
 from tests.server import Server, development, manage
 from tests.test_production import OVER_TLS, production
@@ -141,19 +141,6 @@ GETS = [
     for path, methods in yaml.safe_load(CONTRACT.read_text("utf-8"))["paths"].items()
     if "get" in methods
 ]
-
-
-def ids_for(path, client):
-    """Values for the ids in this path, so that there is something at it."""
-    names = re.findall(r"{(\w+)}", path)
-    if len(names) < 2:
-        return dict.fromkeys(names, 1)
-    children = path.removesuffix("{id}/")
-    for parent in range(1, 50):
-        page = client.get(children.format(**{names[0]: parent})).json()
-        if page.get("results"):
-            return {names[0]: parent, "id": page["results"][0]["id"]}
-    raise AssertionError(f"The demo catalogue has nothing at {path}")
 
 
 def test_every_get_can_be_tried(page, served):
