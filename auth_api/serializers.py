@@ -251,7 +251,9 @@ class UserSerializer(AccountSerializer):
 class SessionSerializer(serializers.ModelSerializer[Session]):
     id = serializers.CharField(source="token.jti", help_text="The `sid` of its tokens.")
     created_at = TimestampField(source="token.created_at")
-    last_used_at = TimestampField(read_only=True)
+    last_used_at = TimestampField(
+        read_only=True, help_text="When it was last given tokens, by a login or a refresh, in UTC."
+    )
 
     class Meta:
         model = Session
