@@ -4,6 +4,8 @@ import pytest
 
 from authors.models import Author
 from books.models import Book, Contribution, Edition, Publisher, Series, Subject
+from books.serializers import EditionSerializer
+from books.views import BookEditionViewSet
 from tests.catalogue import authors, book, continue_ids, credits_of, everything, faults, isbn, send
 
 pytestmark = pytest.mark.django_db
@@ -337,3 +339,21 @@ def test_a_deleted_book_takes_what_it_owns_with_it_and_nothing_else(librarian, s
         assert set(model.objects.values_list("version", flat=True)) == {1}
         assert model.objects.count() == 2
     send(librarian, "DELETE", path, status=404)
+
+
+def test_what_relates_to_nothing_but_its_owner_is_written_at_its_url(
+    librarian, stored, monkeypatch
+):
+    class Plain(EditionSerializer):
+        publisher = None
+
+        class Meta:
+            model = Edition
+            fields = ["id", "book_id", "pages"]
+
+    monkeypatch.setattr(BookEditionViewSet, "serializer_class", Plain)
+    made = send(librarian, "POST", "/books/1/editions/", {"pages": 5}, status=201)
+    assert made == {"id": made["id"], "book_id": 1, "pages": 5}
+    edition = f"/books/1/editions/{made['id']}/"
+    assert send(librarian, "PATCH", edition, {"pages": 6}) == {**made, "pages": 6}
+    send(librarian, "DELETE", edition, status=204)

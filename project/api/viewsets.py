@@ -19,7 +19,7 @@ from .documents import Document, properties, statement
 from .filters import StrictQueryParameters
 from .pagination import Keyset
 from .problems import Fault, Refused
-from .relations import Edit
+from .relations import Edit, relations_of
 from .search import SearchFilter
 from .transactions import Confirm, delete, write, write_item
 
@@ -203,8 +203,8 @@ class NestedViewSet(ResourceViewSet):
 
     def write(self, serializer: Any) -> models.Model:
         attrs = serializer.validated_data
-        relation = next(
-            (r for r in serializer.Meta.relations if r.name == self.parent_relation), None
+        relation: Any = next(
+            (r for r in relations_of(serializer) if r.name == self.parent_relation), None
         )
         if relation is None:
             return self.save(serializer, attrs)
