@@ -9,7 +9,7 @@ import secrets
 import signal
 import tempfile
 from concurrent.futures import ThreadPoolExecutor
-from threading import Barrier
+from threading import Barrier, Event
 from urllib.parse import urlsplit
 
 import psycopg
@@ -161,3 +161,31 @@ def at_once(transactional_db):
             return list(threads.map(one, range(times)))
 
     return at_once
+
+
+@pytest.fixture
+def meanwhile(at_once):
+    """`meanwhile(change, ask)` is what `ask` answers while `change` is under way in a transaction.
+
+    Long enough for `ask` to have seen what was before on PostgreSQL; on SQLite it waits for that
+    transaction at its first write.
+    """
+
+    def meanwhile(change, ask):
+        from django.db import transaction
+
+        changing = Event()
+
+        def first():
+            with transaction.atomic():
+                change()
+                changing.set()
+                Event().wait(timeout=1)
+
+        def second():
+            changing.wait()
+            return ask()
+
+        return at_once(lambda number: (first, second)[number](), 2)[1]
+
+    return meanwhile

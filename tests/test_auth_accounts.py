@@ -184,6 +184,30 @@ def test_admin_is_told_who_has_the_name(admin, member):
 
 
 @pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize(
+    ("method", "body"),
+    [("PATCH", {"role": "member"}), ("PATCH", {"is_active": False}), ("DELETE", None)],
+)
+@pytest.mark.parametrize("loses", ["role", "account"])
+def test_of_two_admins_who_depose_each_other_one_stays(admin, meanwhile, method, body, loses):
+    other = User.objects.create_user("other", "other@example.org", PASSWORD, role="admin")
+
+    def depose():
+        if loses == "role":
+            User.objects.filter(pk=admin.user.pk).update(role="librarian")
+        else:
+            User.objects.get(pk=admin.user.pk).delete()
+
+    def strike_back():
+        return getattr(admin, method.lower())(f"/api/users/{other.pk}/", body, format="json")
+
+    answer = meanwhile(depose, strike_back)
+    # 401 where the request waits for the deletion before it looks who asks.
+    assert answer.status_code in ({403} if loses == "role" else {401, 403})
+    other.refresh_from_db()
+    assert (other.role, other.is_active) == ("admin", True)
+
+
 def test_of_ten_at_once_with_one_name_one_is_created(admin, at_once):
     authorization = admin._credentials["HTTP_AUTHORIZATION"]
 

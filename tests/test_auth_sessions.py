@@ -3,12 +3,11 @@
 import logging
 import time
 from datetime import timedelta
-from threading import Event
 
 import jwt
 import pytest
 from django.core.management import call_command
-from django.db import connection, transaction
+from django.db import connection
 from django.utils import timezone
 from rest_framework.test import APIClient
 from rest_framework_simplejwt.token_blacklist.models import BlacklistedToken, OutstandingToken
@@ -387,32 +386,6 @@ def test_password_that_cannot_be_changed_is_400_and_ends_nothing(body, errors, m
     if errors is not None:
         assert [(e["pointer"], e["code"]) for e in answer.json()["errors"]] == errors
     assert member.get("/api/me/").status_code == 200
-
-
-@pytest.fixture
-def meanwhile(at_once):
-    """`meanwhile(change, ask)` is what `ask` answers while `change` is under way in a transaction.
-
-    Long enough for `ask` to have seen what was before on PostgreSQL; on SQLite it waits for that
-    transaction at its first write.
-    """
-
-    def meanwhile(change, ask):
-        changing = Event()
-
-        def first():
-            with transaction.atomic():
-                change()
-                changing.set()
-                Event().wait(timeout=1)
-
-        def second():
-            changing.wait()
-            return ask()
-
-        return at_once(lambda number: (first, second)[number](), 2)[1]
-
-    return meanwhile
 
 
 def sessions_going_on():
