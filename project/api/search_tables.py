@@ -295,6 +295,9 @@ FUNCTIONS = (
     f"""CREATE TABLE IF NOT EXISTS {WORDS} (word text COLLATE "C" NOT NULL)""",
     f"CREATE INDEX IF NOT EXISTS {WORDS}_word ON {WORDS} (word)",
     f"CREATE INDEX IF NOT EXISTS {WORDS}_similar ON {WORDS} USING gin (word gin_trgm_ops)",
+    # A search reads from end to end what the index has not put in its place yet, by default up to
+    # 4 MB (https://www.postgresql.org/docs/current/gin.html#GIN-FAST-UPDATE).
+    f"ALTER INDEX {WORDS}_similar SET (gin_pending_list_limit = 256)",
     # How many entries match, as far as the planner knows.
     """
     CREATE OR REPLACE FUNCTION search_estimate(entries regclass, asked tsquery) RETURNS float8
