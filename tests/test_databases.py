@@ -3,7 +3,7 @@
 import sqlite3
 
 import pytest
-from django.db import connection
+from django.db import DataError, connection, transaction
 from django.db.utils import ConnectionHandler
 
 from project.settings.base import _wal_is_safe, database
@@ -101,6 +101,24 @@ def test_a_connection_goes_on_that_postgresql_only_has_news_for(postgresql, anot
         cursor.execute("NOTIFY news")
     assert postgresql.is_usable()
     assert asked(postgresql, "SELECT pg_backend_pid()") == pid
+
+
+def test_a_connection_is_of_no_use_in_a_transaction_that_failed(postgresql):
+    with transaction.atomic():
+        with pytest.raises(DataError):
+            asked(postgresql, "SELECT 1 / 0")
+        assert not postgresql.is_usable()
+        transaction.set_rollback(True)
+    assert postgresql.is_usable()
+
+
+def test_a_connection_that_was_closed_is_of_no_use(postgresql):
+    asked(postgresql, "SELECT 1")
+    postgresql.connection.close()
+    assert not postgresql.is_usable()
+    # As Django does when the next request begins.
+    postgresql.close_if_unusable_or_obsolete()
+    assert asked(postgresql, "SELECT 1") == 1
 
 
 def test_a_connection_that_postgresql_dropped_is_replaced(postgresql, another):

@@ -6,17 +6,22 @@ https://docs.djangoproject.com/en/stable/ref/databases/#subclassing-the-built-in
 from selectors import EVENT_READ, DefaultSelector
 
 from django.db.backends.postgresql import base
+from psycopg.pq import TransactionStatus
 
 
 class DatabaseWrapper(base.DatabaseWrapper):
     def is_usable(self) -> bool:
-        """Send a statement to find out only where the server has said something.
+        """A server that ends a connection says so, and closes its side: there is something to read.
 
-        One that ends a connection says so and closes its side, so there is something to read. It
-        may be something else, as that a setting has changed: then the statement succeeds.
+        Only then, and within a transaction, which may have failed, a statement is sent to find out.
+        What else a server says by itself, as that a setting has changed, is no end.
         """
         connection = self.connection
-        if connection is None or connection.closed or _has_something(connection.fileno()):
+        if (
+            connection is None
+            or connection.info.transaction_status != TransactionStatus.IDLE
+            or _has_something(connection.fileno())
+        ):
             return super().is_usable()
         return True
 
