@@ -23,7 +23,7 @@ DESCRIPTION = (
     " do not matter. Without `ordering`, titles or names that are just these words come first, then"
     " those that have more words, the shorter before the longer, then what has them elsewhere."
 )
-# As search_asked() gives them, which counts entries.
+# search_asked() estimates how many entries have a word; here it is what share of all.
 SHARES = (
     "SELECT word, is_beginning, least(1, estimate / greatest(1, (SELECT reltuples FROM pg_class"
     " WHERE oid = %s::regclass))) FROM search_asked(%s, %s)"
@@ -32,8 +32,8 @@ SHARES = (
 # all words that begin alike have to be gathered first.
 READ_AT_ONCE = 30
 GATHERED_AT_ONCE = 10
-# An index is asked the first one, and what it finds, since it knows of nothing that IS TRUE, the
-# others.
+# The first is for the index. No index answers what IS TRUE or is not, so the others are looked for
+# in each entry that it finds.
 INDEXED = "{0} @@ %s::tsquery"
 LOOKED_FOR = "({0} @@ %s::tsquery) IS TRUE"
 LEFT_OUT = "({0} @@ %s::tsquery) IS NOT TRUE"
@@ -115,7 +115,8 @@ class Match:
         index = self.asked.for_index().in_tsquery(self.length)
         passed = " | ".join(each.asked.in_tsquery(each.length) for each in self.passed)
         if passed and self.length and words == index:
-            # Titles are seldom passed over, and so the planner should believe.
+            # Not as below: the planner would count the share of the same words twice, expect next
+            # to nothing, and fetch all of it rather than walk until the page is full.
             return {INDEXED: index, LEFT_OUT: passed}
         if passed:
             words = f"{words} & !({passed})"

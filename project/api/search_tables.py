@@ -457,7 +457,7 @@ def _postgresql_entries(model: type[Any], condition: str) -> str:
     return f"""
         WITH texts AS MATERIALIZED (
             SELECT it.id, {titles} || search_words(more) || search_initials({names}) AS words
-            FROM {_table_of(model)} it CROSS JOIN LATERAL (SELECT {more} AS more) AS texts
+            FROM {_table_of(model)} it CROSS JOIN LATERAL (SELECT {more} AS more) AS others
             WHERE {condition}
         ), written AS (
             INSERT INTO {model._meta.db_table} AS entry (rowid, document)
