@@ -197,9 +197,13 @@ class NestedViewSet(ResourceViewSet):
         queryset = super().get_queryset()
         if getattr(self, "swagger_fake_view", False):
             return queryset
+        name, _, rest = self.parent_lookup.partition("__")
+        relation = queryset.model._meta.get_field(name)
+        if not relation.one_to_many:
+            return queryset.filter(**{self.parent_lookup: self.parent})
         # A subquery, since a join gives an object once for each row that ties it to the parent.
-        inside = queryset.model._default_manager.filter(**{self.parent_lookup: self.parent})
-        return queryset.filter(pk__in=inside.order_by().values("pk"))
+        rows = relation.related_model._default_manager.filter(**{rest: self.parent})
+        return queryset.filter(pk__in=rows.order_by().values(relation.field.name))
 
     def write(self, serializer: Any) -> models.Model:
         attrs = serializer.validated_data
