@@ -298,6 +298,9 @@ FUNCTIONS = (
     # A search reads from end to end what the index has not put in its place yet, by default up to
     # 4 MB (https://www.postgresql.org/docs/current/gin.html#GIN-FAST-UPDATE).
     f"ALTER INDEX {WORDS}_similar SET (gin_pending_list_limit = 256)",
+)
+# What a search calls. No entry depends on it.
+SEARCH_FUNCTIONS = (
     # How many entries match, as far as the planner knows.
     """
     CREATE OR REPLACE FUNCTION search_estimate(entries regclass, asked tsquery) RETURNS float8
@@ -310,27 +313,57 @@ FUNCTIONS = (
         RETURN plan->0->'Plan'->>'Plan Rows';
     END $$
     """,
+    # The word that was meant by one that nobody has ever written: one from which a single slip of the
+    # finger makes it, two letters swapped before all others (https://norvig.com/spell-correct.html,
+    # for the first 30 letters), or else the one that is written most alike.
+    f"""
+    CREATE OR REPLACE FUNCTION search_meant(given text) RETURNS text LANGUAGE sql STABLE AS $$
+        WITH cut AS (
+            SELECT left(given, place) AS head, substr(given, place + 1) AS tail
+            FROM generate_series(0, least(char_length(given), 30)) AS place
+        ), letters AS (
+            SELECT chr(code) AS letter FROM generate_series(ascii('a'), ascii('z')) AS code
+        ), mended AS (
+            SELECT head || substr(tail, 2, 1) || left(tail, 1) || substr(tail, 3) AS word, 1 AS slip
+            FROM cut WHERE char_length(tail) > 1
+            UNION ALL SELECT head || substr(tail, 2), 2 FROM cut
+            UNION ALL SELECT head || letter || tail, 2 FROM cut, letters
+            UNION ALL SELECT head || letter || substr(tail, 2), 2 FROM cut, letters
+        )
+        SELECT coalesce(
+            (
+                SELECT known.word FROM {WORDS} known
+                WHERE known.word = ANY (ARRAY(SELECT mended.word FROM mended))
+                ORDER BY (SELECT min(slip) FROM mended WHERE mended.word = known.word),
+                    similarity(known.word, given) DESC, known.word
+                LIMIT 1
+            ),
+            (
+                SELECT known.word FROM {WORDS} known WHERE known.word % given
+                ORDER BY similarity(known.word, given) DESC, known.word LIMIT 1
+            )
+        )
+    $$
+    """,
     # The words that a search asks for, in their order, and about how many entries have each. The
-    # last one may be the beginning of a word. For one that nobody has ever written there comes the
-    # one that is written most alike.
+    # last one may be the beginning of a word. One of four letters or more that nobody has ever
+    # written gives way to the one that was meant.
     f"""
     CREATE OR REPLACE FUNCTION search_asked(entries regclass, given text)
     RETURNS TABLE (word text, is_beginning boolean, estimate float8) LANGUAGE sql AS $$
         WITH asked AS (
             SELECT word, place, place = count(*) OVER () AS is_last
             FROM unnest(search_words(given)) WITH ORDINALITY AS asked (word, place)
-        ), known AS (
-            SELECT coalesce(nearest.word, asked.word) AS word, place,
-                is_last AND nearest.word IS NULL AS is_beginning
-            FROM asked LEFT JOIN LATERAL (
-                SELECT like_it.word FROM {WORDS} like_it
-                WHERE like_it.word % asked.word AND char_length(asked.word) >= 4
-                AND NOT EXISTS (
+        ), meant AS (
+            SELECT asked.*, CASE
+                WHEN char_length(word) >= 4 AND NOT EXISTS (
                     SELECT FROM {WORDS} same WHERE same.word >= asked.word COLLATE "C"
                     AND same.word <= asked.word || CASE WHEN is_last THEN chr(1114111) ELSE '' END
-                )
-                ORDER BY similarity(like_it.word, asked.word) DESC, like_it.word LIMIT 1
-            ) AS nearest ON true
+                ) THEN search_meant(word) END AS other
+            FROM asked
+        ), known AS (
+            SELECT coalesce(other, word) AS word, place, is_last AND other IS NULL AS is_beginning
+            FROM meant
         )
         SELECT word, is_beginning, search_estimate(
             entries, (quote_literal(word) || CASE WHEN is_beginning THEN ':*' ELSE '' END)::tsquery
@@ -348,7 +381,7 @@ TRANSITIONS = {
 
 
 def _make_in_postgresql(cursor: Any, entries: Iterable[type[Any]]) -> None:
-    for statement in FUNCTIONS:
+    for statement in (*FUNCTIONS, *SEARCH_FUNCTIONS):
         cursor.execute(statement)
     for model in entries:
         table = model._meta.db_table
