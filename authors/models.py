@@ -56,7 +56,8 @@ class Author(AggregateRoot):
             ),
         ]
         indexes = [
-            models.Index(fields=["sort_name", "id"], name="author_by_sort_name"),
+            # With what `updated_since` looks for along the list's own order.
+            models.Index(fields=["sort_name", "id", "updated_at"], name="author_by_sort_name"),
             models.Index(fields=["name", "id"], name="author_by_name"),
             models.Index(fields=["birth_year", "id"], name="author_by_birth_year"),
             # So many authors are born in a year that they had better come in the list's own order.

@@ -37,7 +37,8 @@ class Publisher(AggregateRoot):
         ordering = ["name", "id"]
         constraints = not_blank("name", model="publisher")
         indexes = [
-            models.Index(fields=["name", "id"], name="publisher_by_name"),
+            # With what `updated_since` looks for along the list's own order.
+            models.Index(fields=["name", "id", "updated_at"], name="publisher_by_name"),
             models.Index(fields=["created_at", "id"], name="publisher_by_created_at"),
             models.Index(fields=["updated_at", "id"], name="publisher_by_updated_at"),
         ]
@@ -59,7 +60,8 @@ class Series(AggregateRoot):
         verbose_name_plural = "series"
         constraints = not_blank("name", model="series")
         indexes = [
-            models.Index(fields=["name", "id"], name="series_by_name"),
+            # With what `updated_since` looks for along the list's own order.
+            models.Index(fields=["name", "id", "updated_at"], name="series_by_name"),
             models.Index(fields=["created_at", "id"], name="series_by_created_at"),
             models.Index(fields=["updated_at", "id"], name="series_by_updated_at"),
         ]
@@ -86,7 +88,8 @@ class Subject(AggregateRoot):
         ordering = ["name", "id"]
         constraints = not_blank("name", "slug", model="subject")
         indexes = [
-            models.Index(fields=["name", "id"], name="subject_by_name"),
+            # With what `updated_since` looks for along the list's own order.
+            models.Index(fields=["name", "id", "updated_at"], name="subject_by_name"),
             models.Index(fields=["created_at", "id"], name="subject_by_created_at"),
             models.Index(fields=["updated_at", "id"], name="subject_by_updated_at"),
         ]
@@ -153,7 +156,8 @@ class Book(AggregateRoot):
             year_in_range("first_published_year", name="book_year_in_range"),
         ]
         indexes = [
-            models.Index(fields=["sort_title", "id"], name="book_by_sort_title"),
+            # With what `updated_since` looks for along the list's own order.
+            models.Index(fields=["sort_title", "id", "updated_at"], name="book_by_sort_title"),
             models.Index(fields=["title", "id"], name="book_by_title"),
             models.Index(fields=["first_published_year", "id"], name="book_by_year"),
             # Filters with so many books a value that they had better come in a list's own order.
