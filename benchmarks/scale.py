@@ -31,7 +31,8 @@ SERVER = {
     "shared_buffers": "2GB",
     "effective_cache_size": "6GB",
     "maintenance_work_mem": "512MB",
-    "random_page_cost": "1.1",
+    "random_page_cost": "0.5",
+    "seq_page_cost": "0.5",
     "max_parallel_workers_per_gather": "0",
 }
 
