@@ -243,6 +243,32 @@ def test_an_order_that_is_asked_for_is_kept(shelf):
     assert books("herbert", ordering="-title") == ["The Road to Dune", "Dune Messiah", "Dune"]
 
 
+@pytest.mark.parametrize("ordering", ["first_published_year", "-first_published_year", "-title"])
+def test_what_is_found_of_many_books_comes_in_the_order_that_is_asked_for(db, ordering):
+    made = [
+        book(f"{number * 13 % 47} {'Even' if number % 4 else 'Fourth'}", first_published_year=year)
+        for number, year in enumerate([1900, None, *range(1990, 1890, -1), None] * 3)
+    ]
+    with connection.cursor() as cursor:
+        cursor.execute("ANALYZE")
+    descending, field = ordering.startswith("-"), ordering.removeprefix("-")
+
+    def position(each):
+        value = getattr(each, field)
+        return (value is None, value or "", each.pk)
+
+    right = sorted((each for each in made if "Fourth" in each.title), key=position)
+    pages, url = [], f"/api/books/?search=fourth&ordering={ordering}&page_size=20"
+    with CaptureQueriesContext(connection) as statements:
+        while url:
+            page = APIClient().get(url).json()
+            pages += [each["id"] for each in page["results"]]
+            url = page["next"]
+    assert pages == [each.pk for each in (right[::-1] if descending else right)]
+    if connection.vendor == "postgresql":
+        assert any("WHERE CASE WHEN" in each["sql"] for each in statements.captured_queries)
+
+
 def test_pages_of_a_search_lead_through_better_and_lesser_matches_and_back(db):
     better = [book("Moon " + "x" * length).title for length in range(7)]
     lesser = [book("B" * (length + 1), "Moon Unit").title for length in range(7)]

@@ -313,9 +313,9 @@ SEARCH_FUNCTIONS = (
         RETURN plan->0->'Plan'->>'Plan Rows';
     END $$
     """,
-    # The word that was meant by one that nobody has ever written: one from which a single slip of the
-    # finger makes it, two letters swapped before all others (https://norvig.com/spell-correct.html,
-    # for the first 30 letters), or else the one that is written most alike.
+    # The word that was meant by one that nobody has ever written: one that differs by a single slip
+    # of the finger, best of all by two letters swapped (https://norvig.com/spell-correct.html; of
+    # the first 30 letters), or else the one that is written most alike.
     f"""
     CREATE OR REPLACE FUNCTION search_meant(given text) RETURNS text LANGUAGE sql STABLE AS $$
         WITH cut AS (
