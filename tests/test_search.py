@@ -245,8 +245,9 @@ def test_an_order_that_is_asked_for_is_kept(shelf):
 
 @pytest.mark.parametrize("ordering", ["first_published_year", "-first_published_year", "-title"])
 def test_what_is_found_of_many_books_comes_in_the_order_that_is_asked_for(db, ordering):
+    # Of fewer than 100 words PostgreSQL does not say how common the beginning of one is.
     made = [
-        book(f"{number * 13 % 47} {'Even' if number % 4 else 'Fourth'}", first_published_year=year)
+        book(f"{number * 13 % 101} {'Even' if number % 4 else 'Fourth'}", first_published_year=year)
         for number, year in enumerate([1900, None, *range(1990, 1890, -1), None] * 3)
     ]
     with connection.cursor() as cursor:
