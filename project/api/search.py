@@ -24,23 +24,22 @@ DESCRIPTION = (
     " do not matter. Without `ordering`, titles or names that are just these words come first, then"
     " those that have more words, the shorter before the longer, then what has them elsewhere."
 )
-# search_asked() estimates how many entries have a word; here it is what share of all.
+# The words to look for, the share of all entries that has each, and how many entries there are.
 SHARES = (
     "SELECT word, is_beginning, least(1, estimate / total), total FROM search_asked(%s, %s),"
     " (SELECT greatest(1, reltuples) AS total FROM pg_class WHERE oid = %s::regclass) AS entries"
 )
-# While one entry is looked at, an index reads so many more keys of those that have a word. Those of
-# all words that begin alike have to be gathered first.
+# Checking one entry takes as long as reading this many keys of a word from the index. Those of all
+# the words with a common beginning take longer, since they are collected before anything else.
 READ_AT_ONCE = 30
-GATHERED_AT_ONCE = 10
-# PostgreSQL best puts what is found in an order that is asked for so: a few objects by fetching and
-# sorting them; a lot by walking through all in this order and looking up each one's entry until the
-# page is full; and between the two by such a walk that looks for each in the set of those found. To
-# the last it does not come by itself. The limits, as measured, are these squares of how many are
-# found, divided by how many there are.
+COLLECTED_AT_ONCE = 10
+# The three ways to sort what was found. Few objects: fetch them and sort. A lot: walk through all
+# objects in that order and check the entry of each, until the page is full. In between: walk, too,
+# but look each object up in the set of those found, a plan that PostgreSQL does not consider by
+# itself. The limits are found² / all, as measured.
 FEW, A_LOT = 0.5, 60
-# The first is for the index. No index answers what IS TRUE or is not, so the others are looked for
-# in each entry that it finds.
+# The index answers the first. It cannot answer IS TRUE or IS NOT TRUE, so the other two are checked
+# on each entry that it finds.
 INDEXED = "{0} @@ %s::tsquery"
 LOOKED_FOR = "({0} @@ %s::tsquery) IS TRUE"
 LEFT_OUT = "({0} @@ %s::tsquery) IS NOT TRUE"
@@ -50,7 +49,7 @@ LEFT_OUT = "({0} @@ %s::tsquery) IS NOT TRUE"
 
 
 class Word(NamedTuple):
-    """A word, or all that begin so, with about what share of the entries has it, where known."""
+    """A word, or all that begin with it, and roughly what share of the entries has it."""
 
     text: str
     is_beginning: bool
@@ -59,9 +58,10 @@ class Word(NamedTuple):
 
 @dataclass(frozen=True)
 class Asked:
-    """The words that are asked for, all different, of so many entries, where known."""
+    """The words that are asked for, all different."""
 
     words: tuple[Word, ...]
+    # How many entries there are, if known.
     total: float = 0
 
     @classmethod
@@ -74,30 +74,29 @@ class Asked:
 
     @property
     def lengths(self) -> range:
-        """Of titles that may have these words, each in words."""
+        """The possible lengths, in words, of a title that has them all."""
         return range(min(len(self.words), LONGEST), LONGEST + 1)
 
     @property
-    def are_between_few_and_a_lot(self) -> bool:
-        """As far as is known, the entries that have all of the words."""
+    def finds_neither_few_nor_a_lot(self) -> bool:
         share = prod(word.share for word in self.words)
         return FEW < share**2 * self.total < A_LOT
 
     def for_index(self) -> "Asked":
-        """Those that an index had better read: in what it finds the others are looked for."""
+        """The words worth reading from the index; the others are checked on what those find."""
         chosen, left = set(), 1.0
         for word in sorted(self.words, key=lambda word: word.share):
-            if word.share <= left * (GATHERED_AT_ONCE if word.is_beginning else READ_AT_ONCE):
+            if word.share <= left * (COLLECTED_AT_ONCE if word.is_beginning else READ_AT_ONCE):
                 chosen.add(word)
                 left *= word.share
         return Asked(tuple(word for word in self.words if word in chosen))
 
     def in_full(self) -> "Asked":
-        """The same, none of which may be a mere beginning."""
+        """The same words, all of them whole."""
         return Asked(tuple(word._replace(is_beginning=False) for word in self.words))
 
     def in_fts5(self, length: int | None) -> str:
-        """All of them, as a title of this length has its words, or else as they are."""
+        """All of them: in a title of this length, if one is given, or else anywhere."""
         lead = length or ""
         words = (f'"{lead}{text}"{"*" * is_beginning}' for text, is_beginning, _ in self.words)
         return f"({' AND '.join(words)})"
@@ -112,7 +111,7 @@ class Asked:
 @dataclass(frozen=True)
 class Match:
     """Where the words are to be: all in a title of this length, if one is given, else anywhere.
-    What has one of the matches that are `passed` over has not this one."""
+    What has a match that is `passed` over is left out."""
 
     asked: Asked
     length: int | None = None
@@ -124,13 +123,13 @@ class Match:
         return f"{words} NOT ({passed})" if passed else words
 
     def tsqueries(self) -> dict[str, str]:
-        """By the condition that each stands in."""
+        """The tsquery of each condition."""
         words = self.asked.in_tsquery(self.length)
         index = self.asked.for_index().in_tsquery(self.length)
         passed = " | ".join(each.asked.in_tsquery(each.length) for each in self.passed)
         if passed and self.length and words == index:
-            # Not as below: the planner would count the share of the same words twice, expect next
-            # to nothing, and fetch all of it rather than walk until the page is full.
+            # One condition, as below, would have the planner count the same words' share twice: it
+            # would expect next to nothing and fetch all of it, where a walk fills the page sooner.
             return {INDEXED: index, LEFT_OUT: passed}
         if passed:
             words = f"{words} & !({passed})"
@@ -194,7 +193,7 @@ class Search:
             return queryset
         if not (asked := self._asked(queryset)):
             return queryset.none()
-        if asked.are_between_few_and_a_lot and not queryset.query.has_filters():
+        if asked.finds_neither_few_nor_a_lot and not queryset.query.has_filters():
             entries = _entries(queryset.model)._default_manager.filter(document__has=Match(asked))
             is_found = When(pk__in=entries.values("pk"), then=True)
             return queryset.filter(Case(is_found, default=False))
