@@ -1,14 +1,20 @@
 """What is set right once the document is whole."""
 
+import re
 from collections.abc import Iterator
 from typing import Any
 
 INT32 = 2**31
 INT64 = 2**63
+# Classes of ASCII's characters to ECMA-262, whose patterns OpenAPI has, and of any script's to
+# Python: a client in JavaScript would refuse a name that the server takes.
+ASCII_ONLY_IN_CLIENTS = re.compile(r"\\[bBdDsSwW]")
 
 
 def exact_types(result: dict[str, Any], **kwargs: Any) -> dict[str, Any]:
     """Give integers their width, enums one name each, and requests no defaults.
+
+    A pattern that clients would read in another way than the server is left out.
 
     A default in a request is the server's business: some generated clients would send it with
     every PATCH, and so overwrite what is stored.
@@ -17,6 +23,9 @@ def exact_types(result: dict[str, Any], **kwargs: Any) -> dict[str, Any]:
     for schema in _objects(result):
         if schema.get("type") == "integer":
             _set_width(schema)
+        pattern = schema.get("pattern")
+        if isinstance(pattern, str) and ASCII_ONLY_IN_CLIENTS.search(pattern):
+            del schema["pattern"]
     names = {tuple(each["enum"]): name for name, each in schemas.items() if "enum" in each}
     for schema in _objects(result["paths"]):
         name = names.get(tuple(schema.get("enum", ())))

@@ -1,5 +1,6 @@
 """What a change of the contract does to the clients that there are."""
 
+import re
 from pathlib import Path
 
 CONTRACT = Path(__file__).parent.parent / "schema" / "openapi.yaml"
@@ -7,6 +8,9 @@ CONTRACT = Path(__file__).parent.parent / "schema" / "openapi.yaml"
 # Keywords that hold a value down: a smaller one is tighter, or a larger one is.
 UPPER = ("maximum", "maxLength", "maxItems")
 LOWER = ("minimum", "minLength", "minItems")
+# Classes of ASCII's characters to ECMA-262, and of any script's to Python: nobody can rely on what
+# a pattern with one of them says of an answer.
+AMBIGUOUS = re.compile(r"\\[bBdDsSwW]")
 
 
 def breaking_changes(old, new):
@@ -104,11 +108,14 @@ class _Comparison:
             return
         above = (*above, names)
         old, new = self.resolved(old, self.old), self.resolved(new, self.new)
-        for keyword in ("type", "format", "pattern", "additionalProperties"):
+        for keyword in ("type", "format", "additionalProperties"):
             if old.get(keyword) != new.get(keyword):
                 yield f"{at} has another {keyword}"
         tight, loose = (old, new) if is_sent else (new, old)
         yield from self.limits(tight, loose, at)
+        pattern = loose.get("pattern", tight.get("pattern"))
+        if pattern != tight.get("pattern") and (is_sent or not AMBIGUOUS.search(pattern)):
+            yield f"{at} has another pattern"
         if bool(tight.get("nullable")) and not loose.get("nullable"):
             yield f"{at} {'may not' if is_sent else 'may'} be null now"
         yield from self.values(old, new, at, is_sent)

@@ -5,13 +5,12 @@ import json
 import re
 from contextlib import closing
 from io import StringIO
-from pathlib import Path
 
 import pytest
 import yaml
 from django.core.management import call_command
 
-CONTRACT = Path(__file__).parent.parent / "schema" / "openapi.yaml"
+from tests.contract import AMBIGUOUS, CONTRACT
 
 
 def test_the_committed_contract_is_the_one_that_the_code_makes():
@@ -116,6 +115,12 @@ def test_ids_have_64_bits_everywhere(contract):
     ]
     assert len(ids) > 50
     assert all(schema["format"] == "int64" for schema in ids)
+
+
+def test_a_pattern_matches_the_same_whatever_language_the_client_is_in(contract):
+    patterns = {each["pattern"] for each in objects(contract) if "pattern" in each}
+    assert "^OL[1-9][0-9]*W$" in patterns
+    assert [pattern for pattern in patterns if AMBIGUOUS.search(pattern)] == []
 
 
 def test_a_body_of_the_catalogue_has_an_example(contract):

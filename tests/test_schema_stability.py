@@ -146,6 +146,14 @@ def change_pattern(c):
     c["components"]["schemas"]["BookRequest"]["properties"]["openlibrary_key"]["pattern"] = "^X$"
 
 
+def add_sent_pattern(c):
+    c["components"]["schemas"]["BookRequest"]["properties"]["title"]["pattern"] = "^[A-Z]"
+
+
+def remove_answered_pattern(c):
+    del c["components"]["schemas"]["Book"]["properties"]["openlibrary_key"]["pattern"]
+
+
 def lower_page_size(c):
     c["components"]["parameters"]["PageSize"]["schema"]["maximum"] = 100
 
@@ -202,6 +210,8 @@ BREAKING = [
     remove_value,
     add_answered_value,
     change_pattern,
+    add_sent_pattern,
+    remove_answered_pattern,
     lower_page_size,
 ]
 
@@ -236,6 +246,14 @@ def lengthen_text(c):
     c["components"]["schemas"]["BookRequest"]["properties"]["title"]["maxLength"] = 1000
 
 
+def remove_sent_pattern(c):
+    del c["components"]["schemas"]["BookRequest"]["properties"]["openlibrary_key"]["pattern"]
+
+
+def add_answered_pattern(c):
+    c["components"]["schemas"]["Edition"]["properties"]["isbn13"]["pattern"] = "^[0-9]{13}$"
+
+
 def open_up(c):
     c["paths"]["/api/me/"]["get"]["security"] = []
 
@@ -250,6 +268,8 @@ COMPATIBLE = [
     add_optional_sent_property,
     add_optional_parameter,
     lengthen_text,
+    remove_sent_pattern,
+    add_answered_pattern,
     open_up,
     describe_better,
 ]
@@ -261,3 +281,11 @@ def test_what_clients_do_not_mind_is_let_through(contract, change):
     change(changed)
     assert changed != contract
     assert breaking_changes(contract, changed) == []
+
+
+def test_an_answer_may_lose_a_pattern_that_clients_read_differently(contract):
+    before, after = deepcopy(contract), deepcopy(contract)
+    before["components"]["schemas"]["Me"]["properties"]["username"]["pattern"] = r"^[\w.+-]+$"
+    after["components"]["schemas"]["Me"]["properties"]["username"].pop("pattern", None)
+    assert breaking_changes(before, after) == []
+    assert breaking_changes(after, before) == []
