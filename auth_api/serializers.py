@@ -16,6 +16,7 @@ from project.api.fields import StrictCharField, TimestampField
 from project.api.problems import Fault, Refused, pointer
 from project.api.serializers import StrictModelSerializer
 
+from .backends import LONGEST_IDENTIFIER
 from .models import Session, User, normalise
 from .tokens import NoActiveAccount, RefreshToken, UntypedToken, user_of
 
@@ -170,15 +171,19 @@ class KeySetSerializer(serializers.Serializer[Any]):
 
 # Accounts
 
+STORED_FORMS = {"username": normalise, "email": User._meta.get_field("email").to_python}
+
 
 class AccountSerializer(StrictModelSerializer):
-    # The form that is stored may be longer than what was sent, and have other characters.
-
-    def validate_username(self, username: str) -> Any:
-        return User._meta.get_field("username").clean(normalise(username), None)
-
-    def validate_email(self, email: str) -> Any:
-        return User._meta.get_field("email").clean(email, None)
+    def to_internal_value(self, data: Any) -> Any:
+        """Judge a name and an address as they are stored, which is how a login looks for them."""
+        if isinstance(data, dict):
+            data = dict(data)
+            for name, stored_form in STORED_FORMS.items():
+                text = data.get(name)
+                if isinstance(text, str) and len(text) <= LONGEST_IDENTIFIER:
+                    data[name] = stored_form(text)
+        return super().to_internal_value(data)
 
     def save(self, **kwargs: Any) -> User:
         try:
