@@ -31,6 +31,13 @@ class PasswordField(StrictCharField):
         )
 
 
+# AUTH_PASSWORD_VALIDATORS, in the contract's words
+STRENGTH = (
+    "8 characters or more; not digits alone, nor one that many people have, nor like the username "
+    "or the e-mail address."
+)
+
+
 def locked(user: User) -> User:
     """The account as it is stored now, for the rest of the transaction; 404 if it has gone."""
     return get_object_or_404(User.objects.select_for_update(), pk=user.pk)
@@ -131,7 +138,7 @@ class TokenBlacklistSerializer(_TokenSerializer):
 
 class PasswordChangeSerializer(_TokenSerializer):
     current_password = PasswordField()
-    new_password = PasswordField()
+    new_password = PasswordField(help_text=STRENGTH)
     access = serializers.CharField(read_only=True)
     refresh = serializers.CharField(read_only=True)
 
@@ -228,7 +235,7 @@ class MeSerializer(AccountSerializer):
 
 
 class UserSerializer(AccountSerializer):
-    password = PasswordField(required=False, help_text="Required for a new account.")
+    password = PasswordField(required=False, help_text=f"Required for a new account. {STRENGTH}")
 
     class Meta:
         model = User

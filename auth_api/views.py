@@ -199,7 +199,10 @@ class SessionViewSet(
     mixins.DestroyModelMixin,
     viewsets.GenericViewSet[Session],
 ):
-    """One's own sessions: where the account is logged in. Deleting one logs that device out."""
+    """One's own sessions, by the time of their login: where the account is logged in.
+
+    Deleting one logs that device out.
+    """
 
     queryset = Session.objects.select_related("token").order_by("token_id")
     serializer_class = serializers.SessionSerializer

@@ -13,7 +13,8 @@ class ISBNField(StrictCharField):
     """An ISBN: 13 digits going out; ISBN-10 and hyphens are taken too."""
 
     def __init__(self, **kwargs: Any) -> None:
-        super().__init__(max_length=MAX_ISBN_LENGTH, **kwargs)
+        help_text = Edition._meta.get_field("isbn13").help_text
+        super().__init__(max_length=MAX_ISBN_LENGTH, help_text=help_text, **kwargs)
 
     def to_internal_value(self, data: Any) -> str:
         return normalize_isbn(super().to_internal_value(data))

@@ -10,6 +10,9 @@ import pytest
 import yaml
 from django.core.management import call_command
 
+from auth_api.models import User
+from authors.models import Author
+from books.models import Book, Contribution, Edition, Publisher, Subject
 from tests.contract import AMBIGUOUS, CONTRACT
 
 
@@ -121,6 +124,34 @@ def test_a_pattern_matches_the_same_whatever_language_the_client_is_in(contract)
     patterns = {each["pattern"] for each in objects(contract) if "pattern" in each}
     assert "^OL[1-9][0-9]*W$" in patterns
     assert [pattern for pattern in patterns if AMBIGUOUS.search(pattern)] == []
+
+
+@pytest.mark.parametrize("model", [Author, Book, Contribution, Edition, Publisher, Subject, User])
+def test_what_a_model_says_of_its_fields_stands_in_the_contract(model, contract):
+    properties = contract["components"]["schemas"][model.__name__]["properties"]
+    said = {
+        field.name: field.help_text
+        for field in model._meta.fields
+        if field.help_text and field.name in properties
+    }
+    assert said
+    assert {name: properties[name].get("description") for name in said} == said
+
+
+def test_a_list_comes_in_the_order_that_the_contract_says(librarian, contract):
+    for path in ("authors", "books", "publishers", "series", "subjects"):
+        called = "title" if path == "books" else "name"
+        for text in ("Beta", "Gamma", "Alpha"):
+            librarian.post(f"/api/{path}/", {called: text}, format="json")
+        [ordering] = [
+            each
+            for each in contract["paths"][f"/api/{path}/"]["get"]["parameters"]
+            if each.get("name") == "ordering"
+        ]
+        default = re.match("`(.+?)` unless it is given", ordering["description"])[1]
+        listed = librarian.get(f"/api/{path}/").json()["results"]
+        assert [each[called] for each in listed] == ["Alpha", "Beta", "Gamma"]
+        assert listed == librarian.get(f"/api/{path}/?ordering={default}").json()["results"]
 
 
 def test_a_body_of_the_catalogue_has_an_example(contract):
