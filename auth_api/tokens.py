@@ -8,7 +8,7 @@ refresh token that can still be used. The table holds no token, so who reads it 
 import logging
 from datetime import timedelta
 from typing import Any, Self
-from uuid import uuid4
+from uuid import UUID, uuid4, uuid5
 
 from django.db import connection, transaction
 from rest_framework_simplejwt import tokens as simplejwt
@@ -114,8 +114,9 @@ class RefreshToken(_Token, simplejwt.RefreshToken):
         """Become the token that comes after this one; the old one can't be used again.
 
         Of any number of attempts with the same token, one succeeds. The others are 401:
-        `token_rotated` within ROTATION_GRACE, which harms nobody, and `token_reused` later. By
-        then two parties hold the token, one of them unrightfully, and the session ends.
+        `token_rotated` within ROTATION_GRACE, which harms nobody, and `token_reused` later, or once
+        the next token has been used too. By then two parties hold the token, one of them
+        unrightfully, and the session ends.
         """
         user, live = look_up(self)
         if user is None or not user.is_active:
@@ -124,7 +125,9 @@ class RefreshToken(_Token, simplejwt.RefreshToken):
             raise InvalidToken("The session has ended.")
         self.user = user
         presented, now = self["jti"], aware_utcnow()
-        self["jti"] = uuid4().hex
+        # It tells which token it comes from. Else a thief who refreshes all the time would never be
+        # noticed: there would always have been a rotation just now.
+        self["jti"] = uuid5(UUID(self["sid"]), presented).hex
         self.set_iat(at_time=now)
         self.set_exp(from_time=now)
         with transaction.atomic():
@@ -138,7 +141,7 @@ class RefreshToken(_Token, simplejwt.RefreshToken):
                 session.update(last_used_at=now)
         if won:
             return
-        if session.filter(last_used_at__gt=now - ROTATION_GRACE).exists():
+        if session.filter(token__token=self["jti"], last_used_at__gt=now - ROTATION_GRACE).exists():
             raise InvalidToken("This token has just been used.", "token_rotated")
         self.end_session()
         logger.warning(

@@ -117,6 +117,15 @@ def test_replay_after_ten_seconds_ends_the_session(member, caplog):
     assert code(refresh(first["refresh"])) == (401, "token_not_valid")
 
 
+def test_replay_is_noticed_however_recently_the_thief_has_refreshed(member):
+    stolen = log_in()
+    thief = refresh(stolen["refresh"]).json()
+    thief = refresh(thief["refresh"]).json()
+    assert code(refresh(stolen["refresh"])) == (401, "token_reused")
+    assert code(me(thief)) == (401, "token_not_valid")
+    assert code(refresh(thief["refresh"])) == (401, "token_not_valid")
+
+
 def test_replay_does_not_touch_the_other_devices(member):
     stolen, other = log_in(), log_in()
     refresh(stolen["refresh"])
