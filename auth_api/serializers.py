@@ -252,8 +252,8 @@ class UserSerializer(AccountSerializer):
         ):
             raise exceptions.PermissionDenied("Only another admin may change this of your account.")
         if "password" in attrs:
-            named = {name: attrs[name] for name in ("username", "email") if name in attrs}
-            check_strength("password", attrs["password"], user or User(**named))
+            names = {name: attrs.get(name, getattr(user, name, "")) for name in STORED_FORMS}
+            check_strength("password", attrs["password"], User(**names))
         return attrs
 
     def create(self, validated_data: dict[str, Any]) -> User:

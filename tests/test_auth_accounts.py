@@ -258,6 +258,16 @@ def test_password_is_kept_when_it_is_not_sent(admin, member):
     assert log_in("member", "test-member").status_code == 200
 
 
+def test_password_is_held_against_the_name_that_comes_with_it(admin, member):
+    url = f"/api/users/{member.user.pk}/"
+    body = {"username": "wintermute", "password": "wintermute1"}
+    answer = admin.patch(url, body, format="json")
+    assert (answer.status_code, errors(answer)) == (400, [("/password", "weak_password")])
+    answer = admin.patch(url, {"password": "member@example"}, format="json")
+    assert (answer.status_code, errors(answer)) == (400, [("/password", "weak_password")])
+    assert log_in("member", "test-member").status_code == 200
+
+
 def test_deleted_account_is_gone(admin, member):
     url = f"/api/users/{member.user.pk}/"
     assert admin.delete(url).status_code == 204
