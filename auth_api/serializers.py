@@ -78,7 +78,7 @@ def user_agent(request: HttpRequest) -> str:
 
 
 class TokenObtainPairSerializer(_TokenSerializer, simplejwt.TokenObtainPairSerializer):
-    """`username`, which may hold an e-mail address, or `email`; and `password`."""
+    """A login, by `username` or `email`, and the pair of tokens that it gives."""
 
     email = StrictCharField(
         write_only=True, required=False, help_text="Instead of `username`, if you like."
