@@ -3,6 +3,7 @@
 import math
 import time
 from hashlib import sha256
+from ipaddress import IPv4Address, IPv6Network, ip_address
 from typing import Any
 
 from django.db import connection, transaction
@@ -53,7 +54,7 @@ class LoginAttempt:
 
     def __init__(self, request: Any, identifier: str) -> None:
         # X-Forwarded-For is believed as far as the setting NUM_PROXIES says.
-        address = BaseThrottle().get_ident(request)
+        address = _subscriber(BaseThrottle().get_ident(request))
         limits = {
             _key(address): FAILURES_PER_ADDRESS,
             _key(address, identifier.casefold()): FAILURES_PER_IDENTIFIER,
@@ -76,6 +77,23 @@ class LoginAttempt:
         for key, _, resets_at in self._counted:
             row = Attempts.objects.filter(key=key, resets_at=resets_at, count__gt=0)
             row.update(count=F("count") - 1)
+
+
+def _subscriber(address: str) -> str:
+    """The address, or the IPv6 network of 64 bits that it lies in.
+
+    Nobody is given less than that (RFC 6177), which is as many addresses as anybody could want.
+    """
+    try:
+        parsed = ip_address(address)
+    except ValueError:
+        # What a proxy may write too (RFC 7239, section 6), or no address at all: a socket's.
+        return address
+    if isinstance(parsed, IPv4Address):
+        return str(parsed)
+    if parsed.ipv4_mapped:
+        return str(parsed.ipv4_mapped)
+    return str(IPv6Network((int(parsed), 64), strict=False))
 
 
 def _key(*parts: str) -> str:

@@ -325,6 +325,24 @@ def test_another_address_is_not_locked_out(member):
     assert elsewhere.post("/api/token/", body, format="json").status_code == 200
 
 
+def fail_at(address):
+    body = {"username": "member", "password": "wrong"}
+    return APIClient(REMOTE_ADDR=address).post("/api/token/", body, format="json").status_code
+
+
+def test_addresses_of_one_ipv6_network_make_no_difference(member):
+    for n in range(5):
+        assert fail_at(f"2001:db8:1:2:{n}::{n}") == 401
+    assert fail_at("2001:db8:1:2:ffff::1") == 429
+    assert fail_at("2001:db8:1:3::1") == 401
+
+
+def test_an_ipv4_address_in_the_form_of_ipv6_is_that_address(member):
+    assert [fail_at("192.0.2.7") for _ in range(5)] == [401] * 5
+    assert fail_at("::ffff:192.0.2.7") == 429
+    assert fail_at("::ffff:192.0.2.8") == 401
+
+
 def test_sixty_failures_of_one_address_are_the_limit(member):
     for number in range(60):
         assert fail(1, f"somebody{number}") == [401]
