@@ -14,7 +14,7 @@ from rest_framework_simplejwt import serializers as simplejwt
 
 from project.api.fields import StrictCharField, TimestampField
 from project.api.problems import Fault, Refused, pointer
-from project.api.serializers import StrictModelSerializer
+from project.api.serializers import StrictModelSerializer, StrictSerializer
 
 from .backends import LONGEST_IDENTIFIER
 from .models import Session, User, normalise
@@ -64,20 +64,11 @@ def check_strength(field: str, password: str, user: User) -> None:
 # Tokens
 
 
-class _TokenSerializer(serializers.Serializer[Any]):
-    def to_internal_value(self, data: Any) -> Any:
-        if isinstance(data, dict) and (unknown := data.keys() - self.fields.keys()):
-            raise serializers.ValidationError(
-                {name: ["There is no such property."] for name in unknown}, "unknown"
-            )
-        return super().to_internal_value(data)
-
-
 def user_agent(request: HttpRequest) -> str:
     return str(request.META.get("HTTP_USER_AGENT", "")).replace("\0", "")[:200]
 
 
-class TokenObtainPairSerializer(_TokenSerializer, simplejwt.TokenObtainPairSerializer):
+class TokenObtainPairSerializer(StrictSerializer, simplejwt.TokenObtainPairSerializer):
     """A login, by `username` or `email`, and the pair of tokens that it gives."""
 
     email = StrictCharField(
@@ -108,7 +99,7 @@ class TokenObtainPairSerializer(_TokenSerializer, simplejwt.TokenObtainPairSeria
             return RefreshToken.for_user(user, user_agent(self.context["request"]))
 
 
-class TokenRefreshSerializer(_TokenSerializer):
+class TokenRefreshSerializer(StrictSerializer):
     refresh = StrictCharField()
     access = serializers.CharField(read_only=True)
 
@@ -118,7 +109,7 @@ class TokenRefreshSerializer(_TokenSerializer):
         return {"access": str(token.access_token), "refresh": str(token)}
 
 
-class TokenVerifySerializer(_TokenSerializer):
+class TokenVerifySerializer(StrictSerializer):
     token = StrictCharField(write_only=True)
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, str]:
@@ -126,7 +117,7 @@ class TokenVerifySerializer(_TokenSerializer):
         return {}
 
 
-class TokenBlacklistSerializer(_TokenSerializer):
+class TokenBlacklistSerializer(StrictSerializer):
     refresh = StrictCharField(write_only=True)
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, str]:
@@ -136,7 +127,7 @@ class TokenBlacklistSerializer(_TokenSerializer):
         return {}
 
 
-class PasswordChangeSerializer(_TokenSerializer):
+class PasswordChangeSerializer(StrictSerializer):
     current_password = PasswordField()
     new_password = PasswordField(help_text=STRENGTH)
     access = serializers.CharField(read_only=True)

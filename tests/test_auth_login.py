@@ -122,6 +122,7 @@ def test_spaces_around_a_password_are_part_of_it(db):
         ({"username": "a", "password": "\0"}, None),
         ({"username": "a", "password": "x" * 1001}, [("/password", "max_length")]),
         ({"username": "a", "password": "x", "role": "admin"}, [("/role", "unknown")]),
+        ({"usernme": "a"}, [("/password", "required"), ("/usernme", "unknown")]),
         ([], [("", "invalid")]),
         ("text", [("", "invalid")]),
         (7, [("", "invalid")]),

@@ -48,11 +48,35 @@ class ItemList(_RelationMixin, serializers.ListSerializer[Any]):
         return self.relation.related(instance)
 
 
-class StrictModelSerializer(serializers.ModelSerializer[Any]):
+class StrictSerializer(serializers.Serializer[Any]):
+    """An unknown property is refused, so that a misspelt one is not lost in silence.
+
+    A read-only one that comes back is ignored.
+    """
+
+    def to_internal_value(self, data: Any) -> Any:
+        unknown = {}
+        if isinstance(data, Mapping):
+            unknown = {
+                name: [ErrorDetail("There is no such property.", code="unknown")]
+                for name in data
+                if name not in self.fields
+            }
+        try:
+            attrs = super().to_internal_value(data)
+        except serializers.ValidationError as error:
+            if isinstance(error.detail, dict):
+                error.detail.update(unknown)
+            raise
+        if unknown:
+            raise serializers.ValidationError(unknown)
+        return attrs
+
+
+class StrictModelSerializer(StrictSerializer, serializers.ModelSerializer[Any]):
     """What all serializers of models share.
 
-    An unknown property is refused, so that a misspelt one is not lost in silence; a read-only one
-    that comes back is ignored. Uniqueness is judged by the write itself, on the final state.
+    Uniqueness is judged by the write itself, on the final state.
     """
 
     serializer_field_mapping = {
@@ -117,24 +141,6 @@ class StrictModelSerializer(serializers.ModelSerializer[Any]):
         if self.parent is None and request is not None and not data and _has_no_body(request):
             raise ParseError("The body is missing.")
         return super().run_validation(data)
-
-    def to_internal_value(self, data: Any) -> Any:
-        unknown = {}
-        if isinstance(data, Mapping):
-            unknown = {
-                name: [ErrorDetail("There is no such property.", code="unknown")]
-                for name in data
-                if name not in self.fields
-            }
-        try:
-            attrs = super().to_internal_value(data)
-        except serializers.ValidationError as error:
-            if isinstance(error.detail, dict):
-                error.detail.update(unknown)
-            raise
-        if unknown:
-            raise serializers.ValidationError(unknown)
-        return attrs
 
 
 class ResourceSerializer(StrictModelSerializer):
