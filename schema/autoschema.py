@@ -201,8 +201,12 @@ class AutoSchema(SpectacularAutoSchema):
 
     def _get_filter_parameters(self) -> list[Any]:
         parameters: list[Any] = super()._get_filter_parameters()  # type: ignore[no-untyped-call]
+        is_ranked = any(each["name"] == "search" for each in parameters)
         for parameter in parameters:
             if parameter["name"] == "ordering":
+                given = "it or `search`" if is_ranked else "it"
+                default = f"`{self.view.ordering[0]}` unless {given} is given."
+                parameter["description"] = f"{default} {parameter['description']}"
                 serializer = self.get_response_serializers()
                 name = self._get_serializer_name(serializer, "response")
                 choices = parameter["schema"]["enum"]

@@ -148,7 +148,7 @@ def test_a_list_comes_in_the_order_that_the_contract_says(librarian, contract):
             for each in contract["paths"][f"/api/{path}/"]["get"]["parameters"]
             if each.get("name") == "ordering"
         ]
-        default = re.match("`(.+?)` unless it is given", ordering["description"])[1]
+        default = re.match("`(.+?)` unless it or `search` is given", ordering["description"])[1]
         listed = librarian.get(f"/api/{path}/").json()["results"]
         assert [each[called] for each in listed] == ["Alpha", "Beta", "Gamma"]
         assert listed == librarian.get(f"/api/{path}/?ordering={default}").json()["results"]

@@ -258,7 +258,6 @@ class OrderingFilter(backends.OrderingFilter):
         if not self.parameters_of(view):
             return []
         schema = {"type": "string", "enum": self._choices(view)}
-        description = (
-            f"`{view.ordering[0]}` unless it is given. Rows that are equal in it come by id."
-        )
-        return [parameter_schema(self.ordering_param, schema, description)]
+        return [
+            parameter_schema(self.ordering_param, schema, "Rows that are equal in it come by id.")
+        ]
