@@ -64,7 +64,7 @@ bench: .venv-bench/.synced ## Measure reads beside other frameworks; QUICK=1 giv
 bench-writes: .venv-bench/.synced ## Measure nested writes beside drf-writable-nested, in half a minute
 	@.venv-bench/bin/python -m benchmarks.writes
 
-bench-scale: .venv-bench/.synced ## Ask a million books everything, and time the database, in ten minutes
+bench-scale: .venv-bench/.synced ## Ask a million books everything, and time the database, in some minutes
 	@.venv-bench/bin/python -m benchmarks.scale
 
 bench-imports: .venv-bench/.synced ## Measure imports beside COPY alone, in some minutes
