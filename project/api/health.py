@@ -16,13 +16,12 @@ from django.views import View
 from django.views.decorators.cache import never_cache
 from django.views.decorators.csrf import csrf_exempt
 
-from .problems import problem_response
+from .problems import RETRY_AFTER, problem_response
 
 logger = logging.getLogger(__name__)
 
 # A probe is answered within a second, so a database that is silent for longer is not ready.
 PATIENCE = 0.8  # seconds
-RETRY_AFTER = 1  # seconds
 
 
 @cache

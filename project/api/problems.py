@@ -6,6 +6,9 @@ A problem that has a place in the request lists it in `errors`: each fault with 
 with what is stored now; where both kinds of fault occur, the answer is 400.
 """
 
+import logging
+import sqlite3
+import sys
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from http import HTTPStatus
@@ -17,13 +20,34 @@ from django.core.exceptions import (
     RequestDataTooBig,
     SuspiciousOperation,
 )
+from django.db import InterfaceError, OperationalError
 from django.http import Http404, HttpRequest, HttpResponseBase, JsonResponse
 from rest_framework import exceptions, status
 from rest_framework.renderers import BrowsableAPIRenderer, JSONRenderer
 from rest_framework.response import Response
 from rest_framework.settings import api_settings
 
+logger = logging.getLogger(__name__)
+
 MEDIA_TYPE = "application/problem+json"
+RETRY_AFTER = 1  # seconds
+# What PostgreSQL refuses without the statement being wrong: there is no connection, or memory, disk
+# or connections are used up, or somebody stopped the statement or the server, or the disk fails
+# (classes), or other transactions were in the way (codes).
+# https://www.postgresql.org/docs/current/errcodes-appendix.html
+OUTAGE_CLASSES = frozenset({"08", "53", "57", "58"})
+OUTAGE_CODES = frozenset({"40001", "40P01", "55P03"})
+# The same of SQLite, https://www.sqlite.org/rescode.html
+SQLITE_OUTAGES = frozenset(
+    {
+        sqlite3.SQLITE_BUSY,
+        sqlite3.SQLITE_LOCKED,
+        sqlite3.SQLITE_READONLY,
+        sqlite3.SQLITE_IOERR,
+        sqlite3.SQLITE_FULL,
+        sqlite3.SQLITE_CANTOPEN,
+    }
+)
 
 
 @dataclass(frozen=True)
@@ -66,6 +90,27 @@ class PayloadTooLarge(exceptions.APIException):
     status_code = status.HTTP_413_REQUEST_ENTITY_TOO_LARGE
     default_detail = "The body of the request is too large."
     default_code = "too_large"
+
+
+class Unavailable(exceptions.APIException):
+    """An outage of the database. The same request may succeed in a moment."""
+
+    status_code = status.HTTP_503_SERVICE_UNAVAILABLE
+    default_detail = "The database does not answer now. Try again."
+    default_code = "unavailable"
+    wait = RETRY_AFTER
+
+
+def _is_outage(error: BaseException | None) -> bool:
+    if not isinstance(error, OperationalError | InterfaceError):
+        return False
+    cause = error.__cause__
+    if isinstance(cause, sqlite3.Error):
+        # The lowest byte of an extended code is the kind of error.
+        return getattr(cause, "sqlite_errorcode", 0) & 0xFF in SQLITE_OUTAGES
+    # Without a code it is the driver who says that there is no connection.
+    code = getattr(cause, "sqlstate", None)
+    return code is None or code in OUTAGE_CODES or code[:2] in OUTAGE_CLASSES
 
 
 def pointer(*places: str | int) -> str:
@@ -119,6 +164,9 @@ def _as_api_exception(error: Exception) -> exceptions.APIException | None:
             return PayloadTooLarge()
         case SuspiciousOperation() | BadRequest():
             return exceptions.ParseError("The request is malformed.")
+        case _ if _is_outage(error):
+            logger.warning("The database does not answer: %s", error)
+            return Unavailable()
     return None
 
 
@@ -209,4 +257,9 @@ def not_found(request: HttpRequest, exception: Exception | None = None) -> HttpR
 
 
 def server_error(request: HttpRequest) -> HttpResponseBase:
+    # Django calls this while it handles the error.
+    if _is_outage(sys.exc_info()[1]):
+        later = {"Retry-After": str(RETRY_AFTER)}
+        detail, code = Unavailable.default_detail, Unavailable.default_code
+        return problem_response(request, 503, detail, code, later)
     return problem_response(request, 500, "The server failed; this is a bug.", "error")

@@ -1,0 +1,110 @@
+"""What does a client hear while the database is away, full of others or too slow?"""
+
+from contextlib import contextmanager
+
+import pytest
+from django.db import connection
+
+from tests.postgres import PostgreSQL
+from tests.server import Server, manage
+from tests.test_production import OVER_TLS, production
+
+TOKEN = {"username": "somebody", "password": "a password"}
+
+
+def unavailable(path):
+    return {
+        "type": "about:blank",
+        "title": "Service Unavailable",
+        "status": 503,
+        "detail": "The database does not answer now. Try again.",
+        "code": "unavailable",
+        "instance": path,
+    }
+
+
+def assert_unavailable(response, path):
+    assert (response.status_code, response.json()) == (503, unavailable(path))
+    assert response.headers["Content-Type"] == "application/problem+json"
+    assert response.headers["Retry-After"] == "1"
+
+
+def assert_nothing_is_available(client):
+    assert_unavailable(client.get("/api/books/"), "/api/books/")
+    assert_unavailable(client.post("/api/token/", json=TOKEN), "/api/token/")
+    # No view of the API; it looks for the session.
+    assert_unavailable(
+        client.get("/admin/", headers={"Cookie": f"sessionid={'x' * 32}"}), "/admin/"
+    )
+
+
+def test_while_postgresql_is_away_all_is_503_and_then_goes_on(tmp_path):
+    if connection.vendor != "postgresql":
+        pytest.skip("stops PostgreSQL; run with --engine postgresql")
+    with PostgreSQL() as database:
+        environment = production(tmp_path, DATABASE_URL=database.url)
+        assert manage("migrate", env=environment).returncode == 0
+        with Server(environment) as server:
+            server.client.headers.update(OVER_TLS)
+            for _ in range(4):  # so that each worker has a connection
+                assert server.client.get("/api/books/").status_code == 200
+            database.stop()
+            for _ in range(2):
+                assert_nothing_is_available(server.client)
+            database.start()
+            for _ in range(4):
+                assert server.client.get("/api/books/").status_code == 200
+            assert server.client.post("/api/token/", json=TOKEN).status_code == 401
+            assert "The database does not answer" in server.log
+
+
+def test_while_a_file_of_sqlite_cannot_be_opened_all_is_503(tmp_path):
+    environment = production(tmp_path, DATABASE_URL=f"sqlite:///{tmp_path}/gone/catalogue.sqlite3")
+    with Server(environment) as server:
+        server.client.headers.update(OVER_TLS)
+        assert_nothing_is_available(server.client)
+
+
+def test_a_database_without_tables_is_no_outage(tmp_path):
+    with Server(production(tmp_path)) as server:
+        server.client.headers.update(OVER_TLS)
+        response = server.client.get("/api/books/")
+        assert (response.status_code, response.json()["code"]) == (500, "error")
+
+
+@pytest.fixture
+def held_up(transactional_db):
+    """What is written waits for another's transaction, and may not wait for long."""
+    hold, be_impatient, be_patient = {
+        "postgresql": (
+            "BEGIN; LOCK TABLE books_contribution IN ACCESS EXCLUSIVE MODE",
+            "SET lock_timeout = 50; SET statement_timeout = 100",
+            "RESET lock_timeout; RESET statement_timeout",
+        ),
+        "sqlite": (
+            "BEGIN IMMEDIATE",
+            "PRAGMA busy_timeout = 50",
+            "PRAGMA busy_timeout = 20000",
+        ),
+    }[connection.vendor]
+    other = connection.copy()
+    with connection.cursor() as cursor, other.cursor() as another:
+        cursor.execute(be_impatient)
+
+        @contextmanager
+        def held_up():
+            another.execute(hold)
+            yield
+            another.execute("ROLLBACK")
+
+        yield held_up
+        cursor.execute(be_patient)
+    other.close()
+
+
+def test_what_takes_too_long_is_503_and_writes_nothing(held_up, librarian):
+    body = {"title": "Solaris", "authors": [{"name": "Stanisław Lem"}]}
+    with held_up():
+        assert_unavailable(librarian.post("/api/books/", body, format="json"), "/api/books/")
+    assert librarian.get("/api/authors/").json()["results"] == []
+    assert librarian.post("/api/books/", body, format="json").status_code == 201
