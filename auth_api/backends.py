@@ -6,8 +6,8 @@ from django.contrib.auth.backends import BaseBackend
 from django.contrib.auth.hashers import get_hashers, identify_hasher
 from django.http import HttpRequest
 
+from .attempts import LoginAttempt
 from .models import User, normalise
-from .throttles import LoginAttempt
 
 # What nobody's name or address is longer than; to normalise a megabyte takes a second.
 LONGEST_IDENTIFIER = 1000

@@ -4,9 +4,9 @@ from collections.abc import Callable
 
 from django.http import HttpRequest, HttpResponseBase, JsonResponse
 
-from project.api.problems import problem_response
+from project.api.http.problems import problem_response
 
-from .throttles import TooManyFailures
+from .attempts import TooManyFailures
 
 
 class ThrottledLogins:

@@ -13,7 +13,7 @@ from rest_framework import exceptions, serializers
 from rest_framework_simplejwt import serializers as simplejwt
 
 from project.api.fields import StrictCharField, TimestampField
-from project.api.problems import Fault, Refused, pointer
+from project.api.http.problems import Fault, Refused, pointer
 from project.api.serializers import StrictModelSerializer, StrictSerializer
 
 from .backends import LONGEST_IDENTIFIER

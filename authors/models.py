@@ -4,7 +4,7 @@ from django.db import models
 from django.db.models import F, Q
 
 from project.api.models import YEAR, AggregateRoot, MadeFrom, not_blank, year_in_range
-from project.api.search_tables import Searched, SearchEntry
+from project.api.search.entries import Searched, SearchEntry
 
 from .names import sort_name
 

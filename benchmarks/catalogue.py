@@ -15,7 +15,7 @@ from stdnum import ean
 
 from authors.models import Author
 from books.models import Book, Contribution, Edition, Format, Publisher, Role, Series, Subject
-from project.api import search_tables
+from project.api.search import entries as search_tables
 
 SEED = 1965
 SYLLABLES = [

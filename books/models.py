@@ -16,7 +16,7 @@ from project.api.models import (
     not_blank,
     year_in_range,
 )
-from project.api.search_tables import Searched, SearchEntry, Source
+from project.api.search.entries import Searched, SearchEntry, Source
 
 from .isbn import normalize_isbn
 from .languages import validate_language

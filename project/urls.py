@@ -4,7 +4,8 @@ from django.contrib import admin
 from django.urls import include, path, re_path
 from django.views.decorators.csrf import csrf_exempt
 
-from project.api import health, problems
+from project.api.http import problems
+from project.api.observability import health
 
 urlpatterns = [
     path("livez", health.Live.as_view()),

@@ -18,7 +18,7 @@ from rest_framework.permissions import SAFE_METHODS
 from rest_framework.serializers import ModelSerializer
 from rest_framework.viewsets import ViewSetMixin
 
-from project.api.problems import MEDIA_TYPE
+from project.api.http.problems import MEDIA_TYPE
 from project.api.serializers import ItemSerializer
 
 from .examples import EXAMPLES

@@ -27,7 +27,12 @@ from books.serializers import (
     SubjectSerializer,
 )
 from books.views import BookViewSet
-from project.api.documents import KEPT_STATEMENTS, Uncompilable, compile_statement, statement
+from project.api.documents.compiler import (
+    KEPT_STATEMENTS,
+    Uncompilable,
+    compile_statement,
+    statement,
+)
 from project.api.fields import TimestampField
 from tests.models import Label, Part, Screw, Shelf, Tag, Thing
 

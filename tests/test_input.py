@@ -26,7 +26,7 @@ from books.serializers import (
     SubjectSerializer,
 )
 from project import router as urls
-from project.api.problems import pointer
+from project.api.http.problems import pointer
 from project.api.serializers import ResourceSerializer
 
 

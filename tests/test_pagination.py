@@ -16,7 +16,7 @@ from rest_framework.viewsets import ModelViewSet
 
 from authors.models import Author
 from project.api.filters import StrictQueryParameters
-from project.api.pagination import CursorPagination, Keyset
+from project.api.lists.pagination import CursorPagination, Keyset
 
 
 class AuthorSerializer(serializers.ModelSerializer):

@@ -13,7 +13,7 @@ from rest_framework.test import APIClient
 
 from authors.models import Author
 from books.models import Book, Contribution, Edition, Publisher, Series, Subject
-from project.api import search_tables
+from project.api.search import entries as search_tables
 
 URLS = {
     Author: "/api/authors/",

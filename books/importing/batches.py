@@ -11,10 +11,10 @@ from django.utils import timezone
 
 from authors.models import Author
 from books.models import Book, Contribution, Edition, Publisher, Role, Series, Subject
-from project.api.problems import Fault, Refused, pointer
+from project.api.http.problems import Fault, Refused, pointer
 
+from .bulk import give_keys, insert
 from .drafts import Draft, Thing
-from .tables import give_keys, insert
 
 # By what an author and a book are told apart.
 COLUMNS_OF_AUTHOR = ("name", "birth_year", "openlibrary_key")

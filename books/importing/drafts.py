@@ -15,8 +15,8 @@ from rest_framework.fields import get_error_detail
 
 from authors.models import Author
 from books.models import Book, Edition, Publisher, Role, Series, Subject
+from project.api.http.problems import Fault, Refused, faults_of, pointer
 from project.api.models import MadeFrom
-from project.api.problems import Fault, Refused, faults_of, pointer
 
 Thing = dict[str, Any]
 

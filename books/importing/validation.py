@@ -21,7 +21,7 @@ from rest_framework.validators import ProhibitSurrogateCharactersValidator
 from books.isbn import normalize_isbn
 from books.serializers import ISBNField
 from project.api.fields import StrictCharField
-from project.api.problems import Fault, Refused, faults_of, pointer
+from project.api.http.problems import Fault, Refused, faults_of, pointer
 
 Take = Callable[[Any], Any]
 

@@ -11,7 +11,7 @@ from django.db import models
 from django.http import HttpRequest
 
 from .models import AggregateRoot, MadeFrom
-from .search import Search
+from .search.queries import Search
 
 
 class Prose(forms.CharField):

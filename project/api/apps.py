@@ -6,10 +6,8 @@ class ApiConfig(AppConfig):
     label = "api"
 
     def ready(self) -> None:
-        from . import (
-            checks,  # noqa: F401  (registers itself)
-            converters,  # noqa: F401  (registers `<id:…>`)
-            databases,  # noqa: F401  (connects its signal)
-            formats,  # noqa: F401  (the same)
-            search_tables,  # noqa: F401  (the same)
-        )
+        from . import checks  # noqa: F401  (registers itself)
+        from .databases import connections  # noqa: F401  (connects its signal)
+        from .documents import formats  # noqa: F401  (the same)
+        from .http import converters  # noqa: F401  (registers `<id:…>`)
+        from .search import entries  # noqa: F401  (connects its signals)

@@ -6,7 +6,7 @@ from typing import Any
 
 from rest_framework import serializers
 
-from .converters import MAX_ID
+from .http.converters import MAX_ID
 
 # A full-date of RFC 3339, section 5.6.
 DAY = "[0-9]{4}-[0-9]{2}-[0-9]{2}"

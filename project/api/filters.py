@@ -21,7 +21,7 @@ from rest_framework.request import Request
 from rest_framework.settings import api_settings
 
 from .fields import DAY
-from .problems import Fault, Refused
+from .http.problems import Fault, Refused
 
 # How many sets of filters, as requests combine them, keep their form.
 KEPT_FORMS = 256

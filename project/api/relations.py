@@ -24,8 +24,8 @@ from django.db import models
 from django.http import Http404
 from django.urls import reverse
 
-from .problems import pointer
-from .writes import Row, Writes
+from .http.problems import pointer
+from .writes.unit_of_work import Row, Writes
 
 # A list that can be written is short enough to be read whole.
 MAX_ITEMS = 200

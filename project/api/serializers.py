@@ -12,7 +12,8 @@ from rest_framework.fields import empty
 from rest_framework.request import Request
 from rest_framework.validators import UniqueValidator
 
-from . import fields, relations, transactions
+from . import fields, relations
+from .writes import transactions
 
 
 class _RelationMixin:

@@ -14,14 +14,14 @@ from rest_framework.permissions import BasePermission
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from .databases import planned_for_its_values
-from .documents import Document, properties, statement
+from .databases.connections import planned_for_its_values
+from .documents.compiler import Document, properties, statement
 from .filters import StrictQueryParameters
-from .pagination import Keyset
-from .problems import Fault, Refused
+from .http.problems import Fault, Refused
+from .lists.pagination import Keyset
 from .relations import Edit, relations_of
-from .search import SearchFilter
-from .transactions import Confirm, delete, write, write_item
+from .search.queries import SearchFilter
+from .writes.transactions import Confirm, delete, write, write_item
 
 # How many of the objects that stand in the way of a deletion are named.
 NAMED = 20

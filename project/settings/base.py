@@ -37,8 +37,8 @@ MIDDLEWARE = [
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "corsheaders.middleware.CorsMiddleware",
-    "project.api.middleware.OptionalTrailingSlash",
-    "project.api.middleware.RequireContentLength",
+    "project.api.http.middleware.OptionalTrailingSlash",
+    "project.api.http.middleware.RequireContentLength",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
@@ -48,7 +48,7 @@ MIDDLEWARE = [
 ]
 
 ROOT_URLCONF = "project.urls"
-CSRF_FAILURE_VIEW = "project.api.problems.csrf_failure"
+CSRF_FAILURE_VIEW = "project.api.http.problems.csrf_failure"
 WSGI_APPLICATION = "project.wsgi.application"
 
 TEMPLATES = [
@@ -130,7 +130,7 @@ SQLITE: dict[str, Any] = {
     },
 }
 POSTGRESQL: dict[str, Any] = {
-    "ENGINE": "project.postgresql",
+    "ENGINE": "project.api.databases.postgresql",
     "CONN_MAX_AGE": 600,
     "CONN_HEALTH_CHECKS": True,
     "OPTIONS": {

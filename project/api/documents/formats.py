@@ -18,7 +18,7 @@ from django.utils.duration import duration_string
 from rest_framework import ISO_8601, serializers
 from rest_framework.settings import api_settings
 
-from .fields import TimestampField
+from ..fields import TimestampField
 
 # By the vendor of the database, an SQL expression of a value, `{0}`; null for null. PostgreSQL's is
 # JSON once it is cast to text, SQLite's once json_object() or json_quote() has written it.

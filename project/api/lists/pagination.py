@@ -17,7 +17,7 @@ from rest_framework.response import Response
 from rest_framework.settings import api_settings
 from rest_framework.utils.urls import replace_query_param
 
-from .problems import Fault, Refused
+from ..http.problems import Fault, Refused
 
 
 class Row(Func):

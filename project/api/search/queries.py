@@ -13,9 +13,9 @@ from rest_framework import filters as backends
 from rest_framework.request import Request
 from rest_framework.settings import api_settings
 
-from .filters import is_list, parameter_schema
-from .problems import Fault, Refused
-from .search_tables import LONGEST, WordsField, words_of
+from ..filters import is_list, parameter_schema
+from ..http.problems import Fault, Refused
+from .entries import LONGEST, WordsField, words_of
 
 MAX_LENGTH = 200
 MAX_WORDS = 20

@@ -18,8 +18,8 @@ from django.utils import timezone
 from rest_framework.fields import get_error_detail
 from rest_framework.request import Request
 
-from .models import AggregateRoot, MadeFrom
-from .problems import Fault, Refused, faults_of, pointer
+from ..http.problems import Fault, Refused, faults_of, pointer
+from ..models import AggregateRoot, MadeFrom
 
 
 @dataclass(eq=False)

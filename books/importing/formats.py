@@ -15,8 +15,8 @@ from rest_framework.exceptions import ParseError
 
 from books.isbn import normalize_isbn
 from books.models import Role
-from project.api.parsers import parse_json
-from project.api.problems import Fault, Refused, pointer
+from project.api.http.parsers import parse_json
+from project.api.http.problems import Fault, Refused, pointer
 
 from .drafts import Draft
 

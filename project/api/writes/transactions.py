@@ -8,8 +8,8 @@ from typing import Any, TypeVar
 from django.db import IntegrityError, OperationalError, models, transaction
 from django.http import Http404
 
-from .relations import Edit, Node, plan
-from .writes import Row, Writes, raise_versions, referring_roots
+from ..relations import Edit, Node, plan
+from .unit_of_work import Row, Writes, raise_versions, referring_roots
 
 ATTEMPTS = 5
 PAUSE = 0.02  # seconds

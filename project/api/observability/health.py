@@ -16,7 +16,7 @@ from django.views import View
 from django.views.decorators.cache import never_cache
 from django.views.decorators.csrf import csrf_exempt
 
-from .problems import RETRY_AFTER, problem_response
+from ..http.problems import RETRY_AFTER, problem_response
 
 logger = logging.getLogger(__name__)
 

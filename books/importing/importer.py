@@ -1,0 +1,248 @@
+"""Books from a file into the catalogue. docs/import.md says what counts as the same book."""
+
+import gc
+import json
+import time
+from collections import defaultdict
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
+from multiprocessing.pool import ThreadPool
+from os import PathLike, fstat
+from pathlib import Path
+from typing import IO, BinaryIO, TypeVar
+
+from django.db import DataError, IntegrityError, connection
+
+from books.serializers import BookSerializer
+from project.api.http.problems import Fault, Refused
+from project.api.writes.transactions import retried
+
+from .batches import Batch
+from .drafts import Draft
+from .formats import FORMS, Lines, Row, UnreadableFileError, form_of
+from .validation import Validation
+
+__all__ = ["BATCH_SIZE", "FORMS", "Report", "UnreadableFileError", "import_file"]
+
+Item = TypeVar("Item")
+
+# The advisory lock that one import at a time holds: any number that no other program uses.
+TURN = 7_160_305
+SHARED = ("authors", "series", "subjects", "publishers")
+KINDS = ("books", "editions", *SHARED)
+# How many things a batch may hold, books and what belongs to them: enough to make the statements
+# few and to look for what books share but once, and few enough for the memory.
+BATCH_SIZE = 20_000
+# How many bytes of the file a batch may hold, so that rows of a megabyte do not pile up.
+BATCH_BYTES = 8 * 1024 * 1024
+# How many reasons a report keeps.
+REASONS = 20
+
+
+@dataclass(slots=True)
+class Count:
+    created: int = 0
+    changed: int = 0
+    unchanged: int = 0
+    rejected: int = 0
+
+
+class Keys:
+    """A set of keys that takes a bit for each, so that a long file does not fill the memory."""
+
+    def __init__(self) -> None:
+        self._pages: dict[int, int] = defaultdict(int)
+
+    def add(self, key: int) -> None:
+        self._pages[key >> 10] |= 1 << (key & 1023)
+
+    def __len__(self) -> int:
+        return sum(page.bit_count() for page in self._pages.values())
+
+
+@dataclass(slots=True)
+class Report:
+    """What an import has done so far; all that it counts is committed."""
+
+    form: str
+    # Of the file, in bytes; 0 where it is a pipe.
+    size: int
+    bytes_read: int = 0
+    rows: int = 0
+    seconds: float = 0.0
+    counts: dict[str, Count] = field(default_factory=lambda: {kind: Count() for kind in KINDS})
+    # The first few reasons why rows, or editions, were left out, each with its line.
+    reasons: list[tuple[int, Fault]] = field(default_factory=list)
+    # What books share and the file has mentioned, by kind.
+    mentioned: dict[str, Keys] = field(default_factory=lambda: {kind: Keys() for kind in SHARED})
+
+    @property
+    def has_changed_nothing(self) -> bool:
+        return not any(count.created or count.changed for count in self.counts.values())
+
+    def add(self, batch: Batch) -> None:
+        books, editions = self.counts["books"], self.counts["editions"]
+        books.created += len(batch.books)
+        books.changed += batch.changed
+        books.unchanged += batch.unchanged
+        editions.created += len(batch.editions)
+        editions.unchanged += batch.editions_unchanged
+        for kind in (batch.authors, batch.series, batch.subjects, batch.publishers):
+            name = str(kind.model._meta.verbose_name_plural)
+            for each in kind.used.values():
+                self.mentioned[name].add(each["id"])
+            count = self.counts[name]
+            count.created += len(kind.new)
+            count.unchanged = len(self.mentioned[name]) - count.created
+
+
+def import_file(
+    path: str | PathLike[str],
+    *,
+    form: str = "auto",
+    rejects: str | PathLike[str] | None = None,
+    progress: Callable[[Report], None] | None = None,
+) -> Report:
+    """Add what the file has and the catalogue has not; a second run changes nothing.
+
+    Rows go in by batches, each in a transaction of its own: whoever is interrupted finds whole
+    batches. `progress` is called before the first and after each. A row that is refused is left
+    out with all its parts, and written to `rejects` with the reasons; the others go in. Raises
+    UnreadableFileError or OSError where the file as a whole can't be read.
+    """
+    started = time.monotonic()
+    validate = Validation(BookSerializer())
+    with ExitStack() as files:
+        files.enter_context(_rare_garbage_collection())
+        reading = files.enter_context(ExitStack())
+        file = reading.enter_context(Path(path).open("rb"))
+        form = form_of(file.peek()) if form == "auto" else form
+        report = Report(form, fstat(file.fileno()).st_size)
+        if progress is not None:
+            progress(report)
+        kept: IO[str] | None = None
+        if rejects is not None:
+            # Backslashes make lone surrogates, which UTF-8 has not, what JSON writes for them.
+            kept = files.enter_context(
+                Path(rejects).open("w", encoding="utf-8", errors="backslashreplace")
+            )
+        # Whoever reads closes the file, since it can't be closed while somebody reads.
+        reading.pop_all()
+        for rows, bytes_read in _ahead(_batches(file, form, validate)):
+            _import(rows, report)
+            _note(rows, report, kept)
+            if kept is not None:
+                kept.flush()
+            report.bytes_read = bytes_read
+            report.seconds = time.monotonic() - started
+            if progress is not None:
+                progress(report)
+    report.seconds = time.monotonic() - started
+    return report
+
+
+@contextmanager
+def _rare_garbage_collection() -> Iterator[None]:
+    """Rows hold no cycles, and to look for some in all of a batch takes a third of the time."""
+    usual = gc.get_threshold()
+    gc.set_threshold(1_000_000)
+    try:
+        yield
+    finally:
+        gc.set_threshold(*usual)
+
+
+def _ahead(items: Iterator[Item]) -> Iterator[Item]:
+    """The same items, of which a thread makes the next while one is in use.
+
+    The thread ends with the process, even where it waits for a pipe.
+    """
+    with ThreadPool(1) as pool:
+        following = pool.apply_async(next, (items, None))
+        while (item := following.get()) is not None:
+            following = pool.apply_async(next, (items, None))
+            yield item
+
+
+def _batches(file: BinaryIO, form: str, validate: Validation) -> Iterator[tuple[list[Row], int]]:
+    """Rows, with their drafts or their faults, and how many bytes of the file are read."""
+    batch: list[Row] = []
+    size, start = 0, 0
+    with file:
+        lines = Lines(file)
+        for row in FORMS[form](lines):
+            batch.append(row)
+            size += 1 + sum(len(value) for value in row.body.values() if isinstance(value, list))
+            prepare(row, validate)
+            if size >= BATCH_SIZE or lines.bytes_read - start >= BATCH_BYTES:
+                yield batch, lines.bytes_read
+                batch = []
+                size, start = 0, lines.bytes_read
+        if batch:
+            yield batch, lines.bytes_read
+
+
+def prepare(row: Row, validate: Validation) -> None:
+    """Give the row its draft, or the faults that stand in the way."""
+    if row.faults:
+        return
+    attrs = validate.plainly(row.body)
+    if attrs is None:
+        row.read_again()
+    if row.faults:
+        return
+    try:
+        row.draft = Draft(validate.fully(row.body) if attrs is None else attrs)
+    except Refused as error:
+        row.faults += map(row.located, error.faults)
+
+
+def _put_in(drafts: list[Draft]) -> Batch:
+    """Imports take turns: two that hold new rows in opposite orders would wait for each other."""
+    if connection.vendor == "postgresql":
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT pg_advisory_xact_lock(%s)", [TURN])
+    return Batch(drafts)
+
+
+def _import(rows: Sequence[Row], report: Report) -> None:
+    """Put these rows in, in one transaction; those that can't be get their faults."""
+    accepted = [row for row in rows if row.draft is not None]
+    if not accepted:
+        return
+    drafts = [row.draft for row in accepted if row.draft is not None]
+    try:
+        # Again where someone else writes the same at the same time, whose rows it then finds.
+        batch = retried(lambda: _put_in(drafts))
+    except (IntegrityError, DataError) as error:
+        reason = str(error).partition("\n")[0]
+    else:
+        for place, faults in batch.refused.items():
+            accepted[place].faults += map(accepted[place].located, faults)
+        report.add(batch)
+        return
+    # There is a row that only the database refuses, and halving finds it.
+    if len(accepted) == 1:
+        accepted[0].faults.append(Fault("refused", f"The database refuses it: {reason}", ""))
+        return
+    middle = len(accepted) // 2
+    _import(accepted[:middle], report)
+    _import(accepted[middle:], report)
+
+
+def _note(rows: Sequence[Row], report: Report, rejects: IO[str] | None) -> None:
+    """Count these rows and keep what speaks against them."""
+    report.rows += len(rows)
+    for row in rows:
+        if row.faults:
+            report.counts["books"].rejected += 1
+        else:
+            report.counts["editions"].rejected += len(row.omitted)
+        if not (faults := row.faults or row.omitted):
+            continue
+        report.reasons += [(row.line, fault) for fault in faults][: REASONS - len(report.reasons)]
+        if rejects is not None:
+            errors = [fault.as_json() for fault in faults]
+            record = {"line": row.line, "errors": errors, "row": row.source}
+            rejects.write(json.dumps(record, ensure_ascii=False) + "\n")
