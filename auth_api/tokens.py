@@ -16,7 +16,7 @@ from rest_framework_simplejwt.exceptions import AuthenticationFailed, InvalidTok
 from rest_framework_simplejwt.token_blacklist.models import OutstandingToken
 from rest_framework_simplejwt.utils import aware_utcnow, datetime_from_epoch
 
-from project.api.http.converters import MAX_ID
+from project.api.fields import MAX_ID
 
 from .keys import KeyRing, key_ring
 from .models import Session, User, end_sessions

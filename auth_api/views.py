@@ -20,7 +20,7 @@ from rest_framework.views import APIView
 from rest_framework_simplejwt.token_blacklist.models import OutstandingToken
 from rest_framework_simplejwt.views import TokenViewBase
 
-from project.api.filters import StrictQueryParameters
+from project.api.lists.parameters import StrictQueryParameters
 
 from . import serializers
 from .keys import key_ring

@@ -324,7 +324,8 @@ class Run:
         """The database's milliseconds for page 1 and a far one, each the median of many."""
         from authors.models import Author
         from books.models import Book
-        from project.api.lists.pagination import Cursor, CursorPagination, Keyset
+        from project.api.lists.keysets import Keyset
+        from project.api.lists.pagination import Cursor, CursorPagination
 
         model = {"books": Book, "authors": Author}[path]
         rows = model.objects.order_by(ordering)

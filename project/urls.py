@@ -4,7 +4,7 @@ from django.contrib import admin
 from django.urls import include, path, re_path
 from django.views.decorators.csrf import csrf_exempt
 
-from project.api.http import problems
+from project.api.http import handlers
 from project.api.observability import health
 
 urlpatterns = [
@@ -15,10 +15,10 @@ urlpatterns = [
     path("api/", include("project.router")),
     path("admin/", admin.site.urls),
     # Last: what no other line knows. Without it, Django shows a page of its own under DEBUG.
-    re_path("^api/", csrf_exempt(problems.not_found)),
+    re_path("^api/", csrf_exempt(handlers.not_found)),
 ]
 
-handler400 = problems.bad_request
-handler403 = problems.permission_denied
-handler404 = problems.not_found
-handler500 = problems.server_error
+handler400 = handlers.bad_request
+handler403 = handlers.permission_denied
+handler404 = handlers.not_found
+handler500 = handlers.server_error

@@ -15,8 +15,9 @@ from rest_framework.test import APIClient, APIRequestFactory
 from rest_framework.viewsets import ModelViewSet
 
 from authors.models import Author
-from project.api.filters import StrictQueryParameters
-from project.api.lists.pagination import CursorPagination, Keyset
+from project.api.lists.keysets import Keyset
+from project.api.lists.pagination import CursorPagination
+from project.api.lists.parameters import StrictQueryParameters
 
 
 class AuthorSerializer(serializers.ModelSerializer):

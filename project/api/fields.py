@@ -6,8 +6,7 @@ from typing import Any
 
 from rest_framework import serializers
 
-from .http.converters import MAX_ID
-
+MAX_ID = 2**63 - 1
 # A full-date of RFC 3339, section 5.6.
 DAY = "[0-9]{4}-[0-9]{2}-[0-9]{2}"
 

@@ -1,8 +1,8 @@
-"""Query parameters: what a list can be asked, and a refusal of all that is not understood."""
+"""What a list can be asked: fields that take one form of a value, filters, and their backend."""
 
 import re
 from collections import OrderedDict
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from contextlib import suppress
 from datetime import UTC, date, datetime
 from functools import lru_cache
@@ -16,57 +16,14 @@ from django.template import loader
 from django.utils.dateparse import parse_datetime
 from django_filters.rest_framework import CharFilter, Filter, FilterSet
 from rest_framework import filters as backends
-from rest_framework.renderers import BrowsableAPIRenderer
 from rest_framework.request import Request
-from rest_framework.settings import api_settings
 
 from .fields import DAY
 from .http.problems import Fault, Refused
+from .lists.parameters import is_list, parameter_schema
 
 # How many sets of filters, as requests combine them, keep their form.
 KEPT_FORMS = 256
-
-
-class StrictQueryParameters:
-    """For a view: a query parameter that it does not know is 400, and so is one that is empty or
-    stands twice, whatever the method. Anything else would answer a question nobody asked.
-
-    A list knows those of its filters, its search, its ordering and its pages; `query_parameters`
-    are those of every method.
-    """
-
-    query_parameters: frozenset[str] = frozenset()
-
-    def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
-        super().initial(request, *args, **kwargs)  # type: ignore[misc]
-        method = str(request.method).lower()
-        # A method that the view does not have is 405, whatever the parameters.
-        if method == "options" or not hasattr(self, method):
-            return
-        if faults := list(self._parameter_faults(request)):
-            raise Refused(faults)
-
-    def _parameter_faults(self, request: Request) -> Iterator[Fault]:
-        known = self.query_parameters | {api_settings.URL_FORMAT_OVERRIDE}
-        if is_list(self):
-            sources = [backend() for backend in self.filter_backends]  # type: ignore[attr-defined]
-            known = known.union(
-                *(source.parameters_of(self) for source in sources),
-                self.paginator.query_parameters,  # type: ignore[attr-defined]
-            )
-        # A browser sends the empty fields of a form too.
-        is_form = isinstance(request.accepted_renderer, BrowsableAPIRenderer)
-        for name, values in request.query_params.lists():
-            if name not in known:
-                yield Fault("unknown", "There is no such parameter here.", parameter=name)
-            elif len(values) > 1:
-                yield Fault("repeated", "Once is enough.", parameter=name)
-            elif values == [""] and not is_form:
-                yield Fault("blank", "Leave it out, or give it a value.", parameter=name)
-
-
-def is_list(view: Any) -> bool:
-    return getattr(view, "action", None) == "list"
 
 
 # Fields
@@ -207,11 +164,6 @@ class StrictFilterBackend(backends.BaseFilterBackend):
         ]
 
 
-def parameter_schema(name: str, schema: dict[str, Any], description: str) -> dict[str, Any]:
-    parameter = {"name": name, "in": "query", "required": False, "schema": schema}
-    return {**parameter, "description": description} if description else parameter
-
-
 def _schema_of(field: forms.Field) -> dict[str, Any]:
     match field:
         case IntegerField():
@@ -226,38 +178,3 @@ def _schema_of(field: forms.Field) -> dict[str, Any]:
     schema = {"type": "string", "minLength": 1}
     max_length = getattr(field, "max_length", None)
     return schema if max_length is None else {**schema, "maxLength": max_length}
-
-
-class OrderingFilter(backends.OrderingFilter):
-    """`ordering`: one of the view's `ordering_fields`; with a `-` in front, descending."""
-
-    def parameters_of(self, view: Any) -> frozenset[str]:
-        return frozenset({self.ordering_param} if self._choices(view) else ())
-
-    @staticmethod
-    def _choices(view: Any) -> list[str]:
-        fields = getattr(view, "ordering_fields", None) or ()
-        return [sign + field for field in fields for sign in ("", "-")]
-
-    def filter_queryset(
-        self, request: Request, queryset: QuerySet[Any], view: Any
-    ) -> QuerySet[Any]:
-        return super().filter_queryset(request, queryset, view) if is_list(view) else queryset
-
-    def get_ordering(self, request: Request, queryset: QuerySet[Any], view: Any) -> Any:
-        given = request.query_params.get(self.ordering_param)
-        if not given:
-            # The view's own has been applied.
-            return None
-        if given not in self._choices(view):
-            detail = f"One of {', '.join(self._choices(view))}."
-            raise Refused([Fault("invalid_choice", detail, parameter=self.ordering_param)])
-        return [given]
-
-    def get_schema_operation_parameters(self, view: Any) -> list[dict[str, Any]]:
-        if not self.parameters_of(view):
-            return []
-        schema = {"type": "string", "enum": self._choices(view)}
-        return [
-            parameter_schema(self.ordering_param, schema, "Rows that are equal in it come by id.")
-        ]

@@ -16,11 +16,11 @@ from rest_framework.response import Response
 
 from .databases.connections import planned_for_its_values
 from .documents.compiler import Document, properties, statement
-from .filters import StrictQueryParameters
 from .http.problems import Fault, Refused
-from .lists.pagination import Keyset
+from .lists.keysets import Keyset
+from .lists.parameters import StrictQueryParameters
 from .relations import Edit, relations_of
-from .search.queries import SearchFilter
+from .search.filter import SearchFilter
 from .writes.transactions import Confirm, delete, write, write_item
 
 # How many of the objects that stand in the way of a deletion are named.

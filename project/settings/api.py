@@ -22,11 +22,11 @@ REST_FRAMEWORK = {
     "DEFAULT_PAGINATION_CLASS": "project.api.lists.pagination.CursorPagination",
     "DEFAULT_FILTER_BACKENDS": [
         "project.api.filters.StrictFilterBackend",
-        "project.api.search.queries.SearchFilter",
-        "project.api.filters.OrderingFilter",
+        "project.api.search.filter.SearchFilter",
+        "project.api.lists.ordering.OrderingFilter",
     ],
     "DEFAULT_SCHEMA_CLASS": "schema.autoschema.AutoSchema",
-    "EXCEPTION_HANDLER": "project.api.http.problems.exception_handler",
+    "EXCEPTION_HANDLER": "project.api.http.handlers.exception_handler",
     "PAGE_SIZE": 50,
     # How many proxies stand in front and set X-Forwarded-For; none, and nobody is believed.
     "NUM_PROXIES": 0,

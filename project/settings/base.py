@@ -48,7 +48,7 @@ MIDDLEWARE = [
 ]
 
 ROOT_URLCONF = "project.urls"
-CSRF_FAILURE_VIEW = "project.api.http.problems.csrf_failure"
+CSRF_FAILURE_VIEW = "project.api.http.handlers.csrf_failure"
 WSGI_APPLICATION = "project.wsgi.application"
 
 TEMPLATES = [

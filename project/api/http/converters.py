@@ -2,7 +2,7 @@
 
 from django.urls import register_converter
 
-MAX_ID = 2**63 - 1
+from ..fields import MAX_ID
 
 
 class IdConverter:

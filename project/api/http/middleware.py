@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 from django.http import HttpRequest, HttpResponseBase
 
-from .problems import length_required
+from .handlers import length_required
 
 
 class OptionalTrailingSlash:

@@ -6,48 +6,17 @@ A problem that has a place in the request lists it in `errors`: each fault with 
 with what is stored now; where both kinds of fault occur, the answer is 400.
 """
 
-import logging
-import sqlite3
-import sys
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Any
 
-from django.core.exceptions import (
-    BadRequest,
-    PermissionDenied,
-    RequestDataTooBig,
-    SuspiciousOperation,
-)
-from django.db import InterfaceError, OperationalError
-from django.http import Http404, HttpRequest, HttpResponseBase, JsonResponse
+from django.http import HttpRequest, JsonResponse
 from rest_framework import exceptions, status
-from rest_framework.renderers import BrowsableAPIRenderer, JSONRenderer
-from rest_framework.response import Response
 from rest_framework.settings import api_settings
-
-logger = logging.getLogger(__name__)
 
 MEDIA_TYPE = "application/problem+json"
 RETRY_AFTER = 1  # seconds
-# What PostgreSQL refuses without the statement being wrong: there is no connection, or memory, disk
-# or connections are used up, or somebody stopped the statement or the server, or the disk fails
-# (classes), or other transactions were in the way (codes).
-# https://www.postgresql.org/docs/current/errcodes-appendix.html
-OUTAGE_CLASSES = frozenset({"08", "53", "57", "58"})
-OUTAGE_CODES = frozenset({"40001", "40P01", "55P03"})
-# The same of SQLite, https://www.sqlite.org/rescode.html
-SQLITE_OUTAGES = frozenset(
-    {
-        sqlite3.SQLITE_BUSY,
-        sqlite3.SQLITE_LOCKED,
-        sqlite3.SQLITE_READONLY,
-        sqlite3.SQLITE_IOERR,
-        sqlite3.SQLITE_FULL,
-        sqlite3.SQLITE_CANTOPEN,
-    }
-)
 
 
 @dataclass(frozen=True)
@@ -101,18 +70,6 @@ class Unavailable(exceptions.APIException):
     wait = RETRY_AFTER
 
 
-def _is_outage(error: BaseException | None) -> bool:
-    if not isinstance(error, OperationalError | InterfaceError):
-        return False
-    cause = error.__cause__
-    if isinstance(cause, sqlite3.Error):
-        # The lowest byte of an extended code is the kind of error.
-        return getattr(cause, "sqlite_errorcode", 0) & 0xFF in SQLITE_OUTAGES
-    # Without a code it is the driver who says that there is no connection.
-    code = getattr(cause, "sqlstate", None)
-    return code is None or code in OUTAGE_CODES or code[:2] in OUTAGE_CLASSES
-
-
 def pointer(*places: str | int) -> str:
     """A JSON pointer to this place: `pointer("authors", 0, "name")` is `/authors/0/name`.
 
@@ -152,68 +109,6 @@ def problem(
     return members
 
 
-def _as_api_exception(error: Exception) -> exceptions.APIException | None:
-    match error:
-        case exceptions.APIException():
-            return error
-        case Http404():
-            return exceptions.NotFound()
-        case PermissionDenied():
-            return exceptions.PermissionDenied()
-        case RequestDataTooBig():
-            return PayloadTooLarge()
-        case SuspiciousOperation() | BadRequest():
-            return exceptions.ParseError("The request is malformed.")
-        case _ if _is_outage(error):
-            logger.warning("The database does not answer: %s", error)
-            return Unavailable()
-    return None
-
-
-def exception_handler(error: Exception, context: dict[str, Any]) -> Response | None:
-    """DRF's EXCEPTION_HANDLER. An exception it does not know stays one: a bug is a 500."""
-    # DRF's views import the parser, and the parser this module.
-    from rest_framework.views import set_rollback
-
-    known = _as_api_exception(error)
-    if known is None:
-        return None
-    request = context["request"]
-    faults: list[Fault] = []
-    detail: Any = known.detail
-    code: Any = known.default_code
-    match known:
-        case Refused():
-            faults = known.faults
-        case exceptions.ValidationError():
-            faults = list(faults_of(known.detail))
-            detail = "The request is invalid."
-        case _ if isinstance(known.detail, dict):
-            # simplejwt's exceptions carry a dict with detail, code and messages. The code of the
-            # detail itself is not the one.
-            detail, code = str(known.detail["detail"]), known.detail["code"]
-    code = getattr(detail, "code", code)
-    headers = {}
-    if challenge := getattr(known, "auth_header", None):
-        headers["WWW-Authenticate"] = challenge
-    if (wait := getattr(known, "wait", None)) is not None:
-        headers["Retry-After"] = str(int(wait))
-    headers |= getattr(known, "headers", {})
-    set_rollback()
-    # The browsable API shows the same members in its page. Any other form of the answer, as YAML,
-    # is not one that problems have.
-    html = isinstance(getattr(request, "accepted_renderer", None), BrowsableAPIRenderer)
-    if not html:
-        request.accepted_renderer = JSONRenderer()
-        request.accepted_media_type = JSONRenderer.media_type
-    return Response(
-        problem(known.status_code, str(detail), str(code), request.get_full_path(), faults),
-        status=known.status_code,
-        headers=headers,
-        content_type=None if html else MEDIA_TYPE,
-    )
-
-
 def problem_response(
     request: HttpRequest,
     status_code: int,
@@ -228,38 +123,3 @@ def problem_response(
         content_type=MEDIA_TYPE,
         headers=headers,
     )
-
-
-# What Django itself refuses, before or outside of a view of the API (handler400 … in project.urls)
-
-
-def bad_request(request: HttpRequest, exception: Exception) -> HttpResponseBase:
-    if isinstance(exception, RequestDataTooBig):
-        return problem_response(request, 413, PayloadTooLarge.default_detail, "too_large")
-    return problem_response(request, 400, "The request is malformed.", "parse_error")
-
-
-def length_required(request: HttpRequest) -> HttpResponseBase:
-    detail = "Send the body with its Content-Length, not chunked."
-    return problem_response(request, 411, detail, "length_required")
-
-
-def permission_denied(request: HttpRequest, exception: Exception) -> HttpResponseBase:
-    return problem_response(request, 403, "You may not do this.", "permission_denied")
-
-
-def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponseBase:
-    return problem_response(request, 403, f"CSRF check failed: {reason}", "csrf_failed")
-
-
-def not_found(request: HttpRequest, exception: Exception | None = None) -> HttpResponseBase:
-    return problem_response(request, 404, "There is nothing at this URL.", "not_found")
-
-
-def server_error(request: HttpRequest) -> HttpResponseBase:
-    # Django calls this while it handles the error.
-    if _is_outage(sys.exc_info()[1]):
-        later = {"Retry-After": str(RETRY_AFTER)}
-        detail, code = Unavailable.default_detail, Unavailable.default_code
-        return problem_response(request, 503, detail, code, later)
-    return problem_response(request, 500, "The server failed; this is a bug.", "error")

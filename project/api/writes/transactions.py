@@ -8,14 +8,12 @@ from typing import Any, TypeVar
 from django.db import IntegrityError, OperationalError, models, transaction
 from django.http import Http404
 
+from ..databases.errors import RETRYABLE
 from ..relations import Edit, Node, plan
 from .unit_of_work import Row, Writes, raise_versions, referring_roots
 
 ATTEMPTS = 5
 PAUSE = 0.02  # seconds
-# A serialization failure, and a deadlock: PostgreSQL asks for the whole transaction again
-# (https://www.postgresql.org/docs/current/mvcc-serialization-failure-handling.html).
-LOST = frozenset({"40001", "40P01"})
 
 Confirm = Callable[[models.Model], None]
 Result = TypeVar("Result")
@@ -98,7 +96,7 @@ def retried(attempt: Callable[[], Result]) -> Result:
         except IntegrityError:
             continue
         except OperationalError as error:
-            if getattr(error.__cause__, "sqlstate", None) not in LOST:
+            if getattr(error.__cause__, "sqlstate", None) not in RETRYABLE:
                 raise
             # Apart from those who lost together with this one.
             sleep(random.uniform(0, attempts * PAUSE))  # noqa: S311

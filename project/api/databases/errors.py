@@ -1,0 +1,38 @@
+"""What an error of the database means: an outage, or a transaction to be made again."""
+
+import sqlite3
+
+from django.db import InterfaceError, OperationalError
+
+# A serialization failure, and a deadlock: PostgreSQL asks for the whole transaction again
+# (https://www.postgresql.org/docs/current/mvcc-serialization-failure-handling.html).
+RETRYABLE = frozenset({"40001", "40P01"})
+# What PostgreSQL refuses without the statement being wrong: there is no connection, or memory, disk
+# or connections are used up, or somebody stopped the statement or the server, or the disk fails
+# (classes), or other transactions were in the way (codes).
+# https://www.postgresql.org/docs/current/errcodes-appendix.html
+OUTAGE_CLASSES = frozenset({"08", "53", "57", "58"})
+OUTAGE_CODES = frozenset({"40001", "40P01", "55P03"})
+# The same of SQLite, https://www.sqlite.org/rescode.html
+SQLITE_OUTAGES = frozenset(
+    {
+        sqlite3.SQLITE_BUSY,
+        sqlite3.SQLITE_LOCKED,
+        sqlite3.SQLITE_READONLY,
+        sqlite3.SQLITE_IOERR,
+        sqlite3.SQLITE_FULL,
+        sqlite3.SQLITE_CANTOPEN,
+    }
+)
+
+
+def is_outage(error: BaseException | None) -> bool:
+    if not isinstance(error, OperationalError | InterfaceError):
+        return False
+    cause = error.__cause__
+    if isinstance(cause, sqlite3.Error):
+        # The lowest byte of an extended code is the kind of error.
+        return getattr(cause, "sqlite_errorcode", 0) & 0xFF in SQLITE_OUTAGES
+    # Without a code it is the driver who says that there is no connection.
+    code = getattr(cause, "sqlstate", None)
+    return code is None or code in OUTAGE_CODES or code[:2] in OUTAGE_CLASSES

@@ -1,0 +1,126 @@
+"""How each error becomes a problem: those of REST framework's views, and those of Django itself."""
+
+import logging
+import sys
+from typing import Any
+
+from django.core.exceptions import (
+    BadRequest,
+    PermissionDenied,
+    RequestDataTooBig,
+    SuspiciousOperation,
+)
+from django.http import Http404, HttpRequest, HttpResponseBase
+from rest_framework import exceptions
+from rest_framework.renderers import BrowsableAPIRenderer, JSONRenderer
+from rest_framework.response import Response
+from rest_framework.views import set_rollback
+
+from ..databases.errors import is_outage
+from .problems import (
+    MEDIA_TYPE,
+    RETRY_AFTER,
+    Fault,
+    PayloadTooLarge,
+    Refused,
+    Unavailable,
+    faults_of,
+    problem,
+    problem_response,
+)
+
+logger = logging.getLogger(__name__)
+
+
+def _as_api_exception(error: Exception) -> exceptions.APIException | None:
+    match error:
+        case exceptions.APIException():
+            return error
+        case Http404():
+            return exceptions.NotFound()
+        case PermissionDenied():
+            return exceptions.PermissionDenied()
+        case RequestDataTooBig():
+            return PayloadTooLarge()
+        case SuspiciousOperation() | BadRequest():
+            return exceptions.ParseError("The request is malformed.")
+        case _ if is_outage(error):
+            logger.warning("The database does not answer: %s", error)
+            return Unavailable()
+    return None
+
+
+def exception_handler(error: Exception, context: dict[str, Any]) -> Response | None:
+    """DRF's EXCEPTION_HANDLER. An exception it does not know stays one: a bug is a 500."""
+    known = _as_api_exception(error)
+    if known is None:
+        return None
+    request = context["request"]
+    faults: list[Fault] = []
+    detail: Any = known.detail
+    code: Any = known.default_code
+    match known:
+        case Refused():
+            faults = known.faults
+        case exceptions.ValidationError():
+            faults = list(faults_of(known.detail))
+            detail = "The request is invalid."
+        case _ if isinstance(known.detail, dict):
+            # simplejwt's exceptions carry a dict with detail, code and messages. The code of the
+            # detail itself is not the one.
+            detail, code = str(known.detail["detail"]), known.detail["code"]
+    code = getattr(detail, "code", code)
+    headers = {}
+    if challenge := getattr(known, "auth_header", None):
+        headers["WWW-Authenticate"] = challenge
+    if (wait := getattr(known, "wait", None)) is not None:
+        headers["Retry-After"] = str(int(wait))
+    headers |= getattr(known, "headers", {})
+    set_rollback()
+    # The browsable API shows the same members in its page. Any other form of the answer, as YAML,
+    # is not one that problems have.
+    html = isinstance(getattr(request, "accepted_renderer", None), BrowsableAPIRenderer)
+    if not html:
+        request.accepted_renderer = JSONRenderer()
+        request.accepted_media_type = JSONRenderer.media_type
+    return Response(
+        problem(known.status_code, str(detail), str(code), request.get_full_path(), faults),
+        status=known.status_code,
+        headers=headers,
+        content_type=None if html else MEDIA_TYPE,
+    )
+
+
+# What Django itself refuses, before or outside of a view of the API (handler400 … in project.urls)
+
+
+def bad_request(request: HttpRequest, exception: Exception) -> HttpResponseBase:
+    if isinstance(exception, RequestDataTooBig):
+        return problem_response(request, 413, PayloadTooLarge.default_detail, "too_large")
+    return problem_response(request, 400, "The request is malformed.", "parse_error")
+
+
+def length_required(request: HttpRequest) -> HttpResponseBase:
+    detail = "Send the body with its Content-Length, not chunked."
+    return problem_response(request, 411, detail, "length_required")
+
+
+def permission_denied(request: HttpRequest, exception: Exception) -> HttpResponseBase:
+    return problem_response(request, 403, "You may not do this.", "permission_denied")
+
+
+def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponseBase:
+    return problem_response(request, 403, f"CSRF check failed: {reason}", "csrf_failed")
+
+
+def not_found(request: HttpRequest, exception: Exception | None = None) -> HttpResponseBase:
+    return problem_response(request, 404, "There is nothing at this URL.", "not_found")
+
+
+def server_error(request: HttpRequest) -> HttpResponseBase:
+    # Django calls this while it handles the error.
+    if is_outage(sys.exc_info()[1]):
+        later = {"Retry-After": str(RETRY_AFTER)}
+        detail, code = Unavailable.default_detail, Unavailable.default_code
+        return problem_response(request, 503, detail, code, later)
+    return problem_response(request, 500, "The server failed; this is a bug.", "error")

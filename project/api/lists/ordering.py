@@ -1,0 +1,45 @@
+"""`ordering`: the fields by which a list may be ordered."""
+
+from typing import Any
+
+from django.db.models import QuerySet
+from rest_framework import filters as backends
+from rest_framework.request import Request
+
+from ..http.problems import Fault, Refused
+from .parameters import is_list, parameter_schema
+
+
+class OrderingFilter(backends.OrderingFilter):
+    """`ordering`: one of the view's `ordering_fields`; with a `-` in front, descending."""
+
+    def parameters_of(self, view: Any) -> frozenset[str]:
+        return frozenset({self.ordering_param} if self._choices(view) else ())
+
+    @staticmethod
+    def _choices(view: Any) -> list[str]:
+        fields = getattr(view, "ordering_fields", None) or ()
+        return [sign + field for field in fields for sign in ("", "-")]
+
+    def filter_queryset(
+        self, request: Request, queryset: QuerySet[Any], view: Any
+    ) -> QuerySet[Any]:
+        return super().filter_queryset(request, queryset, view) if is_list(view) else queryset
+
+    def get_ordering(self, request: Request, queryset: QuerySet[Any], view: Any) -> Any:
+        given = request.query_params.get(self.ordering_param)
+        if not given:
+            # The view's own has been applied.
+            return None
+        if given not in self._choices(view):
+            detail = f"One of {', '.join(self._choices(view))}."
+            raise Refused([Fault("invalid_choice", detail, parameter=self.ordering_param)])
+        return [given]
+
+    def get_schema_operation_parameters(self, view: Any) -> list[dict[str, Any]]:
+        if not self.parameters_of(view):
+            return []
+        schema = {"type": "string", "enum": self._choices(view)}
+        return [
+            parameter_schema(self.ordering_param, schema, "Rows that are equal in it come by id.")
+        ]

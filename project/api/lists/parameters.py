@@ -1,0 +1,57 @@
+"""Query parameters: a refusal of all that is not understood."""
+
+from collections.abc import Iterator
+from typing import Any
+
+from rest_framework.renderers import BrowsableAPIRenderer
+from rest_framework.request import Request
+from rest_framework.settings import api_settings
+
+from ..http.problems import Fault, Refused
+
+
+class StrictQueryParameters:
+    """For a view: a query parameter that it does not know is 400, and so is one that is empty or
+    stands twice, whatever the method. Anything else would answer a question nobody asked.
+
+    A list knows those of its filters, its search, its ordering and its pages; `query_parameters`
+    are those of every method.
+    """
+
+    query_parameters: frozenset[str] = frozenset()
+
+    def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
+        super().initial(request, *args, **kwargs)  # type: ignore[misc]
+        method = str(request.method).lower()
+        # A method that the view does not have is 405, whatever the parameters.
+        if method == "options" or not hasattr(self, method):
+            return
+        if faults := list(self._parameter_faults(request)):
+            raise Refused(faults)
+
+    def _parameter_faults(self, request: Request) -> Iterator[Fault]:
+        known = self.query_parameters | {api_settings.URL_FORMAT_OVERRIDE}
+        if is_list(self):
+            sources = [backend() for backend in self.filter_backends]  # type: ignore[attr-defined]
+            known = known.union(
+                *(source.parameters_of(self) for source in sources),
+                self.paginator.query_parameters,  # type: ignore[attr-defined]
+            )
+        # A browser sends the empty fields of a form too.
+        is_form = isinstance(request.accepted_renderer, BrowsableAPIRenderer)
+        for name, values in request.query_params.lists():
+            if name not in known:
+                yield Fault("unknown", "There is no such parameter here.", parameter=name)
+            elif len(values) > 1:
+                yield Fault("repeated", "Once is enough.", parameter=name)
+            elif values == [""] and not is_form:
+                yield Fault("blank", "Leave it out, or give it a value.", parameter=name)
+
+
+def is_list(view: Any) -> bool:
+    return getattr(view, "action", None) == "list"
+
+
+def parameter_schema(name: str, schema: dict[str, Any], description: str) -> dict[str, Any]:
+    parameter = {"name": name, "in": "query", "required": False, "schema": schema}
+    return {**parameter, "description": description} if description else parameter

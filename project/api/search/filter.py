@@ -1,0 +1,65 @@
+"""`search`: the filter backend of lists that can be searched."""
+
+from typing import Any
+
+from django.core.exceptions import ValidationError
+from django.db.models import QuerySet
+from django.template import loader
+from rest_framework import filters as backends
+from rest_framework.request import Request
+from rest_framework.settings import api_settings
+
+from ..http.problems import Fault, Refused
+from ..lists.parameters import is_list, parameter_schema
+from .queries import MAX_LENGTH, Search
+
+DESCRIPTION = (
+    "Words, all of which must occur; the last one may be the beginning of a word. Case and accents"
+    " do not matter. Without `ordering`, titles or names that are just these words come first, then"
+    " those that have more words, the shorter before the longer, then what has them elsewhere."
+)
+
+
+def _is_ordered(request: Request) -> bool:
+    return bool(request.query_params.get(api_settings.ORDERING_PARAM))
+
+
+class SearchFilter(backends.SearchFilter):
+    """`search`, for what has entries. Where no `ordering` is asked for, the view ranks."""
+
+    def parameters_of(self, view: Any) -> frozenset[str]:
+        return frozenset({self.search_param} if hasattr(view.queryset.model, "search") else ())
+
+    def search(self, request: Request, view: Any) -> Search | None:
+        text = request.query_params.get(self.search_param)
+        if not text or not is_list(view):
+            return None
+        try:
+            return Search.of(text, view.search_keys)
+        except ValidationError as error:
+            [detail] = error.messages
+            raise Refused([Fault("invalid", detail, parameter=self.search_param)]) from error
+
+    def filter_queryset(
+        self, request: Request, queryset: QuerySet[Any], view: Any
+    ) -> QuerySet[Any]:
+        search = self.search(request, view) if _is_ordered(request) else None
+        return queryset if search is None else search.find(queryset)
+
+    def rank(self, request: Request, queryset: QuerySet[Any], view: Any) -> list[QuerySet[Any]]:
+        """The parts, one behind the other, that this list has."""
+        search = None if _is_ordered(request) else self.search(request, view)
+        return [queryset] if search is None else search.rank(queryset)
+
+    def to_html(self, request: Request, queryset: QuerySet[Any], view: Any) -> str:
+        if not self.parameters_of(view):
+            return ""
+        term = request.query_params.get(self.search_param, "")
+        context = {"param": self.search_param, "term": term}
+        return loader.get_template(self.template).render(context)
+
+    def get_schema_operation_parameters(self, view: Any) -> list[dict[str, Any]]:
+        if not self.parameters_of(view):
+            return []
+        schema = {"type": "string", "minLength": 1, "maxLength": MAX_LENGTH}
+        return [parameter_schema(self.search_param, schema, DESCRIPTION)]
