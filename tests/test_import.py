@@ -19,8 +19,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from authors.models import Author
-from books.importing.formats import Lines
-from books.importing.importer import BATCH_SIZE, FORMS, UnreadableFileError, import_file, prepare
+from books.importing import BATCH_SIZE, FORMS, UnreadableFileError, import_file
+from books.importing.importer import prepare
+from books.importing.rows import Lines
 from books.importing.validation import Validation
 from books.models import Book, Contribution, Edition, Publisher, Series, Subject
 from books.serializers import BookSerializer, EditionItem

@@ -11,10 +11,10 @@ from django.utils import timezone
 
 from project.api.models import MadeFrom
 
-from .drafts import Thing, columns_of
+from .drafts import Columns, columns_of
 
 
-def give_keys(model: type[models.Model], rows: Sequence[Thing]) -> None:
+def give_keys(model: type[models.Model], rows: Sequence[Columns]) -> None:
     """Give each row the `id` under which it will be inserted in this transaction."""
     if not rows:
         return
@@ -37,7 +37,7 @@ def give_keys(model: type[models.Model], rows: Sequence[Thing]) -> None:
                 row["id"] = key
 
 
-def insert(model: type[models.Model], rows: Sequence[Thing]) -> None:
+def insert(model: type[models.Model], rows: Sequence[Columns]) -> None:
     """Put in these rows, which all name the same columns; others of the model have a default.
 
     Made fields and moments become what `save` would make them.
@@ -51,9 +51,9 @@ def insert(model: type[models.Model], rows: Sequence[Thing]) -> None:
         (field.attname for field in fields if isinstance(field, models.DateTimeField)), now
     )
     columns = [*(["id"] if "id" in rows[0] else []), *(field.attname for field in fields)]
-    chosen: Callable[[Thing], tuple[Any, ...]] = itemgetter(*columns)
+    chosen: Callable[[Columns], tuple[Any, ...]] = itemgetter(*columns)
 
-    def values(row: Thing) -> tuple[Any, ...]:
+    def values(row: Columns) -> tuple[Any, ...]:
         row |= moments
         for field in made:
             row[field.attname] = field.value_of(SimpleNamespace(**row))

@@ -18,14 +18,14 @@ from books.models import Book, Edition, Publisher, Role, Series, Subject
 from project.api.http.problems import Fault, Refused, faults_of, pointer
 from project.api.models import MadeFrom
 
-Thing = dict[str, Any]
+Columns = dict[str, Any]
 
 # How many of the things that books share are remembered once they are cleaned.
 REMEMBERED = 20_000
 
 
 @lru_cache
-def defaults_of(model: type[models.Model]) -> Thing:
+def defaults_of(model: type[models.Model]) -> Columns:
     """What stands in the columns that nobody mentions."""
     return {field.attname: field.get_default() for field in columns_of(model)}
 
@@ -44,7 +44,7 @@ BOOK, EDITION = defaults_of(Book), defaults_of(Edition)
 
 
 @lru_cache(REMEMBERED)
-def shared(model: type[models.Model], **attrs: Any) -> Thing:
+def shared(model: type[models.Model], **attrs: Any) -> Columns:
     """The author, series, subject or publisher of these attributes, or a ValidationError."""
     if model.clean is not models.Model.clean:
         model(**attrs).clean()
@@ -59,7 +59,7 @@ def shared(model: type[models.Model], **attrs: Any) -> Thing:
 class Credit(NamedTuple):
     """An author, and what for."""
 
-    author: Thing
+    author: Columns
     role: str = Role.AUTHOR.value
     credited_as: str = ""
 
@@ -91,7 +91,7 @@ class Draft:
         if self.faults:
             raise Refused(self.faults)
 
-    def _shared(self, model: type[models.Model], attrs: Thing, *at: str | int) -> Thing:
+    def _shared(self, model: type[models.Model], attrs: Columns, *at: str | int) -> Columns:
         try:
             return shared(model, **attrs)
         except ValidationError as error:
@@ -118,7 +118,7 @@ class Draft:
                 at = pointer("contributions", i, "author")
                 self.faults.append(Fault("required", "This field is required.", at))
 
-    def _edition(self, attrs: dict[str, Any], *at: str | int) -> Thing:
+    def _edition(self, attrs: dict[str, Any], *at: str | int) -> Columns:
         """Its columns, and the publisher beside them."""
         publisher = attrs.get("publisher")
         if publisher is not None:

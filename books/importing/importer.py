@@ -20,17 +20,17 @@ from project.api.writes.transactions import retried
 
 from .batches import Batch
 from .drafts import Draft
-from .formats import FORMS, Lines, Row, UnreadableFileError, form_of
+from .formats import FORMS, form_of
+from .jsonl import read_again
+from .rows import FileRow, Lines
 from .validation import Validation
-
-__all__ = ["BATCH_SIZE", "FORMS", "Report", "UnreadableFileError", "import_file"]
 
 Item = TypeVar("Item")
 
 # The advisory lock that one import at a time holds: any number that no other program uses.
-TURN = 7_160_305
+IMPORT_LOCK = 7_160_305
 SHARED = ("authors", "series", "subjects", "publishers")
-KINDS = ("books", "editions", *SHARED)
+RESOURCES = ("books", "editions", *SHARED)
 # How many things a batch may hold, books and what belongs to them: enough to make the statements
 # few and to look for what books share but once, and few enough for the memory.
 BATCH_SIZE = 20_000
@@ -71,7 +71,7 @@ class Report:
     bytes_read: int = 0
     rows: int = 0
     seconds: float = 0.0
-    counts: dict[str, Count] = field(default_factory=lambda: {kind: Count() for kind in KINDS})
+    counts: dict[str, Count] = field(default_factory=lambda: {kind: Count() for kind in RESOURCES})
     # The first few reasons why rows, or editions, were left out, each with its line.
     reasons: list[tuple[int, Fault]] = field(default_factory=list)
     # What books share and the file has mentioned, by kind.
@@ -165,9 +165,11 @@ def _ahead(items: Iterator[Item]) -> Iterator[Item]:
             yield item
 
 
-def _batches(file: BinaryIO, form: str, validate: Validation) -> Iterator[tuple[list[Row], int]]:
+def _batches(
+    file: BinaryIO, form: str, validate: Validation
+) -> Iterator[tuple[list[FileRow], int]]:
     """Rows, with their drafts or their faults, and how many bytes of the file are read."""
-    batch: list[Row] = []
+    batch: list[FileRow] = []
     size, start = 0, 0
     with file:
         lines = Lines(file)
@@ -183,13 +185,13 @@ def _batches(file: BinaryIO, form: str, validate: Validation) -> Iterator[tuple[
             yield batch, lines.bytes_read
 
 
-def prepare(row: Row, validate: Validation) -> None:
+def prepare(row: FileRow, validate: Validation) -> None:
     """Give the row its draft, or the faults that stand in the way."""
     if row.faults:
         return
     attrs = validate.plainly(row.body)
     if attrs is None:
-        row.read_again()
+        read_again(row)
     if row.faults:
         return
     try:
@@ -202,11 +204,11 @@ def _put_in(drafts: list[Draft]) -> Batch:
     """Imports take turns: two that hold new rows in opposite orders would wait for each other."""
     if connection.vendor == "postgresql":
         with connection.cursor() as cursor:
-            cursor.execute("SELECT pg_advisory_xact_lock(%s)", [TURN])
+            cursor.execute("SELECT pg_advisory_xact_lock(%s)", [IMPORT_LOCK])
     return Batch(drafts)
 
 
-def _import(rows: Sequence[Row], report: Report) -> None:
+def _import(rows: Sequence[FileRow], report: Report) -> None:
     """Put these rows in, in one transaction; those that can't be get their faults."""
     accepted = [row for row in rows if row.draft is not None]
     if not accepted:
@@ -231,7 +233,7 @@ def _import(rows: Sequence[Row], report: Report) -> None:
     _import(accepted[middle:], report)
 
 
-def _note(rows: Sequence[Row], report: Report, rejects: IO[str] | None) -> None:
+def _note(rows: Sequence[FileRow], report: Report, rejects: IO[str] | None) -> None:
     """Count these rows and keep what speaks against them."""
     report.rows += len(rows)
     for row in rows:

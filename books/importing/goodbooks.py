@@ -1,0 +1,81 @@
+"""goodbooks-10k (https://github.com/zygmuntz/goodbooks-10k), books.csv."""
+
+import re
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+import langcodes
+from django.core.exceptions import ValidationError
+
+from books.isbn import normalize_isbn
+from project.api.http.problems import Fault
+
+from .rows import FileRow, Lines, UnreadableFileError
+from .tabular import Record, number_of, read_table
+
+GOODBOOKS_COLUMNS = {
+    r"/title": "title",
+    r"/series": "title",
+    r"/original_title": "original_title",
+    r"/first_published_year": "original_publication_year",
+    r"/authors": "authors",
+    r"/editions/\d+/language": "language_code",
+    r"/editions": "isbn",
+}
+# "Title (Series, #1)"; the series may have parentheses of its own: "(Ranma ½ (US 2nd), #1)".
+IN_SERIES = re.compile(r"(.*\S)\s*\(((?:[^()]|\([^()]*\))+?),?\s*#([^#()]+)\)")
+# Longer ones are refused for their length; the pattern's time grows with its square.
+MAX_TITLE = 1_000
+
+
+def goodbooks(lines: Lines) -> Iterator[FileRow]:
+    return read_table(lines, GOODBOOKS_COLUMNS, _check_goodbooks_header, _goodbooks_body)
+
+
+def is_goodbooks(header: Iterable[str]) -> bool:
+    return {"goodreads_book_id", *GOODBOOKS_COLUMNS.values()} <= set(header)
+
+
+def _check_goodbooks_header(header: list[str]) -> None:
+    if not is_goodbooks(header):
+        names = ", ".join(dict.fromkeys(GOODBOOKS_COLUMNS.values()))
+        raise UnreadableFileError(f"A goodbooks file has the columns goodreads_book_id, {names}.")
+
+
+def _goodbooks_body(record: Record, row: FileRow) -> dict[str, Any]:
+    title, original_title = record["title"], record["original_title"]
+    body: dict[str, Any] = {}
+    if len(title) <= MAX_TITLE and (match := IN_SERIES.fullmatch(title)):
+        title = match[1]
+        body["series"] = {"name": match[2].strip()}
+        body["series_position"] = match[3].strip()
+    body["title"] = title
+    if original_title != title:
+        body["original_title"] = original_title
+    if year := record["original_publication_year"]:
+        body["first_published_year"] = number_of(re.sub(r"\.0+\Z", "", year))
+    names = (name.strip() for name in record["authors"].split(","))
+    body["authors"] = [{"name": name} for name in names if name]
+    if (isbn13 := _padded_isbn(record["isbn"], row)) is not None:
+        edition: dict[str, Any] = {"isbn13": isbn13}
+        if code := record["language_code"]:
+            edition["language"] = _language_tag(code)
+        body["editions"] = [edition]
+    return body
+
+
+def _language_tag(code: str) -> str:
+    """The BCP 47 tag for an ISO 639 code, `en` for `eng`; what is none stays, to be refused."""
+    return langcodes.standardize_tag(code) if langcodes.tag_is_valid(code) else code
+
+
+def _padded_isbn(isbn: str, row: FileRow) -> str | None:
+    """The ISBN, which has lost its leading zeros; None where it is absent or wrong."""
+    if not isbn:
+        return None
+    try:
+        return normalize_isbn(isbn.zfill(10))
+    except ValidationError as error:
+        detail = f"{error.messages[0]} The book has come in without this edition."
+        row.omitted.append(Fault(error.code or "invalid", detail, "/isbn"))
+        return None

@@ -1,0 +1,117 @@
+"""The rows of a file, before anything is known of its form."""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any, BinaryIO
+
+from django.conf import settings
+
+from project.api.http.problems import Fault, pointer
+
+from .drafts import Draft
+
+# What the API takes as a body is what a row may hold.
+MAX_LENGTH: int = settings.DATA_UPLOAD_MAX_MEMORY_SIZE
+BYTE_ORDER_MARK = b"\xef\xbb\xbf"
+
+
+class UnreadableFileError(Exception):
+    """The file as a whole can't be read; the message says why to a person."""
+
+
+@dataclass(slots=True)
+class FileRow:
+    """One row of a file, and what was made of it."""
+
+    line: int
+    # As the file has it, to be kept with the reasons of a refusal.
+    source: Any
+    body: dict[str, Any] = field(default_factory=dict)
+    # What speaks against the row.
+    faults: list[Fault] = field(default_factory=list)
+    # What speaks against parts of it, which the body leaves out.
+    omitted: list[Fault] = field(default_factory=list)
+    # The column behind each place of the body; empty where the body is the row itself.
+    columns: Mapping[str, str] = field(default_factory=dict)
+    # The line of JSON that `body` was read from in haste: right if it is valid, else `jsonl.read_again`.
+    hasty: bytes = b""
+    # What is to go in, once the row is found good.
+    draft: Draft | None = None
+
+    def located(self, fault: Fault) -> Fault:
+        """The fault with a pointer into the row rather than into the body made from it."""
+        for place, column in self.columns.items():
+            if re.match(rf"{place}(/|\Z)", fault.pointer or ""):
+                return replace(fault, pointer=pointer(column))
+        return fault
+
+
+class Lines:
+    """A file's lines without a byte order mark, counted; those of the current row are kept.
+
+    Of a line longer than MAX_LENGTH only the beginning is given; `too_long` has its number.
+    """
+
+    def __init__(self, file: BinaryIO) -> None:
+        self._file = file
+        self._returned: list[bytes] = []
+        self.of_row: list[bytes] = []
+        self.number = 0
+        self.bytes_read = 0
+        self.too_long: set[int] = set()
+
+    def __iter__(self) -> "Lines":
+        return self
+
+    def __next__(self) -> bytes:
+        line = self._returned.pop() if self._returned else self._read()
+        if not line:
+            raise StopIteration
+        self.number += 1
+        self.of_row.append(line)
+        return line
+
+    def _read(self) -> bytes:
+        line = self._file.readline(MAX_LENGTH)
+        is_first = self.bytes_read == 0
+        self.bytes_read += len(line)
+        rest = line
+        while len(rest) == MAX_LENGTH and not rest.endswith(b"\n"):
+            self.too_long.add(self.number + 1)
+            rest = self._file.readline(MAX_LENGTH)
+            self.bytes_read += len(rest)
+        if is_first and line.startswith(BYTE_ORDER_MARK):
+            # Never empty, which would be the end.
+            return line.removeprefix(BYTE_ORDER_MARK) or b"\n"
+        return line
+
+    def next_row(self) -> int:
+        """Begin a row at the next line, whose number it returns."""
+        self.of_row = []
+        return self.number + 1
+
+    def keep_first(self) -> None:
+        """Take the first line alone as the row: the others are given again."""
+        others = self.of_row[1:]
+        self._returned += reversed(others)
+        self.number -= len(others)
+
+    @property
+    def row_is_too_long(self) -> bool:
+        return not self.too_long.isdisjoint(
+            range(self.number - len(self.of_row) + 1, self.number + 1)
+        )
+
+    @property
+    def beginning_of_row(self) -> str:
+        """The row's first line, with a surrogate for each byte that is no UTF-8."""
+        return text_of(self.of_row[0]).rstrip("\r\n")
+
+
+def text_of(line: bytes) -> str:
+    return line.decode("utf-8", "surrogateescape")
+
+
+def too_long_fault() -> Fault:
+    return Fault("too_large", f"A row has {MAX_LENGTH} bytes at most.", "")
