@@ -12,41 +12,17 @@ from rest_framework.fields import empty
 from rest_framework.request import Request
 from rest_framework.validators import UniqueValidator
 
-from . import fields, relations
+from . import fields
+from .relations import (
+    MAX_ITEMS,
+    ItemList,
+    Joined,
+    RelatedKeyField,
+    RelatedKeysField,
+    Relation,
+    relations_of,
+)
 from .writes import transactions
-
-
-class _RelationMixin:
-    """For a field that is a twin of one of its parent's relations, which its name tells."""
-
-    @property
-    def relation(self: Any) -> relations.Relation:
-        return next(
-            r for r in relations.relations_of(self.parent) if self.field_name in (r.name, r.key)
-        )
-
-
-class RelatedKeyField(_RelationMixin, fields.KeyField):
-    """The key twin of a relation to one object."""
-
-    def get_attribute(self, instance: models.Model) -> Any:
-        return self.relation.keys(instance)
-
-
-class RelatedKeysField(_RelationMixin, serializers.ListField):
-    """The key twin of a relation to many objects."""
-
-    child = fields.KeyField()
-
-    def get_attribute(self, instance: models.Model) -> Any:
-        return self.relation.keys(instance)
-
-
-class ItemList(_RelationMixin, serializers.ListSerializer[Any]):
-    """The nested twin of a relation to many objects."""
-
-    def get_attribute(self, instance: models.Model) -> Any:
-        return self.relation.related(instance)
 
 
 class StrictSerializer(serializers.Serializer[Any]):
@@ -99,21 +75,21 @@ class StrictModelSerializer(StrictSerializer, serializers.ModelSerializer[Any]):
     serializer_choice_field = fields.StrictChoiceField
 
     def build_field(self, field_name: str, info: Any, model_class: Any, nested_depth: int) -> Any:
-        for relation in relations.relations_of(self):
+        for relation in relations_of(self):
             if relation.key == field_name:
                 return self.build_key_field(relation, model_class)
-            if relation.name == field_name and isinstance(relation, relations.Joined):
+            if relation.name == field_name and isinstance(relation, Joined):
                 item = import_string(relation.serializer)
                 return item, {"many": True, "required": False}
         return super().build_field(field_name, info, model_class, nested_depth)
 
-    def build_key_field(self, relation: relations.Relation, model_class: Any) -> Any:
+    def build_key_field(self, relation: Relation, model_class: Any) -> Any:
         found = model_class._meta.get_field(relation.name)
         to_many = found.many_to_many or found.one_to_many
-        if isinstance(relation, relations.Joined):
+        if isinstance(relation, Joined):
             return RelatedKeysField, {"read_only": True}
         if to_many:
-            return RelatedKeysField, {"required": False, "max_length": relations.MAX_ITEMS}
+            return RelatedKeysField, {"required": False, "max_length": MAX_ITEMS}
         nullable = found.null or found.auto_created
         return RelatedKeyField, {"required": False, "allow_null": nullable}
 
@@ -168,7 +144,7 @@ class ItemSerializer(StrictModelSerializer):
 
     @classmethod
     def many_init(cls, *args: Any, **kwargs: Any) -> Any:
-        kwargs.setdefault("max_length", relations.MAX_ITEMS)
+        kwargs.setdefault("max_length", MAX_ITEMS)
         return super().many_init(*args, **kwargs)
 
     def run_validation(self, data: Any = empty) -> Any:

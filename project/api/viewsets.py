@@ -19,8 +19,9 @@ from .documents.compiler import Document, properties, statement
 from .http.problems import Fault, Refused
 from .lists.keysets import Keyset
 from .lists.parameters import StrictQueryParameters
-from .relations import Edit, relations_of
+from .relations import relations_of
 from .search.filter import SearchFilter
+from .writes.items import Edit
 from .writes.transactions import Confirm, delete, write, write_item
 
 # How many of the objects that stand in the way of a deletion are named.

@@ -25,8 +25,7 @@ from rest_framework import serializers
 from rest_framework.fields import empty
 from rest_framework.relations import ManyRelatedField, PrimaryKeyRelatedField, SlugRelatedField
 
-from ..relations import Joined, Relation, View
-from ..serializers import ItemList, RelatedKeyField, RelatedKeysField
+from ..relations import ItemList, Joined, RelatedKeyField, RelatedKeysField, Relation, View
 from .formats import Format, UnsupportedError, format_of, plain_format
 
 # Each some 5 kB of text, and one plan on each connection.

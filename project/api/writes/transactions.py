@@ -9,7 +9,8 @@ from django.db import IntegrityError, OperationalError, models, transaction
 from django.http import Http404
 
 from ..databases.errors import RETRYABLE
-from ..relations import Edit, Node, plan
+from .items import Edit, Node
+from .planning import plan
 from .unit_of_work import Row, Writes, raise_versions, referring_roots
 
 ATTEMPTS = 5

@@ -1,0 +1,216 @@
+"""What a body refers to: links, new objects and edits, each with its place in the body."""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from django.db import models
+from django.urls import reverse
+
+from ..http.problems import pointer
+from ..relations import Relation, relations_of
+from .unit_of_work import Row, Writes
+
+
+@dataclass(eq=False)
+class Item:
+    """What one place of the body refers to."""
+
+    at: str
+    id: int | None = None
+    # What else the body says of it; None where it is a bare key.
+    attrs: dict[str, Any] | None = None
+    # An object of this very write.
+    instance: models.Model | None = None
+
+    @classmethod
+    def of(cls, value: Any, at: str) -> "Item":
+        if isinstance(value, Item):
+            return value
+        if isinstance(value, Mapping):
+            attrs = dict(value)
+            return cls(at, attrs.pop("id", None), attrs)
+        return cls(at, value)
+
+    @property
+    def means(self) -> Any:
+        """What it stands for, comparable: its id, or what is to be created."""
+        if self.instance is not None:
+            return self.instance
+        return self.attrs if self.id is None else self.id
+
+    @property
+    def id_at(self) -> str:
+        return self.at if self.attrs is None else self.at + "/id"
+
+
+@dataclass(eq=False)
+class Node:
+    """An object to be written, and what the body says of it."""
+
+    row: Row
+    attrs: dict[str, Any]
+    # Rows for its owned lists beside what the body says, by the list's name.
+    extra: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
+
+    @property
+    def instance(self) -> models.Model:
+        return self.row.instance
+
+    @property
+    def root(self) -> Row:
+        return self.row.root or self.row
+
+
+@dataclass(frozen=True)
+class Edit:
+    """A change of one item of an owned list: without `id` it appends, without `attrs` removes."""
+
+    id: int | None
+    attrs: dict[str, Any] | None
+
+
+@dataclass
+class Entry:
+    """One place of an owned list as it shall be."""
+
+    at: str
+    attrs: dict[str, Any]
+    stored: models.Model | None = None
+
+
+def twins(relation: Relation, work: Writes, node: Node) -> Iterator[tuple[str, list[Item]]]:
+    """The twins that the body gives, as lists of items: [] is null, too.
+
+    An id that stands twice in one of them is a fault, and stands there once from here on.
+    """
+    for name in (relation.name, relation.key):
+        if name is None or name not in node.attrs:
+            continue
+        value = node.attrs.pop(name)
+        place = node.row.at + pointer(name)
+        if isinstance(value, list):
+            items = [Item.of(each, place + pointer(i)) for i, each in enumerate(value)]
+            yield name, list(_distinct(work, items))
+        else:
+            yield name, [] if value is None else [Item.of(value, place)]
+
+
+def pick(
+    work: Writes,
+    node: Node,
+    given: list[tuple[str, list[Item]]],
+    stored: Sequence[int],
+    *,
+    ordered: bool = True,
+) -> list[Item] | None:
+    """The items of the twin that says something new; None where nothing is to change."""
+    if not node.row.is_new:
+        given = [
+            (name, items)
+            for name, items in given
+            if _meaning(items, ordered) != _meaning(stored, ordered)
+        ]
+    return agreed(work, node, given, ordered=ordered)
+
+
+def agreed(
+    work: Writes, node: Node, given: list[tuple[str, list[Item]]], *, ordered: bool = True
+) -> list[Item] | None:
+    """What these twins say, if they say the same."""
+    for name, items in given[1:]:
+        if _meaning(items, ordered) != _meaning(given[0][1], ordered):
+            detail = f"“{given[0][0]}” and “{name}” disagree."
+            work.fault("conflicting_values", detail, node.row.at + pointer(name))
+            return None
+    return given[0][1] if given else None
+
+
+def _meaning(items: Sequence[Item | int], ordered: bool) -> list[Any]:
+    told = [item.means if isinstance(item, Item) else item for item in items]
+    return told if ordered else sorted(told, key=repr)
+
+
+def resolve_stored(
+    work: Writes,
+    serializer: Any,
+    model: type[models.Model],
+    items: Sequence[Item],
+    *,
+    lock: bool = False,
+) -> dict[Item, models.Model]:
+    """The stored objects that these items name, each as the item describes it."""
+    named = {item: item.id for item in items if item.id is not None and item.instance is None}
+    found = work.fetch(model, named.values(), lock=lock)
+    objects = {}
+    for item, key in named.items():
+        instance = found.get(key)
+        if instance is None:
+            detail = f"There is no {model._meta.verbose_name} {key}."
+            work.fault("does_not_exist", detail, item.id_at)
+            continue
+        objects[item] = instance
+        for name in differences(serializer, instance, item.attrs or {}):
+            detail = f"This differs from what is stored; edit it at {url_of(instance)}."
+            work.fault("not_editable_here", detail, item.at + pointer(name))
+    return objects
+
+
+def differences(serializer: Any, instance: models.Model, attrs: dict[str, Any]) -> list[str]:
+    """The properties that do not say what is stored; a relation never does, here."""
+    if not attrs:
+        return []
+    related = {name for r in relations_of(serializer) for name in (r.name, r.key)}
+    return [n for n, value in attrs.items() if n in related or getattr(instance, n) != value]
+
+
+def _distinct(work: Writes, items: Iterable[Item]) -> Iterator[Item]:
+    seen = set()
+    for item in items:
+        if item.id is not None and item.id in seen:
+            work.fault("duplicate", f"{item.id} stands twice in this list.", item.id_at)
+        else:
+            seen.add(item.id)
+            yield item
+
+
+def fetch_mentioned(work: Writes, serializer: Any, items: Iterable[Item]) -> None:
+    """Load the shared objects that these items describe, for all relations to one."""
+    items = list(items)
+    for relation in relations_of(serializer):
+        model = serializer.Meta.model._meta.get_field(relation.name).related_model
+        ids = set()
+        for item in items:
+            value = (item.attrs or {}).get(relation.name)
+            if isinstance(value, Mapping) and value.get("id") is not None:
+                ids.add(value["id"])
+        work.fetch(model, ids)
+
+
+def says_what_is_stored(
+    work: Writes, serializer: Any, items: Sequence[Item], before: Sequence[models.Model]
+) -> bool:
+    """Whether a list, once written, would leave every stored row as it is."""
+    if [item.id for item in items] != [row.pk for row in before]:
+        return False
+    relations = {name: r for r in relations_of(serializer) for name in (r.name, r.key)}
+    for item, row in zip(items, before, strict=True):
+        for name, value in (item.attrs or {}).items():
+            if (relation := relations.get(name)) is None:
+                if getattr(row, name) != value:
+                    return False
+                continue
+            of: Any = row._meta.get_field(relation.name)
+            told = Item.of(value, "") if value is not None else Item("")
+            if told.means != getattr(row, of.attname):
+                return False
+            if told.id is None or not told.attrs:
+                continue
+            linked = work.fetch(of.related_model, [told.id])[told.id]
+            if differences(serializer.fields.get(relation.name), linked, told.attrs):
+                return False
+    return True
+
+
+def url_of(instance: models.Model) -> str:
+    return reverse(f"{instance._meta.model_name}-detail", args=[instance.pk])

@@ -1,0 +1,372 @@
+"""Nested input turned into one plan of writes.
+
+Each step handles all objects of one level together, so the number of queries does not depend on
+the number of items. docs/relations.md says what each input means.
+"""
+
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from django.db import models
+from django.http import Http404
+
+from ..http.problems import pointer
+from ..relations import MAX_ITEMS, Joined, Owned, Shared, View, relations_of
+from .items import (
+    Edit,
+    Entry,
+    Item,
+    Node,
+    agreed,
+    differences,
+    fetch_mentioned,
+    pick,
+    resolve_stored,
+    says_what_is_stored,
+    twins,
+    url_of,
+)
+from .unit_of_work import Row, Writes
+
+
+def plan(work: Writes, serializer: Any, nodes: Sequence[Node]) -> None:
+    """Add what these objects of one serializer need to the work, with all that is below them."""
+    if not nodes:
+        return
+    relations = relations_of(serializer)
+    related = {name for r in relations for name in (r.name, r.key)}
+    for node in nodes:
+        for name, value in node.attrs.items():
+            if name not in related:
+                node.row.given.add(name)
+                setattr(node.instance, name, value)
+    for relation in relations:
+        match relation:
+            case Shared():
+                _plan_shared(relation, work, serializer, nodes)
+            case Owned():
+                _plan_owned(relation, work, serializer, nodes)
+            case Joined():
+                _plan_reverse(relation, work, serializer, nodes)
+            case View():
+                """Nothing: the list that it goes through plans for it."""
+
+
+# What is shared
+
+
+def _plan_shared(relation: Shared, work: Writes, serializer: Any, nodes: Sequence[Node]) -> None:
+    found = serializer.Meta.model._meta.get_field(relation.name)
+    if found.many_to_many:
+        _plan_set(relation, work, serializer, nodes, found)
+    else:
+        _plan_one(relation, work, serializer, nodes, found)
+
+
+def _plan_one(
+    relation: Shared, work: Writes, serializer: Any, nodes: Sequence[Node], found: Any
+) -> None:
+    chosen, others = [], []
+    for node in nodes:
+        given = list(twins(relation, work, node))
+        if given:
+            node.row.given.add(relation.name)
+        elif node.row.is_new and not found.null:
+            work.fault("required", "This field is required.", node.row.at + pointer(relation.name))
+        before = getattr(node.instance, found.attname)
+        items = pick(work, node, given, [] if before is None else [before])
+        others += [item for _, each in given if each is not items for item in each]
+        if items is not None:
+            chosen.append((node, items))
+    child = serializer.fields.get(relation.name)
+    resolve_stored(work, child, found.related_model, others)
+    items = [item for _, items in chosen for item in items]
+    objects = _resolve(work, child, found.related_model, items)
+    for node, items in chosen:
+        setattr(node.instance, found.name, objects.get(items[0]) if items else None)
+
+
+def _plan_set(
+    relation: Shared, work: Writes, serializer: Any, nodes: Sequence[Node], found: Any
+) -> None:
+    through = found.remote_field.through
+    source, target = found.m2m_field_name(), found.m2m_reverse_field_name()
+    given = {node: pairs for node in nodes if (pairs := list(twins(relation, work, node)))}
+    links: dict[Any, dict[int, Any]] = defaultdict(dict)
+    stored = [node.instance.pk for node in given if not node.row.is_new]
+    if stored:
+        for link in through._default_manager.filter(**{f"{source}__in": stored}):
+            links[getattr(link, f"{source}_id")][getattr(link, f"{target}_id")] = link
+    chosen, others = [], []
+    for node, pairs in given.items():
+        items = pick(work, node, pairs, list(links[node.instance.pk]), ordered=False)
+        others += [item for _, each in pairs if each is not items for item in each]
+        if items is not None:
+            chosen.append((node, items))
+    child = getattr(serializer.fields.get(relation.name), "child", None)
+    resolve_stored(work, child, found.related_model, others)
+    items = [item for _, items in chosen for item in items]
+    objects = _resolve(work, child, found.related_model, items)
+    for node, items in chosen:
+        before = links[node.instance.pk]
+        kept = {item.id for item in items}
+        for key, link in before.items():
+            if key not in kept:
+                work.remove(link, node.root)
+        for item in items:
+            if item.id not in before and item in objects:
+                link = through(**{source: node.instance, target: objects[item]})
+                work.add(Row.new(link, item.at, node.root))
+
+
+def _resolve(
+    work: Writes, serializer: Any, model: type[models.Model], items: Sequence[Item]
+) -> dict[Item, models.Model]:
+    """The shared objects that these items link or create."""
+    objects = resolve_stored(work, serializer, model, items)
+    nodes = []
+    for item in items:
+        if item.instance is not None:
+            objects[item] = item.instance
+        elif item.id is None:
+            node = Node(work.add(Row.new(model(), item.at, None)), dict(item.attrs or {}))
+            objects[item] = node.instance
+            nodes.append(node)
+    plan(work, serializer, nodes)
+    return objects
+
+
+# What is owned
+
+
+def _plan_owned(relation: Owned, work: Writes, serializer: Any, nodes: Sequence[Node]) -> None:
+    found = serializer.Meta.model._meta.get_field(relation.name)
+    views = [r for r in relations_of(serializer) if isinstance(r, View) and r.of == relation.name]
+    names = {relation.name, relation.key, *(n for view in views for n in (view.name, view.key))}
+    asked = [node for node in nodes if names & node.attrs.keys() or relation.name in node.extra]
+    if not asked:
+        return
+    owner = found.field
+    held: dict[Any, list[Any]] = defaultdict(list)
+    stored = [node.instance.pk for node in asked if not node.row.is_new]
+    if stored:
+        # Locked as well, since not every writer locks the owner first.
+        queryset = found.related_model._default_manager.select_for_update(no_key=True)
+        for child in queryset.filter(**{f"{owner.name}__in": stored}).order_by(
+            *found.related_model._meta.ordering
+        ):
+            held[getattr(child, owner.attname)].append(child)
+        work.settle(owner, stored)
+    nested = serializer.fields[relation.name]
+    child_serializer = getattr(nested, "child", nested)
+    children: list[Node] = []
+    for node in asked:
+        before = held[node.instance.pk]
+        if found.one_to_one:
+            entries = _only_child(relation, work, child_serializer, node, before)
+        else:
+            entries = _children(relation, work, child_serializer, views, node, before)
+        if entries is not None:
+            children += _placed(relation, work, found, node, before, entries)
+    plan(work, child_serializer, children)
+
+
+def _only_child(
+    relation: Owned, work: Writes, child_serializer: Any, node: Node, before: list[Any]
+) -> list[Entry] | None:
+    """A child that there is already is updated in place, with or without its id."""
+    given = list(twins(relation, work, node))
+    news = []
+    for name, items in given:
+        for item in items:
+            if item.id is None and before:
+                item.id = before[0].pk
+        same = [item.means for item in items] == [each.pk for each in before]
+        if same and not node.row.is_new:
+            edited = [
+                differences(child_serializer, child, item.attrs or {})
+                for item, child in zip(items, before, strict=True)
+            ]
+            same = not any(edited)
+        if not same:
+            news.append((name, items))
+    wanted = agreed(work, node, news)
+    if wanted is None:
+        return None
+    return _entries(work, child_serializer.Meta.model, wanted, before)
+
+
+def _children(
+    relation: Owned,
+    work: Writes,
+    child_serializer: Any,
+    views: Sequence["View"],
+    node: Node,
+    before: list[Any],
+) -> list[Entry] | None:
+    value = node.attrs.get(relation.name)
+    if isinstance(value, Edit):
+        del node.attrs[relation.name]
+        return _edited(value, before)
+    items = next((items for _, items in twins(relation, work, node)), None)
+    if items is not None and views and not node.row.is_new:
+        # A list that says what is stored leaves the word to its views.
+        fetch_mentioned(work, child_serializer, items)
+        if says_what_is_stored(work, child_serializer, items, before):
+            items = None
+    entries = None
+    if items is not None:
+        entries = _entries(work, child_serializer.Meta.model, items, before)
+    for view in views:
+        entries = _merged(view, work, child_serializer, node, before, entries)
+    for attrs in node.extra.get(relation.name, ()):
+        added = Entry(node.row.at, attrs)
+        if node.row.is_new:
+            entries = [added, *(entries or [])]
+        else:
+            kept = [Entry(node.row.at, {}, child) for child in before]
+            entries = [*(kept if entries is None else entries), added]
+    return entries
+
+
+def _edited(edit: Edit, before: list[Any]) -> list[Entry]:
+    if edit.id is not None and edit.id not in {child.pk for child in before}:
+        raise Http404
+    entries = [
+        Entry("", (edit.attrs or {}) if child.pk == edit.id else {}, child)
+        for child in before
+        if child.pk != edit.id or edit.attrs is not None
+    ]
+    return entries if edit.id is not None else [*entries, Entry("", edit.attrs or {})]
+
+
+def _entries(
+    work: Writes, model: type[models.Model], items: list[Item], before: list[Any]
+) -> list[Entry]:
+    """These items with the stored children that they name; none may be another parent's."""
+    by_id = {child.pk: child for child in before}
+    entries = []
+    for item in items:
+        stored = None if item.id is None else by_id.get(item.id)
+        if item.id is not None and stored is None:
+            detail = f"There is no {model._meta.verbose_name} {item.id} here."
+            work.fault("does_not_exist", detail, item.id_at)
+        else:
+            entries.append(Entry(item.at, item.attrs or {}, stored))
+    return entries
+
+
+def _placed(
+    relation: Owned, work: Writes, found: Any, node: Node, before: list[Any], entries: list[Entry]
+) -> Iterator[Node]:
+    if len(entries) > max(MAX_ITEMS, len(before)):
+        detail = f"“{relation.name}” would have more than {MAX_ITEMS} items."
+        work.fault("max_length", detail, node.row.at + pointer(relation.name))
+    listed = {id(entry.stored) for entry in entries}
+    for child in before:
+        if id(child) not in listed:
+            work.remove(child, node.root)
+    for i, entry in enumerate(entries):
+        if entry.stored is None:
+            child = found.related_model(**{found.field.name: node.instance})
+            row = Row.new(child, entry.at, node.root)
+        else:
+            child = entry.stored
+            row = Row.stored(child, entry.at, node.root)
+        if relation.position is not None:
+            setattr(child, relation.position, i)
+        yield Node(work.add(row), dict(entry.attrs))
+
+
+# What is read and written through the rows of an owned list
+
+
+def _merged(
+    relation: View,
+    work: Writes,
+    child_serializer: Any,
+    node: Node,
+    before: list[Any],
+    entries: list[Entry] | None,
+) -> list[Entry] | None:
+    """The list's entries, given those that the body has for the list itself, if any."""
+    given = list(twins(relation, work, node))
+    shown = [getattr(row, f"{relation.to}_id") for row in before if relation.has(row)]
+    items = pick(work, node, given, shown)
+    target = child_serializer.Meta.model._meta.get_field(relation.to).related_model
+    # Items that go into the list as they are get resolved there.
+    placed = items if entries is None else None
+    others = [item for _, each in given if each is not placed for item in each]
+    resolve_stored(work, child_serializer.fields.get(relation.to), target, others)
+    if items is None:
+        return entries
+    if entries is None:
+        return _with_block(relation, node, before, items)
+    told = [
+        _meaning_of(relation, child_serializer, entry)
+        for entry in entries
+        if _holds(relation, child_serializer, entry)
+    ]
+    if told != [item.means for item in items]:
+        name = next(name for name, each in given if each is items)
+        detail = f"“{relation.of}” and “{name}” disagree."
+        work.fault("conflicting_values", detail, node.row.at + pointer(name))
+    return entries
+
+
+def _with_block(relation: View, node: Node, before: list[Any], items: list[Item]) -> list[Entry]:
+    """The stored list with these items in the place of the rows that the view shows."""
+    kept = {getattr(row, f"{relation.to}_id"): row for row in before if relation.has(row)}
+    block = [
+        Entry(
+            item.at,
+            {relation.to: item} if item.id in kept else {**dict(relation.where), relation.to: item},
+            kept.get(item.id) if item.id is not None else None,
+        )
+        for item in items
+    ]
+    first = next((i for i, row in enumerate(before) if relation.has(row)), 0)
+    rest = [Entry(node.row.at, {}, row) for row in before if not relation.has(row)]
+    return [*rest[:first], *block, *rest[first:]]
+
+
+def _holds(relation: View, child_serializer: Any, entry: Entry) -> bool:
+    row = entry.stored or child_serializer.Meta.model()
+    return all(entry.attrs.get(name, getattr(row, name)) == value for name, value in relation.where)
+
+
+def _meaning_of(relation: View, child_serializer: Any, entry: Entry) -> Any:
+    inner = next(r for r in relations_of(child_serializer) if r.name == relation.to)
+    for name in (inner.name, inner.key):
+        if name in entry.attrs:
+            return Item.of(entry.attrs[name], entry.at).means
+    return getattr(entry.stored, f"{relation.to}_id") if entry.stored is not None else None
+
+
+def _plan_reverse(relation: Joined, work: Writes, serializer: Any, nodes: Sequence[Node]) -> None:
+    model = serializer.Meta.model._meta.get_field(relation.name).related_model
+    joining: list[tuple[Node, Item]] = []
+    for node in nodes:
+        for name, items in twins(relation, work, node):
+            if node.row.is_new:
+                joining += [(node, item) for item in items]
+            else:
+                url = f"{url_of(node.instance)}{name}/"
+                detail = f"On an update, use {url} instead."
+                work.fault("not_editable_here", detail, node.row.at + pointer(name))
+    child = getattr(serializer.fields.get(relation.name), "child", None)
+    stored = resolve_stored(work, child, model, [item for _, item in joining], lock=True)
+    children = []
+    for node, item in joining:
+        if item.id is None:
+            row = Row.new(model(), item.at, None)
+        elif item in stored:
+            row = Row.stored(stored[item], item.at, None)
+        else:
+            continue
+        entrance = {**dict(relation.where), relation.to: Item(item.at, instance=node.instance)}
+        attrs = item.attrs or {} if item.id is None else {}
+        children.append(Node(work.add(row), dict(attrs), {relation.of: [entrance]}))
+    if children:
+        plan(work, child, children)
