@@ -27,7 +27,7 @@ from books.serializers import (
     SubjectSerializer,
 )
 from books.views import BookViewSet
-from project.api.documents.compiler import (
+from project.api.documents.statements import (
     KEPT_STATEMENTS,
     Uncompilable,
     compile_statement,

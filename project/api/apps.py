@@ -8,6 +8,6 @@ class ApiConfig(AppConfig):
     def ready(self) -> None:
         from . import checks  # noqa: F401  (registers itself)
         from .databases import connections  # noqa: F401  (connects its signal)
-        from .documents import formats  # noqa: F401  (the same)
+        from .documents import sqlite  # noqa: F401  (the same)
         from .http import converters  # noqa: F401  (registers `<id:…>`)
         from .search import entries  # noqa: F401  (connects its signals)

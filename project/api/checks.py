@@ -7,7 +7,7 @@ from django.core.checks import CheckMessage, Error, register
 from django.db import DEFAULT_DB_ALIAS
 from django.urls import get_resolver
 
-from .documents.compiler import Uncompilable, compile_statement
+from .documents.statements import Uncompilable, compile_statement
 from .viewsets import ResourceViewSet
 
 

@@ -15,7 +15,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from .databases.connections import planned_for_its_values
-from .documents.compiler import Document, properties, statement
+from .documents.statements import Document, properties, statement
 from .http.problems import Fault, Refused
 from .lists.keysets import Keyset
 from .lists.parameters import StrictQueryParameters

@@ -5,16 +5,10 @@ has its own `to_representation`, is not compiled (see `documents`).
 """
 
 from collections.abc import Callable
-from datetime import timedelta
-from decimal import Context, Decimal
 from typing import Any
 
 from django.conf import settings
 from django.db import models
-from django.db.backends.base.base import BaseDatabaseWrapper
-from django.db.backends.signals import connection_created
-from django.dispatch import receiver
-from django.utils.duration import duration_string
 from rest_framework import ISO_8601, serializers
 from rest_framework.settings import api_settings
 
@@ -186,33 +180,3 @@ def plain_format(column: "models.Field[Any, Any]") -> Format:
     raise UnsupportedError(
         f"A {type(column).__name__} has no form of its own: say which field shows it."
     )
-
-
-# What SQLite cannot write by itself
-
-
-def _json_float(value: float | None) -> str | None:
-    return None if value is None else repr(float(value))
-
-
-def _json_duration(microseconds: int | None) -> str | None:
-    if microseconds is None:
-        return None
-    return duration_string(timedelta(microseconds=microseconds))
-
-
-def _json_decimal(value: float | None, digits: int, places: int) -> str | None:
-    if value is None:
-        return None
-    # Of a number that SQLite holds in binary, 15 digits are those that were stored.
-    number = Context(prec=15).create_decimal_from_float(value)
-    return f"{number.quantize(Decimal(1).scaleb(-places), context=Context(prec=digits)):f}"
-
-
-@receiver(connection_created)
-def register_functions(connection: BaseDatabaseWrapper, **kwargs: Any) -> None:
-    if connection.vendor == "sqlite":
-        register = connection.connection.create_function
-        register("json_float", 1, _json_float, deterministic=True)
-        register("json_duration", 1, _json_duration, deterministic=True)
-        register("json_decimal", 3, _json_decimal, deterministic=True)

@@ -6,7 +6,7 @@ from typing import Any
 from django.utils.html import format_html_join
 from rest_framework.renderers import BrowsableAPIRenderer, JSONRenderer
 
-from ..documents.compiler import Document
+from ..documents.statements import Document
 
 
 class DocumentRenderer(JSONRenderer):

@@ -1,0 +1,187 @@
+"""The expressions of PostgreSQL: texts one behind the other, and lists from lateral joins."""
+
+import dataclasses
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from django.db import models
+from django.db.models import Func, Q, QuerySet, Subquery
+from django.db.models.functions import Coalesce
+
+from ..relations import Joined
+from .compiler import MAX_ARGUMENTS, Compiler, JSONValue, json_name, literal, order_of
+
+
+class Concat(Func):
+    """Texts one behind the other: literal ones, and expressions."""
+
+    output_field = models.TextField()
+
+    def __init__(self, *parts: Any) -> None:
+        merged: list[Any] = []
+        for part in _flat(parts):
+            if isinstance(part, str) and merged and isinstance(merged[-1], str):
+                merged[-1] += part
+            else:
+                merged.append(part)
+        super().__init__(*(part for part in merged if not isinstance(part, str)))
+        self.literals = [part if isinstance(part, str) else None for part in merged]
+
+    @property
+    def parts(self) -> Iterator[Any]:
+        expressions = iter(self.source_expressions)
+        return (next(expressions) if each is None else each for each in self.literals)
+
+    def as_sql(self, compiler: Any, connection: Any, *args: Any, **extra_context: Any) -> Any:
+        # A chain of || copies all that it has at each link; concat() outputs values of any type.
+        concat = len(self.literals) > 1
+        parts, params = [], []
+        for part in self.parts:
+            if isinstance(part, str):
+                parts.append(literal(part))
+                continue
+            if concat and isinstance(part, JSONValue) and not part.nullable:
+                sql, more = part.bare_sql(compiler, connection)
+            else:
+                sql, more = compiler.compile(part)
+            parts.append(sql)
+            params += more
+        if concat:
+            starts = range(0, len(parts), MAX_ARGUMENTS)
+            parts = [f"concat({', '.join(parts[i : i + MAX_ARGUMENTS])})" for i in starts]
+        return " || ".join(parts), params
+
+
+def _flat(parts: Iterable[Any]) -> Iterator[Any]:
+    for part in parts:
+        if isinstance(part, Concat):
+            yield from part.parts
+        else:
+            yield part
+
+
+class StringAgg(Func):
+    """The texts of all rows, in this order, with commas between them; null where there is none."""
+
+    output_field = models.TextField()
+
+    def __init__(self, item: Any, order: Sequence[Any], where: Q | None = None) -> None:
+        super().__init__(item, *order, *([] if where is None else [where]))
+        self.has_filter = where is not None
+
+    def as_sql(self, compiler: Any, connection: Any, *args: Any, **extra_context: Any) -> Any:
+        (item, params), *order = [compiler.compile(each) for each in self.source_expressions]
+        condition, filtering = order.pop() if self.has_filter else ("", ())
+        ordering = [param for _, more in order for param in more]
+        sql = f"string_agg({item}, ',' ORDER BY {', '.join(term for term, _ in order)})"
+        filtered = f" FILTER (WHERE {condition})" if condition else ""
+        return sql + filtered, [*params, *ordering, *filtering]
+
+
+class DistinctKeys(Func):
+    """A column's different keys, in order, with commas between them."""
+
+    template = (
+        "trim(to_json(array_agg(DISTINCT %(expressions)s ORDER BY %(expressions)s))::text, '[]')"
+    )
+    output_field = models.TextField()
+
+
+@dataclass
+class LateralLists:
+    """A subquery in FROM that walks once through a relation's rows and makes all lists of them.
+
+    Django's ORM has no lateral joins. A query takes any object into `alias_map` that has the
+    attributes of a join, and writes its SQL where it writes the joins'.
+    """
+
+    table_alias: str
+    queryset: QuerySet[Any]
+    lists: list[Func] = dataclasses.field(default_factory=list)
+
+    # What the query's compiler asks of a join.
+    table_name = ""
+    parent_alias = None
+    join_type = None
+    filtered_relation = None
+
+    def add(self, item: Func) -> "LateralList":
+        self.lists.append(item)
+        return LateralList(self.table_alias, len(self.lists))
+
+    def join(self, query: Any) -> None:
+        array = Func(*self.lists, template="ARRAY[%(expressions)s]", output_field=models.Field())
+        subquery = Subquery(self.queryset.order_by().values_list(array))
+        self.subquery = subquery.resolve_expression(query)
+        query.alias_map[self.table_alias] = self
+        query.alias_refcount[self.table_alias] = 1
+
+    def as_sql(self, compiler: Any, connection: Any) -> Any:
+        sql, params = compiler.compile(self.subquery)
+        return f"CROSS JOIN LATERAL {sql} AS {self.table_alias}(lists)", params
+
+
+class LateralList(Func):
+    """The list at this place, from 1, of a LateralLists."""
+
+    output_field = models.TextField()
+
+    def __init__(self, table_alias: str, place: int) -> None:
+        super().__init__()
+        self.sql = f"{table_alias}.lists[{place}]"
+
+    def as_sql(self, compiler: Any, connection: Any, *args: Any, **extra_context: Any) -> Any:
+        return self.sql, []
+
+
+class PostgreSQLCompiler(Compiler):
+    """Each expression gives JSON text and is never null: null is the text `null`."""
+
+    array = (
+        "SELECT '[' || coalesce(string_agg(({0}), ',' ORDER BY keys.place), '') || ']'"
+        " FROM json_array_elements_text(%s::json) WITH ORDINALITY AS keys(value, place)"
+    )
+
+    def __init__(self) -> None:
+        super().__init__()
+        # The rows of the serializer's own lists, by the relation.
+        self.laterals: dict[str, LateralLists] = {}
+
+    @property
+    def null(self) -> Concat:
+        return Concat("null")
+
+    def make_object(self, members: Sequence[tuple[str, Any]]) -> Concat:
+        parts: list[Any] = []
+        for name, value in members:
+            parts += [f"{',' if parts else '{'}{json_name(name)}:", value]
+        return Concat(*parts, "}") if parts else Concat("{}")
+
+    def make_list(
+        self,
+        at: str,
+        name: str,
+        rows: QuerySet[Any],
+        item: Any,
+        where: Q | None = None,
+        order: Sequence[Any] = (),
+    ) -> Concat:
+        return self._array_of(at, name, rows, StringAgg(item, order or order_of(rows.model), where))
+
+    def make_distinct_keys(
+        self, at: str, relation: Joined, rows: QuerySet[Any], key: JSONValue
+    ) -> Concat:
+        return self._array_of(at, relation.of, rows, DistinctKeys(*key.get_source_expressions()))
+
+    def _array_of(self, at: str, name: str, rows: QuerySet[Any], items: Func) -> Concat:
+        if "." not in at:
+            alias = f"rows{len(self.laterals)}"
+            lateral = self.laterals.setdefault(name, LateralLists(alias, rows))
+            return Concat("[", lateral.add(items), "]")
+        text = Subquery(rows.order_by().values_list(items))
+        return Concat("[", Coalesce(text, Concat("")), "]")
+
+    def add_joins(self, query: Any) -> None:
+        for lateral in self.laterals.values():
+            lateral.join(query)

@@ -1,0 +1,105 @@
+"""Statements: each serializer class compiled once for each choice of fields, and kept."""
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cache, lru_cache
+from typing import Any
+
+from django.core.exceptions import ImproperlyConfigured
+from django.db import connections, models
+from django.db.models import Func
+from rest_framework import serializers
+
+from .compiler import Compiler, Path, require_unchanged
+from .formats import UnsupportedError
+from .postgresql import PostgreSQLCompiler
+from .sqlite import SQLiteCompiler
+
+COMPILERS: dict[str, type[Compiler]] = {
+    "postgresql": PostgreSQLCompiler,
+    "sqlite": SQLiteCompiler,
+}
+# Each some 5 kB of text, and one plan on each connection.
+KEPT_STATEMENTS = 256
+
+
+class Document(str):
+    """JSON, finished: it is sent as it is."""
+
+    __slots__ = ()
+
+
+class Uncompilable(ImproperlyConfigured):
+    """The fields that the database cannot write, by their paths, with what to do about each."""
+
+    def __init__(self, serializer: type[Any], faults: dict[str, str]) -> None:
+        self.faults = faults
+        named = " ".join(f"{name}: {reason}" for name, reason in faults.items())
+        super().__init__(f"{serializer.__name__} cannot be compiled. {named}")
+
+
+class EachKey(Func):
+    """A primary key out of those that a request binds: see `Compiler.array`."""
+
+    def as_sql(self, compiler: Any, connection: Any, *args: Any, **extra_context: Any) -> Any:
+        return "keys.value", []
+
+    def as_postgresql(self, compiler: Any, connection: Any, **extra_context: Any) -> Any:
+        return f"keys.value::{self.output_field.rel_db_type(connection)}", []
+
+
+@dataclass(frozen=True)
+class Statement:
+    """Makes the documents of one serializer, or of some of its fields, in one database."""
+
+    sql: str
+    # All but the keys, which come last.
+    params: tuple[Any, ...]
+    key: "models.Field[Any, Any]"
+
+    def documents(self, keys: Sequence[Any], using: str) -> Document:
+        """The array of these objects in this order, without those that are not there."""
+        if not keys:
+            return Document("[]")
+        connection = connections[using]
+        prepared = keys
+        if not isinstance(self.key, models.IntegerField):
+            # As the column holds them: a UUID is 32 digits on SQLite.
+            prepared = [self.key.get_db_prep_value(key, connection) for key in keys]
+        bound = json.dumps(prepared, default=str)
+        with connection.cursor() as cursor:
+            cursor.execute(self.sql, [*self.params, bound])
+            [array] = cursor.fetchone()
+        return Document(array)
+
+
+def compile_statement(serializer_class: type[Any], unread: frozenset[str], using: str) -> Statement:
+    """The statement for a serializer without its fields `unread`; Uncompilable if there is none."""
+    serializer = serializer_class()
+    compiler = COMPILERS[connections[using].vendor]()
+    try:
+        require_unchanged(serializer, serializers.Serializer)
+    except UnsupportedError as error:
+        raise Uncompilable(serializer_class, {"": str(error)}) from error
+    model = serializer_class.Meta.model
+    fields = [each for each in serializer._readable_fields if each.field_name not in unread]
+    document = compiler.object(fields, Path(model))
+    if compiler.faults:
+        raise Uncompilable(serializer_class, compiler.faults)
+    key = model._meta.pk
+    rows = model._base_manager.using(using).filter(pk=EachKey(output_field=key)).order_by()
+    query = rows.values_list(document).query
+    compiler.add_joins(query)
+    sql, params = query.get_compiler(using).as_sql()
+    return Statement(compiler.array.replace("{0}", sql), tuple(params), key)
+
+
+@cache
+def properties(serializer_class: type[Any]) -> frozenset[str]:
+    """The names of all that a serializer shows."""
+    return frozenset(field.field_name for field in serializer_class()._readable_fields)
+
+
+# However many choices of fields there are, only so many statements are kept.
+statement = lru_cache(maxsize=KEPT_STATEMENTS)(compile_statement)
