@@ -48,7 +48,7 @@ class TokenView(StrictQueryParameters, TokenViewBase):
 
 
 @described("obtainTokens", "Log in", "tokens")
-class Obtain(TokenView):
+class ObtainView(TokenView):
     """Takes a username or an e-mail address with the password, and starts a session.
 
     Send the `access` token with each request, as `Authorization: Bearer …`; it is good for 5
@@ -63,7 +63,7 @@ class Obtain(TokenView):
 
 
 @described("refreshTokens", "Exchange a refresh token", "tokens")
-class Refresh(TokenView):
+class RefreshView(TokenView):
     """Takes a refresh token and gives a new pair. The token that was sent is used up.
 
     Send one refresh at a time. The codes of a 401 say what to do: after `token_rotated` the same
@@ -76,14 +76,14 @@ class Refresh(TokenView):
 
 
 @described("verifyToken", "Check a token", "tokens", responses=OpenApiTypes.OBJECT)
-class Verify(TokenView):
+class VerifyView(TokenView):
     """Takes a token of either kind: 200 if it would be accepted now, 401 otherwise."""
 
     serializer_class = serializers.TokenVerifySerializer
 
 
 @described("logOut", "Log out", "tokens", responses=OpenApiTypes.OBJECT)
-class Logout(TokenView):
+class LogoutView(TokenView):
     """Takes a refresh token and ends its session: its access tokens are refused at once.
 
     Other devices stay logged in.
@@ -92,7 +92,7 @@ class Logout(TokenView):
     serializer_class = serializers.TokenBlacklistSerializer
 
 
-class LogoutEverywhere(StrictQueryParameters, APIView):
+class LogoutEverywhereView(StrictQueryParameters, APIView):
     permission_classes = [IsAuthenticated]
 
     @extend_schema(
@@ -108,7 +108,7 @@ class LogoutEverywhere(StrictQueryParameters, APIView):
         return Response(status=204)
 
 
-class PublicKeys(StrictQueryParameters, APIView):
+class PublicKeysView(StrictQueryParameters, APIView):
     permission_classes = [AllowAny]
     authentication_classes = []
 
@@ -128,7 +128,7 @@ class PublicKeys(StrictQueryParameters, APIView):
 
 
 @extend_schema(tags=["accounts"])
-class Me(StrictQueryParameters, generics.RetrieveUpdateAPIView[User]):
+class MeView(StrictQueryParameters, generics.RetrieveUpdateAPIView[User]):
     """One's own account. The role is an admin's to give."""
 
     queryset = User.objects.all()
@@ -143,7 +143,7 @@ class Me(StrictQueryParameters, generics.RetrieveUpdateAPIView[User]):
 @described("changePassword", "Change the password", "accounts")
 @outside_of_transactions
 @never_stored
-class Password(StrictQueryParameters, generics.GenericAPIView[User]):
+class PasswordView(StrictQueryParameters, generics.GenericAPIView[User]):
     serializer_class = serializers.PasswordChangeSerializer
     problem_statuses = {429}
     permission_classes = [IsAuthenticated]

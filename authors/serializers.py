@@ -1,4 +1,4 @@
-from project.api.relations import Joined, Owned
+from project.api.relations import Owned, ReverseVia
 from project.api.serializers import ItemSerializer, ResourceSerializer
 
 from .models import Author, AuthorProfile
@@ -40,11 +40,11 @@ class AuthorSerializer(ResourceSerializer):
         ]
         relations = [
             Owned("profile", key="profile_id"),
-            Joined(
+            ReverseVia(
                 "books",
                 key="book_ids",
                 serializer="books.serializers.BookOfAuthorItem",
-                of="contributions",
+                through="contributions",
                 to="author",
                 where=(("role", "author"),),
             ),

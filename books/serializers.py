@@ -2,7 +2,7 @@ from typing import Any
 
 from authors.serializers import AuthorItem
 from project.api.fields import KeyField, StrictCharField
-from project.api.relations import Owned, Shared, View
+from project.api.relations import Owned, Shared, Via
 from project.api.serializers import ItemSerializer, ResourceSerializer
 
 from .isbn import MAX_ISBN_LENGTH, normalize_isbn
@@ -145,10 +145,10 @@ class BookSerializer(ResourceSerializer):
             Shared("series", key="series_id"),
             Shared("subjects", key="subject_ids"),
             Owned("contributions", position="position"),
-            View(
+            Via(
                 "authors",
                 key="author_ids",
-                of="contributions",
+                through="contributions",
                 to="author",
                 where=(("role", Role.AUTHOR),),
             ),

@@ -8,8 +8,8 @@ from project.api.http import handlers
 from project.api.observability import health
 
 urlpatterns = [
-    path("livez", health.Live.as_view()),
-    path("readyz", health.Ready.as_view()),
+    path("livez", health.LiveView.as_view()),
+    path("readyz", health.ReadyView.as_view()),
     path("api/", include("auth_api.urls")),
     path("api/", include("schema.urls")),
     path("api/", include("project.router")),

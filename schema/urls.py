@@ -5,7 +5,7 @@ from django.urls import path
 from . import views
 
 urlpatterns = [
-    path("schema/", views.Contract.as_view(), name="schema"),
-    path("docs/", views.SwaggerUI.as_view(), name="docs"),
-    path("redoc/", views.Redoc.as_view(), name="redoc"),
+    path("schema/", views.ContractView.as_view(), name="schema"),
+    path("docs/", views.SwaggerUIView.as_view(), name="docs"),
+    path("redoc/", views.RedocView.as_view(), name="redoc"),
 ]

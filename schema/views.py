@@ -40,7 +40,7 @@ class OncePerProcess(SchemaGenerator):
         return contract()
 
 
-class Contract(SpectacularAPIView):
+class ContractView(SpectacularAPIView):
     generator_class = OncePerProcess
 
 
@@ -54,9 +54,9 @@ class _Page:
         return response
 
 
-class SwaggerUI(_Page, SpectacularSwaggerSplitView):
+class SwaggerUIView(_Page, SpectacularSwaggerSplitView):
     pass
 
 
-class Redoc(_Page, SpectacularRedocView):
+class RedocView(_Page, SpectacularRedocView):
     pass

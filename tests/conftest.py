@@ -73,9 +73,11 @@ def pytest_report_header():
 def compare_documents(request, monkeypatch):
     """With --both-ways, in the tests that ask in this process."""
     if request.config.getoption("both_ways"):
-        from tests import both_ways
+        from tests import serializer_oracle
 
-        monkeypatch.setattr(both_ways.ResourceViewSet, "documents", both_ways.documents)
+        monkeypatch.setattr(
+            serializer_oracle.ResourceViewSet, "documents", serializer_oracle.documents
+        )
 
 
 @pytest.fixture(scope="module")

@@ -24,7 +24,7 @@ from sqlalchemy.orm import (
     selectinload,
 )
 
-from benchmarks.peers.moments import Moment
+from benchmarks.peers.timestamps import Moment
 from benchmarks.peers.tokens import SESSION_QUERY, user_id_and_session
 
 PAGE = 50

@@ -9,7 +9,7 @@ from ninja.security import HttpBearer
 
 from auth_api.tokens import AccessToken, user_of
 from authors.models import Author
-from benchmarks.peers.moments import Moment
+from benchmarks.peers.timestamps import Moment
 from books.models import Book, Contribution, Edition, Publisher, Role, Series, Subject
 
 PAGE = 50

@@ -62,22 +62,24 @@ class Owned(Relation):
 
 
 @dataclass(frozen=True)
-class View(Relation):
-    """What some rows of the owned list `of` refer to by `to`: those with the values `where`.
+class Via(Relation):
+    """What some rows of the owned list `through` refer to by `to`: those with the values `where`.
 
     Written, it replaces just these rows: the others keep their order, and the block stands where
     its first row stood, in front where there was none.
     """
 
-    of: str = ""
+    through: str = ""
     to: str = ""
     where: tuple[tuple[str, Any], ...] = ()
 
     def related(self, instance: models.Model) -> Any:
-        return [getattr(row, self.to) for row in getattr(instance, self.of).all() if self.has(row)]
+        return [
+            getattr(row, self.to) for row in getattr(instance, self.through).all() if self.has(row)
+        ]
 
     def keys(self, instance: models.Model) -> Any:
-        rows = getattr(instance, self.of).all()
+        rows = getattr(instance, self.through).all()
         return [getattr(row, f"{self.to}_id") for row in rows if self.has(row)]
 
     def has(self, row: models.Model) -> bool:
@@ -85,8 +87,8 @@ class View(Relation):
 
 
 @dataclass(frozen=True)
-class Joined(Relation):
-    """The other side of a View: all objects whose owned list `of` refers to this one by `to`.
+class ReverseVia(Relation):
+    """The other side of a Via: all objects whose owned list `through` refers to this one by `to`.
 
     Written when this one is created: each of them, linked or created, gets a row with the values
     `where` in its list; first in the list of a new object, last in that of a stored one. The keys
@@ -95,7 +97,7 @@ class Joined(Relation):
     """
 
     serializer: str = ""
-    of: str = ""
+    through: str = ""
     to: str = ""
     where: tuple[tuple[str, Any], ...] = ()
 
@@ -104,7 +106,7 @@ class Joined(Relation):
 
     def keys(self, instance: models.Model) -> Any:
         other = self.other_key(type(instance))
-        return sorted({getattr(row, other) for row in getattr(instance, self.of).all()})
+        return sorted({getattr(row, other) for row in getattr(instance, self.through).all()})
 
     def other_key(self, model: type[models.Model]) -> str:
         """The attribute that holds the other side's key in a row that joins the two."""

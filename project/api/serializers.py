@@ -16,10 +16,10 @@ from . import fields
 from .relations import (
     MAX_ITEMS,
     ItemList,
-    Joined,
     RelatedKeyField,
     RelatedKeysField,
     Relation,
+    ReverseVia,
     relations_of,
 )
 from .writes import transactions
@@ -78,7 +78,7 @@ class StrictModelSerializer(StrictSerializer, serializers.ModelSerializer[Any]):
         for relation in relations_of(self):
             if relation.key == field_name:
                 return self.build_key_field(relation, model_class)
-            if relation.name == field_name and isinstance(relation, Joined):
+            if relation.name == field_name and isinstance(relation, ReverseVia):
                 item = import_string(relation.serializer)
                 return item, {"many": True, "required": False}
         return super().build_field(field_name, info, model_class, nested_depth)
@@ -86,7 +86,7 @@ class StrictModelSerializer(StrictSerializer, serializers.ModelSerializer[Any]):
     def build_key_field(self, relation: Relation, model_class: Any) -> Any:
         found = model_class._meta.get_field(relation.name)
         to_many = found.many_to_many or found.one_to_many
-        if isinstance(relation, Joined):
+        if isinstance(relation, ReverseVia):
             return RelatedKeysField, {"read_only": True}
         if to_many:
             return RelatedKeysField, {"required": False, "max_length": MAX_ITEMS}

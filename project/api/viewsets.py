@@ -14,7 +14,7 @@ from rest_framework.permissions import BasePermission
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from .databases.connections import planned_for_its_values
+from .databases.connections import without_prepared_plans
 from .documents.statements import Document, properties, statement
 from .http.problems import Fault, Refused
 from .lists.keysets import Keyset
@@ -25,7 +25,7 @@ from .writes.items import Edit
 from .writes.transactions import Confirm, delete, write, write_item
 
 # How many of the objects that stand in the way of a deletion are named.
-NAMED = 20
+MAX_NAMED = 20
 
 
 class ResourceViewSet(StrictQueryParameters, viewsets.ModelViewSet[Any]):
@@ -84,7 +84,7 @@ class ResourceViewSet(StrictQueryParameters, viewsets.ModelViewSet[Any]):
         parts = SearchFilter().rank(request, queryset, self)
         # What a cursor and a document need of a row, and no more: its position.
         position = Keyset.of(parts[0]).field.attname
-        with planned_for_its_values(queryset.db):
+        with without_prepared_plans(queryset.db):
             rows: Any = self.paginate_queryset([part.values_list(position, "pk") for part in parts])
         documents = self.documents([pk for _, pk in rows or ()])
         return self.get_paginated_response(documents)
@@ -151,7 +151,7 @@ class ResourceViewSet(StrictQueryParameters, viewsets.ModelViewSet[Any]):
 
 def _in_use(objects: Iterable[models.Model]) -> list[Fault]:
     """One fault for each object that stands in the way of a deletion, the first few of them."""
-    first = sorted(objects, key=lambda each: (each._meta.label, each.pk))[:NAMED]
+    first = sorted(objects, key=lambda each: (each._meta.label, each.pk))[:MAX_NAMED]
     keys = defaultdict(list)
     for each in first:
         keys[type(each)].append(each.pk)
@@ -213,7 +213,7 @@ class NestedViewSet(ResourceViewSet):
         )
         if relation is None:
             return self.save(serializer, attrs)
-        names: list[str] = [relation.name, relation.key, getattr(relation, "of", "")]
+        names: list[str] = [relation.name, relation.key, getattr(relation, "through", "")]
         given = [name for name in names if name in attrs]
         if given:
             stored = [] if serializer.instance is None else relation.keys(serializer.instance)

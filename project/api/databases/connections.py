@@ -25,7 +25,7 @@ def use_all_query_parameters(connection: BaseDatabaseWrapper, **kwargs: Any) -> 
 
 
 @contextmanager
-def planned_for_its_values(using: str) -> Iterator[None]:
+def without_prepared_plans(using: str) -> Iterator[None]:
     """Let PostgreSQL plan the statements in here for the values that they come with.
 
     In the end it keeps one plan of a prepared statement for all values. Made for a filter that

@@ -20,7 +20,7 @@ from rest_framework import serializers
 from rest_framework.fields import empty
 from rest_framework.relations import ManyRelatedField, PrimaryKeyRelatedField, SlugRelatedField
 
-from ..relations import ItemList, Joined, RelatedKeyField, RelatedKeysField, Relation, View
+from ..relations import ItemList, RelatedKeyField, RelatedKeysField, Relation, ReverseVia, Via
 from .formats import Format, UnsupportedError, format_of, plain_format
 
 # PostgreSQL's functions take 100 arguments, and so did SQLite's before 3.41.
@@ -169,7 +169,7 @@ class Compiler:
         raise NotImplementedError
 
     def make_distinct_keys(
-        self, at: str, relation: Joined, rows: QuerySet[Any], key: JSONValue
+        self, at: str, relation: ReverseVia, rows: QuerySet[Any], key: JSONValue
     ) -> Any:
         """The list of the different values of this key in the rows, in their order."""
         raise NotImplementedError
@@ -268,14 +268,14 @@ class Compiler:
         return JSONValue(column, plain_format(of), nullable=nullable)
 
     def keys(self, place: Path, relation: Relation, at: str) -> Any:
-        if isinstance(relation, Joined):
+        if isinstance(relation, ReverseVia):
             # From the rows that join the two: the objects themselves are not looked up.
-            rows = place.rows(relation.of)
+            rows = place.rows(relation.through)
             column, of, _ = Path(rows.model).column(relation.other_key(place.model))
             key = JSONValue(column, plain_format(of), nullable=False)
             return self.make_distinct_keys(at, relation, rows, key)
         name, rows, where, item = _rows_of(relation, place)
-        if isinstance(relation, View):
+        if isinstance(relation, Via):
             column, of, _ = Path(rows.model).column(f"{relation.to}_id")
         else:
             column, of, _ = item.column("pk")
@@ -315,11 +315,11 @@ def require_unchanged(field: Any, kind: type[Any]) -> None:
 
 def _rows_of(relation: Relation, place: Path) -> tuple[str, QuerySet[Any], Q | None, Path]:
     """A list's relation, its rows, which of them count, and where in a row its object is."""
-    if isinstance(relation, View):
-        rows = place.rows(relation.of)
-        return relation.of, rows, Q(*relation.where), Path(rows.model).follow([relation.to])
+    if isinstance(relation, Via):
+        rows = place.rows(relation.through)
+        return relation.through, rows, Q(*relation.where), Path(rows.model).follow([relation.to])
     rows = place.rows(relation.name)
-    if isinstance(relation, Joined):
+    if isinstance(relation, ReverseVia):
         # Each object once, whatever the number of rows that join it.
         found: Any = place.field(relation.name)
         joining = found.through._default_manager.filter(

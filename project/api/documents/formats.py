@@ -119,7 +119,7 @@ _NUMBERS = (models.IntegerField,)
 _TEXTS = (models.CharField, models.TextField)
 
 # The serializer's field; the model's fields that it shows; the format.
-KINDS: list[tuple[type[Any], tuple[type[Any], ...], Format | Callable[[Any], Format]]] = [
+RENDERINGS: list[tuple[type[Any], tuple[type[Any], ...], Format | Callable[[Any], Format]]] = [
     (TimestampField, (models.DateTimeField,), TIMESTAMP),
     (serializers.CharField, _TEXTS, TEXT),
     (serializers.IntegerField, _NUMBERS, INTEGER),
@@ -157,7 +157,7 @@ PLAIN: list[tuple[tuple[type[Any], ...], Format]] = [
 
 def format_of(field: Any, column: "models.Field[Any, Any]") -> Format:
     """How this serializer field shows this column, or UnsupportedError."""
-    for kind, columns, found in KINDS:
+    for kind, columns, found in RENDERINGS:
         if type(field).to_representation is not kind.to_representation:
             continue
         # A DateTimeField of a model is a DateField to Python.

@@ -9,7 +9,7 @@ from django.db import models
 from django.db.models import Func, Q, QuerySet, Subquery
 from django.db.models.functions import Coalesce
 
-from ..relations import Joined
+from ..relations import ReverseVia
 from .compiler import MAX_ARGUMENTS, Compiler, JSONValue, json_name, literal, order_of
 
 
@@ -170,9 +170,11 @@ class PostgreSQLCompiler(Compiler):
         return self._array_of(at, name, rows, StringAgg(item, order or order_of(rows.model), where))
 
     def make_distinct_keys(
-        self, at: str, relation: Joined, rows: QuerySet[Any], key: JSONValue
+        self, at: str, relation: ReverseVia, rows: QuerySet[Any], key: JSONValue
     ) -> Concat:
-        return self._array_of(at, relation.of, rows, DistinctKeys(*key.get_source_expressions()))
+        return self._array_of(
+            at, relation.through, rows, DistinctKeys(*key.get_source_expressions())
+        )
 
     def _array_of(self, at: str, name: str, rows: QuerySet[Any], items: Func) -> Concat:
         if "." not in at:

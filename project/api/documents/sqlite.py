@@ -14,7 +14,7 @@ from django.db.models import Case, Func, Q, QuerySet, Subquery, When
 from django.dispatch import receiver
 from django.utils.duration import duration_string
 
-from ..relations import Joined
+from ..relations import ReverseVia
 from .compiler import MAX_ARGUMENTS, Compiler, JSONValue, json_name, literal, order_of
 
 # As many as a text of SQLite may have.
@@ -158,10 +158,10 @@ class SQLiteCompiler(Compiler):
         return ScannedList(name, rows, written, order or order_of(rows.model), where)
 
     def make_distinct_keys(
-        self, at: str, relation: Joined, rows: QuerySet[Any], key: JSONValue
+        self, at: str, relation: ReverseVia, rows: QuerySet[Any], key: JSONValue
     ) -> ScannedList:
         [column] = key.get_source_expressions()
-        name = f"distinct {relation.of}"
+        name = f"distinct {relation.through}"
         return self.make_list(at, name, rows.distinct(), key, order=[column.asc()])
 
 

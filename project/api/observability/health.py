@@ -21,7 +21,7 @@ from ..http.problems import RETRY_AFTER, problem_response
 logger = logging.getLogger(__name__)
 
 # A probe is answered within a second, so a database that is silent for longer is not ready.
-PATIENCE = 0.8  # seconds
+TIMEOUT = 0.8  # seconds
 
 
 @cache
@@ -62,7 +62,7 @@ class _Readiness:
                 self._check = _Check(daemon=True)
                 self._check.start()
             check = self._check
-        check.join(PATIENCE)
+        check.join(TIMEOUT)
         return check.ready
 
 
@@ -79,14 +79,14 @@ class _Probe(View):
         return problem_response(request, 405, detail, "method_not_allowed", allowed)
 
 
-class Live(_Probe):
+class LiveView(_Probe):
     """200 while the process answers at all. Touches no database."""
 
     def get(self, request: HttpRequest) -> HttpResponse:
         return JsonResponse({"status": "ok"})
 
 
-class Ready(_Probe):
+class ReadyView(_Probe):
     """200 while the database answers and has every migration of this code, else 503."""
 
     def get(self, request: HttpRequest) -> HttpResponse:

@@ -9,14 +9,14 @@ from django.urls import reverse
 
 from ..http.problems import pointer
 from ..relations import Relation, relations_of
-from .unit_of_work import Row, Writes
+from .unit_of_work import RowState, UnitOfWork
 
 
 @dataclass(eq=False)
 class Item:
     """What one place of the body refers to."""
 
-    at: str
+    pointer: str
     id: int | None = None
     # What else the body says of it; None where it is a bare key.
     attrs: dict[str, Any] | None = None
@@ -24,13 +24,13 @@ class Item:
     instance: models.Model | None = None
 
     @classmethod
-    def of(cls, value: Any, at: str) -> "Item":
+    def of(cls, value: Any, pointer: str) -> "Item":
         if isinstance(value, Item):
             return value
         if isinstance(value, Mapping):
             attrs = dict(value)
-            return cls(at, attrs.pop("id", None), attrs)
-        return cls(at, value)
+            return cls(pointer, attrs.pop("id", None), attrs)
+        return cls(pointer, value)
 
     @property
     def means(self) -> Any:
@@ -40,15 +40,15 @@ class Item:
         return self.attrs if self.id is None else self.id
 
     @property
-    def id_at(self) -> str:
-        return self.at if self.attrs is None else self.at + "/id"
+    def id_pointer(self) -> str:
+        return self.pointer if self.attrs is None else self.pointer + "/id"
 
 
 @dataclass(eq=False)
 class Node:
     """An object to be written, and what the body says of it."""
 
-    row: Row
+    row: RowState
     attrs: dict[str, Any]
     # Rows for its owned lists beside what the body says, by the list's name.
     extra: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
@@ -58,7 +58,7 @@ class Node:
         return self.row.instance
 
     @property
-    def root(self) -> Row:
+    def root(self) -> RowState:
         return self.row.root or self.row
 
 
@@ -74,12 +74,12 @@ class Edit:
 class Entry:
     """One place of an owned list as it shall be."""
 
-    at: str
+    pointer: str
     attrs: dict[str, Any]
     stored: models.Model | None = None
 
 
-def twins(relation: Relation, work: Writes, node: Node) -> Iterator[tuple[str, list[Item]]]:
+def twins(relation: Relation, work: UnitOfWork, node: Node) -> Iterator[tuple[str, list[Item]]]:
     """The twins that the body gives, as lists of items: [] is null, too.
 
     An id that stands twice in one of them is a fault, and stands there once from here on.
@@ -88,7 +88,7 @@ def twins(relation: Relation, work: Writes, node: Node) -> Iterator[tuple[str, l
         if name is None or name not in node.attrs:
             continue
         value = node.attrs.pop(name)
-        place = node.row.at + pointer(name)
+        place = node.row.pointer + pointer(name)
         if isinstance(value, list):
             items = [Item.of(each, place + pointer(i)) for i, each in enumerate(value)]
             yield name, list(_distinct(work, items))
@@ -97,7 +97,7 @@ def twins(relation: Relation, work: Writes, node: Node) -> Iterator[tuple[str, l
 
 
 def pick(
-    work: Writes,
+    work: UnitOfWork,
     node: Node,
     given: list[tuple[str, list[Item]]],
     stored: Sequence[int],
@@ -115,13 +115,13 @@ def pick(
 
 
 def agreed(
-    work: Writes, node: Node, given: list[tuple[str, list[Item]]], *, ordered: bool = True
+    work: UnitOfWork, node: Node, given: list[tuple[str, list[Item]]], *, ordered: bool = True
 ) -> list[Item] | None:
     """What these twins say, if they say the same."""
     for name, items in given[1:]:
         if _meaning(items, ordered) != _meaning(given[0][1], ordered):
             detail = f"“{given[0][0]}” and “{name}” disagree."
-            work.fault("conflicting_values", detail, node.row.at + pointer(name))
+            work.fault("conflicting_values", detail, node.row.pointer + pointer(name))
             return None
     return given[0][1] if given else None
 
@@ -132,7 +132,7 @@ def _meaning(items: Sequence[Item | int], ordered: bool) -> list[Any]:
 
 
 def resolve_stored(
-    work: Writes,
+    work: UnitOfWork,
     serializer: Any,
     model: type[models.Model],
     items: Sequence[Item],
@@ -147,12 +147,12 @@ def resolve_stored(
         instance = found.get(key)
         if instance is None:
             detail = f"There is no {model._meta.verbose_name} {key}."
-            work.fault("does_not_exist", detail, item.id_at)
+            work.fault("does_not_exist", detail, item.id_pointer)
             continue
         objects[item] = instance
         for name in differences(serializer, instance, item.attrs or {}):
             detail = f"This differs from what is stored; edit it at {url_of(instance)}."
-            work.fault("not_editable_here", detail, item.at + pointer(name))
+            work.fault("not_editable_here", detail, item.pointer + pointer(name))
     return objects
 
 
@@ -164,17 +164,17 @@ def differences(serializer: Any, instance: models.Model, attrs: dict[str, Any]) 
     return [n for n, value in attrs.items() if n in related or getattr(instance, n) != value]
 
 
-def _distinct(work: Writes, items: Iterable[Item]) -> Iterator[Item]:
+def _distinct(work: UnitOfWork, items: Iterable[Item]) -> Iterator[Item]:
     seen = set()
     for item in items:
         if item.id is not None and item.id in seen:
-            work.fault("duplicate", f"{item.id} stands twice in this list.", item.id_at)
+            work.fault("duplicate", f"{item.id} stands twice in this list.", item.id_pointer)
         else:
             seen.add(item.id)
             yield item
 
 
-def fetch_mentioned(work: Writes, serializer: Any, items: Iterable[Item]) -> None:
+def fetch_mentioned(work: UnitOfWork, serializer: Any, items: Iterable[Item]) -> None:
     """Load the shared objects that these items describe, for all relations to one."""
     items = list(items)
     for relation in relations_of(serializer):
@@ -188,7 +188,7 @@ def fetch_mentioned(work: Writes, serializer: Any, items: Iterable[Item]) -> Non
 
 
 def says_what_is_stored(
-    work: Writes, serializer: Any, items: Sequence[Item], before: Sequence[models.Model]
+    work: UnitOfWork, serializer: Any, items: Sequence[Item], before: Sequence[models.Model]
 ) -> bool:
     """Whether a list, once written, would leave every stored row as it is."""
     if [item.id for item in items] != [row.pk for row in before]:

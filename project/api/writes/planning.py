@@ -12,7 +12,7 @@ from django.db import models
 from django.http import Http404
 
 from ..http.problems import pointer
-from ..relations import MAX_ITEMS, Joined, Owned, Shared, View, relations_of
+from ..relations import MAX_ITEMS, Owned, ReverseVia, Shared, Via, relations_of
 from .items import (
     Edit,
     Entry,
@@ -27,10 +27,10 @@ from .items import (
     twins,
     url_of,
 )
-from .unit_of_work import Row, Writes
+from .unit_of_work import RowState, UnitOfWork
 
 
-def plan(work: Writes, serializer: Any, nodes: Sequence[Node]) -> None:
+def plan(work: UnitOfWork, serializer: Any, nodes: Sequence[Node]) -> None:
     """Add what these objects of one serializer need to the work, with all that is below them."""
     if not nodes:
         return
@@ -47,16 +47,18 @@ def plan(work: Writes, serializer: Any, nodes: Sequence[Node]) -> None:
                 _plan_shared(relation, work, serializer, nodes)
             case Owned():
                 _plan_owned(relation, work, serializer, nodes)
-            case Joined():
+            case ReverseVia():
                 _plan_reverse(relation, work, serializer, nodes)
-            case View():
+            case Via():
                 """Nothing: the list that it goes through plans for it."""
 
 
 # What is shared
 
 
-def _plan_shared(relation: Shared, work: Writes, serializer: Any, nodes: Sequence[Node]) -> None:
+def _plan_shared(
+    relation: Shared, work: UnitOfWork, serializer: Any, nodes: Sequence[Node]
+) -> None:
     found = serializer.Meta.model._meta.get_field(relation.name)
     if found.many_to_many:
         _plan_set(relation, work, serializer, nodes, found)
@@ -65,7 +67,7 @@ def _plan_shared(relation: Shared, work: Writes, serializer: Any, nodes: Sequenc
 
 
 def _plan_one(
-    relation: Shared, work: Writes, serializer: Any, nodes: Sequence[Node], found: Any
+    relation: Shared, work: UnitOfWork, serializer: Any, nodes: Sequence[Node], found: Any
 ) -> None:
     chosen, others = [], []
     for node in nodes:
@@ -73,7 +75,9 @@ def _plan_one(
         if given:
             node.row.given.add(relation.name)
         elif node.row.is_new and not found.null:
-            work.fault("required", "This field is required.", node.row.at + pointer(relation.name))
+            work.fault(
+                "required", "This field is required.", node.row.pointer + pointer(relation.name)
+            )
         before = getattr(node.instance, found.attname)
         items = pick(work, node, given, [] if before is None else [before])
         others += [item for _, each in given if each is not items for item in each]
@@ -88,7 +92,7 @@ def _plan_one(
 
 
 def _plan_set(
-    relation: Shared, work: Writes, serializer: Any, nodes: Sequence[Node], found: Any
+    relation: Shared, work: UnitOfWork, serializer: Any, nodes: Sequence[Node], found: Any
 ) -> None:
     through = found.remote_field.through
     source, target = found.m2m_field_name(), found.m2m_reverse_field_name()
@@ -117,11 +121,11 @@ def _plan_set(
         for item in items:
             if item.id not in before and item in objects:
                 link = through(**{source: node.instance, target: objects[item]})
-                work.add(Row.new(link, item.at, node.root))
+                work.add(RowState.new(link, item.pointer, node.root))
 
 
 def _resolve(
-    work: Writes, serializer: Any, model: type[models.Model], items: Sequence[Item]
+    work: UnitOfWork, serializer: Any, model: type[models.Model], items: Sequence[Item]
 ) -> dict[Item, models.Model]:
     """The shared objects that these items link or create."""
     objects = resolve_stored(work, serializer, model, items)
@@ -130,7 +134,7 @@ def _resolve(
         if item.instance is not None:
             objects[item] = item.instance
         elif item.id is None:
-            node = Node(work.add(Row.new(model(), item.at, None)), dict(item.attrs or {}))
+            node = Node(work.add(RowState.new(model(), item.pointer, None)), dict(item.attrs or {}))
             objects[item] = node.instance
             nodes.append(node)
     plan(work, serializer, nodes)
@@ -140,9 +144,11 @@ def _resolve(
 # What is owned
 
 
-def _plan_owned(relation: Owned, work: Writes, serializer: Any, nodes: Sequence[Node]) -> None:
+def _plan_owned(relation: Owned, work: UnitOfWork, serializer: Any, nodes: Sequence[Node]) -> None:
     found = serializer.Meta.model._meta.get_field(relation.name)
-    views = [r for r in relations_of(serializer) if isinstance(r, View) and r.of == relation.name]
+    views = [
+        r for r in relations_of(serializer) if isinstance(r, Via) and r.through == relation.name
+    ]
     names = {relation.name, relation.key, *(n for view in views for n in (view.name, view.key))}
     asked = [node for node in nodes if names & node.attrs.keys() or relation.name in node.extra]
     if not asked:
@@ -157,7 +163,7 @@ def _plan_owned(relation: Owned, work: Writes, serializer: Any, nodes: Sequence[
             *found.related_model._meta.ordering
         ):
             held[getattr(child, owner.attname)].append(child)
-        work.settle(owner, stored)
+        work.mark_complete(owner, stored)
     nested = serializer.fields[relation.name]
     child_serializer = getattr(nested, "child", nested)
     children: list[Node] = []
@@ -173,7 +179,7 @@ def _plan_owned(relation: Owned, work: Writes, serializer: Any, nodes: Sequence[
 
 
 def _only_child(
-    relation: Owned, work: Writes, child_serializer: Any, node: Node, before: list[Any]
+    relation: Owned, work: UnitOfWork, child_serializer: Any, node: Node, before: list[Any]
 ) -> list[Entry] | None:
     """A child that there is already is updated in place, with or without its id."""
     given = list(twins(relation, work, node))
@@ -199,9 +205,9 @@ def _only_child(
 
 def _children(
     relation: Owned,
-    work: Writes,
+    work: UnitOfWork,
     child_serializer: Any,
-    views: Sequence["View"],
+    views: Sequence["Via"],
     node: Node,
     before: list[Any],
 ) -> list[Entry] | None:
@@ -221,11 +227,11 @@ def _children(
     for view in views:
         entries = _merged(view, work, child_serializer, node, before, entries)
     for attrs in node.extra.get(relation.name, ()):
-        added = Entry(node.row.at, attrs)
+        added = Entry(node.row.pointer, attrs)
         if node.row.is_new:
             entries = [added, *(entries or [])]
         else:
-            kept = [Entry(node.row.at, {}, child) for child in before]
+            kept = [Entry(node.row.pointer, {}, child) for child in before]
             entries = [*(kept if entries is None else entries), added]
     return entries
 
@@ -242,7 +248,7 @@ def _edited(edit: Edit, before: list[Any]) -> list[Entry]:
 
 
 def _entries(
-    work: Writes, model: type[models.Model], items: list[Item], before: list[Any]
+    work: UnitOfWork, model: type[models.Model], items: list[Item], before: list[Any]
 ) -> list[Entry]:
     """These items with the stored children that they name; none may be another parent's."""
     by_id = {child.pk: child for child in before}
@@ -251,18 +257,23 @@ def _entries(
         stored = None if item.id is None else by_id.get(item.id)
         if item.id is not None and stored is None:
             detail = f"There is no {model._meta.verbose_name} {item.id} here."
-            work.fault("does_not_exist", detail, item.id_at)
+            work.fault("does_not_exist", detail, item.id_pointer)
         else:
-            entries.append(Entry(item.at, item.attrs or {}, stored))
+            entries.append(Entry(item.pointer, item.attrs or {}, stored))
     return entries
 
 
 def _placed(
-    relation: Owned, work: Writes, found: Any, node: Node, before: list[Any], entries: list[Entry]
+    relation: Owned,
+    work: UnitOfWork,
+    found: Any,
+    node: Node,
+    before: list[Any],
+    entries: list[Entry],
 ) -> Iterator[Node]:
     if len(entries) > max(MAX_ITEMS, len(before)):
         detail = f"“{relation.name}” would have more than {MAX_ITEMS} items."
-        work.fault("max_length", detail, node.row.at + pointer(relation.name))
+        work.fault("max_length", detail, node.row.pointer + pointer(relation.name))
     listed = {id(entry.stored) for entry in entries}
     for child in before:
         if id(child) not in listed:
@@ -270,10 +281,10 @@ def _placed(
     for i, entry in enumerate(entries):
         if entry.stored is None:
             child = found.related_model(**{found.field.name: node.instance})
-            row = Row.new(child, entry.at, node.root)
+            row = RowState.new(child, entry.pointer, node.root)
         else:
             child = entry.stored
-            row = Row.stored(child, entry.at, node.root)
+            row = RowState.stored(child, entry.pointer, node.root)
         if relation.position is not None:
             setattr(child, relation.position, i)
         yield Node(work.add(row), dict(entry.attrs))
@@ -283,8 +294,8 @@ def _placed(
 
 
 def _merged(
-    relation: View,
-    work: Writes,
+    relation: Via,
+    work: UnitOfWork,
     child_serializer: Any,
     node: Node,
     before: list[Any],
@@ -310,41 +321,43 @@ def _merged(
     ]
     if told != [item.means for item in items]:
         name = next(name for name, each in given if each is items)
-        detail = f"“{relation.of}” and “{name}” disagree."
-        work.fault("conflicting_values", detail, node.row.at + pointer(name))
+        detail = f"“{relation.through}” and “{name}” disagree."
+        work.fault("conflicting_values", detail, node.row.pointer + pointer(name))
     return entries
 
 
-def _with_block(relation: View, node: Node, before: list[Any], items: list[Item]) -> list[Entry]:
+def _with_block(relation: Via, node: Node, before: list[Any], items: list[Item]) -> list[Entry]:
     """The stored list with these items in the place of the rows that the view shows."""
     kept = {getattr(row, f"{relation.to}_id"): row for row in before if relation.has(row)}
     block = [
         Entry(
-            item.at,
+            item.pointer,
             {relation.to: item} if item.id in kept else {**dict(relation.where), relation.to: item},
             kept.get(item.id) if item.id is not None else None,
         )
         for item in items
     ]
     first = next((i for i, row in enumerate(before) if relation.has(row)), 0)
-    rest = [Entry(node.row.at, {}, row) for row in before if not relation.has(row)]
+    rest = [Entry(node.row.pointer, {}, row) for row in before if not relation.has(row)]
     return [*rest[:first], *block, *rest[first:]]
 
 
-def _holds(relation: View, child_serializer: Any, entry: Entry) -> bool:
+def _holds(relation: Via, child_serializer: Any, entry: Entry) -> bool:
     row = entry.stored or child_serializer.Meta.model()
     return all(entry.attrs.get(name, getattr(row, name)) == value for name, value in relation.where)
 
 
-def _meaning_of(relation: View, child_serializer: Any, entry: Entry) -> Any:
+def _meaning_of(relation: Via, child_serializer: Any, entry: Entry) -> Any:
     inner = next(r for r in relations_of(child_serializer) if r.name == relation.to)
     for name in (inner.name, inner.key):
         if name in entry.attrs:
-            return Item.of(entry.attrs[name], entry.at).means
+            return Item.of(entry.attrs[name], entry.pointer).means
     return getattr(entry.stored, f"{relation.to}_id") if entry.stored is not None else None
 
 
-def _plan_reverse(relation: Joined, work: Writes, serializer: Any, nodes: Sequence[Node]) -> None:
+def _plan_reverse(
+    relation: ReverseVia, work: UnitOfWork, serializer: Any, nodes: Sequence[Node]
+) -> None:
     model = serializer.Meta.model._meta.get_field(relation.name).related_model
     joining: list[tuple[Node, Item]] = []
     for node in nodes:
@@ -354,19 +367,19 @@ def _plan_reverse(relation: Joined, work: Writes, serializer: Any, nodes: Sequen
             else:
                 url = f"{url_of(node.instance)}{name}/"
                 detail = f"On an update, use {url} instead."
-                work.fault("not_editable_here", detail, node.row.at + pointer(name))
+                work.fault("not_editable_here", detail, node.row.pointer + pointer(name))
     child = getattr(serializer.fields.get(relation.name), "child", None)
     stored = resolve_stored(work, child, model, [item for _, item in joining], lock=True)
     children = []
     for node, item in joining:
         if item.id is None:
-            row = Row.new(model(), item.at, None)
+            row = RowState.new(model(), item.pointer, None)
         elif item in stored:
-            row = Row.stored(stored[item], item.at, None)
+            row = RowState.stored(stored[item], item.pointer, None)
         else:
             continue
-        entrance = {**dict(relation.where), relation.to: Item(item.at, instance=node.instance)}
+        entrance = {**dict(relation.where), relation.to: Item(item.pointer, instance=node.instance)}
         attrs = item.attrs or {} if item.id is None else {}
-        children.append(Node(work.add(row), dict(attrs), {relation.of: [entrance]}))
+        children.append(Node(work.add(row), dict(attrs), {relation.through: [entrance]}))
     if children:
         plan(work, child, children)

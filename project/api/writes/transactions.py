@@ -11,7 +11,7 @@ from django.http import Http404
 from ..databases.errors import RETRYABLE
 from .items import Edit, Node
 from .planning import plan
-from .unit_of_work import Row, Writes, raise_versions, referring_roots
+from .unit_of_work import RowState, UnitOfWork, raise_versions, referring_roots
 
 ATTEMPTS = 5
 PAUSE = 0.02  # seconds
@@ -107,16 +107,16 @@ def retried(attempt: Callable[[], Result]) -> Result:
 
 def _write(
     serializer: Any, instance: models.Model | None, attrs: dict[str, Any]
-) -> tuple[Writes, models.Model]:
-    work = Writes()
+) -> tuple[UnitOfWork, models.Model]:
+    work = UnitOfWork()
     if instance is None:
-        row = Row.new(serializer.Meta.model(), "", None)
+        row = RowState.new(serializer.Meta.model(), "", None)
     else:
         manager = type(instance)._default_manager
         locked = manager.select_for_update(no_key=True).filter(pk=instance.pk).first()
         if locked is None:
             raise Http404
-        row = Row.stored(locked, "", None)
+        row = RowState.stored(locked, "", None)
     plan(work, serializer, [Node(work.add(row), dict(attrs))])
     work.check(serializer.context.get("request"), serializer.context.get("view"))
     work.execute()

@@ -23,13 +23,13 @@ from ..models import AggregateRoot, MadeFrom
 
 
 @dataclass(eq=False)
-class Row:
+class RowState:
     """A row as it shall be, with its place in the request."""
 
     instance: models.Model
-    at: str
+    pointer: str
     # The aggregate root whose version rises when this row changes; a root is its own.
-    root: "Row | None" = None
+    root: "RowState | None" = None
     # The names of the model's fields that the request gives.
     given: set[str] = field(default_factory=set)
     # What is stored; None for a new row.
@@ -37,12 +37,12 @@ class Row:
     touched: bool = False
 
     @classmethod
-    def new(cls, instance: models.Model, at: str, root: Self | None) -> Self:
-        return cls(instance, at, None if isinstance(instance, AggregateRoot) else root)
+    def new(cls, instance: models.Model, pointer: str, root: Self | None) -> Self:
+        return cls(instance, pointer, None if isinstance(instance, AggregateRoot) else root)
 
     @classmethod
-    def stored(cls, instance: models.Model, at: str, root: Self | None) -> Self:
-        row = cls.new(instance, at, root)
+    def stored(cls, instance: models.Model, pointer: str, root: Self | None) -> Self:
+        row = cls.new(instance, pointer, root)
         row.before = {f.attname: getattr(instance, f.attname) for f in _fields(type(instance))}
         return row
 
@@ -75,14 +75,14 @@ def _unique_keys(model: type[models.Model]) -> list[tuple[Any, ...]]:
     ]
 
 
-class Unsaved:
+class PendingKey:
     """Stands for the key that a new object will have; the same for the same object only."""
 
     def __init__(self, instance: models.Model) -> None:
         self.instance = instance
 
     def __eq__(self, other: object) -> bool:
-        return isinstance(other, Unsaved) and other.instance is self.instance
+        return isinstance(other, PendingKey) and other.instance is self.instance
 
     def __hash__(self) -> int:
         return id(self.instance)
@@ -94,7 +94,7 @@ def _value(instance: models.Model, of: Any) -> Any:
     if value is None and of.is_relation and of.is_cached(instance):
         related = of.get_cached_value(instance)
         if related is not None:
-            return Unsaved(related) if related.pk is None else related.pk
+            return PendingKey(related) if related.pk is None else related.pk
     return value
 
 
@@ -104,41 +104,41 @@ def _key(instance: models.Model, fields: Iterable[Any]) -> tuple[Any, ...] | Non
     return None if None in values else values
 
 
-def _stored_key(row: Row, fields: Iterable[Any]) -> tuple[Any, ...] | None:
+def _stored_key(row: RowState, fields: Iterable[Any]) -> tuple[Any, ...] | None:
     if row.before is None:
         return None
     values = tuple(row.before[f.attname] for f in fields)
     return None if None in values else values
 
 
-class Writes:
+class UnitOfWork:
     """What one request writes: collected first, then checked, then carried out."""
 
     def __init__(self) -> None:
-        self.rows: dict[type[models.Model], list[Row]] = defaultdict(list)
+        self.rows: dict[type[models.Model], list[RowState]] = defaultdict(list)
         self.removed: dict[type[models.Model], list[models.Model]] = defaultdict(list)
         self.faults: list[Fault] = []
         self._loaded: dict[type[models.Model], dict[int, models.Model]] = defaultdict(dict)
         # By foreign key, the values all of whose rows are kept or removed by this write.
-        self._settled: dict[Any, set[int]] = defaultdict(set)
+        self._complete_values: dict[Any, set[int]] = defaultdict(set)
 
     # Collecting
 
-    def add(self, row: Row) -> Row:
+    def add(self, row: RowState) -> RowState:
         self.rows[type(row.instance)].append(row)
         return row
 
-    def remove(self, instance: models.Model, root: Row | None) -> None:
+    def remove(self, instance: models.Model, root: RowState | None) -> None:
         self.removed[type(instance)].append(instance)
         if root is not None:
             root.touched = True
 
-    def settle(self, foreign_key: Any, values: Iterable[int]) -> None:
+    def mark_complete(self, foreign_key: Any, values: Iterable[int]) -> None:
         """Every stored row that refers to these is, or will be, among the rows of this write."""
-        self._settled[foreign_key].update(values)
+        self._complete_values[foreign_key].update(values)
 
-    def fault(self, code: str, detail: str, at: str, existing_id: int | None = None) -> None:
-        self.faults.append(Fault(code, detail, pointer=at, existing_id=existing_id))
+    def fault(self, code: str, detail: str, pointer: str, existing_id: int | None = None) -> None:
+        self.faults.append(Fault(code, detail, pointer=pointer, existing_id=existing_id))
 
     def fetch(
         self, model: type[models.Model], ids: Iterable[int], *, lock: bool = False
@@ -152,7 +152,7 @@ class Writes:
             loaded.update((found.pk, found) for found in queryset)
         return loaded
 
-    def _all_rows(self) -> Iterator[Row]:
+    def _all_rows(self) -> Iterator[RowState]:
         return chain.from_iterable(self.rows.values())
 
     # Checking
@@ -160,7 +160,7 @@ class Writes:
     def check(self, request: Request | None, view: Any) -> None:
         """Raise what speaks against writing this: permissions first, then every fault."""
         for row in self._all_rows():
-            self._complete(row)
+            self._derive(row)
         self._touch_roots()
         if request is not None and view is not None:
             self._check_permissions(request, view)
@@ -170,7 +170,7 @@ class Writes:
         if self.faults:
             raise Refused(self.faults)
 
-    def _complete(self, row: Row) -> None:
+    def _derive(self, row: RowState) -> None:
         """Derive what is made from other fields, and ask the model's own `clean`."""
         for f in _fields(type(row.instance)):
             if isinstance(f, MadeFrom):
@@ -179,7 +179,7 @@ class Writes:
             try:
                 row.instance.clean()
             except ValidationError as error:
-                self.faults += faults_of(get_error_detail(error), row.at)
+                self.faults += faults_of(get_error_detail(error), row.pointer)
 
     def _check_permissions(self, request: Request, view: Any) -> None:
         touched = {(action, type(row.instance)) for action, row in self._actions()}
@@ -197,7 +197,7 @@ class Writes:
                         message=f"You may not {action} {model._meta.verbose_name_plural}.",
                     )
 
-    def _actions(self) -> Iterator[tuple[str, Row]]:
+    def _actions(self) -> Iterator[tuple[str, RowState]]:
         for row in self._all_rows():
             if row.is_new:
                 yield "create", row
@@ -207,7 +207,7 @@ class Writes:
     def _check_unique(self, model: type[models.Model], fields: tuple[Any, ...]) -> None:
         """Judge uniqueness on the final state: what the plan changes no longer stands."""
         sought = self._sought(model, fields)
-        keys = [key for key in sought if not self._is_settled(fields, key)]
+        keys = [key for key in sought if not self._is_complete(fields, key)]
         holder_ids = self._holder_ids(model, fields, keys) if keys else {}
         for key, row in sought.items():
             if (existing_id := holder_ids.get(key)) is not None:
@@ -215,10 +215,10 @@ class Writes:
 
     def _sought(
         self, model: type[models.Model], fields: tuple[Any, ...]
-    ) -> dict[tuple[Any, ...], Row]:
+    ) -> dict[tuple[Any, ...], RowState]:
         """The values that rows want anew, each with its row; a value wanted twice is a fault."""
-        holders: dict[tuple[Any, ...], Row] = {}
-        sought: dict[tuple[Any, ...], Row] = {}
+        holders: dict[tuple[Any, ...], RowState] = {}
+        sought: dict[tuple[Any, ...], RowState] = {}
         # Rows that keep their value come first: they hold it, the others want it.
         for row in sorted(self.rows[model], key=lambda row: row.is_new or _moves(row, fields)):
             key = _key(row.instance, fields)
@@ -245,23 +245,23 @@ class Writes:
             for pk, *values in stored.values_list("pk", *(f.attname for f in fields))
         }
 
-    def _is_settled(self, fields: tuple[Any, ...], key: tuple[Any, ...]) -> bool:
+    def _is_complete(self, fields: tuple[Any, ...], key: tuple[Any, ...]) -> bool:
         """Whether no row outside of this write can have this value: it refers to a new object, or
         to one whose rows are all at hand."""
         return any(
-            isinstance(value, Unsaved) or value in self._settled.get(f, ())
+            isinstance(value, PendingKey) or value in self._complete_values.get(f, ())
             for f, value in zip(fields, key, strict=True)
         )
 
-    def _refuse(self, row: Row, fields: tuple[Any, ...], holder: Row) -> None:
+    def _refuse(self, row: RowState, fields: tuple[Any, ...], holder: RowState) -> None:
         names = {f.name for f in fields}
         if holder.is_new or names & holder.given:
             at = self._place(row, fields)
-            self.fault("duplicate", f"The same value stands at “{holder.at}”.", at)
+            self.fault("duplicate", f"The same value stands at “{holder.pointer}”.", at)
         else:
             self._taken(row, fields, holder.instance.pk)
 
-    def _taken(self, row: Row, fields: tuple[Any, ...], existing_id: int) -> None:
+    def _taken(self, row: RowState, fields: tuple[Any, ...], existing_id: int) -> None:
         names = ", ".join(_source(f, row) for f in fields)
         detail = (
             f"{str(row.instance._meta.verbose_name).capitalize()} {existing_id} has this {names}."
@@ -269,8 +269,8 @@ class Writes:
         self.fault("unique", detail, self._place(row, fields), existing_id)
 
     @staticmethod
-    def _place(row: Row, fields: tuple[Any, ...]) -> str:
-        return row.at if len(fields) > 1 else row.at + pointer(_source(fields[0], row))
+    def _place(row: RowState, fields: tuple[Any, ...]) -> str:
+        return row.pointer if len(fields) > 1 else row.pointer + pointer(_source(fields[0], row))
 
     # Carrying out
 
@@ -278,18 +278,18 @@ class Writes:
         """Delete, update, insert. The caller has opened the transaction."""
         self._raise_versions()
         order = _by_dependency([*self.rows, *self.removed])
-        traded = {model: self._trading(model) for model in order}
+        swapping = {model: self._swapping_rows(model) for model in order}
         for model in reversed(order):
             if gone := self.removed[model]:
                 model._default_manager.filter(pk__in=[each.pk for each in gone]).delete()
-            if rows := traded[model]:
+            if rows := swapping[model]:
                 # These come back below under their own keys; a plain delete, which cascades to
                 # nothing, leaves what refers to them to the deferred foreign keys.
                 queryset = model._default_manager.filter(pk__in=[r.instance.pk for r in rows])
                 queryset._raw_delete(router.db_for_write(model))
         for model in order:
             rows = self.rows[model]
-            back = set(traded[model])
+            back = set(swapping[model])
             self._update(model, [row for row in rows if row.changed and row not in back])
             new = [row.instance for row in rows if row.is_new or row in back]
             model._default_manager.bulk_create(new)
@@ -307,7 +307,7 @@ class Writes:
                 root.version += 1
                 root.updated_at = now
 
-    def _trading(self, model: type[models.Model]) -> list[Row]:
+    def _swapping_rows(self, model: type[models.Model]) -> list[RowState]:
         """The rows that can't be updated one by one, since one takes another's unique value."""
         for fields in _unique_keys(model):
             moving = [row for row in self.rows[model] if _moves(row, fields)]
@@ -321,7 +321,7 @@ class Writes:
         return []
 
     @staticmethod
-    def _update(model: type[models.Model], rows: list[Row]) -> None:
+    def _update(model: type[models.Model], rows: list[RowState]) -> None:
         if len(rows) == 1:
             [row] = rows
             values = {
@@ -370,12 +370,12 @@ def raise_versions(querysets: Iterable[models.QuerySet[Any]]) -> None:
         queryset.update(version=models.F("version") + 1, updated_at=timezone.now())
 
 
-def _moves(row: Row, fields: tuple[Any, ...]) -> bool:
+def _moves(row: RowState, fields: tuple[Any, ...]) -> bool:
     """Whether a stored row leaves its unique value."""
     return not row.is_new and _stored_key(row, fields) != _key(row.instance, fields)
 
 
-def _source(f: Any, row: Row) -> str:
+def _source(f: Any, row: RowState) -> str:
     """The name under which the request gave this value, or what it was made from."""
     made = isinstance(f, MadeFrom) and f.name not in row.given
     return f.source if made else str(f.name)
