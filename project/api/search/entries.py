@@ -461,7 +461,7 @@ def _postgresql_functions(model: type[Any]) -> Iterator[str]:
             f" WHERE ({columns.format('before')}) IS DISTINCT FROM ({columns.format('after')})"
             for row in ("before", "after")
         )
-        rows = {"INSERT": "after", "UPDATE": f"({changed})", "DELETE": "before"}
+        rows = {"INSERT": "after", "UPDATE": f"({changed}) AS changed", "DELETE": "before"}
         branches = "ELS".join(
             f"IF TG_OP = '{event}' THEN PERFORM {entries}_refresh("
             f"ARRAY({source.objects.format(changed=rows[event])})); "
