@@ -62,3 +62,11 @@ class Screw(models.Model):
     part = models.ForeignKey(Part, on_delete=models.CASCADE, related_name="screws")
     length = models.FloatField()
     tag = models.ForeignKey(Tag, null=True, on_delete=models.CASCADE)
+
+
+class Scan(models.Model):
+    """Files in the default storage, which MEDIA_URL tells the place of."""
+
+    page = models.FileField(upload_to="scans", max_length=500, blank=True)
+    small = models.ImageField(max_length=500, null=True, blank=True)
+    shelf = models.ForeignKey(Shelf, null=True, on_delete=models.CASCADE, related_name="scans")

@@ -6,6 +6,7 @@ from decimal import Decimal
 
 import pytest
 from django.core.checks import run_checks
+from django.core.files.storage import FileSystemStorage
 from django.db import connection
 from django.db.models import Count, F, Sum, TextField, Value
 from django.db.models.functions import Concat, Upper
@@ -33,8 +34,9 @@ from project.api.documents.statements import (
     compile_statement,
     statement,
 )
-from project.api.fields import TimestampField
-from tests.models import Label, Part, Screw, Shelf, Tag, Thing
+from project.api.fields import StoredFileField, StoredFiles, TimestampField
+from project.api.serializers import StrictModelSerializer
+from tests.models import Label, Part, Scan, Screw, Shelf, Tag, Thing
 
 pytestmark = pytest.mark.django_db
 
@@ -326,6 +328,131 @@ def test_computed_fields_are_expressions_of_the_orm():
         {"id": thing.pk, "parts": 1, "length": 2.5},
         {"id": bare.pk, "parts": 0, "length": None},
     ]
+
+
+# Files
+
+
+class BothFiles(StoredFiles):
+    url = StoredFileField(source="page")
+    thumbnail = StoredFileField(source="small")
+
+
+class ScanItem(StrictModelSerializer):
+    both = BothFiles()
+
+    class Meta:
+        model = Scan
+        fields = ["both", "page"]
+
+
+class ScanSerializer(StrictModelSerializer):
+    both = BothFiles()
+    name = StoredFileField(source="page", use_url=False)
+    plain = serializers.FileField(source="small", use_url=False, read_only=True)
+    room = serializers.CharField(source="shelf.room", allow_null=True)
+
+    class Meta:
+        model = Scan
+        fields = ["id", "page", "small", "both", "name", "plain", "room"]
+
+
+class ShelfOfScans(serializers.ModelSerializer):
+    scans = ScanItem(many=True)
+
+    class Meta:
+        model = Shelf
+        fields = ["scans"]
+
+
+# As a storage saves them: no part is empty, `.` or `..`.
+FILE_NAME = st.lists(
+    TEXT.map(lambda text: text.translate({47: None, 92: None})[:20]).filter(
+        lambda part: part.strip(".")
+    ),
+    min_size=1,
+    max_size=3,
+).map("/".join)
+
+
+@pytest.mark.parametrize("base", ["/media/", "https://cdn.example/a%20b/{0}'/"])
+@given(
+    names=st.lists(
+        st.tuples(FILE_NAME | st.just(""), st.none() | st.just("") | FILE_NAME), max_size=4
+    )
+)
+@examples(60)
+def test_files_read_as_the_urls_of_their_storage(db, settings, base, names):
+    settings.MEDIA_URL = base
+    shelf = Shelf.objects.create(name="")
+    keys = [Scan.objects.create(page=page, small=small, shelf=shelf).pk for page, small in names]
+    assert_same(ScanSerializer, keys)
+    assert_same(ShelfOfScans, [shelf.pk])
+
+
+def test_the_url_of_a_file_is_a_path_whoever_asks(rf):
+    scan = Scan.objects.create(page="scans\\a é%1.png")
+    text = compile_statement(ScanSerializer, frozenset(), "default").documents([scan.pk], "default")
+    assert json.loads(text) == [
+        {
+            "id": scan.pk,
+            "page": "/media/scans/a%20%C3%A9%251.png",
+            "small": None,
+            "both": None,
+            "name": "scans\\a é%1.png",
+            "plain": None,
+            "room": None,
+        }
+    ]
+    serializer = ScanSerializer(scan, context={"request": rf.get("/")})
+    assert serializer.data == json.loads(text)[0]
+
+
+class SigningStorage(FileSystemStorage):
+    def url(self, name):
+        return f"{super().url(name)}?signature=1"
+
+
+def faults_of_file(field):
+    meta = type("Meta", (), {"model": Scan, "fields": ["it"]})
+    of = type("Serializer", (serializers.ModelSerializer,), {"it": field, "Meta": meta})
+    try:
+        compile_statement(of, frozenset(), "default")
+    except Uncompilable as error:
+        return error.faults["it"]
+    return None
+
+
+@pytest.mark.parametrize(
+    ("field", "reason"),
+    [
+        (serializers.FileField(source="page", read_only=True), "use StoredFileField"),
+        (serializers.ImageField(source="small", read_only=True), "use StoredFileField"),
+        (serializers.FileField(source="page", use_url=False), "JSON holds no file"),
+        (serializers.CharField(source="page"), "by a StoredFileField"),
+        (BothFiles(source="shelf"), "leave out `source`"),
+    ],
+    ids=lambda value: type(value).__name__,
+)
+def test_a_file_that_the_database_cannot_show_is_named(field, reason):
+    assert reason in faults_of_file(field)
+
+
+def test_a_storage_that_makes_urls_in_python_or_none_shows_names(monkeypatch):
+    page = Scan._meta.get_field("page")
+    url, name = StoredFileField(source="page"), StoredFileField(source="page", use_url=False)
+    monkeypatch.setattr(page, "storage", SigningStorage())
+    assert "SigningStorage makes its URLs in Python: say use_url=False" in faults_of_file(url)
+    assert faults_of_file(name) is None
+    monkeypatch.setattr(page, "storage", FileSystemStorage(base_url=""))
+    monkeypatch.setattr(page.storage, "base_url", None)
+    assert faults_of_file(url) == "Its storage has no base_url: say use_url=False."
+    assert faults_of_file(name) is None
+
+
+def test_rest_frameworks_own_field_shows_urls_that_are_absolute_anyway(settings):
+    settings.MEDIA_URL = "https://cdn.example/"
+    assert faults_of_file(serializers.FileField(source="page", read_only=True)) is None
 
 
 # The project's own

@@ -5,6 +5,7 @@ from datetime import UTC, date, datetime
 from typing import Any
 
 from rest_framework import serializers
+from rest_framework.settings import api_settings
 
 MAX_ID = 2**63 - 1
 # A full-date of RFC 3339, section 5.6.
@@ -61,6 +62,35 @@ class TimestampField(serializers.DateTimeField):
     def to_representation(self, value: datetime) -> str:
         moment = value.astimezone(UTC).replace(tzinfo=None)
         return moment.isoformat(timespec="microseconds") + "Z"
+
+
+class StoredFileField(serializers.FileField):
+    """A file of the row: the URL that its storage gives it, which is a path where MEDIA_URL is one.
+
+    REST framework makes an absolute URL of it, with the host of the request; the database, which
+    writes the documents, knows no request. With `use_url=False` it is the file's name.
+    """
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(**{"read_only": True, **kwargs})
+
+    def to_representation(self, value: Any) -> str | None:
+        if not value:
+            return None
+        use_url = getattr(self, "use_url", api_settings.UPLOADED_FILES_USE_URL)
+        return str(value.url if use_url else value.name)
+
+
+class StoredFiles(serializers.Serializer[Any]):
+    """Files of the row itself, as one object of StoredFileFields; null unless all are there."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        row = {"source": "*", "read_only": True, "allow_null": True}
+        super().__init__(*args, **{**row, **kwargs})
+
+    def to_representation(self, instance: Any) -> Any:
+        document = super().to_representation(instance)
+        return None if None in document.values() else document
 
 
 class KeyField(StrictIntegerField):

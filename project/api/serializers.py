@@ -71,6 +71,8 @@ class StrictModelSerializer(StrictSerializer, serializers.ModelSerializer[Any]):
         models.BooleanField: fields.StrictBooleanField,
         models.DateField: fields.StrictDateField,
         models.DateTimeField: fields.TimestampField,
+        models.FileField: fields.StoredFileField,
+        models.ImageField: fields.StoredFileField,
     }
     serializer_choice_field = fields.StrictChoiceField
 
@@ -95,6 +97,8 @@ class StrictModelSerializer(StrictSerializer, serializers.ModelSerializer[Any]):
 
     def build_standard_field(self, field_name: str, model_field: Any) -> Any:
         field_class, kwargs = super().build_standard_field(field_name, model_field)
+        if issubclass(field_class, fields.StoredFileField):
+            return field_class, {"read_only": True, "allow_null": model_field.blank}
         if model_field.null:
             # Null says that there is none, and no constraint lets an empty text say it too.
             kwargs.pop("allow_blank", None)

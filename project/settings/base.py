@@ -1,5 +1,6 @@
 """What is true everywhere, and safe. dev.py, prod.py and test.py state only differences."""
 
+import os
 import sqlite3
 from pathlib import Path
 from typing import Any
@@ -96,6 +97,10 @@ USE_I18N = False
 
 STATIC_URL = "static/"
 STATIC_ROOT = BASE_DIR / "static"
+
+# What is uploaded. The proxy in front serves it in production, `make run` does so itself.
+MEDIA_URL = "/media/"
+MEDIA_ROOT = os.environ.get("MEDIA_ROOT") or BASE_DIR / "media"
 
 # A request body larger than this is answered 413 before it is read.
 DATA_UPLOAD_MAX_MEMORY_SIZE = 2 * 1024 * 1024

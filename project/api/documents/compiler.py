@@ -20,6 +20,7 @@ from rest_framework import serializers
 from rest_framework.fields import empty
 from rest_framework.relations import ManyRelatedField, PrimaryKeyRelatedField, SlugRelatedField
 
+from ..fields import StoredFiles
 from ..relations import ItemList, RelatedKeyField, RelatedKeysField, Relation, ReverseVia, Via
 from .formats import Format, UnsupportedError, format_of, plain_format
 
@@ -51,10 +52,6 @@ class JSONValue(Func):
         written = self.written[connection.vendor]
         # Where the value is said more than once, so are its parameters.
         return written.format(sql), [*params] * written.count("{0}")
-
-
-def literal(text: str) -> str:
-    return "'" + text.replace("'", "''").replace("%", "%%") + "'"
 
 
 def json_name(name: str) -> str:
@@ -114,7 +111,9 @@ class Path:
         if not getattr(found, "concrete", False):
             raise UnsupportedError(f"“{attribute}” has no column.")
         target = found.target_field if found.is_relation else found
-        return F(self.path + found.attname), target, self.nullable or found.null
+        # An empty name is no file.
+        nullable = self.nullable or found.null or isinstance(found, models.FileField)
+        return F(self.path + found.attname), target, nullable
 
     def rows(self, attribute: str) -> QuerySet[Any]:
         """The related objects, as the attribute's manager gives them for this object."""
@@ -199,6 +198,8 @@ class Compiler:
                 return self.keys(place, field.relation, at)
             case serializers.ListSerializer():
                 return self.list(field, place, at)
+            case StoredFiles():
+                return self.files(field, place, at)
             case serializers.Serializer():
                 return self.nested(field, place, at)
             case ManyRelatedField():
@@ -246,6 +247,16 @@ class Compiler:
             return document
         there = {f"{reached.path}pk__isnull": False}
         return Case(When(**there, then=document), default=self.null)
+
+    def files(self, serializer: Any, place: Path, at: str) -> Any:
+        require_unchanged(serializer, StoredFiles)
+        if serializer.source != "*":
+            raise UnsupportedError("Its files are the row's own: leave out `source`.")
+        document = self.object(serializer._readable_fields, place, f"{at}.")
+        sources = (place.path + field.source for field in serializer._readable_fields)
+        return Case(
+            When(Q(*((f"{each}__gt", "") for each in sources)), then=document), default=self.null
+        )
 
     def list(self, field: Any, place: Path, at: str) -> Any:
         require_unchanged(field, serializers.ListSerializer)

@@ -6,13 +6,15 @@ has its own `to_representation`, is not compiled (see `documents`).
 
 from collections.abc import Callable
 from typing import Any
+from urllib.parse import urlsplit
 
 from django.conf import settings
+from django.core.files.storage import FileSystemStorage, InMemoryStorage
 from django.db import models
 from rest_framework import ISO_8601, serializers
 from rest_framework.settings import api_settings
 
-from ..fields import TimestampField
+from ..fields import StoredFileField, TimestampField
 
 # By the vendor of the database, an SQL expression of a value, `{0}`; null for null. PostgreSQL's is
 # JSON once it is cast to text, SQLite's once json_object() or json_quote() has written it.
@@ -21,6 +23,10 @@ Format = dict[str, str]
 
 class UnsupportedError(Exception):
     """Why a field cannot be written by the database, and what to do."""
+
+
+def literal(text: str) -> str:
+    return "'" + text.replace("'", "''").replace("%", "%%") + "'"
 
 
 INTEGER = {"postgresql": "{0}", "sqlite": "{0}"}
@@ -157,6 +163,8 @@ PLAIN: list[tuple[tuple[type[Any], ...], Format]] = [
 
 def format_of(field: Any, column: "models.Field[Any, Any]") -> Format:
     """How this serializer field shows this column, or UnsupportedError."""
+    if isinstance(column, models.FileField):
+        return _file(field, column)
     for kind, columns, found in RENDERINGS:
         if type(field).to_representation is not kind.to_representation:
             continue
@@ -169,6 +177,61 @@ def format_of(field: Any, column: "models.Field[Any, Any]") -> Format:
     raise UnsupportedError(
         f"A {type(field).__name__} of a {type(column).__name__} is written by Python alone."
     )
+
+
+# What Django's storages leave as it is in a URL (django.utils.encoding.filepath_to_uri).
+_UNQUOTED = "[-A-Za-z0-9_.~/!*()'']"
+_PATH = r"ltrim(replace({0}, '\', '/'), '/')"
+_QUOTED = {
+    "postgresql": f"""CASE WHEN {_PATH} ~ '^{_UNQUOTED}*$' THEN {_PATH} ELSE (SELECT string_agg(
+        CASE WHEN part ~ '{_UNQUOTED}' THEN part ELSE regexp_replace(
+            upper(encode(convert_to(part, 'UTF8'), 'hex')), '(..)', '%%\\1', 'g') END, ''
+        ORDER BY place
+    ) FROM regexp_split_to_table({_PATH}, '') WITH ORDINALITY AS parts(part, place)) END""",  # noqa: S608
+    "sqlite": "url_path({0})",
+}
+
+
+def _file(field: Any, column: models.FileField) -> Format:
+    """A file's URL or name; null where there is none."""
+    kinds = (StoredFileField, serializers.FileField)
+    if all(type(field).to_representation is not kind.to_representation for kind in kinds):
+        raise UnsupportedError(f"Show a {type(column).__name__} by a StoredFileField.")
+    if not field.read_only:
+        raise UnsupportedError(
+            "JSON holds no file: say read_only=True, and take the file in an action of its own."
+        )
+    if not getattr(field, "use_url", api_settings.UPLOADED_FILES_USE_URL):
+        return {
+            "postgresql": "to_json(nullif({0}, ''))",
+            "sqlite": "nullif({0}, '')",
+        }
+    base = _base_url(column.storage)
+    if not isinstance(field, StoredFileField) and not urlsplit(base).scheme:
+        raise UnsupportedError(
+            "Its URL would have the host of the request: use StoredFileField of"
+            " project.api.fields, which gives a path, or an absolute MEDIA_URL."
+        )
+    base = literal(base).replace("{", "{{").replace("}", "}}")
+    url = {
+        vendor: f"CASE WHEN {{0}} <> '' THEN {base} || {quoted} END"
+        for vendor, quoted in _QUOTED.items()
+    }
+    return {**url, "postgresql": f"to_json({url['postgresql']})"}
+
+
+def _base_url(storage: Any) -> str:
+    """What the URLs of this storage begin with, before the name of the file."""
+    # The default storage is a proxy, which has the class of what stands behind it.
+    kind = storage.__class__
+    if getattr(kind, "url", None) not in (FileSystemStorage.url, InMemoryStorage.url):
+        raise UnsupportedError(
+            f"{kind.__name__} makes its URLs in Python: say use_url=False, or give an expression of"
+            " the ORM in Meta.expressions."
+        )
+    if storage.base_url is None:
+        raise UnsupportedError("Its storage has no base_url: say use_url=False.")
+    return str(storage.base_url)
 
 
 def plain_format(column: "models.Field[Any, Any]") -> Format:

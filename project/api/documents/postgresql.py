@@ -10,7 +10,8 @@ from django.db.models import Func, Q, QuerySet, Subquery
 from django.db.models.functions import Coalesce
 
 from ..relations import ReverseVia
-from .compiler import MAX_ARGUMENTS, Compiler, JSONValue, json_name, literal, order_of
+from .compiler import MAX_ARGUMENTS, Compiler, JSONValue, json_name, order_of
+from .formats import literal
 
 
 class Concat(Func):

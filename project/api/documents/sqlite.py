@@ -13,9 +13,11 @@ from django.db.backends.signals import connection_created
 from django.db.models import Case, Func, Q, QuerySet, Subquery, When
 from django.dispatch import receiver
 from django.utils.duration import duration_string
+from django.utils.encoding import filepath_to_uri
 
 from ..relations import ReverseVia
-from .compiler import MAX_ARGUMENTS, Compiler, JSONValue, json_name, literal, order_of
+from .compiler import MAX_ARGUMENTS, Compiler, JSONValue, json_name, order_of
+from .formats import literal
 
 # As many as a text of SQLite may have.
 ALL_CHARACTERS = 10**9
@@ -186,6 +188,11 @@ def _json_decimal(value: float | None, digits: int, places: int) -> str | None:
     return f"{number.quantize(Decimal(1).scaleb(-places), context=Context(prec=digits)):f}"
 
 
+def _url_path(name: str | None) -> str | None:
+    uri: str | None = filepath_to_uri(name)
+    return uri and uri.lstrip("/")
+
+
 @receiver(connection_created)
 def register_functions(connection: BaseDatabaseWrapper, **kwargs: Any) -> None:
     if connection.vendor == "sqlite":
@@ -193,3 +200,4 @@ def register_functions(connection: BaseDatabaseWrapper, **kwargs: Any) -> None:
         register("json_float", 1, _json_float, deterministic=True)
         register("json_duration", 1, _json_duration, deterministic=True)
         register("json_decimal", 3, _json_decimal, deterministic=True)
+        register("url_path", 1, _url_path, deterministic=True)
