@@ -6,7 +6,7 @@ refresh token that can still be used. The table holds no token, so who reads it 
 """
 
 import logging
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any, Self
 from uuid import UUID, uuid4, uuid5
 
@@ -104,19 +104,25 @@ class RefreshToken(_Token, simplejwt.RefreshToken):
 
     @property
     def access_token(self) -> AccessToken:
-        """An access token with the user's name and role of now, which does not outlive this."""
+        """The access token of this one, with the user's name and role of now; it ends no later."""
         access: AccessToken = super().access_token  # type: ignore[assignment]
+        access["jti"] = self._derived("access")
+        access.set_iat(at_time=self.current_time)
         access["username"], access["role"] = self.user.username, self.user.role
         access["exp"] = min(access["exp"], self["exp"])
         return access
 
-    def rotate(self) -> None:
-        """Become the token that comes after this one; the old one can't be used again.
+    def _derived(self, name: str) -> str:
+        """The id of the only token with this name that comes from this one."""
+        return uuid5(UUID(self["sid"]), f"{self['jti']} {name}").hex
 
-        Of any number of attempts with the same token, one succeeds. The others are 401:
-        `token_rotated` within ROTATION_GRACE, which harms nobody, and `token_reused` later, or once
-        the next token has been used too. By then two parties hold the token, one of them
-        unrightfully, and the session ends.
+    def rotate(self) -> None:
+        """Become the token that comes after this one.
+
+        However often it is asked within ROTATION_GRACE, that is the very same one, with the same
+        access token: an answer may have been lost, or two parts of a client have asked at once.
+        Later, or once the next token has been used too, two parties hold this one, one of them
+        unrightfully: the session ends, and it is 401 `token_reused`.
         """
         user, live = look_up(self)
         if user is None or not user.is_active:
@@ -127,9 +133,8 @@ class RefreshToken(_Token, simplejwt.RefreshToken):
         presented, now = self["jti"], aware_utcnow()
         # It tells which token it comes from. Else a thief who refreshes all the time would never be
         # noticed: there would always have been a rotation just now.
-        self["jti"] = uuid5(UUID(self["sid"]), presented).hex
-        self.set_iat(at_time=now)
-        self.set_exp(from_time=now)
+        self["jti"] = self._derived("refresh")
+        self._issue_at(now)
         with transaction.atomic():
             # No join in here: PostgreSQL, when it has waited for another's update of the row,
             # checks these conditions again on the new row, but no condition on another table.
@@ -141,8 +146,10 @@ class RefreshToken(_Token, simplejwt.RefreshToken):
                 session.update(last_used_at=now)
         if won:
             return
-        if session.filter(token__token=self["jti"], last_used_at__gt=now - ROTATION_GRACE).exists():
-            raise InvalidToken("This token has just been used.", "token_rotated")
+        just_now = session.filter(token__token=self["jti"], last_used_at__gt=now - ROTATION_GRACE)
+        if rotated_at := just_now.values_list("last_used_at", flat=True).first():
+            self._issue_at(rotated_at)
+            return
         self.end_session()
         logger.warning(
             "A refresh token of user %s was used again; session %s is ended.",
@@ -152,6 +159,11 @@ class RefreshToken(_Token, simplejwt.RefreshToken):
         raise InvalidToken(
             "This token was used before. Somebody else may have it: log in again.", "token_reused"
         )
+
+    def _issue_at(self, moment: datetime) -> None:
+        self.current_time = moment
+        self.set_iat()
+        self.set_exp()
 
 
 # Every request asks this, so it is written out: to have the ORM compose the same statement takes

@@ -66,10 +66,10 @@ class ObtainView(TokenView):
 class RefreshView(TokenView):
     """Takes a refresh token and gives a new pair. The token that was sent is used up.
 
-    Send one refresh at a time. The codes of a 401 say what to do: after `token_rotated` the same
-    token was used a moment ago, and the pair of that answer is the good one; after `token_reused`
-    the session has ended, since two parties had the token, as after `token_not_valid` and
-    `no_active_account`: log in again.
+    If the answer gets lost, send the same token again: for ten seconds, and until the new refresh
+    token is used, the answer is the same pair. Each 401 says to log in again: `token_reused` that
+    two parties had the token, `token_not_valid` that the session has ended, `no_active_account`
+    that the account is gone or switched off.
     """
 
     serializer_class = serializers.TokenRefreshSerializer
