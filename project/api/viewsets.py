@@ -17,10 +17,9 @@ from rest_framework.response import Response
 from .databases.connections import without_prepared_plans
 from .documents.statements import Document, properties, statement
 from .http.problems import Fault, Refused
-from .lists.keysets import Keyset
+from .lists.pagination import CursorPagination
 from .lists.parameters import StrictQueryParameters
 from .relations import relations_of
-from .search.filter import SearchFilter
 from .writes.items import Edit
 from .writes.transactions import Confirm, delete, write, write_item
 
@@ -43,9 +42,6 @@ class ResourceViewSet(StrictQueryParameters, viewsets.ModelViewSet[Any]):
     ordering: Sequence[str] = ("id",)
 
     # Reading
-
-    def get_queryset(self) -> Any:
-        return super().get_queryset().order_by(*self.ordering)
 
     def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
         super().initial(request, *args, **kwargs)
@@ -80,14 +76,19 @@ class ResourceViewSet(StrictQueryParameters, viewsets.ModelViewSet[Any]):
         return compiled.documents(keys, using)
 
     def list(self, request: Request, *args: Any, **kwargs: Any) -> Response:
-        queryset = self.filter_queryset(self.get_queryset())
-        parts = SearchFilter().rank(request, queryset, self)
-        # What a cursor and a document need of a row, and no more: its position.
-        position = Keyset.of(parts[0]).field.attname
+        return self.get_list_response(self.get_queryset())
+
+    def get_list_response(self, queryset: models.QuerySet[Any]) -> Response:
+        """A list of what the request chooses of these objects: filtered, ordered, a page of it."""
+        queryset = self.filter_queryset(queryset)
+        if self.paginator is None or isinstance(self.paginator, CursorPagination):
+            # The documents need no more.
+            queryset = queryset.values_list("pk", flat=True)
         with without_prepared_plans(queryset.db):
-            rows: Any = self.paginate_queryset([part.values_list(position, "pk") for part in parts])
-        documents = self.documents([pk for _, pk in rows or ()])
-        return self.get_paginated_response(documents)
+            page = self.paginate_queryset(queryset)
+            rows = list(queryset) if page is None else page
+        documents = self.documents([getattr(row, "pk", row) for row in rows])
+        return Response(documents) if page is None else self.get_paginated_response(documents)
 
     def retrieve(self, request: Request, *args: Any, **kwargs: Any) -> Response:
         pk = self.get_object().pk if self._may_be_hidden else self.kwargs["pk"]
@@ -96,7 +97,7 @@ class ResourceViewSet(StrictQueryParameters, viewsets.ModelViewSet[Any]):
     @property
     def _may_be_hidden(self) -> bool:
         """Whether an object that exists may still not be shown, so that it is looked up first."""
-        return self.get_queryset().query.has_filters() or any(
+        return bool(self.get_queryset().query.has_filters()) or any(
             type(permission).has_object_permission is not BasePermission.has_object_permission
             for permission in self.get_permissions()
         )

@@ -8,10 +8,14 @@ from rest_framework.request import Request
 
 from ..http.problems import Fault, Refused
 from .parameters import is_list, parameter_schema
+from .ranking import Rank
 
 
 class OrderingFilter(backends.OrderingFilter):
-    """`ordering`: one of the view's `ordering_fields`; with a `-` in front, descending."""
+    """`ordering`: one of the view's `ordering_fields`; with a `-` in front, descending.
+
+    Without it, a search goes by rank, any other list by the view's `ordering`.
+    """
 
     def parameters_of(self, view: Any) -> frozenset[str]:
         return frozenset({self.ordering_param} if self._choices(view) else ())
@@ -27,14 +31,13 @@ class OrderingFilter(backends.OrderingFilter):
         return super().filter_queryset(request, queryset, view) if is_list(view) else queryset
 
     def get_ordering(self, request: Request, queryset: QuerySet[Any], view: Any) -> Any:
-        given = request.query_params.get(self.ordering_param)
-        if not given:
-            # The view's own has been applied.
-            return None
-        if given not in self._choices(view):
+        choice = request.query_params.get(self.ordering_param)
+        if not choice:
+            return None if Rank.of(queryset) else self.get_default_ordering(view)
+        if choice not in self._choices(view):
             detail = f"One of {', '.join(self._choices(view))}."
             raise Refused([Fault("invalid_choice", detail, parameter=self.ordering_param)])
-        return [given]
+        return [choice]
 
     def get_schema_operation_parameters(self, view: Any) -> list[dict[str, Any]]:
         if not self.parameters_of(view):

@@ -18,6 +18,7 @@ from rest_framework.utils.urls import replace_query_param
 
 from ..http.problems import Fault, Refused
 from .keysets import Keyset
+from .ranking import Rank
 
 
 @dataclass(frozen=True)
@@ -54,9 +55,9 @@ class Cursor:
 class CursorPagination(BasePagination):
     """Pages of `page_size` rows in the queryset's own order, linked forwards and backwards.
 
-    Several querysets of one order are the parts of a list, one behind the other. One query a page,
-    and one more where it goes on into the next part, or rows whose field is null may border on the
-    others. `count=true` costs a query a part that visits every row.
+    The rows are what the queryset gives: objects, or with `values_list("pk", flat=True)` keys. One
+    query a page, and one more where it goes on into the next part of a ranked list, or rows whose
+    field is null may border on the others. `count=true` costs a query that visits every row.
     """
 
     page_size = api_settings.PAGE_SIZE
@@ -69,12 +70,19 @@ class CursorPagination(BasePagination):
     next_url: str | None
     previous_url: str | None
 
-    def paginate_queryset(self, queryset: Any, request: Request, view: Any = None) -> list[Any]:
-        parts = queryset if isinstance(queryset, list) else [queryset]
+    def paginate_queryset(  # type: ignore[override]  # REST framework's take a list, too
+        self, queryset: QuerySet[Any], request: Request, view: Any = None
+    ) -> list[Any]:
         self.request = request
         size = self._page_size()
-        self.count = sum(part.order_by().count() for part in parts) if self._counts() else None
+        self.count = queryset.order_by().count() if self._counts() else None
+        keys_only = queryset.query.values_select == ("pk",)
+        rank = Rank.of(queryset)
+        parts = [queryset] if rank is None else rank.parts(queryset, keys_only=keys_only)
         keyset = Keyset.of(parts[0])
+        if keys_only:
+            # What a cursor needs of a row beside its key, and no more: its position.
+            parts = [part.values_list(keyset.field.attname, "pk") for part in parts]
         given = request.query_params.get("cursor")
         cursor = None if given is None else Cursor.decode(given, keyset, len(parts))
 
@@ -89,7 +97,7 @@ class CursorPagination(BasePagination):
         self.next_url = self._link(keyset, rows[-1], False) if has_next else None
         self.previous_url = self._link(keyset, rows[0], True) if has_previous else None
         self.display_page_controls = True
-        return [row for _, row in rows]
+        return [row[1] if keys_only else row for _, row in rows]
 
     @classmethod
     def choose(
@@ -122,6 +130,9 @@ class CursorPagination(BasePagination):
         return replace_query_param(self.request.build_absolute_uri(), "cursor", cursor)
 
     # Parameters
+
+    def parameters_of(self, view: Any) -> frozenset[str]:
+        return self.query_parameters
 
     def _page_size(self) -> int:
         given = self.request.query_params.get("page_size", str(self.page_size))

@@ -33,10 +33,8 @@ class StrictQueryParameters:
         known = self.query_parameters | {api_settings.URL_FORMAT_OVERRIDE}
         if is_list(self):
             sources = [backend() for backend in self.filter_backends]  # type: ignore[attr-defined]
-            known = known.union(
-                *(source.parameters_of(self) for source in sources),
-                self.paginator.query_parameters,  # type: ignore[attr-defined]
-            )
+            sources.append(self.paginator)  # type: ignore[attr-defined]
+            known = known.union(*(parameters_of(source, self) for source in sources))
         # A browser sends the empty fields of a form too.
         is_form = isinstance(request.accepted_renderer, BrowsableAPIRenderer)
         for name, values in request.query_params.lists():
@@ -49,7 +47,29 @@ class StrictQueryParameters:
 
 
 def is_list(view: Any) -> bool:
-    return getattr(view, "action", None) == "list"
+    """Whether this request is for a list, which filters, ordering and pages apply to.
+
+    A GET of a `@action(detail=False)` is. With `filter_backends=[]` and `pagination_class=None` in
+    the decorator it takes no parameter of a list.
+    """
+    action = getattr(view, "action", None)
+    if action == "list":
+        return True
+    return getattr(view, "detail", None) is False and view.action_map.get("get") == action
+
+
+def parameters_of(source: Any, view: Any) -> frozenset[str]:
+    """The query parameters that a filter backend or a paginator reads, as it says itself.
+
+    Those of this project have `parameters_of(view)`, any other REST framework's
+    `get_schema_operation_parameters(view)`; what has neither reads none.
+    """
+    if hasattr(source, "parameters_of"):
+        names: frozenset[str] = source.parameters_of(view)
+        return names
+    if hasattr(source, "get_schema_operation_parameters"):
+        return frozenset(each["name"] for each in source.get_schema_operation_parameters(view))
+    return frozenset()
 
 
 def parameter_schema(name: str, schema: dict[str, Any], description: str) -> dict[str, Any]:

@@ -25,7 +25,7 @@ def _is_ordered(request: Request) -> bool:
 
 
 class SearchFilter(backends.SearchFilter):
-    """`search`, for what has entries. Where no `ordering` is asked for, the view ranks."""
+    """`search`, for what has entries: the best match first, unless an `ordering` is asked for."""
 
     def parameters_of(self, view: Any) -> frozenset[str]:
         return frozenset({self.search_param} if hasattr(view.queryset.model, "search") else ())
@@ -43,13 +43,10 @@ class SearchFilter(backends.SearchFilter):
     def filter_queryset(
         self, request: Request, queryset: QuerySet[Any], view: Any
     ) -> QuerySet[Any]:
-        search = self.search(request, view) if _is_ordered(request) else None
-        return queryset if search is None else search.find(queryset)
-
-    def rank(self, request: Request, queryset: QuerySet[Any], view: Any) -> list[QuerySet[Any]]:
-        """The parts, one behind the other, that this list has."""
-        search = None if _is_ordered(request) else self.search(request, view)
-        return [queryset] if search is None else search.rank(queryset)
+        search = self.search(request, view)
+        if search is None:
+            return queryset
+        return search.find(queryset) if _is_ordered(request) else search.rank(queryset)
 
     def to_html(self, request: Request, queryset: QuerySet[Any], view: Any) -> str:
         if not self.parameters_of(view):

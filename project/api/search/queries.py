@@ -7,8 +7,9 @@ from typing import Any, NamedTuple
 
 from django.core.exceptions import ValidationError
 from django.db import connections
-from django.db.models import Case, Lookup, QuerySet, When
+from django.db.models import Case, Expression, IntegerField, Lookup, QuerySet, When
 
+from ..lists.ranking import Rank
 from .entries import LONGEST, WordsField, words_of
 
 MAX_LENGTH = 200
@@ -104,7 +105,7 @@ class Match:
 
     asked: Asked
     length: int | None = None
-    passed: Sequence["Match"] = ()
+    passed: tuple["Match", ...] = ()
 
     def fts5(self) -> str:
         words = f"{'title' if self.length else 'document'} : {self.asked.in_fts5(self.length)}"
@@ -150,6 +151,39 @@ WordsField.register_lookup(Has)
 # Queries
 
 
+class MatchRank(Rank):
+    """Ranks what a search has found: each part has one of its matches, which exclude each other."""
+
+    def __init__(self, found: Match, matches: Sequence[Match]) -> None:
+        super().__init__()
+        self.found = found
+        self.matches = tuple(matches)
+
+    def parts(self, queryset: QuerySet[Any], *, keys_only: bool) -> list[QuerySet[Any]]:
+        queryset = queryset.order_by("id")
+        conditions = queryset.query.where.children
+        for condition in conditions:
+            if isinstance(condition, Has) and condition.rhs == self.found:
+                # Each match implies it: both would be two conditions to check, and to plan for.
+                conditions.remove(condition)
+                break
+        if conditions or not keys_only:
+            return [queryset.filter(search__document__has=match) for match in self.matches]
+        # Nothing else is asked, so that the objects themselves need not be looked up.
+        entries = _entries(queryset.model)._default_manager.using(queryset.db)
+        return [entries.filter(document__has=match).order_by("entry_of") for match in self.matches]
+
+    def number(self, queryset: QuerySet[Any]) -> Expression:
+        entries = _entries(queryset.model)._default_manager
+        return Case(
+            *(
+                When(pk__in=entries.filter(document__has=match).values("pk"), then=number)
+                for number, match in enumerate(self.matches)
+            ),
+            output_field=IntegerField(),
+        )
+
+
 @dataclass(frozen=True)
 class Search:
     """What is looked for: keys, each the whole value of a field, and words."""
@@ -188,16 +222,16 @@ class Search:
             return queryset.filter(Case(is_found, default=False))
         return queryset.filter(search__document__has=Match(asked))
 
-    def rank(self, queryset: QuerySet[Any]) -> list[QuerySet[Any]]:
+    def rank(self, queryset: QuerySet[Any]) -> QuerySet[Any]:
         """The same with the best match first, in parts one behind the other: titles that are just
         these words, titles of one more word and so on, and what has them elsewhere. Each goes by
         id, an order that a walk through a table keeps, however many rows match.
         """
         queryset = self._with_keys(queryset)
         if not self.text:
-            return [queryset]
+            return queryset
         if not (asked := self._asked(queryset)):
-            return [queryset.none()]
+            return queryset.none()
         matches = [Match(asked, length) for length in asked.lengths]
         in_full = Match(asked.in_full(), matches[0].length)
         if in_full != matches[0]:
@@ -205,13 +239,13 @@ class Search:
             matches.insert(0, in_full)
         matches.append(Match(asked))
         # A book has two titles, both of which may match.
-        matches = [replace(each, passed=matches[:place]) for place, each in enumerate(matches)]
-        if queryset.query.has_filters():
-            queryset = queryset.order_by("id")
-            return [queryset.filter(search__document__has=match) for match in matches]
-        # Nothing else is asked, so that the objects themselves need not be looked up.
-        entries = _entries(queryset.model)._default_manager.using(queryset.db)
-        return [entries.filter(document__has=match).order_by("entry_of") for match in matches]
+        matches = [
+            replace(each, passed=tuple(matches[:place])) for place, each in enumerate(matches)
+        ]
+        found = Match(asked)
+        return queryset.filter(search__document__has=found).order_by(
+            MatchRank(found, matches), "id"
+        )
 
     def _with_keys(self, queryset: QuerySet[Any]) -> QuerySet[Any]:
         for key in self.keys:

@@ -1,0 +1,239 @@
+"""Do a viewset's own querysets, backends, pages and actions work as REST framework says they do?"""
+
+import pytest
+from django.db.models import QuerySet
+from django.urls import include, path
+from rest_framework.decorators import action
+from rest_framework.filters import BaseFilterBackend
+from rest_framework.pagination import LimitOffsetPagination, PageNumberPagination
+from rest_framework.response import Response
+from rest_framework.routers import SimpleRouter
+from rest_framework.test import APIClient
+
+from authors.models import Author
+from books.models import Book
+from books.views import BookViewSet
+from project.api.filters import StrictFilterBackend
+from project.api.lists.ordering import OrderingFilter
+from project.api.search.filter import SearchFilter
+from tests.catalogue import book
+
+router = SimpleRouter(use_regex_path=False)
+
+
+class Pages(PageNumberPagination):
+    page_size = 2
+
+
+class Slices(LimitOffsetPagination):
+    default_limit = 2
+
+
+class WithoutDrafts(BaseFilterBackend):
+    def filter_queryset(self, request, queryset, view):
+        return queryset.exclude(title__startswith="Draft")
+
+
+class InPages(BookViewSet):
+    pagination_class = Pages
+
+
+class InSlices(BookViewSet):
+    pagination_class = Slices
+
+
+class Whole(BookViewSet):
+    pagination_class = None
+
+
+class SearchedFirst(BookViewSet):
+    filter_backends = [SearchFilter, WithoutDrafts, StrictFilterBackend, OrderingFilter]
+
+
+class OfTheShelf(BookViewSet):
+    """Its own queryset, without REST framework's, and its own filter_queryset."""
+
+    def get_queryset(self):
+        return Book.objects.exclude(title="Lost")
+
+    def filter_queryset(self, queryset):
+        return super().filter_queryset(queryset).exclude(title="Lent")
+
+
+class WithActions(BookViewSet):
+    @action(detail=False)
+    def english(self, request):
+        return self.get_list_response(self.get_queryset().filter(language="en"))
+
+    @action(detail=False)
+    def recent(self, request):
+        """As REST framework's documentation writes one."""
+        page = self.paginate_queryset(Book.objects.order_by("-created_at"))
+        return self.get_paginated_response([each.title for each in page])
+
+    @action(detail=False)
+    def found(self, request):
+        page = self.paginate_queryset(self.filter_queryset(self.get_queryset()))
+        return self.get_paginated_response([each.title for each in page])
+
+    @action(detail=False, filter_backends=[], pagination_class=None)
+    def statistics(self, request):
+        return Response({"books": Book.objects.count()})
+
+    @action(detail=False, methods=["post"])
+    def reset(self, request):
+        return Response({})
+
+
+VIEWSETS = {
+    "pages": InPages,
+    "slices": InSlices,
+    "whole": Whole,
+    "searched": SearchedFirst,
+    "shelf": OfTheShelf,
+    "actions": WithActions,
+}
+for prefix, viewset in VIEWSETS.items():
+    router.register(prefix, viewset, f"test-{prefix}")
+urlpatterns = [path("api/", include(router.urls))]
+pytestmark = [pytest.mark.urls(__name__), pytest.mark.django_db]
+
+
+def get(url, status=200, **parameters):
+    response = APIClient().get(f"/api/{url}", parameters)
+    assert response.status_code == status, response.content
+    return response.json()
+
+
+def titles(answer):
+    return [each["title"] for each in (answer if isinstance(answer, list) else answer["results"])]
+
+
+@pytest.fixture
+def moons(db):
+    """Found by “moon” in this order: its title first, the shortest titles next, the rest by id."""
+    author = Author.objects.create(name="Moon Unit")
+    for title in ("Zappa", "Moon of the Sea", "Moon Two", "Another", "Moon"):
+        book(title, [author])
+    return ["Moon", "Moon Two", "Moon of the Sea", "Zappa", "Another"]
+
+
+def test_pages_with_numbers_have_the_search_in_its_order(moons):
+    first = get("pages/", search="moon")
+    assert titles(first) == moons[:2]
+    assert first["count"] == 5
+    assert titles(get("pages/", search="moon", page=2)) == moons[2:4]
+    assert titles(get("pages/", search="moon", page=3)) == moons[4:]
+    assert get("pages/", 404, page=4)["status"] == 404
+
+
+def test_pages_with_numbers_take_filters_orders_and_fields(moons):
+    page = get("pages/", ordering="-title", fields="title")
+    assert page["results"] == [{"title": "Zappa"}, {"title": "Moon of the Sea"}]
+    assert titles(get("pages/", search="moon", ordering="title")) == ["Another", "Moon"]
+    assert titles(get("pages/", title="Zappa")) == ["Zappa"]
+
+
+def test_slices_have_the_search_in_its_order(moons):
+    answer = get("slices/", search="moon", limit=2, offset=1)
+    assert titles(answer) == moons[1:3]
+    assert answer["next"].endswith("/api/slices/?limit=2&offset=3&search=moon")
+
+
+def test_a_list_without_pages_is_an_array(moons):
+    assert titles(get("whole/", search="moon")) == moons
+    assert get("whole/", fields="title", title="Zappa") == [{"title": "Zappa"}]
+    assert titles(get("whole/")) == sorted(moons)
+
+
+@pytest.mark.parametrize(
+    ("url", "parameter"),
+    [("pages/", "cursor"), ("slices/", "page"), ("whole/", "page_size"), ("shelf/", "limit")],
+)
+def test_a_list_takes_no_parameter_of_pages_of_another_kind(db, url, parameter):
+    [fault] = get(url, 400, **{parameter: 1})["errors"]
+    assert (fault["parameter"], fault["code"]) == (parameter, "unknown")
+
+
+def test_backends_may_stand_in_any_order_with_ones_own_among_them(moons):
+    book("Draft of Moon", [Author.objects.get()], language="en")
+    book("Moon, Again", [Author.objects.get()], language="en")
+    assert titles(get("searched/", search="moon")) == [*moons[:2], "Moon, Again", *moons[2:]]
+    assert titles(get("searched/", search="moon", language="en")) == ["Moon, Again"]
+    assert titles(get("searched/", search="moon", ordering="-id", page_size=2)) == [
+        "Moon, Again",
+        "Moon",
+    ]
+
+
+def test_pages_of_a_search_with_ones_own_backend_lead_through_all_of_it(moons):
+    found, url = [], "searched/?search=moon&page_size=2&count=true"
+    while url:
+        page = get(url)
+        assert page["count"] == 5
+        found += titles(page)
+        url = page["next"] and page["next"].partition("/api/")[2]
+    assert found == moons
+
+
+def test_a_queryset_and_a_filter_of_ones_own_decide_what_a_list_has(moons):
+    book("Lost", language="en"), book("Lent", language="en"), book("Left", language="en")
+    assert titles(get("shelf/")) == sorted([*moons, "Left"])
+    assert titles(get("shelf/", language="en")) == ["Left"]
+    assert titles(get("shelf/", search="l")) == ["Left"]
+
+
+# Actions
+
+
+def test_an_action_answers_as_a_list_does(db):
+    for number, language in enumerate(["en", "fr", "en", "en"]):
+        book(f"{number}", language=language)
+    assert titles(get("actions/english/")) == ["0", "2", "3"]
+    page = get("actions/english/", fields="title", ordering="-title", page_size=2, count="true")
+    assert page["results"] == [{"title": "3"}, {"title": "2"}]
+    assert page["count"] == 3
+    following = get(page["next"].partition("/api/")[2])
+    assert following["results"] == [{"title": "0"}]
+    assert titles(get("actions/english/", title="2")) == ["2"]
+    assert titles(get("actions/english/", search="3")) == ["3"]
+
+
+@pytest.mark.parametrize(
+    ("parameter", "value", "code"),
+    [("pages", 1, "unknown"), ("page_size", 0, "invalid"), ("fields", "titel", "unknown")],
+)
+def test_an_action_refuses_what_a_list_refuses(db, parameter, value, code):
+    [fault] = get("actions/english/", 400, **{parameter: value})["errors"]
+    assert (fault["parameter"], fault["code"]) == (parameter, code)
+
+
+def test_an_action_written_as_in_the_documentation_of_rest_framework_works(moons):
+    page = get("actions/recent/", page_size=3)
+    assert page["results"] == ["Moon", "Another", "Moon Two"]
+    assert get(page["next"].partition("/api/")[2])["results"] == ["Moon of the Sea", "Zappa"]
+    assert get("actions/found/", search="moon")["results"] == moons
+
+
+def test_an_action_without_pages_takes_no_parameter_of_a_list(db):
+    assert get("actions/statistics/") == {"books": 0}
+    for parameter in ("page_size", "search", "ordering", "title"):
+        [fault] = get("actions/statistics/", 400, **{parameter: "1"})["errors"]
+        assert (fault["parameter"], fault["code"]) == (parameter, "unknown")
+
+
+def test_an_action_that_writes_takes_no_parameter_of_a_list(librarian):
+    assert librarian.post("/api/actions/reset/").status_code == 200
+    assert librarian.post("/api/actions/reset/?page_size=1").status_code == 400
+
+
+def test_a_ranked_list_is_a_queryset_to_whoever_asks(moons):
+    from project.api.search.queries import Search
+
+    ranked = Search.of("moon", {}).rank(Book.objects.all())
+    assert isinstance(ranked, QuerySet)
+    assert [each.title for each in ranked] == moons
+    assert [each.title for each in ranked[1:3]] == moons[1:3]
+    assert ranked.count() == 5
+    assert [each.title for each in ranked.order_by("title")] == sorted(moons)
+    assert Book.objects.filter(pk__in=ranked.filter(title__contains="o").values("pk")).count() == 4
