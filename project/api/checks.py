@@ -1,10 +1,10 @@
 """What `manage.py check` says about the API before anybody asks it."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
-from django.core.checks import CheckMessage, Error, register
-from django.db import DEFAULT_DB_ALIAS
+from django.core.checks import CheckMessage, Error, Tags, register
+from django.db import DEFAULT_DB_ALIAS, NotSupportedError, connections
 from django.urls import get_resolver
 
 from .documents.statements import Uncompilable, compile_statement
@@ -21,6 +21,24 @@ def check_documents(**kwargs: Any) -> list[CheckMessage]:
         for each in sorted(serializer_classes - {None}, key=lambda each: each.__qualname__)
         for name, hint in _uncompilable_fields(each).items()
     ]
+
+
+@register(Tags.database)
+def check_databases(databases: Sequence[str] | None = None, **kwargs: Any) -> list[CheckMessage]:
+    """Each database that is asked about is of a version and an encoding that can be used."""
+    return [
+        Error(refusal, hint="README.md, “In production”, says what can be used.", id="api.E002")
+        for alias in databases or ()
+        if (refusal := _refusal_of(alias))
+    ]
+
+
+def _refusal_of(alias: str) -> str | None:
+    try:
+        connections[alias].ensure_connection()
+    except NotSupportedError as error:
+        return str(error)
+    return None
 
 
 def _uncompilable_fields(serializer_class: type[Any]) -> dict[str, str]:
