@@ -3,11 +3,11 @@
 from collections.abc import Sequence
 
 from django.db import connection
-from django.db.models import F
-from django.utils import timezone
 
 from books.models import Book, Contribution, Edition, Publisher, Role, Series, Subject
 from project.api.http.problems import Fault, Refused
+from project.api.writes.deletions import raise_versions
+from project.api.writes.signals import WrittenRows
 
 from .bulk import give_keys, insert
 from .drafts import Columns, Draft
@@ -124,9 +124,10 @@ class Batch:
         return len(self.editions) - before
 
     def _write(self) -> None:
+        written = WrittenRows()
         for shared in (self.authors, self.series, self.subjects, self.publishers):
             give_keys(shared.model, shared.new)
-            insert(shared.model, shared.new)
+            insert(shared.model, shared.new, written)
         give_keys(Book, self.books)
         for book in self.books:
             if "series" in book:
@@ -148,17 +149,18 @@ class Batch:
                 }
                 for book, author, role, position, credited_as in self._contributions
             ],
+            written,
         )
-        insert(Book, self.books)
+        insert(Book, self.books, written)
         insert(
             Book.subjects.through,
             [
                 {"book_id": book["id"], "subject_id": subject["id"]}
                 for book, subject in self._subject_links
             ],
+            written,
         )
-        insert(Edition, [edition for _, edition in self.editions])
-        if self._extended:
-            Book.objects.filter(pk__in=self._extended).update(
-                version=F("version") + 1, updated_at=timezone.now()
-            )
+        insert(Edition, [edition for _, edition in self.editions], written)
+        extended = Book.objects.select_for_update(no_key=True).order_by("pk")
+        raise_versions(list(extended.filter(pk__in=self._extended)), written)
+        written.announce(Book)

@@ -10,6 +10,7 @@ from django.db import connection, models
 from django.utils import timezone
 
 from project.api.models import MadeFrom
+from project.api.writes.signals import InsertedRows, WrittenRows
 
 from .drafts import Columns, columns_of
 
@@ -37,24 +38,24 @@ def give_keys(model: type[models.Model], rows: Sequence[Columns]) -> None:
                 row["id"] = key
 
 
-def insert(model: type[models.Model], rows: Sequence[Columns]) -> None:
+def insert(model: type[models.Model], rows: Sequence[Columns], written: WrittenRows) -> None:
     """Put in these rows, which all name the same columns; others of the model have a default.
 
     Made fields and moments become what `save` would make them.
     """
     if not rows:
         return
+    written.created[model] = InsertedRows(model, rows)
     fields = [field for field in columns_of(model) if field.attname in rows[0]]
     made = [field for field in fields if isinstance(field, MadeFrom)]
-    now = str(connection.ops.adapt_datetimefield_value(timezone.now()))
-    moments = dict.fromkeys(
-        (field.attname for field in fields if isinstance(field, models.DateTimeField)), now
-    )
+    now = timezone.now()
+    timestamps = [f.attname for f in fields if isinstance(f, models.DateTimeField)]
+    adapted = dict.fromkeys(timestamps, str(connection.ops.adapt_datetimefield_value(now)))
     columns = [*(["id"] if "id" in rows[0] else []), *(field.attname for field in fields)]
     chosen: Callable[[Columns], tuple[Any, ...]] = itemgetter(*columns)
 
     def values(row: Columns) -> tuple[Any, ...]:
-        row |= moments
+        row |= adapted
         for field in made:
             row[field.attname] = field.value_of(SimpleNamespace(**row))
         return chosen(row)
@@ -73,6 +74,9 @@ def insert(model: type[models.Model], rows: Sequence[Columns]) -> None:
                 f"INSERT INTO {into} VALUES ({marks})",  # noqa: S608
                 [values(row) for row in rows],
             )
+    moments = dict.fromkeys(timestamps, now)
+    for row in rows:
+        row |= moments
 
 
 @models.CharField.register_lookup

@@ -1,17 +1,21 @@
 """Bricks for the admin: the page of an aggregate root, and forms that know what really changed."""
 
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from typing import Any
 
 from django import forms
 from django.contrib import admin
 from django.contrib.admin.widgets import AutocompleteSelect
 from django.core.exceptions import ValidationError
-from django.db import models
-from django.http import HttpRequest
+from django.db import models, transaction
+from django.http import Http404, HttpRequest
 
 from .models import AggregateRoot, MadeFrom
 from .search.queries import Search
+from .writes.deletions import remove
+from .writes.signals import WrittenRows
+from .writes.transactions import delete
 
 
 class Prose(forms.CharField):
@@ -121,11 +125,62 @@ class AggregateRootAdmin(admin.ModelAdmin):
             super().save_model(request, obj, form, change)
 
     def save_related(self, request: HttpRequest, form: Any, formsets: Any, change: bool) -> None:
+        root = form.instance
+        form.written = written = WrittenRows()
+        stored = self.model._base_manager.get(pk=root.pk) if change else None
+        sets = [f.name for f in root._meta.many_to_many if f.name in form.changed_data]
+        before = {name: _links(root, name) if change else {} for name in sets}
         super().save_related(request, form, formsets, change)
-        changed = form.has_changed() or any(
-            formset.new_objects or formset.changed_objects or formset.deleted_objects
-            for formset in formsets
-        )
-        if change and changed:
-            form.instance.version += 1
-            form.instance.save()
+        if stored is None:
+            written.created[self.model] = [root]
+        elif form.has_changed() or written.created or written.changed or written.removed:
+            root.version += 1
+            root.save()
+            _note_change(stored, root, written)
+        for name, links in before.items():
+            now = _links(root, name)
+            model = root._meta.get_field(name).remote_field.through
+            if new := [link for pk, link in now.items() if pk not in links]:
+                written.created[model] = new
+            if gone := [link for pk, link in links.items() if pk not in now]:
+                written.removed[model] += gone
+        written.announce(self.model)
+
+    def save_formset(self, request: HttpRequest, form: Any, formset: Any, change: bool) -> None:
+        written = form.written
+        rows = formset.save(commit=False)
+        if formset.deleted_objects:
+            remove(formset.deleted_objects, written)
+        stored = formset.model._base_manager.in_bulk([row.pk for row, _ in formset.changed_objects])
+        for row in rows:
+            row.save()
+        formset.save_m2m()
+        if formset.new_objects:
+            written.created[formset.model] = formset.new_objects
+        for row, _ in formset.changed_objects:
+            _note_change(stored[row.pk], row, written)
+
+    def delete_model(self, request: HttpRequest, obj: AggregateRoot) -> None:
+        delete(obj)
+
+    def delete_queryset(self, request: HttpRequest, queryset: models.QuerySet[Any]) -> None:
+        with transaction.atomic():
+            for obj in queryset:
+                # Somebody else may have been faster.
+                with suppress(Http404):
+                    delete(obj)
+
+
+def _links(instance: models.Model, name: str) -> dict[Any, models.Model]:
+    """The rows that tie an object to those of its many-to-many field, by key."""
+    field: Any = instance._meta.get_field(name)
+    rows = field.remote_field.through._base_manager
+    return {link.pk: link for link in rows.filter(**{field.m2m_field_name(): instance})}
+
+
+def _note_change(stored: models.Model, instance: models.Model, written: WrittenRows) -> None:
+    names = [f.attname for f in stored._meta.concrete_fields]
+    before = {name: getattr(stored, name) for name in names}
+    changed = {name: old for name, old in before.items() if getattr(instance, name) != old}
+    if changed:
+        written.changed[type(instance)][instance] = changed

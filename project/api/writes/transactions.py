@@ -6,12 +6,15 @@ from time import sleep
 from typing import Any, TypeVar
 
 from django.db import IntegrityError, OperationalError, models, transaction
+from django.db.models.deletion import ProtectedError, RestrictedError
 from django.http import Http404
 
 from ..databases.errors import RETRYABLE
+from .deletions import raise_versions_of_owners, release, remove
 from .items import Edit, Node
 from .planning import plan
-from .unit_of_work import RowState, UnitOfWork, raise_versions, referring_roots
+from .signals import WrittenRows
+from .unit_of_work import RowState, UnitOfWork
 
 ATTEMPTS = 5
 PAUSE = 0.02  # seconds
@@ -32,9 +35,10 @@ def write(
     """
 
     def attempt() -> models.Model:
-        _, root = _write(serializer, instance, attrs)
+        _, written, root = _write(serializer, instance, attrs)
         if confirm is not None:
             confirm(root)
+        written.announce(type(root))
         return root
 
     return retried(attempt)
@@ -51,16 +55,16 @@ def write_item(
     model = serializer.Meta.model._meta.get_field(name).related_model
 
     def attempt() -> models.Model | None:
-        work, _ = _write(serializer, owner, {name: edit})
-        if edit.attrs is None:
-            return None
-        [item] = [
+        work, written, root = _write(serializer, owner, {name: edit})
+        items = [
             row.instance
             for row in work.rows[model]
             if (row.is_new if edit.id is None else row.instance.pk == edit.id)
         ]
-        if confirm is not None:
+        item = items[0] if items else None
+        if item is not None and confirm is not None:
             confirm(item)
+        written.announce(type(root))
         return item
 
     return retried(attempt)
@@ -70,7 +74,7 @@ def delete(instance: models.Model) -> None:
     """Delete an object with all that it owns.
 
     What refers to it lets go of it, which raises the version of the roots concerned; what may not
-    let go raises ProtectedError. Http404 where another request was faster.
+    let go raises ProtectedError or RestrictedError. Http404 where another request was faster.
     """
 
     def attempt() -> None:
@@ -78,8 +82,12 @@ def delete(instance: models.Model) -> None:
         locked = model._default_manager.select_for_update().filter(pk=instance.pk).first()
         if locked is None:
             raise Http404
-        raise_versions(referring_roots(locked))
-        locked.delete()
+        for written in release(locked):
+            written.announce(model)
+        written = WrittenRows()
+        remove([locked], written)
+        raise_versions_of_owners(written)
+        written.announce(model)
 
     retried(attempt)
 
@@ -94,6 +102,8 @@ def retried(attempt: Callable[[], Result]) -> Result:
         try:
             with transaction.atomic():
                 return attempt()
+        except (ProtectedError, RestrictedError):
+            raise
         except IntegrityError:
             continue
         except OperationalError as error:
@@ -107,7 +117,7 @@ def retried(attempt: Callable[[], Result]) -> Result:
 
 def _write(
     serializer: Any, instance: models.Model | None, attrs: dict[str, Any]
-) -> tuple[UnitOfWork, models.Model]:
+) -> tuple[UnitOfWork, WrittenRows, models.Model]:
     work = UnitOfWork()
     if instance is None:
         row = RowState.new(serializer.Meta.model(), "", None)
@@ -119,5 +129,4 @@ def _write(
         row = RowState.stored(locked, "", None)
     plan(work, serializer, [Node(work.add(row), dict(attrs))])
     work.check(serializer.context.get("request"), serializer.context.get("view"))
-    work.execute()
-    return work, row.instance
+    return work, work.execute(), row.instance

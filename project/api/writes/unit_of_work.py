@@ -20,6 +20,8 @@ from rest_framework.request import Request
 
 from ..http.problems import Fault, Refused, faults_of, pointer
 from ..models import AggregateRoot, MadeFrom
+from .deletions import remove
+from .signals import WrittenRows
 
 
 @dataclass(eq=False)
@@ -51,13 +53,13 @@ class RowState:
         return self.before is None
 
     @property
-    def changed(self) -> list[str]:
-        """The names of the fields that differ from what is stored."""
+    def changed(self) -> list[Any]:
+        """The fields that differ from what is stored."""
         before = self.before
         if before is None:
             return []
         fields = _fields(type(self.instance))
-        return [f.name for f in fields if _value(self.instance, f) != before[f.attname]]
+        return [f for f in fields if _value(self.instance, f) != before[f.attname]]
 
 
 @cache
@@ -274,14 +276,18 @@ class UnitOfWork:
 
     # Carrying out
 
-    def execute(self) -> None:
-        """Delete, update, insert. The caller has opened the transaction."""
+    def execute(self) -> WrittenRows:
+        """Delete, update, insert; what that was. The caller has opened the transaction."""
         self._raise_versions()
+        written = WrittenRows()
         order = _by_dependency([*self.rows, *self.removed])
+        changes = {
+            row: changed for row in self._all_rows() if not row.is_new and (changed := row.changed)
+        }
         swapping = {model: self._swapping_rows(model) for model in order}
         for model in reversed(order):
             if gone := self.removed[model]:
-                model._default_manager.filter(pk__in=[each.pk for each in gone]).delete()
+                remove(gone, written)
             if rows := swapping[model]:
                 # These come back below under their own keys; a plain delete, which cascades to
                 # nothing, leaves what refers to them to the deferred foreign keys.
@@ -289,10 +295,16 @@ class UnitOfWork:
                 queryset._raw_delete(router.db_for_write(model))
         for model in order:
             rows = self.rows[model]
-            back = set(swapping[model])
-            self._update(model, [row for row in rows if row.changed and row not in back])
-            new = [row.instance for row in rows if row.is_new or row in back]
-            model._default_manager.bulk_create(new)
+            back = swapping[model]
+            self._update({row: changes[row] for row in rows if row in changes and row not in back})
+            new = [row.instance for row in rows if row.is_new]
+            model._default_manager.bulk_create([*new, *(row.instance for row in back)])
+            if new:
+                written.created[model] = new
+        for row, fields in changes.items():
+            before = {f.attname: row.before[f.attname] for f in fields}  # type: ignore[index]
+            written.changed[type(row.instance)][row.instance] = before
+        return written
 
     def _touch_roots(self) -> None:
         for row in self._all_rows():
@@ -321,53 +333,25 @@ class UnitOfWork:
         return []
 
     @staticmethod
-    def _update(model: type[models.Model], rows: list[RowState]) -> None:
+    def _update(changes: dict[RowState, list[Any]]) -> None:
+        rows = [row.instance for row in changes]
         if len(rows) == 1:
-            [row] = rows
-            values = {
-                name: _value(row.instance, model._meta.get_field(name)) for name in row.changed
-            }
-            model._default_manager.filter(pk=row.instance.pk).update(**values)
+            [(row, fields)] = changes.items()
+            for f in fields:
+                # What it refers to may have been new, and has its key by now.
+                if f.is_relation and f.is_cached(row.instance):
+                    setattr(row.instance, f.name, f.get_cached_value(row.instance))
+            values = {f.attname: getattr(row.instance, f.attname) for f in fields}
+            type(row.instance)._default_manager.filter(pk=row.instance.pk).update(**values)
         elif rows:
             # As an upsert of rows that are all there: Django's bulk_update, with a CASE for each
             # field and a WHEN for each row, takes three times as long to put into words.
-            model._default_manager.bulk_create(
-                [row.instance for row in rows],
+            type(rows[0])._default_manager.bulk_create(
+                rows,
                 update_conflicts=True,
                 unique_fields=["pk"],
-                update_fields=sorted({name for row in rows for name in row.changed}),
+                update_fields=sorted({f.name for fields in changes.values() for f in fields}),
             )
-
-
-def referring_roots(instance: models.Model) -> Iterator[models.QuerySet[Any]]:
-    """The aggregate roots that refer to this object and live on when it is deleted."""
-    relations: Iterable[Any] = instance._meta.related_objects
-    for found in relations:
-        is_set = found.many_to_many and found.through._meta.auto_created
-        if not is_set and found.on_delete is not models.SET_NULL:
-            continue
-        model = found.related_model
-        rows = model._default_manager.filter(**{found.field.name: instance})
-        if issubclass(model, AggregateRoot):
-            yield rows
-        else:
-            owner = next(f for f in _fields(model) if _is_owner(f))
-            owners = rows.order_by().values(owner.attname)
-            yield owner.related_model._default_manager.filter(pk__in=owners)
-
-
-def _is_owner(f: Any) -> bool:
-    return (
-        f.is_relation
-        and f.remote_field.on_delete is models.CASCADE
-        and issubclass(f.related_model, AggregateRoot)
-    )
-
-
-def raise_versions(querysets: Iterable[models.QuerySet[Any]]) -> None:
-    """Raise the version of all roots in each of these, with a statement each."""
-    for queryset in querysets:
-        queryset.update(version=models.F("version") + 1, updated_at=timezone.now())
 
 
 def _moves(row: RowState, fields: tuple[Any, ...]) -> bool:

@@ -1,0 +1,139 @@
+"""Rows taken away, with those that go along and those that let go of them."""
+
+from collections.abc import Iterator, Sequence
+from functools import cache
+from typing import Any
+
+from django.db import models, router
+from django.db.models.deletion import Collector
+from django.utils import timezone
+
+from ..models import AggregateRoot
+from .signals import WrittenRows
+
+# How many of the rows that refer to an object let go of it at once: an object may have millions.
+BLOCK = 1000
+
+
+def remove(instances: Sequence[models.Model], written: WrittenRows) -> None:
+    """Delete these stored rows of one model, and what goes with them, as their `on_delete` says.
+
+    Raises ProtectedError or RestrictedError where something stands in the way.
+    """
+    model = type(instances[0])
+    using = router.db_for_write(model)
+    queryset = model._base_manager.using(using).filter(pk__in=[each.pk for each in instances])
+    collector = Collector(using=using, origin=queryset)
+    is_fast = collector.can_fast_delete(queryset)
+    collector.collect(queryset if is_fast else instances)
+    collected = [(each.model, each) for each in collector.fast_deletes if each is not queryset]
+    for found, rows in [*collector.data.items(), *collected]:
+        if whole := _whole(found, rows, using):
+            written.removed[found] += whole
+    if is_fast:
+        written.removed[model] += instances
+    keys = [(row, row.pk) for rows in written.removed.values() for row in rows]
+    collector.delete()
+    # Django takes them away.
+    for row, key in keys:
+        row.pk = key
+
+
+def _whole(model: type[models.Model], rows: Any, using: str) -> list[Any]:
+    """These rows with all their values, some of which the collector may not have read."""
+    whole = list(rows)
+    if any(row.get_deferred_fields() for row in whole):
+        return list(model._base_manager.using(using).filter(pk__in=[row.pk for row in whole]))
+    return whole
+
+
+def release(instance: models.Model) -> Iterator[WrittenRows]:
+    """Let go of an object what refers to it and lives on when it is deleted, block by block.
+
+    The version of each root concerned rises by one. Roots are locked before their rows, in the
+    order of their keys, as by every other write.
+    """
+    raised: set[tuple[type[models.Model], int]] = set()
+    relations: Any = instance._meta.get_fields(include_hidden=True)
+    for relation in relations:
+        if relation.concrete or not relation.auto_created:
+            continue
+        if relation.many_to_many and relation.through._meta.auto_created:
+            link: Any = relation.through._meta.get_field(relation.field.m2m_reverse_field_name())
+        elif getattr(relation, "on_delete", None) is models.SET_NULL:
+            link = relation.field
+        else:
+            continue
+        rows = link.model._base_manager.filter(**{link.name: instance}).order_by("pk")
+        owner = owner_of(link.model)
+        holders = rows
+        if owner is not None:
+            keys = rows.order_by().values(owner.attname)
+            holders = owner.related_model._base_manager.filter(pk__in=keys).order_by("pk")
+        block: list[Any] = []
+        while not block or len(block) == BLOCK:
+            block = list(holders.select_for_update(no_key=True)[:BLOCK])
+            if not block:
+                break
+            held = block if owner is None else list(rows.filter(**{f"{owner.name}__in": block}))
+            written = WrittenRows()
+            # Another request may have been faster.
+            if held and link.null:
+                _unlink(held, link, written)
+            elif held:
+                remove(held, written)
+            roots = [each for each in block if isinstance(each, AggregateRoot)]
+            raise_versions([r for r in roots if (type(r), r.pk) not in raised], written)
+            raised.update((type(root), root.pk) for root in roots)
+            yield written
+
+
+def _unlink(rows: Sequence[models.Model], link: Any, written: WrittenRows) -> None:
+    model = type(rows[0])
+    model._base_manager.filter(pk__in=[row.pk for row in rows]).update(**{link.name: None})
+    for row in rows:
+        written.change(row, {link.attname: None})
+
+
+def raise_versions_of_owners(written: WrittenRows) -> None:
+    """Raise the version of the roots that are left and owned some of what is gone."""
+    for model, rows in list(written.removed.items()):
+        if (owner := owner_of(model)) is None:
+            continue
+        root: Any = owner.related_model
+        gone = {each.pk for each in written.removed.get(root, ())}
+        if keys := {getattr(row, owner.attname) for row in rows} - gone:
+            queryset = root._base_manager.select_for_update(no_key=True).order_by("pk")
+            raise_versions(list(queryset.filter(pk__in=keys)), written)
+
+
+def raise_versions(roots: Sequence[AggregateRoot], written: WrittenRows) -> None:
+    if not roots:
+        return
+    now = timezone.now()
+    queryset = type(roots[0])._base_manager.filter(pk__in=[root.pk for root in roots])
+    queryset.update(version=models.F("version") + 1, updated_at=now)
+    for root in roots:
+        written.change(root, {"version": root.version + 1, "updated_at": now})
+
+
+@cache
+def owner_of(model: type[models.Model]) -> Any:
+    """The foreign key to the aggregate root that owns the model's rows; None where there is none.
+
+    A link without a model of its own belongs to the object that has the field.
+    """
+    if issubclass(model, AggregateRoot):
+        return None
+    keys: list[Any] = [f for f in model._meta.concrete_fields if f.is_relation]
+    if model._meta.auto_created:
+        keys = keys[:1]
+    return next(
+        (
+            key
+            for key in keys
+            if key.remote_field.on_delete is models.CASCADE
+            and issubclass(key.related_model, AggregateRoot)
+        ),
+        None,
+    )
