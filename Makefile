@@ -19,7 +19,7 @@ PRODUCTION = DJANGO_SETTINGS_MODULE=project.settings.prod DATABASE_URL=sqlite://
 NEWER = PATH="$$PATH:/usr/local/bin:$$(echo $$HOME/.pyenv/versions/*/bin | tr ' ' :)" \
 	.uv/bin/uv python list --only-installed 'cpython>=3.12' 2>/dev/null | awk 'NR == 1 {print $$2}'
 
-.PHONY: help run test test-latest has-newer-python check check-production schema bench bench-writes bench-scale bench-imports test-clients client clean
+.PHONY: help run test test-latest has-newer-python check check-production schema bench bench-writes bench-scale bench-imports bench-bodies test-clients client clean
 
 help: ## List these targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-12s %s\n", $$1, $$2}' Makefile
@@ -69,6 +69,9 @@ bench-scale: .venv-bench/.synced ## Ask a million books everything, and time the
 
 bench-imports: .venv-bench/.synced ## Measure imports beside COPY alone, in some minutes
 	@.venv-bench/bin/python -m benchmarks.imports
+
+bench-bodies: .venv-bench/.synced ## Measure what the largest bodies cost the processor, in half a minute
+	@.venv-bench/bin/python -m benchmarks.bodies
 
 # The first tests are the longest: each begins with a process of its own.
 test-clients: .venv-contract/.synced ## Generate clients, compile and run them; lint and fuzz the contract

@@ -2,6 +2,8 @@
 
 from typing import Any
 
+from project.api.http.problems import MAX_FAULTS
+
 FAULT: dict[str, Any] = {
     "type": "object",
     "description": "One thing that is wrong, and where.",
@@ -38,8 +40,10 @@ PROBLEM: dict[str, Any] = {
         "errors": {
             "type": "array",
             "description": (
-                "Each thing that is wrong; with 409, and with 400 unless the body is no JSON."
+                "Each thing that is wrong, the first 50 of them; with 409, and with 400 unless "
+                "the body is no JSON."
             ),
+            "maxItems": MAX_FAULTS,
             "items": {"$ref": "#/components/schemas/Fault"},
         },
     },

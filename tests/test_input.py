@@ -1,7 +1,9 @@
 """Whatever a client sends, is it taken as it stands or refused with the place of the fault?"""
 
 import copy
+import itertools
 import json
+import re
 from http import HTTPStatus
 
 import pytest
@@ -146,6 +148,107 @@ def test_the_charset_parameter_has_no_effect_on_json():
 def test_many_faults_are_cut_off_at_fifty():
     response = post(json.dumps(["\0"] * 1_000))
     assert [error["pointer"] for error in response.json()["errors"]] == [f"/{i}" for i in range(50)]
+
+
+@echo
+def test_fifty_of_the_keys_that_stand_twice_are_named():
+    keys = [f"{number:05}" for number in range(20_000)]
+    response = post("{" + ",".join(f'"{key}":1,"{key}":2' for key in keys) + "}")
+    errors = [(error["pointer"], error["code"]) for error in response.json()["errors"]]
+    assert errors == [(f"/{key}", "repeated_key") for key in keys[:50]]
+
+
+def items(number):
+    return "[" + ",".join(["7"] * number) + "]"
+
+
+@echo
+@pytest.mark.parametrize(
+    "body",
+    [
+        items(49_999),
+        json.dumps({"text": ", [ { " * 50_000}),
+        json.dumps({'an \\"escaped': '\\", [ {' * 50_000}),
+    ],
+    ids=["numbers", "commas in a text", "quotes in a text"],
+)
+def test_fifty_thousand_values_are_taken(body):
+    response = post(body)
+    assert (response.status_code, response.json()) == (200, json.loads(body))
+
+
+@echo
+@pytest.mark.parametrize(
+    "body",
+    [items(50_000), "[" + ",".join(["{}"] * 25_001) + "]", '"' + '\\"' * 9 + '"' + "," * 50_001],
+    ids=["numbers", "objects", "not JSON either"],
+)
+def test_more_values_are_refused_before_they_are_read(body):
+    response = post(body)
+    assert response.status_code == 400
+    assert response.json()["errors"] == [
+        {
+            "pointer": "",
+            "code": "too_many",
+            "detail": "The document holds more than 50,000 values.",
+        }
+    ]
+
+
+# In JSON each of these takes the more bytes.
+LONG = 20_000 * "\U0001f642"
+QUOTES = 20_000 * '"'
+
+
+@pytest.mark.parametrize(
+    ("body", "first"),
+    [
+        ({LONG: 1}, ("", "unknown")),
+        ({QUOTES: 1}, ("", "unknown")),
+        ({f"no{number}": 1 for number in range(5_000)}, ("/no0", "unknown")),
+        ({f"{'x' * 900}{number}": 1 for number in range(500)}, (f"/{'x' * 900}0", "unknown")),
+        ({f"{900 * QUOTES[0]}{number}": 1 for number in range(500)}, None),
+        ({f"{900 * LONG[0]}{number}": 1 for number in range(500)}, None),
+        ({"editions": [{"format": LONG}]}, ("/editions/0/format", "invalid_choice")),
+        ({"editions": [{"format": QUOTES}] * 40}, ("/editions/0/format", "invalid_choice")),
+        ({"editions": [{f"no{n}": 1 for n in range(200)}] * 200}, ("/editions/0/no0", "unknown")),
+        ({"subject_ids": ["x"] * 200}, ("/subject_ids/0", "invalid")),
+        ({"subject_ids": list(range(1, 45_000))}, ("/subject_ids", "max_length")),
+        ({"subject_ids": ["x"] * 45_000}, ("/subject_ids", "max_length")),
+    ],
+    ids=itertools.count(),
+)
+def test_no_body_makes_a_problem_of_more_than_fifty_faults_or_64_kilobytes(librarian, body, first):
+    response = librarian.post("/api/books/", {"title": "x", **body}, format="json")
+    assert response.status_code == 400
+    assert len(response.content) <= 64_000
+    errors = response.json()["errors"]
+    assert 0 < len(errors) <= 50
+    if first is not None:
+        assert (errors[0]["pointer"], errors[0]["code"]) == first
+    assert not Book.objects.exists()
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        "&".join(f"no{number}=1" for number in range(3_000)),
+        "&".join(f"{LONG[:600]}{number}=1" for number in range(90)),
+        f"{LONG}=1",
+        f"year={LONG}",
+        f"ordering={QUOTES}",
+        f"fields={LONG}",
+    ],
+    ids=itertools.count(),
+)
+def test_no_query_makes_a_problem_of_more_than_fifty_faults_or_64_kilobytes(librarian, query):
+    response = librarian.get(f"/api/books/?{query}")
+    assert response.status_code == 400
+    assert len(response.content) <= 64_000
+    assert 0 < len(response.json()["errors"]) <= 50
+    # A reference is cut between two characters.
+    assert len(response.json()["instance"]) <= 1_000
+    assert re.fullmatch(r"(%[0-9A-F]{2}|[^%])*", response.json()["instance"])
 
 
 @echo

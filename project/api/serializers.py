@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from itertools import islice
 from typing import Any
 
 from django.db import models
@@ -13,6 +14,7 @@ from rest_framework.request import Request
 from rest_framework.validators import UniqueValidator
 
 from . import fields
+from .http.problems import MAX_FAULTS
 from .relations import (
     MAX_ITEMS,
     ItemList,
@@ -34,10 +36,12 @@ class StrictSerializer(serializers.Serializer[Any]):
     def to_internal_value(self, data: Any) -> Any:
         unknown = {}
         if isinstance(data, Mapping):
+            names = (name for name in data if name not in self.fields)
+            # Of each of many items a few will do: REST framework copies them on every level.
+            room = MAX_FAULTS if self.parent is None else MAX_FAULTS // 5
             unknown = {
                 name: [ErrorDetail("There is no such property.", code="unknown")]
-                for name in data
-                if name not in self.fields
+                for name in islice(names, room)
             }
         try:
             attrs = super().to_internal_value(data)

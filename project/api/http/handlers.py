@@ -2,6 +2,7 @@
 
 import logging
 import sys
+from collections.abc import Iterable
 from typing import Any
 
 from django.core.exceptions import (
@@ -56,14 +57,14 @@ def exception_handler(error: Exception, context: dict[str, Any]) -> Response | N
     if known is None:
         return None
     request = context["request"]
-    faults: list[Fault] = []
+    faults: Iterable[Fault] = ()
     detail: Any = known.detail
     code: Any = known.default_code
     match known:
         case Refused():
             faults = known.faults
         case exceptions.ValidationError():
-            faults = list(faults_of(known.detail))
+            faults = faults_of(known.detail)
             detail = "The request is invalid."
         case _ if isinstance(known.detail, dict):
             # simplejwt's exceptions carry a dict with detail, code and messages. The code of the

@@ -3,6 +3,7 @@
 import json
 import math
 import re
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from itertools import islice
 from typing import IO, Any
@@ -10,16 +11,21 @@ from typing import IO, Any
 from rest_framework.exceptions import ParseError
 from rest_framework.parsers import JSONParser
 
-from .problems import Fault, Refused, pointer
+from .problems import MAX_FAULTS, Fault, Refused, pointer
 
 MAX_DEPTH = 32
-MAX_FAULTS = 50
+# Twice what the largest write of 2,000 objects holds. Two megabytes could hold a million, and take
+# a second of processor time.
+MAX_VALUES = 50_000
+TOO_MANY = f"The document holds more than {MAX_VALUES:,} values."
 TOO_DEEP = f"The document is nested more than {MAX_DEPTH} levels deep."
 NO_TEXT = "NUL and lone surrogates are not text."
 INTEGERS = range(-(2**63), 2**63)
 MAX_INTEGER_LENGTH = len(str(INTEGERS.start))
 # What JSON can say and no database can store: NUL, and half a surrogate pair.
 NOT_TEXT = re.compile("[\0\ud800-\udfff]")
+# One that does not end takes all the rest, so that none is looked at twice.
+STRING = re.compile(rb'"[^"\\]*+(?:\\.[^"\\]*+)*+"?', re.DOTALL)
 
 
 class _Repeated(dict[str, Any]):
@@ -33,9 +39,14 @@ def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     if len(members) == len(pairs):
         return members
     repeated = _Repeated(members)
-    names = [name for name, _ in pairs]
-    repeated.keys_seen_twice = {name for name in members if names.count(name) > 1}
+    names = Counter(name for name, _ in pairs)
+    repeated.keys_seen_twice = {name for name, times in names.items() if times > 1}
     return repeated
+
+
+def _number_of_values(body: bytes) -> int:
+    """How many there are at most: each stands behind a comma, a bracket or a brace, or alone."""
+    return sum(map(body.count, (b",", b"[", b"{"))) + 1
 
 
 def _integer(digits: str) -> int | float:
@@ -73,9 +84,16 @@ def parse_json(body: bytes) -> Any:
     """The value that this document stands for.
 
     Refused with pointers: numbers that are not finite or have more than 64 bits, NUL and lone
-    surrogates, keys that stand twice, nesting deeper than 32. ParseError with line and column:
-    all that is no JSON in UTF-8. A byte order mark is ignored, as RFC 8259 section 8.1 allows.
+    surrogates, keys that stand twice, nesting deeper than 32, more than 50,000 values. ParseError
+    with line and column: all that is no JSON in UTF-8. A byte order mark is ignored, as RFC 8259
+    section 8.1 allows.
     """
+    # Commas in texts are no reason to refuse it, and no reason to look closer at most bodies.
+    if (
+        _number_of_values(body) > MAX_VALUES
+        and _number_of_values(STRING.sub(b"", body)) > MAX_VALUES
+    ):
+        raise Refused([Fault("too_many", TOO_MANY, "")])
     try:
         document = json.loads(
             body.decode("utf-8-sig"), object_pairs_hook=_object, parse_int=_integer

@@ -4,11 +4,15 @@ A problem that has a place in the request lists it in `errors`: each fault with 
 (RFC 6901) into the body, or the name of the query `parameter`; a `code` for programs and a
 `detail` for people. Status 400 says that the request can never succeed, 409 that it conflicts
 with what is stored now; where both kinds of fault occur, the answer is 400.
+
+Whatever was sent, a problem has at most MAX_FAULTS faults and MAX_SIZE bytes.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+import json
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from http import HTTPStatus
+from itertools import islice
 from typing import Any
 
 from django.http import HttpRequest, JsonResponse
@@ -17,6 +21,11 @@ from rest_framework.settings import api_settings
 
 MEDIA_TYPE = "application/problem+json"
 RETRY_AFTER = 1  # seconds
+MAX_FAULTS = 50
+MAX_SIZE = 64_000  # bytes
+# Of any text in a problem, in characters. Names and messages of ours are far below; what is longer
+# was sent.
+MAX_TEXT = 1000
 
 
 @dataclass(frozen=True)
@@ -37,8 +46,14 @@ class Fault:
         return self.code in self.CONFLICTS
 
     def as_json(self) -> dict[str, Any]:
-        members = ("pointer", "parameter", "code", "detail", "existing_id")
-        return {name: value for name in members if (value := getattr(self, name)) is not None}
+        members = {
+            "pointer": self.pointer,
+            "parameter": self.parameter and _shortened(self.parameter),
+            "code": self.code,
+            "detail": _shortened(self.detail),
+            "existing_id": self.existing_id,
+        }
+        return {name: value for name, value in members.items() if value is not None}
 
 
 class Refused(exceptions.APIException):
@@ -73,9 +88,15 @@ class Unavailable(exceptions.APIException):
 def pointer(*places: str | int) -> str:
     """A JSON pointer to this place: `pointer("authors", 0, "name")` is `/authors/0/name`.
 
-    A lone surrogate in a key, which no answer could hold, stands as `\\ud800`.
+    Where it would be longer than MAX_TEXT, it is the pointer to what surrounds the place. A lone
+    surrogate in a key, which no answer could hold, stands as `\\ud800`.
     """
-    path = "".join("/" + str(place).replace("~", "~0").replace("/", "~1") for place in places)
+    path = ""
+    for place in places:
+        name = str(place)
+        if len(path) + len(name) >= MAX_TEXT:
+            break
+        path += "/" + name.replace("~", "~0").replace("/", "~1")
     return path.encode(errors="backslashreplace").decode()
 
 
@@ -93,20 +114,33 @@ def faults_of(detail: Any, at: str = "") -> Iterator[Fault]:
 
 
 def problem(
-    status_code: int, detail: str, code: str, instance: str, faults: Sequence[Fault] = ()
+    status_code: int, detail: str, code: str, instance: str, faults: Iterable[Fault] = ()
 ) -> dict[str, Any]:
-    """The members of a problem."""
+    """The members of a problem. Of its faults, the first that it has room for."""
     members: dict[str, Any] = {
         "type": "about:blank",
         "title": HTTPStatus(status_code).phrase,
         "status": status_code,
-        "detail": detail,
+        "detail": _shortened(detail),
         "code": code,
-        "instance": instance,
+        # It is percent-encoded: ASCII, cut between two characters.
+        "instance": instance[:MAX_TEXT].rpartition("%")[0]
+        if len(instance) > MAX_TEXT
+        else instance,
     }
-    if faults:
-        members["errors"] = [fault.as_json() for fault in faults]
-    return members
+    room = MAX_SIZE - len(json.dumps(members)) - len(', "errors": []')
+    errors = []
+    for fault in islice(faults, MAX_FAULTS):
+        error = fault.as_json()
+        room -= len(json.dumps(error)) + len(", ")
+        if room < 0:
+            break
+        errors.append(error)
+    return {**members, "errors": errors} if errors else members
+
+
+def _shortened(text: str) -> str:
+    return text if len(text) <= MAX_TEXT else f"{text[:MAX_TEXT]}…"
 
 
 def problem_response(
