@@ -17,6 +17,7 @@ class AuthorAdmin(AggregateRootAdmin):
     list_display = [
         "name",
         "sort_name",
+        "kind",
         "birth_year",
         "death_year",
         "openlibrary_key",

@@ -9,8 +9,17 @@ from project.api.search.entries import Searched, SearchEntry
 from .names import sort_name
 
 
+class Kind(models.TextChoices):
+    """What a name stands for."""
+
+    PERSON = "person"
+    BODY = "body", "Corporate body"
+    PSEUDONYM = "pseudonym", "Pseudonym without a surname"
+    COLLECTIVE = "collective", "Several people under one name"
+
+
 class SortName(MadeFrom):
-    """The name as it is filed, made from `source` when left empty."""
+    """The name as it is filed, made from a name and its kind when left empty."""
 
     make = staticmethod(sort_name)
 
@@ -21,8 +30,18 @@ class Author(AggregateRoot):
     name = models.CharField(max_length=300)
     sort_name = SortName(
         source="name",
+        also=["kind"],
         max_length=300,
-        help_text="As the name is filed, “Le Guin, Ursula K.”; made from it when left empty.",
+        help_text="As the name is filed, “Le Guin, Ursula K.”; made from name and kind when left"
+        " empty, and then made anew when they change.",
+    )
+    kind = models.CharField(
+        max_length=20,
+        choices=Kind,
+        null=True,
+        blank=True,
+        help_text="What the name stands for, if it is known. A person is filed by surname; what a"
+        " body, a collective, or a pseudonym such as “Mo Yan” is called is filed as it is.",
     )
     birth_year = models.SmallIntegerField(
         null=True, blank=True, validators=YEAR, help_text="BCE years are negative."
@@ -47,6 +66,7 @@ class Author(AggregateRoot):
             *not_blank("name", "sort_name", "openlibrary_key", model="author"),
             # By `unique=True` PostgreSQL would get a second index, for LIKE.
             models.UniqueConstraint(fields=["openlibrary_key"], name="author_once_per_key"),
+            models.CheckConstraint(condition=Q(kind__in=Kind.values), name="author_kind_is_known"),
             year_in_range("birth_year", name="author_birth_year_in_range"),
             year_in_range("death_year", name="author_death_year_in_range"),
             models.CheckConstraint(

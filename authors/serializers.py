@@ -15,7 +15,15 @@ class AuthorItem(ItemSerializer):
 
     class Meta(ItemSerializer.Meta):
         model = Author
-        fields = ["id", "name", "sort_name", "birth_year", "death_year", "openlibrary_key"]
+        fields = [
+            "id",
+            "name",
+            "sort_name",
+            "kind",
+            "birth_year",
+            "death_year",
+            "openlibrary_key",
+        ]
 
 
 class AuthorSerializer(ResourceSerializer):
@@ -27,6 +35,7 @@ class AuthorSerializer(ResourceSerializer):
             "id",
             "name",
             "sort_name",
+            "kind",
             "birth_year",
             "death_year",
             "openlibrary_key",

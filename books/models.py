@@ -24,7 +24,7 @@ from .titles import sort_title
 
 
 class SortTitle(MadeFrom):
-    """The title as it is filed, made from `source` when left empty."""
+    """The title as it is filed, made from it and the work's language when left empty."""
 
     make = staticmethod(sort_title)
 
@@ -81,7 +81,8 @@ class Subject(AggregateRoot):
         source="name",
         max_length=200,
         unique=True,
-        help_text="Made from the name when left out: “Science fiction” has “science-fiction”.",
+        help_text="Made from the name when left out, and then made anew when it changes: “Science"
+        " fiction” has “science-fiction”.",
     )
 
     class Meta:
@@ -114,8 +115,10 @@ class Book(AggregateRoot):
     title = models.CharField(max_length=500)
     sort_title = SortTitle(
         source="title",
+        also=["language", "original_title"],
         max_length=500,
-        help_text="How the title is filed, “Hobbit, The”; made from the title when left empty.",
+        help_text="How the title is filed, “Hobbit, The”; made from the title by the articles of"
+        " the language when left empty, and then made anew when they change.",
     )
     original_title = models.CharField(max_length=500, blank=True)
     language = models.CharField(

@@ -153,7 +153,7 @@ def test_lists_stand_in_filing_order(desk):
     for name in ["Ursula K. Le Guin", "Jane Austen"]:
         Author.objects.create(name=name)
     for title in ["The Hobbit", "Emma", "A Room with a View"]:
-        Book.objects.create(title=title)
+        Book.objects.create(title=title, language="en")
     assert listed(desk.get(changelist(Author))) == ["Jane Austen", "Ursula K. Le Guin"]
     assert listed(desk.get(changelist(Book))) == ["Emma", "The Hobbit", "A Room with a View"]
 
@@ -373,6 +373,20 @@ def test_the_profile_counts_as_a_part_of_its_author(desk, hobbit, changes, versi
     author = Author.objects.get(birth_year=1892)
     assert saved(save(desk, page(author), **changes))
     assert Author.objects.get(pk=author.pk).version == version
+
+
+def test_the_admin_files_anew_what_was_made(desk):
+    hobbit = Book.objects.create(title="The Hobit")
+    assert saved(save(desk, page(hobbit), title="The Hobbit"))
+    assert Book.objects.get().sort_title == "Hobbit, The"
+    assert saved(save(desk, page(hobbit), sort_title="Hobbit"))
+    assert saved(save(desk, page(hobbit), title="The Hobbits"))
+    assert Book.objects.get().sort_title == "Hobbit"
+    author = Author.objects.create(name="Jane Asten")
+    assert saved(save(desk, page(author), name="Jane Austen"))
+    assert Author.objects.get().sort_name == "Austen, Jane"
+    assert saved(save(desk, page(author), kind="body"))
+    assert Author.objects.values_list("sort_name", "kind").get() == ("Jane Austen", "body")
 
 
 @pytest.mark.parametrize(

@@ -15,6 +15,7 @@ REFUSED = {
     "author_name_not_blank": (Author, {"name": ""}),
     "author_sort_name_not_blank": (Author, {"sort_name": ""}),
     "author_openlibrary_key_not_blank": (Author, {"openlibrary_key": ""}),
+    "author_kind_is_known": (Author, {"kind": "ghost"}),
     "author_birth_year_in_range": (Author, {"birth_year": 0}),
     "author_death_year_in_range": (Author, {"death_year": 10_000}),
     "author_dies_after_birth": (Author, {"birth_year": -406, "death_year": -496}),

@@ -812,7 +812,7 @@ def test_what_a_write_answers_is_the_document(librarian, dune):
     assert (answer.status_code, Series.objects.filter(name="Newer").exists()) == (400, False)
 
 
-AUTHOR = ["id", "name", "sort_name", "birth_year", "death_year", "openlibrary_key"]
+AUTHOR = ["id", "name", "sort_name", "kind", "birth_year", "death_year", "openlibrary_key"]
 
 
 @pytest.mark.parametrize(

@@ -103,6 +103,7 @@ HOBBIT = {
             "author": {
                 "name": "J. R. R. Tolkien",
                 "sort_name": "Tolkien, J. R. R.",
+                "kind": "person",
                 "birth_year": 1892,
                 "death_year": 1973,
                 "openlibrary_key": "OL26320A",
@@ -143,6 +144,7 @@ def test_a_row_of_json_lines_becomes_the_book_that_the_api_shows(run, anonymous)
     lee = {
         "name": "Alan Lee",
         "sort_name": "Lee, Alan",
+        "kind": None,
         "birth_year": None,
         "death_year": None,
         "openlibrary_key": None,

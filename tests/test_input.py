@@ -335,6 +335,7 @@ def book_example(**own):
                 "author": {
                     "name": "Frank Herbert",
                     "sort_name": "Herbert, Frank",
+                    "kind": "person",
                     "birth_year": 1920,
                     "death_year": 1986,
                     "openlibrary_key": "OL79034A",
@@ -364,6 +365,7 @@ BY_KEY = {"title": "Dune", "series_id": "{series}", "subject_ids": ["{subject}"]
 AUTHOR = {
     "name": "Frank Herbert",
     "sort_name": "Herbert, Frank",
+    "kind": "person",
     "birth_year": 1920,
     "death_year": 1986,
     "openlibrary_key": "OL79034A",

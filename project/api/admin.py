@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
+from types import SimpleNamespace
 from typing import Any
 
 from django import forms
@@ -49,14 +50,14 @@ class RecordForm(forms.ModelForm):
                 select.chosen = select.field.get_cached_value(self.instance, default=None)
 
     def clean(self) -> dict[str, Any]:
-        """Make what is left empty from its source, so that it is validated like the rest."""
+        """Make what is made from other fields, so that it is validated like the rest."""
         super().clean()
-        model = self._meta.model
-        for field in model._meta.concrete_fields:
-            if isinstance(field, MadeFrom) and self.cleaned_data.get(field.name) == "":
-                source = self.cleaned_data.get(field.source, "")
-                made = field.value_of(model(**{field.source: source}))
-                self.cleaned_data[field.name] = made
+        stored = None if self.instance.pk is None else self.instance
+        # `self.instance` gets its new values later.
+        wanted = SimpleNamespace(**{**vars(self.instance), **self.cleaned_data})
+        for field in self._meta.model._meta.concrete_fields:
+            if isinstance(field, MadeFrom) and field.name in self.cleaned_data:
+                self.cleaned_data[field.name] = field.value_of(wanted, stored)
         return self.cleaned_data
 
     @property

@@ -1,7 +1,7 @@
 """Bricks for models: the aggregate root, and fields whose value is made from another field."""
 
 import unicodedata
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from django.core.exceptions import ValidationError
@@ -25,23 +25,52 @@ class AggregateRoot(models.Model):
 
 
 class MadeFrom(models.CharField):  # type: ignore[type-arg]  # no generic at run time
-    """Text that is made from the field `source` when it is left empty."""
+    """Text that is made from the field `source`, and from those in `also`, when it is left empty.
 
-    make: Callable[[str], str]
+    What was made follows its sources, what was given stays: a stored value that its stored sources
+    make was made.
+    """
 
-    def __init__(self, *args: Any, source: str, **kwargs: Any) -> None:
+    make: Callable[..., str]
+
+    def __init__(self, *args: Any, source: str, also: Sequence[str] = (), **kwargs: Any) -> None:
         self.source = source
+        self.also = tuple(also)
         kwargs.setdefault("blank", True)
         super().__init__(*args, **kwargs)
 
     def deconstruct(self) -> Any:
         name, path, args, kwargs = super().deconstruct()
-        return name, path, args, {**kwargs, "source": self.source}
+        also = {"also": self.also} if self.also else {}
+        return name, path, args, {**kwargs, "source": self.source, **also}
 
-    def value_of(self, instance: object) -> str:
-        """What this instance's value will be once it is saved."""
-        given = getattr(instance, self.attname)
-        return given or self.make(getattr(instance, self.source))[: self.max_length]
+    @property
+    def sources(self) -> tuple[str, ...]:
+        return (self.source, *self.also)
+
+    def made(self, instance: object) -> str:
+        """What is made of this instance's sources; the first one itself if that is too long."""
+        values = [getattr(instance, name) for name in self.sources]
+        text = self.make(*values)
+        return text if len(text) <= (self.max_length or 0) else values[0][: self.max_length]
+
+    def value_of(self, instance: object, stored: object | None = None) -> str:
+        """What this instance's value will be once it is saved.
+
+        `stored` is the instance as it is stored, if it is. To say what is stored gives nothing.
+        """
+        given: str = getattr(instance, self.attname)
+        if given and (stored is None or given != getattr(stored, self.attname)):
+            return given
+        if given and not self._follows(instance, stored):
+            return given
+        return self.made(instance)
+
+    def _follows(self, instance: object, stored: object) -> bool:
+        """Whether the sources change, and the stored value was made from them."""
+        return any(
+            getattr(instance, name) != getattr(stored, name) for name in self.sources
+        ) and self.made(stored) == getattr(stored, self.attname)
 
     def pre_save(self, model_instance: models.Model, add: bool) -> str:
         value = self.value_of(model_instance)
@@ -72,8 +101,8 @@ class FoldedFrom(MadeFrom):
         # Up to three times as long; NFKC's compatibility forms could be eighteen times.
         return unicodedata.normalize("NFC", text.casefold())
 
-    def value_of(self, instance: object) -> str:
-        return self.make(getattr(instance, self.source))
+    def value_of(self, instance: object, stored: object | None = None) -> str:
+        return self.made(instance)
 
 
 def not_blank(*fields: str, model: str) -> list[models.BaseConstraint]:

@@ -74,6 +74,7 @@ SPECTACULAR_SETTINGS = {
     # Browsers alone use sessions, on the pages of the browsable API.
     "AUTHENTICATION_WHITELIST": ["auth_api.authentication.JWTAuthentication"],
     "ENUM_NAME_OVERRIDES": {
+        "AuthorKind": "authors.models.Kind",
         "UserRole": "auth_api.models.User.Role",
         "ContributionRole": "books.models.Role",
         "EditionFormat": "books.models.Format",

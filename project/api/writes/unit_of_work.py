@@ -10,6 +10,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from functools import cache
 from itertools import chain
+from types import SimpleNamespace
 from typing import Any, Self
 
 from django.core.exceptions import ValidationError
@@ -174,9 +175,10 @@ class UnitOfWork:
 
     def _derive(self, row: RowState) -> None:
         """Derive what is made from other fields, and ask the model's own `clean`."""
+        stored = None if row.before is None else SimpleNamespace(**row.before)
         for f in _fields(type(row.instance)):
             if isinstance(f, MadeFrom):
-                setattr(row.instance, f.attname, f.value_of(row.instance))
+                setattr(row.instance, f.attname, f.value_of(row.instance, stored))
         if row.is_new or row.changed:
             try:
                 row.instance.clean()
