@@ -57,6 +57,12 @@ RELATIONS = {
     "update": "So do relations; `null` or `[]` empties one.",
     "partial_update": "So do relations; `null` or `[]` empties one.",
 }
+# In this order they come before a list's filters.
+COMMON_PARAMETERS = [
+    *("cursor", "page_size", "count"),
+    *("ordering", "search"),
+    *("fields", "omit", "expand"),
+]
 ITEM = (
     "With an `id` it names a stored object; properties beside it say what changes. Without, it "
     "describes a new one."
@@ -169,23 +175,32 @@ class AutoSchema(SpectacularAutoSchema):
 
     # Parameters
 
+    def _get_parameters(self) -> list[Any]:
+        parameters: list[Any] = super()._get_parameters()  # type: ignore[no-untyped-call]
+        return sorted(parameters, key=_place_of)
+
     def get_override_parameters(self) -> list[Any]:
         known: frozenset[str] = getattr(self.view, "query_parameters", frozenset())
         if "fields" not in known or self.method == "DELETE":
             return []
         serializer: Any = self.get_response_serializers()
-        properties = [name for name, field in serializer.fields.items() if not field.write_only]
-        expandable = list(getattr(serializer.Meta, "expandable", ()))
-        chosen = [
-            ("fields", properties, "Answer with these properties alone, separated by commas."),
-            ("omit", properties, "Answer without these properties, separated by commas."),
+        name = self._get_serializer_name(serializer, "response")
+        properties = [each for each, field in serializer.fields.items() if not field.write_only]
+        choices = self._choices(f"{name}Property", properties)
+        parameters = [
+            _list_parameter("fields", choices, "Answer with these properties alone."),
+            _list_parameter("omit", choices, "Answer without these properties."),
         ]
-        if expandable:
-            chosen.append(("expand", expandable, "Answer with these properties too."))
-        return [
-            OpenApiParameter(name, str, description=text, pattern=_comma_separated(names))
-            for name, names, text in chosen
-        ]
+        if expandable := list(getattr(serializer.Meta, "expandable", ())):
+            choices = self._choices(f"{name}Expandable", expandable)
+            words = "Answer with these properties too."
+            parameters.append(_list_parameter("expand", choices, words))
+        return parameters
+
+    def _choices(self, name: str, choices: list[str]) -> dict[str, Any]:
+        # Generators make members of an enum from these: `name` is none in Kotlin.
+        names = [each.upper() for each in choices]
+        return self._component(name, {"type": "string", "enum": choices, "x-enum-varnames": names})
 
     def _resolve_path_parameters(self, variables: Any) -> list[Any]:
         parameters: list[Any] = super()._resolve_path_parameters(variables)  # type: ignore[no-untyped-call]
@@ -360,6 +375,15 @@ def _order(choice: str) -> str:
     return f"BY_{choice.removeprefix('-').upper()}" + "_DESCENDING" * choice.startswith("-")
 
 
-def _comma_separated(names: list[str]) -> str:
-    one = f"({'|'.join(names)})"
-    return f"^{one}(,{one})*$"
+def _place_of(parameter: dict[str, Any]) -> int:
+    # Some generated functions take them by position, so a new filter comes last.
+    if parameter["in"] == "path":
+        return -1
+    name = parameter["name"]
+    return COMMON_PARAMETERS.index(name) if name in COMMON_PARAMETERS else len(COMMON_PARAMETERS)
+
+
+def _list_parameter(name: str, items: dict[str, Any], description: str) -> OpenApiParameter:
+    """Some of these choices, separated by commas."""
+    schema = {"type": "array", "items": items, "minItems": 1}
+    return OpenApiParameter(name, schema, description=description, style="form", explode=False)

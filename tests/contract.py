@@ -11,6 +11,9 @@ LOWER = ("minimum", "minLength", "minItems")
 # Classes of ASCII's characters to ECMA-262, and of any script's to Python: nobody can rely on what
 # a pattern with one of them says of an answer.
 AMBIGUOUS = re.compile(r"\\[bBdDsSwW]")
+# How a parameter is written unless it says otherwise, by where it stands (OpenAPI, Parameter
+# Object).
+STYLES = {"query": "form", "cookie": "form", "path": "simple", "header": "simple"}
 
 
 def breaking_changes(old, new):
@@ -74,10 +77,22 @@ class _Comparison:
                 continue
             if after[key].get("required") and not parameter.get("required"):
                 yield f"{at} is required now"
+            if self.style(parameter) != self.style(after[key]):
+                yield f"{at} is written in another way"
             yield from self.schema(parameter["schema"], after[key]["schema"], at, True)
         for key in after.keys() - before.keys():
             if after[key].get("required"):
                 yield f"{here} ?{key[1]} is new and required"
+        known = [key for key in before if key in after]
+        if list(after)[: len(known)] != known:
+            yield f"{here} has its parameters in another order, or a new one in front of them"
+
+    @staticmethod
+    def style(parameter):
+        style = parameter.get("style", STYLES[parameter["in"]])
+        # Of what is not an array or an object, it says nothing.
+        is_scalar = parameter["schema"].get("type") not in ("array", "object")
+        return style, is_scalar or parameter.get("explode", style == "form")
 
     def all_resolved(self, operation, document):
         return [self.resolved(each, document) for each in operation.get("parameters", [])]
@@ -137,8 +152,9 @@ class _Comparison:
 
     @staticmethod
     def values(old, new, at, is_sent):
+        """A list of choices that clients send may grow; one that they are sent may shrink."""
         before, after = set(old.get("enum", ())), set(new.get("enum", ()))
-        if gone := before - after:
+        if is_sent and (gone := before - after):
             yield f"{at} has no {', '.join(sorted(gone))} any more"
         names = [
             dict(zip(each.get("enum", ()), each.get("x-enum-varnames", ()), strict=False))
@@ -148,8 +164,10 @@ class _Comparison:
             yield f"{at} has other names for its values"
         if "enum" in new and "enum" not in old and is_sent:
             yield f"{at} takes certain values only"
-        if not is_sent and (more := after - before) and before:
+        if not is_sent and before and (more := after - before):
             yield f"{at} may be {', '.join(sorted(more))}, which clients don't know"
+        if not is_sent and before and not after:
+            yield f"{at} may be anything now"
 
     def properties(self, old, new, at, is_sent, above):
         before, after = old.get("properties", {}), new.get("properties", {})

@@ -87,6 +87,7 @@ SPECTACULAR_SETTINGS = {
         "schema.hooks.in_order_of_work",
     ],
     "SORT_OPERATIONS": False,
+    "SORT_OPERATION_PARAMETERS": False,
     "SERVE_INCLUDE_SCHEMA": False,
     # Everything that the two pages load comes from this server.
     "SWAGGER_UI_DIST": "SIDECAR",
