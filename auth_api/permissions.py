@@ -28,14 +28,18 @@ class ReadOnlyUnlessLibrarian(BasePermission):
     """Everyone reads; librarians and admins write; some things only an admin deletes.
 
     Which ones, `auth_api.models` says by the model of the view's `queryset`; the view declares
-    nothing. With the setting CATALOGUE_REQUIRES_LOGIN on, reading takes a login too.
+    nothing. Where it has none there is no rule, and only an admin may write. With the setting
+    CATALOGUE_REQUIRES_LOGIN on, reading takes a login too.
     """
 
     def has_permission(self, request: Request, view: Any) -> bool:
         if request.method in SAFE_METHODS:
             return not settings.CATALOGUE_REQUIRES_LOGIN or has_role(request, User.Role.MEMBER)
+        model = getattr(getattr(view, "queryset", None), "model", None)
+        if model is None:
+            return has_role(request, User.Role.ADMIN)
         # A method that no view has is answered 405, to those who may do the most.
-        return may(request, CODENAMES.get(request.method or "", "delete"), view.queryset.model)
+        return may(request, CODENAMES.get(request.method or "", "delete"), model)
 
     def has_related_permission(
         self,

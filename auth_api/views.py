@@ -120,16 +120,23 @@ class PublicKeysView(StrictQueryParameters, APIView):
     )
     @method_decorator(cache_control(public=True, max_age=300))
     def get(self, request: Request) -> Response:
-        """The public halves of the keys, as a JSON Web Key Set (RFC 7517).
+        """Gives the public halves of the keys, as a JSON Web Key Set (RFC 7517).
 
-        Empty while tokens are signed with a shared secret, which is never shown.
+        The set is empty while tokens are signed with a shared secret, which is never shown.
         """
         return Response({"keys": key_ring().public_keys})
 
 
 @extend_schema(tags=["accounts"])
+@extend_schema_view(
+    get=extend_schema(summary="Get one's own account"),
+    patch=extend_schema(summary="Update one's own account"),
+)
 class MeView(StrictQueryParameters, generics.RetrieveUpdateAPIView[User]):
-    """One's own account. The role is an admin's to give."""
+    """One's own account.
+
+    Only an admin can change the role.
+    """
 
     queryset = User.objects.all()
     serializer_class = serializers.MeSerializer
@@ -157,9 +164,9 @@ class PasswordView(StrictQueryParameters, generics.GenericAPIView[User]):
 
 @extend_schema(tags=["accounts"])
 class UserViewSet(StrictQueryParameters, viewsets.ModelViewSet[User]):
-    """Accounts, which admins create, give a role, and switch off or on.
+    """All accounts.
 
-    An admin's own role and activity are for another admin to change.
+    Only another admin can change an admin's role, switch an admin off or delete the account.
     """
 
     queryset = User.objects.order_by("id")
@@ -199,9 +206,9 @@ class SessionViewSet(
     mixins.DestroyModelMixin,
     viewsets.GenericViewSet[Session],
 ):
-    """One's own sessions, by the time of their login: where the account is logged in.
+    """The sessions of one's own account, one for each login that has not ended, oldest first.
 
-    Deleting one logs that device out.
+    Deleting a session logs its device out.
     """
 
     queryset = Session.objects.select_related("token").order_by("token_id")

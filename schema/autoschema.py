@@ -4,58 +4,51 @@ What a caller can't see from types is derived from the view, never declared a se
 names of operations, who may call them, and the problems that they answer with.
 """
 
-from types import SimpleNamespace
+import logging
+from collections.abc import Collection, Mapping
 from typing import Any
 
 from django.contrib.auth import get_user_model
 from django.contrib.auth.models import AnonymousUser
-from django.db.models import PROTECT, UniqueConstraint
-from drf_spectacular.drainage import warn
+from django.db.models import PROTECT, Model, UniqueConstraint
+from django.http import HttpRequest
+from drf_spectacular.drainage import error, warn
 from drf_spectacular.openapi import AutoSchema as SpectacularAutoSchema
-from drf_spectacular.plumbing import ResolvedComponent
-from drf_spectacular.utils import OpenApiParameter
-from rest_framework.permissions import SAFE_METHODS
-from rest_framework.serializers import ModelSerializer
+from drf_spectacular.plumbing import ComponentRegistry, ResolvedComponent, force_instance
+from drf_spectacular.utils import OpenApiExample, OpenApiParameter
+from rest_framework import mixins
+from rest_framework.exceptions import APIException
+from rest_framework.permissions import SAFE_METHODS, BasePermission
+from rest_framework.request import Request
+from rest_framework.serializers import BaseSerializer, ModelSerializer
 from rest_framework.viewsets import ViewSetMixin
 
 from project.api.http.problems import MEDIA_TYPE
+from project.api.relations import Owned
 from project.api.serializers import ItemSerializer
+from project.api.viewsets import ItemViewSet, ResourceViewSet
 
 from .examples import EXAMPLES
-from .problems import DESCRIPTIONS, FAULT, HEADERS, NAMES_OF_PROBLEMS, PROBLEM
+from .problems import FAULT, HEADERS, PROBLEM, description, name_of
+from .wording import (
+    METHOD_SUMMARIES,
+    METHOD_VERBS,
+    VERBS,
+    Resource,
+    camel_case,
+    role_requirement,
+    success,
+)
 
-SUCCESSES = {
-    "200": "It is done; this is the result.",
-    "201": "It is created; `Location` is its URL.",
-    "204": "It is done; there is nothing to say.",
-}
+logger = logging.getLogger(__name__)
 
-# Of an operation on a resource, by the action of its viewset
-NAMES = {
-    "list": "list",
-    "retrieve": "get",
-    "create": "create",
-    "update": "update",
-    "partial_update": "partialUpdate",
-    "destroy": "delete",
-}
-SUMMARIES = {
-    "list": "List {many}",
-    "retrieve": "Get {one}",
-    "create": "Create {one}",
-    "update": "Update {one}",
-    "partial_update": "Update some properties of {one}",
-    "destroy": "Delete {one}",
-}
-MEANINGS = {
-    "update": "The required properties must be there. Any other that is left out keeps its value.",
-    "partial_update": "What is left out keeps its value.",
-}
-# Of what nests others
-RELATIONS = {
-    "create": "Relations can be given as keys or as nested objects, which are created with it.",
-    "update": "So do relations; `null` or `[]` empties one.",
-    "partial_update": "So do relations; `null` or `[]` empties one.",
+# What a generic view does in answer to a method, by the mixin that it has this from
+MIXINS: dict[str, list[tuple[type, str]]] = {
+    "GET": [(mixins.ListModelMixin, "list"), (mixins.RetrieveModelMixin, "retrieve")],
+    "POST": [(mixins.CreateModelMixin, "create")],
+    "PUT": [(mixins.UpdateModelMixin, "update")],
+    "PATCH": [(mixins.UpdateModelMixin, "partial_update")],
+    "DELETE": [(mixins.DestroyModelMixin, "destroy")],
 }
 # In this order they come before a list's filters.
 COMMON_PARAMETERS = [
@@ -69,106 +62,226 @@ ITEM = (
 )
 
 
-def _with_article(noun: str) -> str:
-    # Of our nouns only “user” begins with a u.
-    return f"{'an' if noun[0] in 'aeio' else 'a'} {noun}"
-
-
 class AutoSchema(SpectacularAutoSchema):
     view: Any
 
+    def get_operation(self, *args: Any, **kwargs: Any) -> dict[str, Any] | None:
+        """The operation; None, with an error in the log, where a view cannot be described.
+
+        Whatever goes wrong in code of a view that is called without a request, its serializer's or
+        its permissions', costs that operation its place in the contract, and no other. `make
+        schema` fails and names it.
+        """
+        registry: ComponentRegistry = kwargs.get("registry", args[-1])
+        whole = dict(registry._components)
+        try:
+            return self._operation(*args, **kwargs)
+        except Exception as exception:
+            # What was begun for it.
+            registry._components = whole
+            here = f"{self.method} {self.path}"
+            logger.exception("%s is left out of the contract.", here)
+            error(f"{here} is left out of the contract: {exception!r}")
+            return None
+
     @property
     def action(self) -> str:
-        """What a viewset calls this operation; of another view, its method."""
-        return str(getattr(self.view, "action", self.method.lower()))
+        """What a viewset or a mixin calls this operation; of another view, its method."""
+        if isinstance(self.view, ViewSetMixin):
+            return str(self.view.action)
+        for mixin, action in MIXINS.get(self.method, ()):
+            if isinstance(self.view, mixin):
+                return action
+        return self.method.lower()
 
     @property
     def _is_resource(self) -> bool:
-        return isinstance(self.view, ViewSetMixin)
+        """Whether the operation is one of those that REST framework has for a resource."""
+        return self.action in VERBS
+
+    @property
+    def _handler(self) -> Any:
+        is_viewset = isinstance(self.view, ViewSetMixin)
+        return getattr(self.view, self.action if is_viewset else self.method.lower(), None)
+
+    @property
+    def _extra_action(self) -> Any:
+        """The function under `@action` that makes this operation's URL, if one does."""
+        if not isinstance(self.view, ViewSetMixin):
+            return None
+        extra: list[Any] = type(self.view).get_extra_actions()
+        return next((each for each in extra if self.action in each.mapping.values()), None)
 
     @property
     def _path_words(self) -> list[str]:
         return [word for word in self._tokenize_path() if word != "api"]
 
+    @property
+    def _model(self) -> type[Model] | None:
+        model: type[Model] | None = getattr(getattr(self.view, "queryset", None), "model", None)
+        if model is None:
+            serializer_class = getattr(self.view, "serializer_class", None)
+            model = getattr(getattr(serializer_class, "Meta", None), "model", None)
+        return model
+
+    @property
+    def _answered(self) -> Any:
+        """The serializer of the objects, one or many, that are answered; None of other answers."""
+        serializer = self.get_response_serializers()
+        if isinstance(serializer, Mapping) and serializer:
+            serializer = serializer[min(serializer, key=str)]
+        return _single(serializer)
+
+    @property
+    def _resource(self) -> Resource:
+        parent = getattr(self.view, "parent_name", None)
+        noun, plural = self._nouns()
+        relations = _of_meta(self._answered, "relations")
+        return Resource(
+            noun,
+            plural,
+            parent,
+            is_named="{" in self.path.replace(f"{{{parent}_id}}", ""),
+            nests=bool(relations),
+            owned=tuple(each.name.replace("_", " ") for each in relations if type(each) is Owned),
+            is_shared=parent is not None and not isinstance(self.view, ItemViewSet),
+            is_referred_to=self._is_referred_to(),
+        )
+
+    def _nouns(self) -> tuple[str, str]:
+        if self._model is not None:
+            meta = self._model._meta
+            return str(meta.verbose_name), str(meta.verbose_name_plural)
+        words = [word.replace("-", " ").replace("_", " ") for word in self._path_words] or [
+            "result"
+        ]
+        basename = str(getattr(self.view, "basename", None) or words[-1])
+        return basename.rpartition("-")[2].replace("_", " "), words[-1]
+
     # What it is called
 
     def get_operation_id(self) -> str:
         words = self._path_words
-        if not self._is_resource:
-            verb = {"get": "get", "patch": "partialUpdate"}.get(self.method.lower(), "post")
-            return verb + "".join(word.capitalize() for word in words)
-        *parents, one = self.view.basename.split("-")
-        noun = words[-1] if self.action == "list" else one
-        return self._name(self.action, [*parents, noun])
+        if not isinstance(self.view, ViewSetMixin):
+            variables = [name for name in self._variables() if name not in words]
+            by = ["by", *variables] if variables else []
+            return camel_case(VERBS.get(self.action) or METHOD_VERBS[self.method], *words, *by)
+        *parents, one = (getattr(self.view, "basename", None) or "-".join(words) or "root").split(
+            "-"
+        )
+        if self.action == "list" and words:
+            return self._name(self.action, [*(parents if len(words) > 1 else ()), words[-1]])
+        if self._is_resource:
+            return self._name(self.action, [*parents, one])
+        extra = self._extra_action
+        verbs = [self.action]
+        if extra is not None and [*extra.mapping.values()].count(self.action) > 1:
+            verbs = [METHOD_VERBS[self.method], self.action]
+        if extra is None or extra.detail:
+            return camel_case(*verbs, *parents, one)
+        own = len([word for word in extra.url_path.split("/") if word and word[0] not in "<("])
+        return camel_case(*verbs, *parents, *(words[: len(words) - own][-1:] or [one]))
+
+    def _variables(self) -> list[str]:
+        return [part.strip("{}") for part in self.path.split("/") if part.startswith("{")]
 
     @staticmethod
     def _name(action: str, nouns: list[str]) -> str:
-        return NAMES[action] + "".join(noun.capitalize() for noun in nouns)
+        return camel_case(VERBS[action], *(noun.lower() for noun in nouns))
 
     def get_summary(self) -> str | None:
-        if not self._is_resource:
-            return {"GET": "Get", "PATCH": "Update"}[self.method] + " one's own account"
-        names = self.view.queryset.model._meta
-        one, many = _with_article(names.verbose_name), f"{names.verbose_name_plural}"
-        if parent := getattr(self.view, "parent_name", None):
-            of = f" of {_with_article(parent)}"
-            one, many = one + of, f"the {many}{of}"
-        return SUMMARIES[self.action].format(one=one, many=many)
+        if self._is_resource:
+            return self._resource.summary(self.action)
+        name = str(self.view.get_view_name()).capitalize()
+        methods = {*self.view.allowed_methods} - {"HEAD", "OPTIONS"}
+        if extra := self._extra_action:
+            methods = {method for method, name in extra.mapping.items() if name == self.action}
+            name = self.action.replace("_", " ").capitalize()
+            if self.action == extra.__name__:
+                name = str(extra.kwargs.get("name", name))
+        if len(methods) == 1:
+            return name
+        return f"{METHOD_SUMMARIES[self.method]} {name[:1].lower()}{name[1:]}"
 
     def get_tags(self) -> list[str]:
         return self._path_words[:1]
 
     def get_description(self) -> str:  # type: ignore[override]  # as drf-spectacular has it
-        """The view's words, then what all operations of this kind mean, then who may."""
-        action = getattr(self.view, self.action, None)
-        own = getattr(action, "__doc__", None) if self._is_ours(action) else None
-        words = [" ".join(part.split()) for part in (own or self._view_words()).split("\n\n")]
-        if self._is_resource:
-            words.append(self._meaning())
-        if self.view.get_authenticators():
-            words.append(self._who_may())
-        return "\n\n".join(filter(None, words))
+        """What the operation does, by its own docstring or in our words, then who may.
 
-    def _meaning(self) -> str:
-        if self.action == "destroy":
-            refusal = "What others refer to stays: 409 `in_use` names them."
-            return refusal if self._is_referred_to() else ""
-        serializer = self.get_request_serializer()
-        nests = bool(getattr(getattr(serializer, "Meta", None), "relations", ()))
-        meanings = [MEANINGS.get(self.action, ""), RELATIONS.get(self.action, "") if nests else ""]
-        return " ".join(filter(None, meanings))
+        Of a class's docstring the first paragraph says what there is, and so describes the list;
+        what follows holds for whatever changes it.
+        """
+        first, *notes = _paragraphs(type(self.view).__doc__) or [""]
+        if words := self._own_words():
+            notes = []
+        elif not self._is_resource:
+            words = [first or f"{self.get_summary()}."]
+        elif first and (self.action == "list" or self._is_only_one):
+            words = [first]
+        else:
+            words = [self._resource.meaning(self.action)]
+        if self._is_resource and self.method in SAFE_METHODS and not self._is_only_one:
+            notes = []
+        who = [self._who_may()] if self.view.get_authenticators() else []
+        return "\n\n".join([*words, *notes, *who])
 
-    @staticmethod
-    def _is_ours(action: Any) -> bool:
-        return not getattr(action, "__module__", "rest_framework").startswith("rest_framework")
+    @property
+    def _is_only_one(self) -> bool:
+        """Whether it gives an object that the path does not choose, as one's own account."""
+        return self.action == "retrieve" and "{" not in self.path
 
-    def _view_words(self) -> str:
-        return str(super().get_description()) if not self._is_resource else self.view.__doc__ or ""
+    def _own_words(self) -> list[str]:
+        """The docstring of the operation itself, unless it speaks of every view's."""
+        module = getattr(self._handler, "__module__", "rest_framework")
+        general = module.startswith(("rest_framework", "project.api."))
+        return [] if general else _paragraphs(self._handler.__doc__)
 
     # Who may
 
-    def _allows(self, user: Any) -> bool:
-        request: Any = SimpleNamespace(method=self.method, user=user)
-        return all(
-            permission.has_permission(request, self.view)
-            for permission in self.view.get_permissions()
-        )
+    def _allows(self, user: Any) -> bool | None:
+        """Whether the view's permissions let this user in; None if it depends on the request."""
+        request = Request(HttpRequest())
+        request._request.method = self.method
+        request.user, request.auth = user, None
+        try:
+            return all(
+                permission.has_permission(request, self.view)
+                for permission in self.view.get_permissions()
+            )
+        except APIException:
+            return False
+        except Exception:  # noqa: BLE001
+            # A rule about what is asked for finds nothing here, and fails in whatever way it likes.
+            return None
 
     @property
     def _is_public(self) -> bool:
-        return self._allows(AnonymousUser())
+        return self._allows(AnonymousUser()) is True
 
-    def _roles(self) -> list[str]:
+    def _roles(self) -> dict[str, bool | None]:
+        """Of each role, whether the view's permissions let it in."""
         user: Any = get_user_model()
-        return [role.value for role in user.Role if self._allows(user(role=role))]
+        return {role.value: self._allows(user(role=role)) for role in user.Role}
 
     def _who_may(self) -> str:
         roles = self._roles()
         if self._is_public:
-            return "Everyone may."
-        if len(roles) == len(get_user_model().Role):
-            return "Who is logged in may."
-        return f"May be called by: {', '.join(roles)}."
+            words = "Requires no login."
+        elif None in roles.values():
+            words = "Whether it is allowed depends on the request."
+        else:
+            allowed = [role for role, may in roles.items() if may]
+            words = role_requirement(allowed, len(roles))
+        if self._may_refuse_objects():
+            words += " Whether it is allowed depends on the object, too."
+        return words
+
+    def _may_refuse_objects(self) -> bool:
+        return "{" in self.path and any(
+            type(each).has_object_permission is not BasePermission.has_object_permission
+            for each in self.view.get_permissions()
+        )
 
     def get_auth(self) -> list[Any]:
         return [] if self._is_public else super().get_auth()
@@ -176,14 +289,16 @@ class AutoSchema(SpectacularAutoSchema):
     # Parameters
 
     def _get_parameters(self) -> list[Any]:
-        parameters: list[Any] = super()._get_parameters()  # type: ignore[no-untyped-call]
+        parameters: list[Any] = super()._get_parameters()
         return sorted(parameters, key=_place_of)
 
     def get_override_parameters(self) -> list[Any]:
-        known: frozenset[str] = getattr(self.view, "query_parameters", frozenset())
+        known: frozenset[str] = getattr(self.view, "list_parameters", frozenset())
         if "fields" not in known or self.method == "DELETE":
             return []
-        serializer: Any = self.get_response_serializers()
+        serializer = self._answered
+        if serializer is None:
+            return []
         name = self._get_serializer_name(serializer, "response")
         properties = [each for each, field in serializer.fields.items() if not field.write_only]
         choices = self._choices(f"{name}Property", properties)
@@ -191,7 +306,7 @@ class AutoSchema(SpectacularAutoSchema):
             _list_parameter("fields", choices, "Answer with these properties alone."),
             _list_parameter("omit", choices, "Answer without these properties."),
         ]
-        if expandable := list(getattr(serializer.Meta, "expandable", ())):
+        if expandable := list(_of_meta(serializer, "expandable")):
             choices = self._choices(f"{name}Expandable", expandable)
             words = "Answer with these properties too."
             parameters.append(_list_parameter("expand", choices, words))
@@ -206,11 +321,12 @@ class AutoSchema(SpectacularAutoSchema):
         parameters: list[Any] = super()._resolve_path_parameters(variables)  # type: ignore[no-untyped-call]
         for parameter in parameters:
             name = parameter["name"]
-            owner = name.removesuffix("_id")
-            if name in ("id", "sid"):
-                owner = self.view.queryset.model._meta.verbose_name
-            parameter["description"] = f"The id of the {owner}."
-            if parameter["schema"]["type"] == "integer":
+            owner, is_id = name.removesuffix("_id"), name.endswith("_id")
+            if name == (getattr(self.view, "lookup_url_kwarg", None) or "id"):
+                owner, is_id = self._resource.noun, True
+            if is_id:
+                parameter["description"] = f"The id of the {owner}."
+            if parameter["schema"].get("type") == "integer":
                 parameter["example"] = 1
         return parameters
 
@@ -218,11 +334,13 @@ class AutoSchema(SpectacularAutoSchema):
         parameters: list[Any] = super()._get_filter_parameters()  # type: ignore[no-untyped-call]
         is_ranked = any(each["name"] == "search" for each in parameters)
         for parameter in parameters:
-            if parameter["name"] == "ordering":
-                given = "it or `search`" if is_ranked else "it"
-                default = f"`{self.view.ordering[0]}` unless {given} is given."
-                parameter["description"] = f"{default} {parameter['description']}"
-                serializer = self.get_response_serializers()
+            serializer = self._answered
+            # REST framework's own says no choices.
+            if parameter["name"] == "ordering" and serializer and "enum" in parameter["schema"]:
+                if default := self._default_ordering():
+                    given = "it or `search`" if is_ranked else "it"
+                    words = f"`{default}` unless {given} is given. {parameter['description']}"
+                    parameter["description"] = words
                 name = self._get_serializer_name(serializer, "response")
                 choices = parameter["schema"]["enum"]
                 # Generators make members of an enum from these: `name` is none in Kotlin.
@@ -230,15 +348,20 @@ class AutoSchema(SpectacularAutoSchema):
                 parameter["schema"] = self._component(f"{name}Ordering", schema)
         return parameters
 
+    def _default_ordering(self) -> str | None:
+        ordering = getattr(self.view, "ordering", None) or ()
+        return ordering if isinstance(ordering, str) else next(iter(ordering), None)
+
     def _shared(self, parameters: list[dict[str, Any]]) -> list[dict[str, Any]]:
         """The parameters, those that many operations have as references."""
-        paging = {"cursor": "Cursor", "page_size": "PageSize", "count": "Count"}
-        own = getattr(self.view, "query_parameters", ())
-        what = self._get_serializer_name(self.get_response_serializers(), "response") if own else ""
-        shared = {**paging, **{name: what + name.capitalize() for name in own}}
+        shared = {"cursor": "Cursor", "page_size": "PageSize", "count": "Count"}
+        lists: frozenset[str] = getattr(self.view, "list_parameters", frozenset())
+        if lists and (serializer := self._answered):
+            what = self._get_serializer_name(serializer, "response")
+            shared |= {name: what + name.capitalize() for name in lists}
         return [
             self._component(shared[each["name"]], each, ResolvedComponent.PARAMETER)
-            if each["name"] in shared
+            if each["in"] == "query" and each["name"] in shared
             else each
             for each in parameters
         ]
@@ -258,30 +381,36 @@ class AutoSchema(SpectacularAutoSchema):
     def _map_basic_serializer(self, serializer: Any, direction: Any) -> Any:
         schema: dict[str, Any] = super()._map_basic_serializer(serializer, direction)  # type: ignore[no-untyped-call]
         schema.pop("description", None)
-        is_item = isinstance(serializer, ItemSerializer) and not serializer.fields["id"].read_only
+        is_item = (
+            isinstance(serializer, ItemSerializer)
+            and "id" in serializer.fields
+            and not serializer.fields["id"].read_only
+        )
         if doc := vars(type(serializer)).get("__doc__"):
             schema["description"] = " ".join(doc.split())
         elif is_item and direction == "request":
             schema["description"] = ITEM
         if direction == "response" and isinstance(serializer, ModelSerializer):
             # They are always sent, also those that a request may leave out.
-            expandable = getattr(serializer.Meta, "expandable", ())
-            schema["required"] = [name for name in schema["properties"] if name not in expandable]
+            expandable = _of_meta(serializer, "expandable")
+            names = schema.get("properties", {})
+            schema["required"] = [name for name in names if name not in expandable]
         elif is_item:
             # What a new one needs, one that is named by its id does not.
             schema.pop("required", None)
         return schema
 
-    def get_examples(self) -> list[Any]:
+    def get_examples(self) -> list[OpenApiExample]:
         return EXAMPLES.get(self.get_operation_id(), [])
 
-    def examples_of(self, action: str) -> list[Any]:
+    def examples_of(self, action: str) -> list[OpenApiExample]:
         """The examples of what a resource's `create` or `partial_update` takes."""
-        return EXAMPLES.get(self._name(action, self.view.basename.split("-")), [])
+        basename = getattr(self.view, "basename", None)
+        return EXAMPLES.get(self._name(action, basename.split("-")), []) if basename else []
 
     # Answers
 
-    def get_operation(self, *args: Any, **kwargs: Any) -> Any:
+    def _operation(self, *args: Any, **kwargs: Any) -> dict[str, Any] | None:
         operation: dict[str, Any] | None = super().get_operation(*args, **kwargs)
         if operation is None:
             return None
@@ -294,8 +423,8 @@ class AutoSchema(SpectacularAutoSchema):
         responses = operation["responses"]
         for status, response in responses.items():
             if not response.get("description") or "content" not in response:
-                response["description"] = SUCCESSES[status]
-        if self._is_create_operation() and hasattr(self.view, "basename"):
+                response["description"] = self._success(status)
+        if "201" in responses and self._says_where:
             responses["201"]["headers"] = {
                 "Location": {
                     "description": "The URL of what is created.",
@@ -306,15 +435,27 @@ class AutoSchema(SpectacularAutoSchema):
             responses[str(status)] = self._problem_response(status)
         return operation
 
+    def _success(self, status: str) -> str:
+        if self._is_resource and status in ("200", "201", "204"):
+            return self._resource.answer(self.action)
+        return success(status)
+
+    @property
+    def _says_where(self) -> bool:
+        """Whether what is created is answered with its URL."""
+        headers = getattr(type(self.view), "get_success_headers", None)
+        own = headers is not mixins.CreateModelMixin.get_success_headers
+        return self.action == "create" and (isinstance(self.view, ResourceViewSet) or own)
+
     def _problem_response(self, status: int) -> dict[str, Any]:
         self._component("Fault", FAULT)
         schema = self._component("Problem", PROBLEM)
         response = {
-            "description": DESCRIPTIONS[status],
+            "description": description(status),
             **({"headers": HEADERS[status]} if status in HEADERS else {}),
             "content": {MEDIA_TYPE: {"schema": schema}},
         }
-        return self._component(NAMES_OF_PROBLEMS[status], response, ResolvedComponent.RESPONSE)
+        return self._component(name_of(status), response, ResolvedComponent.RESPONSE)
 
     def _problem_statuses(self) -> set[int]:
         # Any of them can be malformed, or ask for an answer in a format that there is not.
@@ -331,7 +472,7 @@ class AutoSchema(SpectacularAutoSchema):
             if not self._is_public and self.method not in SAFE_METHODS:
                 # Of a role that may not, or of a session without its CSRF token.
                 statuses.add(403)
-            elif not self._is_public and len(self._roles()) < len(get_user_model().Role):
+            elif self._may_refuse_objects() or not (self._is_public or all(self._roles().values())):
                 statuses.add(403)
         if self.method == "DELETE" and self._is_referred_to():
             statuses.add(409)
@@ -339,11 +480,10 @@ class AutoSchema(SpectacularAutoSchema):
 
     def _can_conflict(self) -> bool:
         """Whether a write can meet what is stored: a unique value, or an id that is no more."""
-        serializer: Any = self.get_request_serializer()
-        serializer = serializer() if isinstance(serializer, type) else serializer
+        serializer = _single(self.get_request_serializer())
         if not isinstance(serializer, ModelSerializer):
             return False
-        if getattr(serializer.Meta, "relations", ()):
+        if _of_meta(serializer, "relations"):
             return True
         model: Any = serializer.Meta.model
         meta = model._meta
@@ -364,10 +504,25 @@ class AutoSchema(SpectacularAutoSchema):
 
     def _is_referred_to(self) -> bool:
         """Whether rows that refer to this one keep it from being deleted."""
-        model = self.view.queryset.model
-        return any(
-            getattr(field, "on_delete", None) is PROTECT for field in model._meta.related_objects
+        return self._model is not None and any(
+            getattr(field, "on_delete", None) is PROTECT
+            for field in self._model._meta.related_objects
         )
+
+
+def _single(serializer: Any) -> Any:
+    """An instance of the serializer, of its items where it is a list; None of what is none."""
+    serializer = force_instance(serializer)  # type: ignore[no-untyped-call]
+    serializer = getattr(serializer, "child", serializer)
+    return serializer if isinstance(serializer, BaseSerializer) else None
+
+
+def _of_meta(serializer: Any, name: str) -> Collection[Any]:
+    return getattr(getattr(serializer, "Meta", None), name, ())
+
+
+def _paragraphs(text: str | None) -> list[str]:
+    return [" ".join(each.split()) for each in (text or "").split("\n\n") if each.strip()]
 
 
 def _order(choice: str) -> str:

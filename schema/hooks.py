@@ -19,16 +19,16 @@ def exact_types(result: dict[str, Any], **kwargs: Any) -> dict[str, Any]:
     A default in a request is the server's business: some generated clients would send it with
     every PATCH, and so overwrite what is stored.
     """
-    schemas = result["components"]["schemas"]
+    schemas = result.get("components", {}).get("schemas", {})
     for schema in _objects(result):
         if schema.get("type") == "integer":
             _set_width(schema)
         pattern = schema.get("pattern")
         if isinstance(pattern, str) and ASCII_ONLY_IN_CLIENTS.search(pattern):
             del schema["pattern"]
-    names = {tuple(each["enum"]): name for name, each in schemas.items() if "enum" in each}
+    names = {str(each["enum"]): name for name, each in schemas.items() if "enum" in each}
     for schema in _objects(result["paths"]):
-        name = names.get(tuple(schema.get("enum", ())))
+        name = names.get(str(schema.get("enum")))
         if name is not None:
             schema.clear()
             schema["$ref"] = f"#/components/schemas/{name}"
@@ -75,7 +75,7 @@ PROPERTIES = {
 
 def described(result: dict[str, Any], **kwargs: Any) -> dict[str, Any]:
     """Say of keys what they are the keys of, and of common properties what they are."""
-    for schema in result["components"]["schemas"].values():
+    for schema in result.get("components", {}).get("schemas", {}).values():
         properties = schema.get("properties", {})
         for name, each in properties.items():
             if "description" not in each and (words := _words(name, properties)):
@@ -94,17 +94,34 @@ def _words(name: str, properties: dict[str, Any]) -> str | None:
     return PROPERTIES.get(name)
 
 
+METHODS = ["get", "post", "put", "patch", "delete"]
+
+
 def in_order_of_work(result: dict[str, Any], **kwargs: Any) -> dict[str, Any]:
-    """Order paths as `TAGS` orders their tags, and what can be done there from get to delete."""
-    tags = [tag["name"] for tag in result["tags"]]
-    methods = ["get", "post", "put", "patch", "delete"]
+    """Order paths as `TAGS` orders their tags, and what can be done there from get to delete.
+
+    A tag that is not there comes after those, and means what its first operation says.
+    """
+    paths: dict[str, dict[str, Any]] = {
+        path: dict(sorted(operations.items(), key=_place_of_method))
+        for path, operations in result["paths"].items()
+    }
+    tags = {tag["name"]: tag for tag in result.get("tags", [])}
+    for operation in (each for operations in paths.values() for each in operations.values()):
+        for name in operation.get("tags", []):
+            first, *_ = operation.get("description", name).split("\n\n")
+            tags.setdefault(name, {"name": name, "description": first})
+    if tags:
+        result["tags"] = list(tags.values())
+    order = list(tags)
 
     def place(path: tuple[str, dict[str, Any]]) -> int:
-        [first, *_] = path[1].values()
-        return tags.index(first["tags"][0])
+        names = next(iter(path[1].values())).get("tags")
+        return order.index(names[0]) if names else len(order)
 
-    result["paths"] = {
-        path: dict(sorted(operations.items(), key=lambda each: methods.index(each[0])))
-        for path, operations in sorted(result["paths"].items(), key=place)
-    }
+    result["paths"] = dict(sorted(paths.items(), key=place))
     return result
+
+
+def _place_of_method(operation: tuple[str, Any]) -> int:
+    return METHODS.index(operation[0]) if operation[0] in METHODS else len(METHODS)

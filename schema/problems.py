@@ -1,5 +1,6 @@
 """The one shape of every error (RFC 9457), as the contract has it."""
 
+from http import HTTPStatus
 from typing import Any
 
 from project.api.http.problems import MAX_FAULTS
@@ -75,6 +76,17 @@ DESCRIPTIONS = {
     415: "The body is not `application/json`.",
     429: "Too many failed attempts.",
 }
+
+
+def name_of(status: int) -> str:
+    """What the component is called that is the answer with this status."""
+    phrase = HTTPStatus(status).phrase
+    return NAMES_OF_PROBLEMS.get(status, "".join(word for word in phrase if word.isalnum()))
+
+
+def description(status: int) -> str:
+    return DESCRIPTIONS.get(status, f"{HTTPStatus(status).phrase}.")
+
 
 HEADERS: dict[int, Any] = {
     401: {

@@ -819,6 +819,7 @@ AUTHOR = ["id", "name", "sort_name", "kind", "birth_year", "death_year", "openli
     ("query", "names"),
     [
         ("fields=title,id", ["id", "title"]),
+        ("fields=title&fields=id", ["id", "title"]),
         ("fields=id,title&omit=title", ["id"]),
         ("omit=profile,profile_id,book_ids,version,created_at,updated_at", AUTHOR),
         ("fields=id,name,books", ["id", "name", "books"]),

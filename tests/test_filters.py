@@ -247,7 +247,7 @@ def test_all_that_is_wrong_with_a_question_is_said_at_once(db):
                 "code": "unknown",
                 "detail": "There is no such parameter here.",
             },
-            {"parameter": "author", "code": "repeated", "detail": "Once is enough."},
+            {"parameter": "author", "code": "repeated", "detail": "Give this parameter once."},
             {"parameter": "title", "code": "blank", "detail": "Leave it out, or give it a value."},
         ],
     }

@@ -132,7 +132,7 @@ def provoke(problem, method, path, operation, clients, stored, settings):
             return ask(clients["anonymous"], method, here, HTTP_AUTHORIZATION="Bearer garbage")
         case "Forbidden":
             # What everybody may who is logged in, a session may with its CSRF token only.
-            everybody_may = "Who is logged in may." in operation["description"]
+            everybody_may = "Requires a login." in operation["description"]
             client = clients["session" if everybody_may else "member"]
             return ask(client, method, here, body_of(operation, {"x": 1}))
         case "NotFound":

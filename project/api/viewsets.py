@@ -34,7 +34,7 @@ class ResourceViewSet(StrictQueryParameters, viewsets.ModelViewSet[Any]):
     """
 
     lookup_value_converter = "id"
-    query_parameters = frozenset({"fields", "omit", "expand"})
+    list_parameters = frozenset({"fields", "omit", "expand"})
     # Whole values that a search may name, as an ISBN: the lookup that finds one, with the function
     # that gives a text the form of such a value or raises ValidationError.
     search_keys: Mapping[str, Callable[[str], str]] = {}
@@ -61,8 +61,8 @@ class ResourceViewSet(StrictQueryParameters, viewsets.ModelViewSet[Any]):
         return frozenset(getattr(self.get_serializer_class().Meta, "expandable", ()))  # type: ignore[attr-defined]
 
     def _names(self, parameter: str, known: frozenset[str]) -> frozenset[str]:
-        given = self.request.query_params.get(parameter)
-        names = frozenset() if given is None else frozenset(given.split(","))
+        given = self.request.query_params.getlist(parameter)
+        names = frozenset(name for each in given for name in each.split(","))
         if unknown := sorted(names - known):
             detail = f"There is no property “{unknown[0]}” to choose here."
             raise Refused([Fault("unknown", detail, parameter=parameter)])

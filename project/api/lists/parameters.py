@@ -14,11 +14,12 @@ class StrictQueryParameters:
     """For a view: a query parameter that it does not know is 400, and so is one that is empty or
     stands twice, whatever the method. Anything else would answer a question nobody asked.
 
-    A list knows those of its filters, its search, its ordering and its pages; `query_parameters`
-    are those of every method.
+    A list knows those of its filters, its search, its ordering and its pages. `list_parameters` are
+    those of every method; each holds a list, as `?fields=id,name`, or as `?fields=id&fields=name`,
+    which some clients make of any list.
     """
 
-    query_parameters: frozenset[str] = frozenset()
+    list_parameters: frozenset[str] = frozenset()
 
     def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
         super().initial(request, *args, **kwargs)  # type: ignore[misc]
@@ -30,7 +31,7 @@ class StrictQueryParameters:
             raise Refused(faults)
 
     def _parameter_faults(self, request: Request) -> Iterator[Fault]:
-        known = self.query_parameters | {api_settings.URL_FORMAT_OVERRIDE}
+        known = self.list_parameters | {api_settings.URL_FORMAT_OVERRIDE}
         if is_list(self):
             sources = [backend() for backend in self.filter_backends]  # type: ignore[attr-defined]
             sources.append(self.paginator)  # type: ignore[attr-defined]
@@ -40,9 +41,9 @@ class StrictQueryParameters:
         for name, values in request.query_params.lists():
             if name not in known:
                 yield Fault("unknown", "There is no such parameter here.", parameter=name)
-            elif len(values) > 1:
-                yield Fault("repeated", "Once is enough.", parameter=name)
-            elif values == [""] and not is_form:
+            elif len(values) > 1 and name not in self.list_parameters:
+                yield Fault("repeated", "Give this parameter once.", parameter=name)
+            elif "" in values and not is_form:
                 yield Fault("blank", "Leave it out, or give it a value.", parameter=name)
 
 

@@ -28,7 +28,8 @@ class SearchFilter(backends.SearchFilter):
     """`search`, for what has entries: the best match first, unless an `ordering` is asked for."""
 
     def parameters_of(self, view: Any) -> frozenset[str]:
-        return frozenset({self.search_param} if hasattr(view.queryset.model, "search") else ())
+        model = getattr(getattr(view, "queryset", None), "model", None)
+        return frozenset({self.search_param} if hasattr(model, "search") else ())
 
     def search(self, request: Request, view: Any) -> Search | None:
         text = request.query_params.get(self.search_param)

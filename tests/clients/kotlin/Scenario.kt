@@ -15,6 +15,7 @@ import org.openapitools.client.infrastructure.ClientError
 import org.openapitools.client.infrastructure.ClientException
 import org.openapitools.client.infrastructure.Serializer
 import org.openapitools.client.infrastructure.Success
+import org.openapitools.client.models.AuthorExpandable
 import org.openapitools.client.models.AuthorItemRequest
 import org.openapitools.client.models.AuthorProfileItemRequest
 import org.openapitools.client.models.AuthorRequest
@@ -77,7 +78,7 @@ fun main() {
                 BookOfAuthorItemRequest(title = "Second $mark"),
             ),
         ),
-        expand = "books",
+        expand = listOf(AuthorExpandable.BOOKS),
     )
     val id: Long = author.id
     same(author.profile?.biography, "Writes.")
@@ -135,7 +136,7 @@ fun main() {
         author = id, role = ContributionRole.author, firstPublishedYearMax = -1,
     )
     same(ancient.results.map { it.id }, listOf(book.id))
-    same(authors.getAuthor(id, expand = "books").books?.size, 3)
+    same(authors.getAuthor(id, expand = listOf(AuthorExpandable.BOOKS)).books?.size, 3)
 
     // One property changes, the others stay.
     val renamed = books.partialUpdateBook(book.id, PatchedBookRequest(title = "Renamed $mark"))

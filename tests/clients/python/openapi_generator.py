@@ -7,6 +7,7 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 from openapi_client import (
     ApiClient,
+    AuthorExpandable,
     AuthorItemRequest,
     AuthorProfileItemRequest,
     AuthorRequest,
@@ -77,7 +78,7 @@ author = authors.create_author(
             BookOfAuthorItemRequest(title=f"Second {MARK}"),
         ],
     ),
-    expand="books",
+    expand=[AuthorExpandable.BOOKS],
 )
 assert author.profile.biography == "Writes."
 assert sorted(book.id for book in author.books) == author.book_ids
@@ -132,7 +133,7 @@ ancient = books.list_books(
     author=author.id, role=ContributionRole.AUTHOR, first_published_year_max=-1
 )
 assert [each.id for each in ancient.results] == [book.id]
-assert len(authors.get_author(author.id, expand="books").books) == 3
+assert len(authors.get_author(author.id, expand=[AuthorExpandable.BOOKS]).books) == 3
 
 
 # One property changes, the others stay; null empties one.

@@ -12,6 +12,7 @@ from catalogue.api.subjects import list_subjects
 from catalogue.api.tokens import log_out, obtain_tokens, refresh_tokens
 from catalogue.models import (
     Author,
+    AuthorExpandable,
     AuthorItemRequest,
     AuthorProfileItem,
     AuthorProfileItemRequest,
@@ -76,7 +77,7 @@ librarian = with_token(pair.access)
 author = data(
     create_author.sync_detailed(
         client=librarian,
-        expand="books",
+        expand=[AuthorExpandable.BOOKS],
         body=AuthorRequest(
             name=f"Ada {MARK}",
             birth_year=1950,
@@ -151,7 +152,8 @@ ancient = list_books.sync_detailed(
     client=anonymous, author=author.id, role=ContributionRole.AUTHOR, first_published_year_max=-1
 )
 assert [each.id for each in data(ancient, PaginatedBookList).results] == [book.id]
-expanded = data(get_author.sync_detailed(author.id, client=anonymous, expand="books"), Author)
+answer = get_author.sync_detailed(author.id, client=anonymous, expand=[AuthorExpandable.BOOKS])
+expanded = data(answer, Author)
 assert expanded.books
 assert len(expanded.books) == 3
 

@@ -69,7 +69,7 @@ export async function scenario(connect: (url: string, token?: string) => Catalog
         profile: { biography: "Writes.", website: "https://example.org/" },
         books: [{ title: `First ${mark}` }, { title: `Second ${mark}` }],
       },
-      { expand: "books" },
+      { expand: ["books"] },
     ),
   );
   equal(author.profile?.biography, "Writes.");
@@ -122,8 +122,10 @@ export async function scenario(connect: (url: string, token?: string) => Catalog
     first_published_year_max: -1,
   });
   deepEqual(data(ancient).results.map((each) => each.id), [book.id]);
-  const expanded = data(await anonymous.getAuthor(author.id, { expand: "books" }));
+  const expanded = data(await anonymous.getAuthor(author.id, { expand: ["books"] }));
   equal(expanded.books?.length, 3);
+  const short = data(await anonymous.getAuthor(author.id, { fields: ["id", "name"] }));
+  deepEqual(Object.keys(JSON.parse(JSON.stringify(short))).sort(), ["id", "name"]);
 
   // One property changes, the others stay; null empties one.
   const renamed = data(await librarian.partialUpdateBook(book.id, { title: `Renamed ${mark}` }));

@@ -1,0 +1,370 @@
+"""Does the contract describe whatever view somebody adds, and never fail for one?"""
+
+import json
+from io import StringIO
+from types import ModuleType
+
+import pytest
+import yaml
+from django.core.management import CommandError, call_command
+from django.urls import path
+from drf_spectacular.utils import extend_schema
+from drf_spectacular.validation import validate_schema
+from rest_framework import generics, serializers, viewsets
+from rest_framework.decorators import action, api_view, permission_classes
+from rest_framework.permissions import AllowAny, BasePermission, IsAuthenticated
+from rest_framework.response import Response
+from rest_framework.routers import SimpleRouter
+from rest_framework.views import APIView
+
+from books.models import Subject
+from books.serializers import SubjectSerializer
+from books.views import SubjectViewSet
+from project import urls
+from project.api.viewsets import ResourceViewSet
+from schema import views
+from tests.contract import CONTRACT
+
+
+class PlainSerializer(serializers.ModelSerializer):
+    shout = serializers.SerializerMethodField()
+
+    class Meta:
+        model = Subject
+        fields = ["id", "name", "shout"]
+
+    def get_shout(self, subject) -> str:
+        return subject.name.upper()
+
+
+class PlainViewSet(viewsets.ModelViewSet):
+    """Subjects as REST framework's tutorial would show them."""
+
+    queryset = Subject.objects.all()
+    serializer_class = PlainSerializer
+
+
+class UndescribedViewSet(PlainViewSet):
+    pass
+
+
+class ActionsViewSet(SubjectViewSet):
+    @action(detail=False)
+    def mine(self, request, **kwargs):
+        """Gives the subjects of the books that one has read."""
+
+    @action(detail=True, methods=["post"], permission_classes=[IsAuthenticated])
+    def follow(self, request, **kwargs):
+        pass
+
+    @extend_schema(request=None, responses={204: None})
+    @follow.mapping.delete
+    def unfollow(self, request, **kwargs):
+        """Follows it no more."""
+
+    @extend_schema(responses={202: None})
+    @action(detail=True, methods=["get", "put"], url_path="cover/small", name="Small cover")
+    def cover(self, request, **kwargs):
+        pass
+
+
+class RootViewSet(ResourceViewSet):
+    """Another root. Its tag is in no setting."""
+
+    queryset = Subject.objects.all()
+    serializer_class = SubjectSerializer
+
+
+class WithoutQuerysetViewSet(viewsets.ReadOnlyModelViewSet):
+    serializer_class = PlainSerializer
+    ordering_fields = ["name"]
+
+    def get_queryset(self):
+        return Subject.objects.filter(name=self.request.user.username)
+
+
+class BareViewSet(viewsets.ViewSet):
+    def list(self, request):
+        return Response([])
+
+    def retrieve(self, request, pk):
+        return Response({})
+
+    def destroy(self, request, pk):
+        return Response(status=204)
+
+
+class NumbersView(APIView):
+    """How many there are of everything."""
+
+    def get(self, request):
+        return Response({})
+
+    def put(self, request):
+        return Response({})
+
+
+class OneNumberView(APIView):
+    permission_classes = [AllowAny]
+
+    def post(self, request, slug, part):
+        """Counts it anew."""
+
+    def delete(self, request, slug, part):
+        pass
+
+
+class OwnerOnly(BasePermission):
+    def has_object_permission(self, request, view, obj):
+        return obj.user == request.user
+
+
+class OfTheParent(BasePermission):
+    """A rule that can't be judged without a request."""
+
+    def has_permission(self, request, view):
+        return view.kwargs["parent"] == request.query_params["parent"]
+
+
+class GenericView(generics.RetrieveDestroyAPIView):
+    queryset = Subject.objects.all()
+    serializer_class = PlainSerializer
+    permission_classes = [OwnerOnly]
+
+
+class GenericListView(generics.ListCreateAPIView):
+    queryset = Subject.objects.all()
+    serializer_class = PlainSerializer
+    permission_classes = [OfTheParent]
+
+
+@api_view(["GET"])
+@permission_classes([AllowAny])
+def health_of_all(request):
+    """Says how everything is."""
+
+
+@api_view(["POST"])
+def recount(request):
+    pass
+
+
+class BrokenSerializer(serializers.Serializer):
+    def get_fields(self):
+        return {self.context["request"].user.profile.language: serializers.CharField()}
+
+
+class BrokenView(generics.ListAPIView):
+    queryset = Subject.objects.all()
+    serializer_class = BrokenSerializer
+
+
+router = SimpleRouter(use_regex_path=False)
+router.register("plain", PlainViewSet, "plain")
+router.register("undescribed-things", UndescribedViewSet, "undescribed-thing")
+router.register("actions", ActionsViewSet, "action")
+router.register("awards", RootViewSet, "award")
+router.register("mine", WithoutQuerysetViewSet, "my-subject")
+router.register("bare_things", BareViewSet, "bare_thing")
+
+VIEWS = [
+    *router.urls,
+    path("numbers/", NumbersView.as_view()),
+    path("numbers/<slug:slug>/<int:part>/", OneNumberView.as_view()),
+    path("generic/<int:pk>/", GenericView.as_view()),
+    path("generic/", GenericListView.as_view()),
+    path("health-of-all/", health_of_all),
+    path("recount/", recount),
+    path("unrouted/", PlainViewSet.as_view({"get": "list"})),
+]
+BROKEN = [path("broken/", BrokenView.as_view())]
+
+
+def with_views(patterns):
+    """A module as `project.urls`, with these below /api/ as well."""
+    module = ModuleType("urls_with_views")
+    module.urlpatterns = [path("api/", urls.include(patterns)), *urls.urlpatterns]
+    module.handler404 = urls.handler404
+    return module
+
+
+@pytest.fixture(scope="module")
+def committed():
+    return yaml.safe_load(CONTRACT.read_text("utf-8"))
+
+
+@pytest.fixture
+def serve(settings):
+    """`serve(patterns)` has the server serve these views too."""
+
+    def serve(patterns):
+        settings.ROOT_URLCONF = with_views(patterns)
+        views.contract.cache_clear()
+
+    yield serve
+    views.contract.cache_clear()
+
+
+def contract_of(client):
+    response = client.get("/api/schema/?format=json")
+    assert response.status_code == 200
+    return json.loads(response.content)
+
+
+def described(contract):
+    return {
+        (method.upper(), path.removeprefix("/api")): operation
+        for path, methods in contract["paths"].items()
+        for method, operation in methods.items()
+    }
+
+
+LIST = "Lists subjects, a page at a time."
+GET = "Gives the subject with this id."
+UPDATE = (
+    "Updates the subject: the required properties must be there, and any other that is left out "
+    "keeps its value."
+)
+PATCH = "Changes the properties of the subject that are in the body; the others keep their values."
+READ = "Requires no login."
+WRITE = "Requires the role librarian or admin."
+ADMIN = "Requires the role admin."
+REQUEST = "Whether it is allowed depends on the request."
+OBJECT = f"{READ} Whether it is allowed depends on the object, too."
+NUMBERS = "How many there are of everything."
+# Of each operation its name, its summary, and the paragraphs of its description
+OPERATIONS = {
+    ("GET", "/plain/"): ("listPlain", "List subjects", PlainViewSet.__doc__, READ),
+    ("POST", "/plain/"): ("createPlain", "Create a subject", "Creates a subject.", WRITE),
+    ("GET", "/plain/{id}/"): ("getPlain", "Get a subject", GET, READ),
+    ("PUT", "/plain/{id}/"): ("updatePlain", "Update a subject", UPDATE, WRITE),
+    ("PATCH", "/plain/{id}/"): (
+        *("partialUpdatePlain", "Update some properties of a subject", PATCH, WRITE),
+    ),
+    ("DELETE", "/plain/{id}/"): ("deletePlain", "Delete a subject", "Deletes the subject.", ADMIN),
+    ("GET", "/undescribed-things/"): ("listUndescribedThings", "List subjects", LIST, READ),
+    ("GET", "/undescribed-things/{id}/"): ("getUndescribedThing", "Get a subject", GET, READ),
+    ("GET", "/actions/mine/"): ("mineActions", "Mine", ActionsViewSet.mine.__doc__, READ),
+    ("POST", "/actions/{id}/follow/"): ("followAction", "Follow", "Follow.", "Requires a login."),
+    ("DELETE", "/actions/{id}/follow/"): (
+        *("unfollowAction", "Unfollow", "Follows it no more.", "Requires a login."),
+    ),
+    ("GET", "/actions/{id}/cover/small/"): (
+        *("getCoverAction", "Get small cover", "Get small cover.", READ),
+    ),
+    ("PUT", "/actions/{id}/cover/small/"): (
+        *("updateCoverAction", "Update small cover", "Update small cover.", WRITE),
+    ),
+    ("GET", "/awards/"): ("listAwards", "List subjects", RootViewSet.__doc__, READ),
+    ("POST", "/awards/"): ("createAward", "Create a subject", "Creates a subject.", WRITE),
+    ("GET", "/mine/"): ("listMine", "List subjects", LIST, READ),
+    ("GET", "/mine/{id}/"): ("getMySubject", "Get a subject", GET, READ),
+    ("GET", "/bare_things/"): (
+        *("listBareThings", "List bare things", "Lists bare things, a page at a time.", READ),
+    ),
+    ("DELETE", "/bare_things/{id}/"): (
+        *("deleteBareThing", "Delete a bare thing", "Deletes the bare thing.", ADMIN),
+    ),
+    ("GET", "/numbers/"): ("getNumbers", "Get numbers", NUMBERS, READ),
+    ("PUT", "/numbers/"): ("updateNumbers", "Update numbers", NUMBERS, ADMIN),
+    ("POST", "/numbers/{slug}/{part}/"): (
+        *("postNumbersBySlugPart", "Post one number", "Counts it anew.", READ),
+    ),
+    ("DELETE", "/numbers/{slug}/{part}/"): (
+        *("deleteNumbersBySlugPart", "Delete one number", "Delete one number.", READ),
+    ),
+    ("GET", "/generic/{id}/"): ("getGenericById", "Get a subject", GET, OBJECT),
+    ("DELETE", "/generic/{id}/"): (
+        *("deleteGenericById", "Delete a subject", "Deletes the subject.", OBJECT),
+    ),
+    ("GET", "/generic/"): ("listGeneric", "List subjects", LIST, REQUEST),
+    ("POST", "/generic/"): ("createGeneric", "Create a subject", "Creates a subject.", REQUEST),
+    ("GET", "/health-of-all/"): (
+        *("getHealthOfAll", "Health of all", "Says how everything is.", READ),
+    ),
+    ("POST", "/recount/"): ("postRecount", "Recount", "Recount.", ADMIN),
+    ("GET", "/unrouted/"): ("listUnrouted", "List subjects", PlainViewSet.__doc__, READ),
+}
+
+
+def test_views_of_every_kind_are_described_in_their_own_words(anonymous, serve):
+    serve(VIEWS)
+    contract = contract_of(anonymous)
+    validate_schema(contract)
+    operations = described(contract)
+    assert {
+        place: (each["operationId"], each["summary"], *each["description"].split("\n\n"))
+        for place, each in operations.items()
+        if place in OPERATIONS
+    } == OPERATIONS
+    names = [each["operationId"] for each in operations.values()]
+    assert len(set(names)) == len(names)
+    assert all(each["summary"] and each["description"] for each in operations.values())
+
+
+def test_a_view_more_changes_nothing_else_of_the_contract(anonymous, serve, committed):
+    serve(VIEWS)
+    contract = contract_of(anonymous)
+    known = {path: contract["paths"].get(path) for path in committed["paths"]}
+    assert known == committed["paths"]
+    components = contract["components"]["schemas"]
+    assert {name: components.get(name) for name in committed["components"]["schemas"]} == (
+        committed["components"]["schemas"]
+    )
+
+
+def test_a_tag_that_no_setting_has_comes_last_and_is_described(anonymous, serve, committed):
+    serve(VIEWS)
+    contract = contract_of(anonymous)
+    tags = contract["tags"]
+    assert tags[: len(committed["tags"])] == committed["tags"]
+    added = {tag["name"]: tag["description"] for tag in tags[len(committed["tags"]) :]}
+    assert added["awards"] == RootViewSet.__doc__
+    assert added.keys() == {path.split("/")[1] for _, path in OPERATIONS}
+    assert list(contract["paths"])[: len(committed["paths"])] == list(committed["paths"])
+
+
+def test_what_is_not_answered_with_a_url_promises_none(anonymous, serve):
+    serve(VIEWS)
+    operations = described(contract_of(anonymous))
+    assert "headers" in operations["POST", "/awards/"]["responses"]["201"]
+    assert "headers" not in operations["POST", "/plain/"]["responses"]["201"]
+
+
+def test_refusals_follow_the_permissions(anonymous, serve):
+    serve(VIEWS)
+    operations = described(contract_of(anonymous))
+    assert "403" in operations["GET", "/generic/"]["responses"]
+    assert "403" in operations["GET", "/generic/{id}/"]["responses"]
+    assert "403" not in operations["GET", "/plain/{id}/"]["responses"]
+    assert operations["GET", "/generic/"]["security"] == [{"jwtAuth": []}]
+    assert operations["DELETE", "/generic/{id}/"]["security"] == []
+
+
+@pytest.mark.django_db  # the end of a response looks after the connections
+@pytest.mark.parametrize(
+    "page", ["/api/schema/", "/api/docs/", "/api/docs/?script=", "/api/redoc/"]
+)
+def test_the_pages_answer_whatever_views_there_are(anonymous, serve, page):
+    serve([*VIEWS, *BROKEN])
+    assert anonymous.get(page).status_code == 200
+
+
+def test_a_view_that_cannot_be_described_costs_no_other_its_place(
+    anonymous, serve, committed, caplog
+):
+    serve(BROKEN)
+    contract = contract_of(anonymous)
+    assert contract == committed
+    assert [record.getMessage() for record in caplog.records] == [
+        "GET /api/broken/ is left out of the contract."
+    ]
+
+
+def test_the_contract_is_not_written_while_a_view_cannot_be_described(serve, capsys):
+    serve(BROKEN)
+    with pytest.raises(CommandError, match="due to warnings"):
+        call_command("spectacular", "--fail-on-warn", stdout=StringIO())
+    said = capsys.readouterr().err
+    assert "BrokenView" in said
+    assert "GET /api/broken/ is left out of the contract: AttributeError" in said
