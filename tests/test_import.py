@@ -590,7 +590,7 @@ def test_a_rejected_row_leaves_nothing_of_itself(run):
         (b'{"title": "\\ud800"}', "invalid", '{"title": "\\ud800"}'),
         (b'{"title": "A", "title": "B"}', "repeated_key", '{"title": "A", "title": "B"}'),
         (b'["Dune"]', "invalid", ["Dune"]),
-        (b"[" * 20_000, "too_deep", "[" * 100_000),
+        (b"[" * 20_000, "too_deep", "[" * 20_000),
         (b'{"title": "' + b"A" * 1_000_000 + b'"}', "max_length", {"title": "A" * 1_000_000}),
     ],
 )
