@@ -1,9 +1,24 @@
-from django.contrib import admin
+"""Accounts and their sessions in the admin site, for admins alone."""
+
+from collections.abc import Callable
+from typing import Any
+
+from django.contrib import admin, messages
 from django.contrib.auth.admin import UserAdmin
 from django.contrib.auth.forms import AdminUserCreationForm, UserChangeForm
-from django.http import HttpRequest
+from django.db import transaction
+from django.db.models import QuerySet
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.utils import timezone
 
-from .models import User
+# Imported for its registrations, which are undone: a session whose row is deleted, or not ended any
+# more, would come back to life.
+from rest_framework_simplejwt.token_blacklist import admin as _  # noqa: F401
+from rest_framework_simplejwt.token_blacklist.models import BlacklistedToken, OutstandingToken
+
+from .models import LastAdmin, Session, User, end_sessions
+
+admin.site.unregister([BlacklistedToken, OutstandingToken])
 
 
 class UserForm(UserChangeForm):
@@ -39,7 +54,7 @@ class AccountAdmin(UserAdmin):
         ),
     ]
 
-    # As in the API, so that there is always an admin left.
+    # As in the API
 
     def get_readonly_fields(self, request: HttpRequest, obj: User | None = None) -> list[str]:
         own = ["role", "is_active"] if obj == request.user else []
@@ -47,3 +62,76 @@ class AccountAdmin(UserAdmin):
 
     def has_delete_permission(self, request: HttpRequest, obj: User | None = None) -> bool:
         return obj != request.user and super().has_delete_permission(request, obj)
+
+    # The model keeps the last admin. Here that is a message on the page that was left.
+
+    def changeform_view(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+        return self._unless_last(request, super().changeform_view, *args, **kwargs)
+
+    def delete_view(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+        return self._unless_last(request, super().delete_view, *args, **kwargs)
+
+    def changelist_view(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+        return self._unless_last(request, super().changelist_view, *args, **kwargs)
+
+    def _unless_last(
+        self, request: HttpRequest, view: Callable[..., HttpResponse], *args: Any, **kwargs: Any
+    ) -> HttpResponse:
+        try:
+            # With the log of what would have been done.
+            with transaction.atomic():
+                return view(request, *args, **kwargs)
+        except LastAdmin as error:
+            self.message_user(request, str(error.detail), messages.ERROR)
+            return HttpResponseRedirect(request.get_full_path())
+
+
+@admin.register(Session)
+class SessionAdmin(admin.ModelAdmin):
+    """Who is logged in where. There is nothing to change, but a session can be ended."""
+
+    list_display = ["user", "user_agent", "started", "last_used_at", "ends", "goes_on"]
+    list_select_related = ["token__user", "token__blacklistedtoken"]
+    search_fields = ["token__user__username", "token__user__email", "user_agent"]
+    ordering = ["-token"]
+    fields = ["user", "user_agent", "started", "last_used_at", "ends", "goes_on"]
+    actions = ["end"]
+    show_full_result_count = False
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Session]:
+        # Those of deleted accounts are nobody's.
+        return super().get_queryset(request).filter(token__user__isnull=False)
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: Session | None = None) -> bool:
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: Session | None = None) -> bool:
+        return False
+
+    @admin.display(ordering="token__user__username")
+    def user(self, session: Session) -> User | None:
+        return session.token.user
+
+    @admin.display(ordering="token__created_at")
+    def started(self, session: Session) -> Any:
+        return session.token.created_at
+
+    @admin.display(ordering="token__expires_at", description="ends without a refresh")
+    def ends(self, session: Session) -> Any:
+        return session.token.expires_at
+
+    @admin.display(boolean=True)
+    def goes_on(self, session: Session) -> bool:
+        ended = hasattr(session.token, "blacklistedtoken")
+        return not ended and session.token.expires_at > timezone.now()
+
+    @admin.action(description="End the selected sessions")
+    def end(self, request: HttpRequest, queryset: QuerySet[Session]) -> None:
+        with transaction.atomic():
+            for session in queryset.select_related("token__user"):
+                self.log_change(request, session, "Ended.")
+            end_sessions(OutstandingToken.objects.filter(session__in=queryset))
+        self.message_user(request, "The sessions are ended.", messages.SUCCESS)

@@ -11,7 +11,7 @@ from django.db.models import F
 from rest_framework.exceptions import Throttled
 from rest_framework.throttling import BaseThrottle
 
-from .models import Attempts
+from .models import LoginAttempt
 
 PERIOD = 60  # seconds
 FAILURES_PER_ADDRESS = 60
@@ -19,7 +19,7 @@ FAILURES_PER_IDENTIFIER = 5
 
 # One statement counts, so no two can read the same number. A window starts with its first attempt.
 COUNT = """
-    INSERT INTO auth_api_attempts AS stored ("key", "count", "resets_at")
+    INSERT INTO auth_api_loginattempt AS stored ("key", "count", "resets_at")
     VALUES (%s, 1, %s), (%s, 1, %s)
     ON CONFLICT ("key") DO UPDATE SET
         "count" = CASE WHEN stored."resets_at" <= %s THEN 1 ELSE stored."count" + 1 END,
@@ -44,7 +44,7 @@ class TooManyFailures(Throttled):
         }
 
 
-class LoginAttempt:
+class LoginThrottle:
     """An attempt to log in. It counts as failed, before anybody looks at it, until it succeeds.
 
     It counts for the address it comes from, and for the normalised identifier from there, in
@@ -75,7 +75,7 @@ class LoginAttempt:
         """Take the count back, where its window is still the same."""
         # One row a statement: two rows could be locked in another order than they were counted in.
         for key, _, resets_at in self._counted:
-            row = Attempts.objects.filter(key=key, resets_at=resets_at, count__gt=0)
+            row = LoginAttempt.objects.filter(key=key, resets_at=resets_at, count__gt=0)
             row.update(count=F("count") - 1)
 
 
@@ -102,7 +102,7 @@ def _key(*parts: str) -> str:
 
 
 def _forget_windows_before(end: float) -> None:
-    old = Attempts.objects.filter(resets_at__lt=end)
+    old = LoginAttempt.objects.filter(resets_at__lt=end)
     with transaction.atomic():
         # What another transaction counts on at the moment is left to the next time.
         keys = list(old.select_for_update(skip_locked=True).values_list("key", flat=True)[:100])

@@ -6,7 +6,7 @@ from django.contrib.auth.backends import BaseBackend
 from django.contrib.auth.hashers import get_hashers, identify_hasher
 from django.http import HttpRequest
 
-from .attempts import LoginAttempt
+from .attempts import LoginThrottle
 from .models import User, normalise
 
 # What nobody's name or address is longer than; to normalise a megabyte takes a second.
@@ -34,7 +34,7 @@ class AccountBackend(BaseBackend):
             return None
         username = normalise(username[:LONGEST_IDENTIFIER])
         # Without a request it is code of ours that asks, and no address.
-        attempt = LoginAttempt(request, username) if request is not None else None
+        throttle = LoginThrottle(request, username) if request is not None else None
         try:
             user = User.objects.get_by_natural_key(username)
         except User.DoesNotExist:
@@ -44,8 +44,8 @@ class AccountBackend(BaseBackend):
         # A correct password in an old hash has been hashed anew.
         algorithms.add(_algorithm(user))
         if correct and user.is_active:
-            if attempt is not None:
-                attempt.succeeded()
+            if throttle is not None:
+                throttle.succeeded()
             return user
         # check_password has worked once, as the hash at hand demands. With the work that the other
         # hashers would have been, time does not tell whose hash is an old one, or that none is.

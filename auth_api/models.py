@@ -1,6 +1,8 @@
 """Users, what they may do, and what is remembered of their logins."""
 
 import unicodedata
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from django.contrib.auth.base_user import AbstractBaseUser, BaseUserManager
@@ -8,6 +10,7 @@ from django.core.validators import RegexValidator
 from django.db import models, transaction
 from django.db.models import F, Q
 from django.utils import timezone
+from rest_framework import exceptions, status
 from rest_framework_simplejwt.token_blacklist.models import BlacklistedToken, OutstandingToken
 
 # What a librarian may write, and what of it only an admin may delete; an admin may do everything.
@@ -38,7 +41,51 @@ def normalise(identifier: str) -> str:
     return unicodedata.normalize("NFKC", identifier).strip()
 
 
+class LastAdmin(exceptions.APIException):
+    """This write would leave no admin who is active: 409 `last_admin`."""
+
+    status_code = status.HTTP_409_CONFLICT
+    default_detail = "This is the last active admin. Make somebody else an admin first."
+    default_code = "last_admin"
+
+
+@contextmanager
+def keeping_an_admin() -> Iterator[None]:
+    """A transaction that raises LastAdmin if there was an active admin before and is none after.
+
+    Of all that may take an admin away, one at a time is in here: they lock all admins, in one
+    order, before they lock or write anything else.
+    """
+    with transaction.atomic():
+        admins = User.objects.filter(role=User.Role.ADMIN, is_active=True).order_by("pk")
+        before = list(admins.select_for_update().values_list("pk", flat=True))
+        yield
+        if before and not admins.exists():
+            raise LastAdmin
+
+
+# What says whether somebody is an active admin.
+ADMIN_FIELDS = frozenset({"role", "is_active"})
+
+
+class UserQuerySet(models.QuerySet["User"]):
+    """However accounts are written, an admin stays: `bulk_update` comes by here, too."""
+
+    def update(self, **values: Any) -> int:
+        if ADMIN_FIELDS.isdisjoint(values):
+            return super().update(**values)
+        with keeping_an_admin():
+            return super().update(**values)
+
+    def delete(self) -> tuple[int, dict[str, int]]:
+        with keeping_an_admin():
+            return super().delete()
+
+
 class UserManager(BaseUserManager["User"]):
+    def get_queryset(self) -> UserQuerySet:
+        return UserQuerySet(self.model, using=self._db)
+
     def create_user(
         self, username: str, email: str, password: str | None = None, **fields: Any
     ) -> "User":
@@ -125,10 +172,16 @@ class User(AbstractBaseUser):
         better one of the same password, it clears it.
         """
         ends_sessions = self._password is not None or not self.is_active
-        with transaction.atomic():
+        fields = kwargs.get("update_fields")
+        may_depose = not self._state.adding and (fields is None or ADMIN_FIELDS & {*fields})
+        with keeping_an_admin() if may_depose else transaction.atomic():
             super().save(*args, **kwargs)
             if ends_sessions:
                 self.end_sessions()
+
+    def delete(self, *args: Any, **kwargs: Any) -> tuple[int, dict[str, int]]:
+        with keeping_an_admin():
+            return super().delete(*args, **kwargs)
 
     def end_sessions(self) -> None:
         """End all sessions of the account, those of browsers too; a deleted one has none."""
@@ -187,15 +240,12 @@ def end_sessions(sessions: models.QuerySet[OutstandingToken]) -> None:
     )
 
 
-class Attempts(models.Model):
+class LoginAttempt(models.Model):
     """How often something was tried since `resets_at` was set, in seconds since 1970."""
 
     key = models.CharField(max_length=64, primary_key=True)
     count = models.PositiveIntegerField()
     resets_at = models.FloatField(db_index=True)
-
-    class Meta:
-        verbose_name_plural = "attempts"
 
     def __str__(self) -> str:
         return f"{self.key}: {self.count}"

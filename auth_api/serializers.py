@@ -17,7 +17,7 @@ from project.api.http.problems import Fault, Refused, pointer
 from project.api.serializers import StrictModelSerializer, StrictSerializer
 
 from .backends import LONGEST_IDENTIFIER
-from .models import Session, User, normalise
+from .models import Session, User, keeping_an_admin, normalise
 from .tokens import NoActiveAccount, RefreshToken, UntypedToken, user_of
 
 
@@ -249,6 +249,11 @@ class UserSerializer(AccountSerializer):
 
     def create(self, validated_data: dict[str, Any]) -> User:
         return User.objects.create_user(**validated_data)
+
+    def update(self, instance: User, validated_data: dict[str, Any]) -> User:
+        # Before it locks the account: two admins who lock each other first would wait for ever.
+        with keeping_an_admin():
+            return super().update(instance, validated_data)
 
 
 class SessionSerializer(serializers.ModelSerializer[Session]):

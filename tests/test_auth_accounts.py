@@ -1,13 +1,17 @@
 """What can be done with an account: one's own, and by an admin anybody's?"""
 
 from collections import Counter
+from unittest import mock
 
 import pytest
+from django.contrib.admin.models import LogEntry
 from django.core.management import call_command
+from django.db import transaction
 from rest_framework.test import APIClient
 from rest_framework_simplejwt.token_blacklist.models import BlacklistedToken
 
-from auth_api.models import User
+from auth_api.models import LastAdmin, Session, User
+from auth_api.tokens import RefreshToken
 
 PASSWORD = "correct horse battery"
 # Each letter of its domain is four in the form that is stored.
@@ -220,9 +224,53 @@ def test_of_two_admins_who_depose_each_other_one_stays(admin, meanwhile, method,
 
     answer = meanwhile(depose, strike_back)
     # 401 where the request waits for the deletion before it looks who asks.
-    assert answer.status_code in ({403} if loses == "role" else {401, 403})
+    assert answer.status_code in ({409} if loses == "role" else {401, 409})
+    assert answer.status_code == 401 or answer.json()["code"] == "last_admin"
     other.refresh_from_db()
     assert (other.role, other.is_active) == ("admin", True)
+
+
+def saved(**changes):
+    def save(user):
+        for name, value in changes.items():
+            setattr(user, name, value)
+        user.save()
+
+    return save
+
+
+def bulk_updated(user):
+    user.role = "member"
+    User.objects.bulk_update([user], ["role"])
+
+
+@pytest.mark.parametrize(
+    "write",
+    [
+        saved(role="member"),
+        saved(is_active=False),
+        lambda user: User.objects.filter(pk=user.pk).update(role="librarian"),
+        lambda user: User.objects.update(is_active=False),
+        bulk_updated,
+        lambda user: user.delete(),
+        lambda user: User.objects.all().delete(),
+    ],
+    ids=["save", "switch off", "update", "update all", "bulk_update", "delete", "delete all"],
+)
+def test_no_way_to_write_takes_the_last_admin_away(write, admin, member):
+    with pytest.raises(LastAdmin), transaction.atomic():
+        write(User.objects.get(pk=admin.user.pk))
+    assert list(User.objects.filter(role="admin", is_active=True)) == [admin.user]
+    assert User.objects.filter(pk=member.user.pk, is_active=True).exists()
+    User.objects.create_user("other", "other@example.org", PASSWORD, role="admin")
+    saved(role="member")(User.objects.get(pk=admin.user.pk))
+    assert User.objects.get(role="admin").username == "other"
+
+
+def test_what_does_not_depose_takes_no_lock(admin, django_assert_num_queries):
+    user = User.objects.get(pk=admin.user.pk)
+    with django_assert_num_queries(3):
+        user.save(update_fields=["last_login"])
 
 
 def test_of_ten_at_once_with_one_name_one_is_created(admin, at_once):
@@ -327,6 +375,92 @@ def test_admin_site_lets_nobody_shut_the_door(browser, admin):
     body = {"action": "delete_selected", "_selected_action": admin.user.pk, "post": "yes"}
     browser.post("/admin/auth_api/user/", body, format="multipart")
     assert User.objects.filter(pk=admin.user.pk).exists()
+
+
+def test_admin_site_keeps_the_last_admin_whoever_asks(browser, admin):
+    """As when the other has been deposed since the page was loaded."""
+    other = User.objects.create_user("other", "other@example.org", PASSWORD, role="admin")
+    request = {"username": "other", "email": "other@example.org", "role": "member"}
+    url = f"/admin/auth_api/user/{other.pk}/change/"
+    selected = {"action": "delete_selected", "_selected_action": other.pk, "post": "yes"}
+    with mock.patch.object(User, "has_perm", return_value=True):
+        User.objects.filter(pk=admin.user.pk).update(role="librarian")
+        for path, body in [
+            (url, request),
+            (f"/admin/auth_api/user/{other.pk}/delete/", {"post": "yes"}),
+            ("/admin/auth_api/user/", selected),
+        ]:
+            answer = browser.post(path, body, format="multipart")
+            assert (answer.status_code, answer["Location"]) == (302, path)
+    assert "This is the last active admin." in browser.get("/admin/").content.decode()
+    assert User.objects.get(role="admin") == other
+    assert not LogEntry.objects.exists()
+
+
+# Sessions in the admin site
+
+
+def test_admin_site_does_not_show_the_tables_of_simplejwt(browser):
+    page = browser.get("/admin/").content.decode()
+    assert "/admin/auth_api/session/" in page
+    assert "token_blacklist" not in page
+    assert browser.get("/admin/token_blacklist/outstandingtoken/").status_code == 404
+    assert browser.get("/admin/token_blacklist/blacklistedtoken/").status_code == 404
+
+
+def test_admin_site_shows_sessions_and_changes_none(browser, member):
+    pair = log_in("member", "test-member").json()
+    session = Session.objects.latest("pk")
+    url = "/admin/auth_api/session/"
+    assert "member" in browser.get(url).content.decode()
+    page = browser.get(f"{url}{session.pk}/change/").content.decode()
+    assert 'name="_save"' not in page
+    for path in ("add/", f"{session.pk}/delete/"):
+        assert browser.post(f"{url}{path}", {"post": "yes"}, format="multipart").status_code == 403
+    assert browser.post(f"{url}{session.pk}/change/", {}, format="multipart").status_code == 403
+    body = {"action": "delete_selected", "_selected_action": session.pk, "post": "yes"}
+    browser.post(url, body, format="multipart")
+    assert Session.objects.filter(pk=session.pk).exists()
+    refresh = APIClient().post("/api/token/refresh/", {"refresh": pair["refresh"]}, format="json")
+    assert refresh.status_code == 200
+
+
+def test_admin_site_ends_the_chosen_sessions_for_good(browser, admin, member):
+    kept, ended = (log_in("member", "test-member").json() for _ in range(2))
+    session = Session.objects.latest("pk")
+    url = "/admin/auth_api/session/"
+    body = {"action": "end", "_selected_action": session.pk}
+    assert browser.post(url, body, format="multipart").status_code == 302
+
+    def refreshed(pair):
+        body = {"refresh": pair["refresh"]}
+        return APIClient().post("/api/token/refresh/", body, format="json").status_code
+
+    assert (refreshed(ended), refreshed(kept)) == (401, 200)
+    assert "Ended." in LogEntry.objects.get().change_message
+
+
+def test_admin_site_is_closed_to_librarians_who_look_for_sessions(librarian):
+    browser = APIClient()
+    browser.force_login(librarian.user)
+    assert browser.get("/admin/auth_api/session/").status_code == 403
+
+
+@pytest.mark.parametrize("sessions", [1, 30])
+def test_the_page_of_sessions_costs_the_same_however_many(
+    sessions, browser, member, django_assert_max_num_queries
+):
+    for _ in range(sessions):
+        RefreshToken.for_user(member.user)
+    with django_assert_max_num_queries(5):
+        assert browser.get("/admin/auth_api/session/").status_code == 200
+
+
+def test_admin_site_deletes_an_account_that_is_logged_in(browser, member):
+    url = f"/admin/auth_api/user/{member.user.pk}/delete/"
+    assert browser.post(url, {"post": "yes"}, format="multipart").status_code == 302
+    assert member.get("/api/me/").json()["code"] == "user_not_found"
+    assert browser.get("/admin/auth_api/session/").status_code == 200
 
 
 def test_admin_site_checks_an_address_in_the_form_that_is_stored(browser, admin):

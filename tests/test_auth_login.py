@@ -18,7 +18,7 @@ from rest_framework.response import Response
 from rest_framework.test import APIClient
 from rest_framework.views import APIView
 
-from auth_api.models import Attempts, User
+from auth_api.models import LoginAttempt, User
 
 pytestmark = pytest.mark.django_db
 
@@ -134,7 +134,7 @@ def test_body_that_is_no_login_is_400(body, errors):
     assert answer["Content-Type"] == "application/problem+json"
     if errors is not None:
         assert sorted((e["pointer"], e["code"]) for e in answer.json()["errors"]) == sorted(errors)
-    assert not Attempts.objects.exists()
+    assert not LoginAttempt.objects.exists()
 
 
 @pytest.mark.parametrize(
@@ -295,7 +295,7 @@ def test_successes_do_not_count(member):
 
 def test_minute_over_the_login_works_again(member):
     assert fail(6) == [401] * 5 + [429]
-    Attempts.objects.update(resets_at=time.time() - 1)
+    LoginAttempt.objects.update(resets_at=time.time() - 1)
     assert log_in("member", "test-member").status_code == 200
     assert fail(6) == [401] * 5 + [429]
 
@@ -362,20 +362,20 @@ def test_forty_at_once_get_five_times_as_far_as_the_password(member, at_once):
 def test_successes_at_once_leave_no_count_behind(member, at_once):
     answers = at_once(lambda number: log_in("member", "test-member").status_code, 5)
     assert answers == [200] * 5
-    assert set(Attempts.objects.values_list("count", flat=True)) == {0}
+    assert set(LoginAttempt.objects.values_list("count", flat=True)) == {0}
 
 
 def test_old_windows_are_forgotten(member):
     fail(1)
-    Attempts.objects.update(resets_at=time.time() - 61)
+    LoginAttempt.objects.update(resets_at=time.time() - 61)
     fail(1, "nobody")
     # The address's window is the new one; only the member's was left.
-    assert Attempts.objects.count() == 2
+    assert LoginAttempt.objects.count() == 2
 
 
 def test_table_shows_no_name_and_no_address(member):
     fail(1)
-    keys = Attempts.objects.values_list("key", flat=True)
+    keys = LoginAttempt.objects.values_list("key", flat=True)
     assert all(len(key) == 64 and set(key) <= set("0123456789abcdef") for key in keys)
 
 

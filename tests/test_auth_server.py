@@ -3,6 +3,7 @@
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 
+import httpx
 import pytest
 
 from tests.server import Server, development, manage
@@ -11,16 +12,52 @@ from tests.server import Server, development, manage
 pytestmark = pytest.mark.xdist_group(__name__)
 
 PASSWORD = "a-password-for-the-tests"
+ADMINS = ("root", "second")
 
 
 @pytest.fixture(scope="module")
 def client(database_url):
     env = development(database_url) | {"DJANGO_SUPERUSER_PASSWORD": PASSWORD}
     assert manage("migrate", env=env).returncode == 0
-    user = ("--username", "root", "--email", "root@example.org")
-    assert manage("createsuperuser", "--no-input", *user, env=env).returncode == 0
+    for name in ADMINS:
+        user = ("--username", name, "--email", f"{name}@example.org")
+        assert manage("createsuperuser", "--no-input", *user, env=env).returncode == 0
     with Server(env) as server:
         yield server.client
+
+
+@pytest.fixture
+def two_admins(client):
+    """By their ids, a client of the API and one of the admin site for each of all the admins."""
+    admins = {}
+    for name in ADMINS:
+        pair = log_in(client, name).json()
+        bearer = {"Authorization": f"Bearer {pair['access']}"}
+        api = httpx.Client(base_url=client.base_url, headers=bearer, timeout=30)
+        browser = httpx.Client(base_url=client.base_url, timeout=30)
+        browser.get("/admin/login/")
+        form = {"username": name, "password": PASSWORD, "next": "/admin/"}
+        assert post(browser, "/admin/login/", form).status_code == 302
+        admins[api.get("/api/me/").json()["id"]] = api, browser
+    yield admins
+    for api, browser in admins.values():
+        api.close()
+        browser.close()
+
+
+def post(browser, path, form):
+    token = {"csrfmiddlewaretoken": browser.cookies["csrftoken"]}
+    return browser.post(path, data={**form, **token})
+
+
+def depose_in_the_admin_site(admin, account):
+    form = {"username": account["username"], "email": account["email"], "role": "member"}
+    path = f"/admin/auth_api/user/{account['id']}/change/"
+    return post(admin[1], path, {**form, "is_active": "on"})
+
+
+def switch_off_by_the_api(admin, account):
+    return admin[0].patch(f"/api/users/{account['id']}/", json={"is_active": False})
 
 
 def at_once(call, times):
@@ -45,6 +82,30 @@ def test_refreshes_at_once_over_two_processes_get_one_pair(times, client):
     replay = client.post("/api/token/refresh/", json={"refresh": token})
     assert (replay.status_code, replay.json()["code"]) == (401, "token_reused")
     assert client.get("/api/me/", headers=bearer).status_code == 401
+
+
+@pytest.mark.parametrize("depose", [depose_in_the_admin_site, switch_off_by_the_api])
+def test_of_two_admins_who_depose_each_other_over_two_processes_one_stays(two_admins, depose):
+    for _ in range(8):
+        accounts = {pk: api.get("/api/me/").json() for pk, (api, _) in two_admins.items()}
+        (one, first), (two, second) = two_admins.items()
+        with ThreadPoolExecutor(2) as threads:
+            answers = [
+                threads.submit(depose, first, accounts[two]),
+                threads.submit(depose, second, accounts[one]),
+            ]
+        assert all(answer.result().status_code < 500 for answer in answers)
+        [stayed] = [
+            pk for pk, (api, _) in two_admins.items() if api.get("/api/users/").status_code == 200
+        ]
+        [deposed] = two_admins.keys() - {stayed}
+        again = {"role": "admin", "is_active": True}
+        api, _ = two_admins[stayed]
+        assert api.patch(f"/api/users/{deposed}/", json=again).status_code == 200
+        if depose is switch_off_by_the_api:
+            # That has ended the session.
+            pair = log_in(api, accounts[deposed]["username"]).json()
+            two_admins[deposed][0].headers["Authorization"] = f"Bearer {pair['access']}"
 
 
 def test_of_forty_guesses_over_two_processes_five_reach_the_password(client):
