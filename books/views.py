@@ -1,4 +1,3 @@
-from authors.models import Author
 from project.api.viewsets import ItemViewSet, NestedViewSet, ResourceViewSet
 
 from .filters import (
@@ -72,28 +71,19 @@ class BookViewSet(ResourceViewSet):
 class AuthorBookViewSet(NestedViewSet, BookViewSet):
     """The books that an author contributed to, in whatever role."""
 
-    parent_queryset = Author.objects.all()
-    parent_name = "author"
     parent_lookup = "contributions__author"
-    parent_relation = "authors"
 
 
 class SeriesBookViewSet(NestedViewSet, BookViewSet):
     """The books of a series."""
 
-    parent_queryset = Series.objects.all()
-    parent_name = "series"
     parent_lookup = "series"
-    parent_relation = "series"
 
 
 class SubjectBookViewSet(NestedViewSet, BookViewSet):
     """The books about a subject."""
 
-    parent_queryset = Subject.objects.all()
-    parent_name = "subject"
     parent_lookup = "subjects"
-    parent_relation = "subjects"
 
 
 class BookContributionViewSet(ItemViewSet):
@@ -101,40 +91,24 @@ class BookContributionViewSet(ItemViewSet):
 
     queryset = Contribution.objects.all()
     serializer_class = ContributionSerializer
+    owner_serializer_class = BookSerializer
     filterset_class = ContributionFilter
     ordering_fields = ["position"]
     ordering = ["position"]
-    parent_queryset = Book.objects.all()
-    parent_name = "book"
-    parent_lookup = "book"
-    owner_serializer_class = BookSerializer
-    owner_name = "book"
-    owner_list = "contributions"
 
 
-class EditionViewSet(ItemViewSet):
+class BookEditionViewSet(ItemViewSet):
+    """The editions of a book."""
+
     queryset = Edition.objects.all()
     serializer_class = EditionSerializer
+    owner_serializer_class = BookSerializer
     filterset_class = EditionFilter
     ordering_fields = ["id", "published_on", "pages"]
     ordering = ["id"]
-    owner_serializer_class = BookSerializer
-    owner_name = "book"
-    owner_list = "editions"
 
 
-class BookEditionViewSet(EditionViewSet):
-    """The editions of a book."""
-
-    parent_queryset = Book.objects.all()
-    parent_name = "book"
-    parent_lookup = "book"
-
-
-class PublisherEditionViewSet(EditionViewSet):
+class PublisherEditionViewSet(BookEditionViewSet):
     """The editions that a publisher has brought out."""
 
-    parent_queryset = Publisher.objects.all()
-    parent_name = "publisher"
     parent_lookup = "publisher"
-    parent_relation = "publisher"

@@ -14,8 +14,10 @@ nested object (`series`) or the key (`series_id`), with one meaning for POST, PU
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
+from django.core.exceptions import FieldDoesNotExist, ImproperlyConfigured
 from django.db import models
 from rest_framework import serializers
 
@@ -116,6 +118,75 @@ class ReverseVia(Relation):
 
 def relations_of(serializer: Any) -> Sequence[Relation]:
     return getattr(serializer.Meta, "relations", ())
+
+
+# What follows from these
+
+
+@dataclass(frozen=True)
+class ParentLink:
+    """How the objects of a nested URL belong to their parent."""
+
+    model: type[models.Model]
+    # The way from an object to the parent, as the ORM's lookups have it.
+    lookup: str
+    # The relation of the serializer that goes there; None where no body can say it.
+    relation: Relation | None
+
+    @property
+    def name(self) -> str:
+        """What URLs and messages call the parent."""
+        return str(self.model._meta.model_name)
+
+    @classmethod
+    @cache
+    def of(cls, serializer_class: type[Any], lookup: str) -> "ParentLink":
+        """The link along `lookup`: ImproperlyConfigured where that leads to no model."""
+        model: Any = serializer_class.Meta.model
+        for name in lookup.split("__"):
+            try:
+                model = model._meta.get_field(name).related_model
+            except FieldDoesNotExist:
+                model = None
+            if model is None:
+                ways = ", ".join(sorted(_ways(serializer_class))) or "none"
+                raise ImproperlyConfigured(
+                    f"“{lookup}” leads from {serializer_class.Meta.model.__name__} to no other"
+                    f" model. Of the serializer's relations, these do: {ways}."
+                )
+        return cls(model, lookup, _ways(serializer_class).get(lookup))
+
+
+def _ways(serializer_class: type[Any]) -> dict[str, Relation]:
+    """The relations by which an object can be given a parent, by the way to it."""
+    return {
+        f"{relation.through}__{relation.to}" if isinstance(relation, Via) else relation.name: (
+            relation
+        )
+        for relation in relations_of(serializer_class)
+        if isinstance(relation, Shared | Via)
+    }
+
+
+@cache
+def owned_list(owner_class: type[Any], model: type[models.Model]) -> Owned:
+    """The relation by which this serializer's objects own those of the model.
+
+    ImproperlyConfigured unless there is just one.
+    """
+    owner = owner_class.Meta.model
+    lists = [
+        relation
+        for relation in relations_of(owner_class)
+        if isinstance(relation, Owned)
+        and owner._meta.get_field(relation.name).related_model is model
+    ]
+    if len(lists) != 1:
+        raise ImproperlyConfigured(
+            f"{owner_class.__name__}.Meta.relations has {len(lists)} times Owned(…) of"
+            f" {model.__name__}, and not once."
+        )
+    return lists[0]
 
 
 # The twins in a serializer

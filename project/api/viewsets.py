@@ -19,7 +19,7 @@ from .documents.statements import Document, properties, statement
 from .http.problems import Fault, Refused
 from .lists.pagination import CursorPagination
 from .lists.parameters import StrictQueryParameters
-from .relations import relations_of
+from .relations import ParentLink, owned_list
 from .writes.items import Edit
 from .writes.transactions import Confirm, delete, write, write_item
 
@@ -173,23 +173,33 @@ class NestedViewSet(ResourceViewSet):
     """A resource under a parent's URL: the objects whose `parent_lookup` is the parent.
 
     A parent that does not exist is 404, whatever the method. What is created here belongs to the
-    parent by `parent_relation`, a relation of the serializer; a body that puts the object outside
-    of the parent is 400.
+    parent by the relation of the serializer that goes the same way; a body that puts the object
+    outside of the parent is 400.
     """
 
-    parent_queryset: models.QuerySet[Any]
-    parent_name: str
     parent_lookup: str
-    parent_relation: str | None = None
+    # Of which there may be a parent here; all, unless declared.
+    parent_queryset: models.QuerySet[Any] | None = None
+
+    @property
+    def parent_link(self) -> ParentLink:
+        serializer_class: Any = self.get_serializer_class()
+        return ParentLink.of(serializer_class, self.parent_lookup)
+
+    @property
+    def parent_name(self) -> str:
+        return self.parent_link.name
 
     @cached_property
     def parent(self) -> models.Model:
-        found: models.Model | None = self.parent_queryset.filter(
-            pk=self.kwargs[f"{self.parent_name}_pk"]
-        ).first()
-        if found is None:
+        link = self.parent_link
+        parents = self.parent_queryset
+        if parents is None:
+            parents = link.model._default_manager.all()
+        parent: models.Model | None = parents.filter(pk=self.kwargs[f"{link.name}_pk"]).first()
+        if parent is None:
             raise Http404
-        return found
+        return parent
 
     def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
         self.parent  # noqa: B018  (404 before anything else is asked)
@@ -209,11 +219,9 @@ class NestedViewSet(ResourceViewSet):
 
     def write(self, serializer: Any) -> models.Model:
         attrs = serializer.validated_data
-        relation: Any = next(
-            (r for r in relations_of(serializer) if r.name == self.parent_relation), None
-        )
+        relation: Any = self.parent_link.relation
         if relation is None:
-            return self.save(serializer, attrs)
+            return self.save(serializer, attrs, self._confirm(""))
         names: list[str] = [relation.name, relation.key, getattr(relation, "through", "")]
         given = [name for name in names if name in attrs]
         if given:
@@ -231,7 +239,8 @@ class NestedViewSet(ResourceViewSet):
         def confirm(written: models.Model) -> None:
             if not self.get_queryset().filter(pk=written.pk).exists():
                 detail = f"This would put it outside of {self.parent_name} {self.parent.pk}."
-                raise Refused([Fault("conflicting_values", detail, pointer=f"/{name}")])
+                pointer = f"/{name}" if name else ""
+                raise Refused([Fault("conflicting_values", detail, pointer=pointer)])
 
         return confirm
 
@@ -243,15 +252,28 @@ def _ids(value: Any) -> set[int | None]:
 
 
 class ItemViewSet(NestedViewSet):
-    """The items of a list that an owner owns, each with a URL, under the owner or elsewhere.
+    """The items of a list that an owner owns, each with a URL under the owner, or under what
+    `parent_lookup` says.
 
-    To write one is to write the owner's list: the same rules hold, the owner's version rises, and
-    positions stay 0 … n−1.
+    To write one is to write the owner's list, an `Owned` relation of `owner_serializer_class`: the
+    same rules hold, the owner's version rises, and positions stay 0 … n−1.
     """
 
     owner_serializer_class: Any
-    owner_name: str
-    owner_list: str
+
+    @property
+    def owner_list(self) -> str:
+        return owned_list(self.owner_serializer_class, self.get_serializer_class().Meta.model).name  # type: ignore[attr-defined]
+
+    @property
+    def owner_name(self) -> str:
+        """The foreign key to the owner."""
+        owner = self.owner_serializer_class.Meta.model
+        return str(owner._meta.get_field(self.owner_list).field.name)
+
+    @property
+    def parent_lookup(self) -> str:  # type: ignore[override]
+        return self.owner_name
 
     def save(
         self,
@@ -261,6 +283,9 @@ class ItemViewSet(NestedViewSet):
     ) -> Any:
         item = serializer.instance
         owner = self._owner(item, attrs.pop(f"{self.owner_name}_id", None))
+        if owner == self.parent:
+            # An item stays with its owner.
+            confirm = None
         return self._edit(owner, Edit(None if item is None else item.pk, attrs), confirm)
 
     def perform_destroy(self, instance: models.Model) -> None:
