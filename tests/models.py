@@ -70,3 +70,10 @@ class Scan(models.Model):
     page = models.FileField(upload_to="scans", max_length=500, blank=True)
     small = models.ImageField(max_length=500, null=True, blank=True)
     shelf = models.ForeignKey(Shelf, null=True, on_delete=models.CASCADE, related_name="scans")
+
+
+class Rating(models.Model):
+    thing = models.ForeignKey(Thing, on_delete=models.CASCADE, related_name="ratings")
+    # The key of a user, whose table is made after this one.
+    rater = models.BigIntegerField()
+    stars = models.IntegerField()

@@ -3,9 +3,12 @@
 import json
 from unittest import mock
 
+from django.contrib.auth import get_user_model
 from django.db import connections
+from django.db.models import Value
 from rest_framework.renderers import JSONRenderer
 
+from project.api.documents.compiler import computed_value, expressions_of
 from project.api.viewsets import ResourceViewSet
 
 # In tests that write at the same time a row may change between the two: as often as the test has
@@ -35,7 +38,11 @@ def by_serializer(view, keys):
         mock.patch.object(connection, "force_debug_cursor", False),
         mock.patch.object(connection, "execute_wrappers", []),
     ):
-        expressions = getattr(serializer.Meta, "expressions", {})
+        user = Value(view.request.user.pk, get_user_model()._meta.pk)
+        expressions = {
+            name: computed_value(model, expression, user)
+            for name, expression in expressions_of(type(serializer)).items()
+        }
         found = model.objects.annotate(**expressions).in_bulk(keys)
         return [
             json.loads(JSONRenderer().render(serializer.to_representation(found[key])))

@@ -73,7 +73,7 @@ class ResourceViewSet(StrictQueryParameters, viewsets.ModelViewSet[Any]):
         serializer_class: Any = self.get_serializer_class()
         using = router.db_for_read(serializer_class.Meta.model)
         compiled = statement(serializer_class, self.unread_properties, using)
-        return compiled.documents(keys, using)
+        return compiled.documents(keys, using, self.request.user.pk)
 
     def list(self, request: Request, *args: Any, **kwargs: Any) -> Response:
         return self.get_list_response(self.get_queryset())

@@ -9,13 +9,25 @@ from serializers and models; nothing of a request becomes part of a statement.
 """
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from django.contrib.auth import get_user_model
 from django.core.exceptions import FieldDoesNotExist
 from django.db import models
-from django.db.models import Case, F, Func, OrderBy, OuterRef, Q, QuerySet, Subquery, When
+from django.db.models import (
+    Case,
+    Expression,
+    F,
+    Func,
+    OrderBy,
+    OuterRef,
+    Q,
+    QuerySet,
+    Subquery,
+    When,
+)
 from rest_framework import serializers
 from rest_framework.fields import empty
 from rest_framework.relations import ManyRelatedField, PrimaryKeyRelatedField, SlugRelatedField
@@ -26,6 +38,8 @@ from .formats import Format, UnsupportedError, format_of, plain_format
 
 # PostgreSQL's functions take 100 arguments, and so did SQLite's before 3.41.
 MAX_ARGUMENTS = 100
+# The parameter of a statement in whose place a request binds the key of its user.
+USER = object()
 
 
 class JSONValue(Func):
@@ -188,9 +202,9 @@ class Compiler:
         return self.make_object(members)
 
     def value(self, field: Any, place: Path, at: str) -> Any:
-        expressions = getattr(getattr(field.parent, "Meta", None), "expressions", {})
-        if field.field_name in expressions:
-            return self.computed(field, place, expressions[field.field_name])
+        expression = expressions_of(type(field.parent)).get(field.field_name)
+        if expression is not None:
+            return self.computed(field, place, expression)
         match field:
             case RelatedKeyField():
                 return self.key(place, field.relation.name)
@@ -306,10 +320,44 @@ class Compiler:
         return JSONValue(column, plain_format(of), nullable=nullable)
 
     def computed(self, field: Any, place: Path, expression: Any) -> JSONValue:
-        here = place.model._base_manager.filter(pk=OuterRef(f"{place.path}pk")).order_by()
-        value = here.values_list(expression)
-        [column] = value.query.annotation_select.values()
-        return JSONValue(Subquery(value), format_of(field, column.output_field), nullable=True)
+        value = computed_value(place.model, expression, UserKey(), place.path)
+        return JSONValue(value, format_of(field, value.output_field), nullable=True)
+
+
+class UserKey(Expression):
+    """The key of the user who asks, which each request binds; null where nobody is logged in."""
+
+    def __init__(self) -> None:
+        super().__init__(output_field=get_user_model()._meta.pk)
+
+    def as_sql(self, compiler: Any, connection: Any, **extra_context: Any) -> Any:
+        return "%s", [USER]
+
+    def as_postgresql(self, compiler: Any, connection: Any, **extra_context: Any) -> Any:
+        return f"%s::{self.output_field.rel_db_type(connection)}", [USER]
+
+
+def expressions_of(serializer_class: Any) -> Mapping[str, Any]:
+    """The serializer's computed properties: each an expression of the ORM, or where it depends on
+    who asks, a function of the expression of that user's key."""
+    expressions: Mapping[str, Any] = getattr(
+        getattr(serializer_class, "Meta", None), "expressions", {}
+    )
+    return expressions
+
+
+def computed_value(
+    model: type[models.Model], expression: Any, user: Expression, path: str = ""
+) -> Subquery:
+    """The value of an expression of `Meta.expressions` for the object at this path of a query.
+
+    `user` is the key of who asks, which an expression that depends on it takes as its argument.
+    """
+    if callable(expression):
+        expression = expression(user)
+    objects = model._base_manager.filter(pk=OuterRef(f"{path}pk")).order_by()
+    # By name: values_list() cannot name an aggregate with a filter.
+    return Subquery(objects.values(computed_value=expression))
 
 
 def _may_be_missing(field: Any) -> None:

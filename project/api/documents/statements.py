@@ -3,15 +3,16 @@
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cache, lru_cache
+from functools import cache, cached_property, lru_cache
 from typing import Any
 
+from django.contrib.auth import get_user_model
 from django.core.exceptions import ImproperlyConfigured
 from django.db import connections, models
 from django.db.models import Func
 from rest_framework import serializers
 
-from .compiler import Compiler, Path, require_unchanged
+from .compiler import USER, Compiler, Path, require_unchanged
 from .formats import UnsupportedError
 from .postgresql import PostgreSQLCompiler
 from .sqlite import SQLiteCompiler
@@ -54,12 +55,19 @@ class Statement:
     """Makes the documents of one serializer, or of some of its fields, in one database."""
 
     sql: str
-    # All but the keys, which come last.
+    # All but the keys, which come last. USER stands for the key of who asks.
     params: tuple[Any, ...]
     key: "models.Field[Any, Any]"
 
-    def documents(self, keys: Sequence[Any], using: str) -> Document:
-        """The array of these objects in this order, without those that are not there."""
+    @cached_property
+    def depends_on_user(self) -> bool:
+        return any(param is USER for param in self.params)
+
+    def documents(self, keys: Sequence[Any], using: str, user: Any = None) -> Document:
+        """The array of these objects in this order, without those that are not there.
+
+        `user` is the key of who asks, None where nobody is logged in.
+        """
         if not keys:
             return Document("[]")
         connection = connections[using]
@@ -68,8 +76,12 @@ class Statement:
             # As the column holds them: a UUID is 32 digits on SQLite.
             prepared = [self.key.get_db_prep_value(key, connection) for key in keys]
         bound = json.dumps(prepared, default=str)
+        params = self.params
+        if self.depends_on_user:
+            user = get_user_model()._meta.pk.get_db_prep_value(user, connection)
+            params = tuple(user if param is USER else param for param in params)
         with connection.cursor() as cursor:
-            cursor.execute(self.sql, [*self.params, bound])
+            cursor.execute(self.sql, [*params, bound])
             [array] = cursor.fetchone()
         return Document(array)
 

@@ -2,10 +2,12 @@
 
 from typing import Any
 
-from django.db.models import QuerySet
+from django.contrib.auth import get_user_model
+from django.db.models import QuerySet, Value
 from rest_framework import filters as backends
 from rest_framework.request import Request
 
+from ..documents.compiler import computed_value, expressions_of
 from ..http.problems import Fault, Refused
 from .parameters import is_list, parameter_schema
 from .ranking import Rank
@@ -28,7 +30,16 @@ class OrderingFilter(backends.OrderingFilter):
     def filter_queryset(
         self, request: Request, queryset: QuerySet[Any], view: Any
     ) -> QuerySet[Any]:
-        return super().filter_queryset(request, queryset, view) if is_list(view) else queryset
+        ordering = self.get_ordering(request, queryset, view) if is_list(view) else None
+        if not ordering:
+            return queryset
+        name = ordering[0].removeprefix("-")
+        expression = expressions_of(view.get_serializer_class()).get(name)
+        if expression is not None:
+            user = Value(request.user.pk, get_user_model()._meta.pk)
+            value = computed_value(queryset.model, expression, user)
+            queryset = queryset.annotate(**{name: value})
+        return queryset.order_by(*ordering)
 
     def get_ordering(self, request: Request, queryset: QuerySet[Any], view: Any) -> Any:
         choice = request.query_params.get(self.ordering_param)

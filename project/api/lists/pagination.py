@@ -3,13 +3,16 @@
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, time, timedelta
+from decimal import Decimal
 from typing import Any
+from uuid import UUID
 
 from django.core.exceptions import ValidationError
 from django.core.signing import BadSignature, Signer
 from django.db.models import QuerySet
 from django.template import loader
+from django.utils.duration import duration_string
 from rest_framework.pagination import BasePagination
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -33,11 +36,11 @@ class Cursor:
     @staticmethod
     def _signer(keyset: Keyset) -> Signer:
         # A cursor that was made for another order is as good as forged.
-        return Signer(salt=f"cursor:{keyset.field.model._meta.label}:{keyset}")
+        return Signer(salt=f"cursor:{keyset.model._meta.label}:{keyset}")
 
     def encode(self, keyset: Keyset) -> str:
-        value = self.value.isoformat() if isinstance(self.value, date) else self.value
-        return self._signer(keyset).sign_object([self.backwards, self.part, value, self.pk])
+        position = [self.backwards, self.part, _as_json(self.value), _as_json(self.pk)]
+        return self._signer(keyset).sign_object(position)
 
     @classmethod
     def decode(cls, text: str, keyset: Keyset, parts: int) -> "Cursor":
@@ -46,10 +49,23 @@ class Cursor:
             if part >= parts:
                 raise ValueError("Made by a list of more parts.")
             # A cursor may be older than the field's present type.
-            return cls(backwards, part, keyset.field.to_python(value), pk)
+            value = keyset.field.to_python(value)
+            return cls(backwards, part, value, keyset.model._meta.pk.to_python(pk))
         except (BadSignature, ValidationError, ValueError) as error:
             detail = "This cursor was not made by this list in this order."
             raise Refused([Fault("invalid", detail, parameter="cursor")]) from error
+
+
+def _as_json(value: Any) -> Any:
+    """What JSON holds of this value; the field's `to_python` gives the same value again."""
+    match value:
+        case date() | time():
+            return value.isoformat()
+        case timedelta():
+            return duration_string(value)
+        case Decimal() | UUID():
+            return str(value)
+    return value
 
 
 class CursorPagination(BasePagination):
@@ -80,11 +96,12 @@ class CursorPagination(BasePagination):
         rank = Rank.of(queryset)
         parts = [queryset] if rank is None else rank.parts(queryset, keys_only=keys_only)
         keyset = Keyset.of(parts[0])
+        parts = [keyset.prepare(part) for part in parts]
         if keys_only:
             # What a cursor needs of a row beside its key, and no more: its position.
-            parts = [part.values_list(keyset.field.attname, "pk") for part in parts]
-        given = request.query_params.get("cursor")
-        cursor = None if given is None else Cursor.decode(given, keyset, len(parts))
+            parts = [part.values_list(keyset.attribute, "pk") for part in parts]
+        text = request.query_params.get("cursor")
+        cursor = None if text is None else Cursor.decode(text, keyset, len(parts))
 
         rows = self.choose(parts, keyset, cursor, size + 1)
         has_more, rows = len(rows) > size, rows[:size]
@@ -125,8 +142,8 @@ class CursorPagination(BasePagination):
             yield number, keyset.order(parts[number], backwards)
 
     def _link(self, keyset: Keyset, row: tuple[int, Any], backwards: bool) -> str:
-        part, found = row
-        cursor = Cursor(backwards, part, *keyset.position_of(found)).encode(keyset)
+        part, position = row[0], keyset.position_of(row[1])
+        cursor = Cursor(backwards, part, *position).encode(keyset)
         return replace_query_param(self.request.build_absolute_uri(), "cursor", cursor)
 
     # Parameters
@@ -135,17 +152,17 @@ class CursorPagination(BasePagination):
         return self.query_parameters
 
     def _page_size(self) -> int:
-        given = self.request.query_params.get("page_size", str(self.page_size))
-        if not re.fullmatch("[1-9][0-9]{0,2}", given) or int(given) > self.max_page_size:
+        size = self.request.query_params.get("page_size", str(self.page_size))
+        if not re.fullmatch("[1-9][0-9]{0,2}", size) or int(size) > self.max_page_size:
             detail = f"A page has 1 to {self.max_page_size} results."
             raise Refused([Fault("invalid", detail, parameter="page_size")])
-        return int(given)
+        return int(size)
 
     def _counts(self) -> bool:
-        given = self.request.query_params.get("count", "false")
-        if given not in ("true", "false"):
+        answer = self.request.query_params.get("count", "false")
+        if answer not in ("true", "false"):
             raise Refused([Fault("invalid", "Either true or false.", parameter="count")])
-        return given == "true"
+        return answer == "true"
 
     # Answer
 
