@@ -1,12 +1,12 @@
 """What the list of authors can be asked."""
 
-from project.api.filters import IntegerFilter, RootFilterSet, TextFilter
+from project.api.filters import IntegerFilter, NameFilter, RootFilterSet, TextFilter
 
 from .models import Author
 
 
 class AuthorFilter(RootFilterSet):
-    name = TextFilter(max_length=300, help_text="The whole name.")
+    name = NameFilter(max_length=300, help_text="The whole name.")
     birth_year = IntegerFilter(help_text="BCE years are negative.")
     birth_year_min = IntegerFilter("birth_year", "gte", help_text="Born in this year or later.")
     birth_year_max = IntegerFilter("birth_year", "lte", help_text="Born in this year or earlier.")

@@ -3,7 +3,7 @@ from django.core.validators import RegexValidator
 from django.db import models
 from django.db.models import F, Q
 
-from project.api.models import YEAR, AggregateRoot, MadeFrom, not_blank, year_in_range
+from project.api.models import YEAR, AggregateRoot, MadeFrom, NameField, not_blank, year_in_range
 from project.api.search.entries import Searched, SearchEntry
 
 from .names import sort_name
@@ -27,7 +27,7 @@ class SortName(MadeFrom):
 class Author(AggregateRoot):
     """A person, or a group under one name, who contributed to books. Names are not unique."""
 
-    name = models.CharField(max_length=300)
+    name = NameField(max_length=300)
     sort_name = SortName(
         source="name",
         also=["kind"],

@@ -5,7 +5,14 @@ from typing import Any
 from django.db.models import QuerySet
 from django_filters.rest_framework import ChoiceFilter
 
-from project.api.filters import DateFilter, IntegerFilter, ListFilterSet, RootFilterSet, TextFilter
+from project.api.filters import (
+    DateFilter,
+    IntegerFilter,
+    ListFilterSet,
+    NameFilter,
+    RootFilterSet,
+    TextFilter,
+)
 from project.api.models import FoldedFrom
 
 from .isbn import ISBNFormField
@@ -24,7 +31,7 @@ def _language() -> TextFilter:
 
 
 class BookFilter(RootFilterSet):
-    title = TextFilter(max_length=500, help_text="The whole title.")
+    title = NameFilter(max_length=500, help_text="The whole title.")
     author = IntegerFilter(
         method="leave_to_contributions", help_text="The id of somebody who contributed to it."
     )
@@ -100,11 +107,11 @@ class EditionFilter(ListFilterSet):
 
 
 class SeriesFilter(RootFilterSet):
-    name = TextFilter(max_length=300, help_text="The whole name.")
+    name = NameFilter(max_length=300, help_text="The whole name.")
 
 
 class PublisherFilter(RootFilterSet):
-    name = TextFilter(
+    name = NameFilter(
         method="called", max_length=300, help_text="The whole name, whatever its case."
     )
 
@@ -113,5 +120,5 @@ class PublisherFilter(RootFilterSet):
 
 
 class SubjectFilter(RootFilterSet):
-    name = TextFilter(max_length=200, help_text="The whole name.")
-    slug = TextFilter(max_length=200, help_text="Its name in URLs.")
+    name = NameFilter(max_length=200, help_text="The whole name.")
+    slug = NameFilter(max_length=200, help_text="Its name in URLs.")

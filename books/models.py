@@ -12,6 +12,7 @@ from project.api.models import (
     AggregateRoot,
     FoldedFrom,
     MadeFrom,
+    NameField,
     SlugMadeFrom,
     not_blank,
     year_in_range,
@@ -30,7 +31,7 @@ class SortTitle(MadeFrom):
 
 
 class Publisher(AggregateRoot):
-    name = models.CharField(max_length=300, help_text="Unique, whatever the case of its letters.")
+    name = NameField(max_length=300, help_text="Unique, whatever the case of its letters.")
     name_folded = FoldedFrom(source="name", max_length=900, unique=True)
 
     class Meta:
@@ -53,7 +54,7 @@ class PublisherSearch(SearchEntry):
 
 
 class Series(AggregateRoot):
-    name = models.CharField(max_length=300)
+    name = NameField(max_length=300)
 
     class Meta:
         ordering = ["name", "id"]
@@ -76,7 +77,7 @@ class SeriesSearch(SearchEntry):
 
 
 class Subject(AggregateRoot):
-    name = models.CharField(max_length=200)
+    name = NameField(max_length=200)
     slug = SlugMadeFrom(
         source="name",
         max_length=200,
@@ -112,7 +113,7 @@ class SubjectSearch(SearchEntry):
 class Book(AggregateRoot):
     """A work, whatever its editions: “The Hobbit”, first published in 1937."""
 
-    title = models.CharField(max_length=500)
+    title = NameField(max_length=500)
     sort_title = SortTitle(
         source="title",
         also=["language", "original_title"],
@@ -120,7 +121,7 @@ class Book(AggregateRoot):
         help_text="How the title is filed, “Hobbit, The”; made from the title by the articles of"
         " the language when left empty, and then made anew when they change.",
     )
-    original_title = models.CharField(max_length=500, blank=True)
+    original_title = NameField(max_length=500, blank=True)
     language = models.CharField(
         max_length=35,
         null=True,
@@ -135,7 +136,7 @@ class Book(AggregateRoot):
     series = models.ForeignKey(
         Series, null=True, blank=True, on_delete=models.SET_NULL, related_name="books"
     )
-    series_position = models.CharField(
+    series_position = NameField(
         max_length=20, blank=True, help_text="Text, since real ones are `3.5` and `1-3`."
     )
     subjects = models.ManyToManyField(Subject, blank=True, related_name="books")
@@ -239,7 +240,7 @@ class Contribution(models.Model):
     )
     role = models.CharField(max_length=20, choices=Role, default=Role.AUTHOR)
     position = models.PositiveSmallIntegerField(default=0, help_text="0 is the first.")
-    credited_as = models.CharField(
+    credited_as = NameField(
         max_length=300, blank=True, help_text="The name on the title page, if it is another one."
     )
 

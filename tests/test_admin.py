@@ -1,5 +1,7 @@
 """Can a librarian keep the catalogue in the admin?"""
 
+from unicodedata import normalize
+
 import pytest
 from django.contrib.contenttypes.models import ContentType
 from django.db import connection
@@ -373,6 +375,26 @@ def test_the_profile_counts_as_a_part_of_its_author(desk, hobbit, changes, versi
     author = Author.objects.get(birth_year=1892)
     assert saved(save(desk, page(author), **changes))
     assert Author.objects.get(pk=author.pk).version == version
+
+
+def test_the_admin_stores_one_spelling(desk):
+    name = "Gabriel  José\u00a0García Márquez"
+    assert saved(
+        save(
+            desk,
+            add_page(Author),
+            name=normalize("NFD", name),
+            **row("profile", 0, biography=normalize("NFD", "Poésie.\r\n\r\nProsa.")),
+        )
+    )
+    author = Author.objects.select_related("profile").get()
+    assert (author.name, author.sort_name, author.profile.biography) == (
+        "Gabriel José García Márquez",
+        "García Márquez, Gabriel José",
+        "Poésie.\n\nProsa.",
+    )
+    assert saved(save(desk, page(author), name=f" {name}"))
+    assert Author.objects.get().version == 1
 
 
 def test_the_admin_files_anew_what_was_made(desk):

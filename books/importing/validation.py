@@ -8,6 +8,7 @@ answer then stands. So the rules are the serializer's alone.
 from collections.abc import Callable, Mapping
 from functools import lru_cache
 from typing import Any
+from unicodedata import is_normalized
 
 from django.core.exceptions import ValidationError
 from django.core.validators import (
@@ -20,7 +21,7 @@ from rest_framework.validators import ProhibitSurrogateCharactersValidator
 
 from books.isbn import normalize_isbn
 from books.serializers import ISBNField
-from project.api.fields import StrictCharField
+from project.api.fields import NameField, ProseField, StrictCharField
 from project.api.http.problems import Fault, Refused, faults_of, pointer
 
 Take = Callable[[Any], Any]
@@ -39,6 +40,7 @@ OF_PLAIN_TEXT = (
     ProhibitSurrogateCharactersValidator,
     RegexValidator,
 )
+TEXTS = (StrictCharField, ProseField, NameField)
 SCALARS = (str, int, float, bool, type(None))
 
 
@@ -97,7 +99,7 @@ def _taking(field: Any) -> Take:
         return _taking_object(field)
     if type(field) is ISBNField:
         return _taking_isbn(field)
-    if type(field) is StrictCharField and all(type(v) in OF_PLAIN_TEXT for v in field.validators):
+    if type(field) in TEXTS and all(type(v) in OF_PLAIN_TEXT for v in field.validators):
         return _taking_text(field)
     return _taking_scalar(field)
 
@@ -146,12 +148,14 @@ def _taking_text(field: Any) -> Take:
     rules = [v for v in field.validators if type(v) is RegexValidator]
 
     def take(value: Any) -> Any:
-        # What is printable has no NUL and no surrogates.
+        # What is printable has no NUL, no surrogates, and no blank but U+0020.
         if (
             type(value) is str
             and 0 < len(value) <= longest
             and value.isprintable()
             and value == value.strip()
+            and is_normalized("NFC", value)
+            and "  " not in value
         ):
             for rule in rules:
                 rule(value)

@@ -12,7 +12,7 @@ from django.core.exceptions import ValidationError
 from django.db import models, transaction
 from django.http import Http404, HttpRequest
 
-from .models import AggregateRoot, MadeFrom
+from .models import AggregateRoot, MadeFrom, normalized
 from .search.queries import Search
 from .writes.deletions import remove
 from .writes.signals import WrittenRows
@@ -20,10 +20,10 @@ from .writes.transactions import delete
 
 
 class Prose(forms.CharField):
-    """Text whose lines end in LF, however the browser sends them (it sends CR LF)."""
+    """Text in NFC whose lines end in LF, however the browser sends them (it sends CR LF)."""
 
     def to_python(self, value: Any) -> str:
-        return str(super().to_python(value)).replace("\r\n", "\n")
+        return normalized(str(super().to_python(value)).replace("\r\n", "\n"))
 
 
 class LoadedSelect(AutocompleteSelect):

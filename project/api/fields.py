@@ -7,6 +7,8 @@ from typing import Any
 from rest_framework import serializers
 from rest_framework.settings import api_settings
 
+from .models import normalized, normalized_name
+
 MAX_ID = 2**63 - 1
 # A full-date of RFC 3339, section 5.6.
 DAY = "[0-9]{4}-[0-9]{2}-[0-9]{2}"
@@ -17,6 +19,20 @@ class StrictCharField(serializers.CharField):
         if not isinstance(data, str):
             self.fail("invalid")
         return super().to_internal_value(data)
+
+
+class ProseField(StrictCharField):
+    """Text in NFC; its lines stay."""
+
+    def to_internal_value(self, data: Any) -> str:
+        return normalized(super().to_internal_value(data))
+
+
+class NameField(StrictCharField):
+    """A name or a title: in NFC, with single blanks."""
+
+    def to_internal_value(self, data: Any) -> str:
+        return normalized_name(super().to_internal_value(data))
 
 
 class StrictEmailField(StrictCharField, serializers.EmailField):

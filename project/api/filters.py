@@ -21,6 +21,7 @@ from rest_framework.request import Request
 from .fields import DAY
 from .http.problems import Fault, Refused
 from .lists.parameters import is_list, parameter_schema
+from .models import NameFormField
 
 # How many sets of filters, as requests combine them, keep their form.
 KEPT_FORMS = 256
@@ -79,6 +80,12 @@ class TextFilter(CharFilter):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **{"strip": False, **kwargs})
+
+
+class NameFilter(CharFilter):
+    """A whole name or title, as NameField stores it."""
+
+    field_class = NameFormField
 
 
 class DateFilter(Filter):

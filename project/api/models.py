@@ -1,9 +1,10 @@
-"""Bricks for models: the aggregate root, and fields whose value is made from another field."""
+"""Bricks for models: the aggregate root, names, and fields that are made from other fields."""
 
 import unicodedata
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+from django import forms
 from django.core.exceptions import ValidationError
 from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
@@ -24,7 +25,49 @@ class AggregateRoot(models.Model):
         abstract = True
 
 
-class MadeFrom(models.CharField):  # type: ignore[type-arg]  # no generic at run time
+def normalized(text: str) -> str:
+    """Text that people read, in Unicode's NFC: é is one character, however it was typed."""
+    return unicodedata.normalize("NFC", text)
+
+
+def normalized_name(text: str) -> str:
+    """A name or a title, which has single blanks as well, and none around it."""
+    return " ".join(normalized(text).split())
+
+
+class NameFormField(forms.CharField):
+    """A name or a title in a form, and in a filter."""
+
+    def to_python(self, value: Any) -> Any:
+        text = super().to_python(value)
+        return text and normalized_name(text)
+
+
+if TYPE_CHECKING:
+    _CharField = models.CharField[str, str]
+else:
+    # No generic at run time.
+    _CharField = models.CharField
+
+
+class NameField(_CharField):
+    """A name or a title: one name has one spelling, so that whoever looks for it finds it."""
+
+    def deconstruct(self) -> Any:
+        name, path, args, kwargs = super().deconstruct()
+        # The database knows no difference, nor need a migration.
+        return name, "django.db.models.CharField" if type(self) is NameField else path, args, kwargs
+
+    def formfield(self, **kwargs: Any) -> Any:
+        return super().formfield(**{"form_class": NameFormField, **kwargs})
+
+    def pre_save(self, model_instance: models.Model, add: bool) -> str:
+        value = normalized_name(getattr(model_instance, self.attname))
+        setattr(model_instance, self.attname, value)
+        return value
+
+
+class MadeFrom(NameField):
     """Text that is made from the field `source`, and from those in `also`, when it is left empty.
 
     What was made follows its sources, what was given stays: a stored value that its stored sources
@@ -73,9 +116,8 @@ class MadeFrom(models.CharField):  # type: ignore[type-arg]  # no generic at run
         ) and self.made(stored) == getattr(stored, self.attname)
 
     def pre_save(self, model_instance: models.Model, add: bool) -> str:
-        value = self.value_of(model_instance)
-        setattr(model_instance, self.attname, value)
-        return value
+        setattr(model_instance, self.attname, self.value_of(model_instance))
+        return super().pre_save(model_instance, add)
 
 
 class SlugMadeFrom(MadeFrom):
@@ -99,7 +141,7 @@ class FoldedFrom(MadeFrom):
     @staticmethod
     def make(text: str) -> str:
         # Up to three times as long; NFKC's compatibility forms could be eighteen times.
-        return unicodedata.normalize("NFC", text.casefold())
+        return normalized(normalized_name(text).casefold())
 
     def value_of(self, instance: object, stored: object | None = None) -> str:
         return self.made(instance)

@@ -15,6 +15,7 @@ from rest_framework.validators import UniqueValidator
 
 from . import fields
 from .http.problems import MAX_FAULTS
+from .models import NameField
 from .relations import (
     MAX_ITEMS,
     ItemList,
@@ -63,7 +64,8 @@ class StrictModelSerializer(StrictSerializer, serializers.ModelSerializer[Any]):
     serializer_field_mapping = {
         **serializers.ModelSerializer.serializer_field_mapping,
         models.CharField: fields.StrictCharField,
-        models.TextField: fields.StrictCharField,
+        models.TextField: fields.ProseField,
+        NameField: fields.NameField,
         models.EmailField: fields.StrictEmailField,
         models.URLField: fields.StrictURLField,
         models.AutoField: fields.StrictIntegerField,
