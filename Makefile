@@ -19,10 +19,10 @@ PRODUCTION = DJANGO_SETTINGS_MODULE=project.settings.prod DATABASE_URL=sqlite://
 NEWER = PATH="$$PATH:/usr/local/bin:$$(echo $$HOME/.pyenv/versions/*/bin | tr ' ' :)" \
 	.uv/bin/uv python list --only-installed 'cpython>=3.12' 2>/dev/null | awk 'NR == 1 {print $$2}'
 
-.PHONY: help run test test-latest has-newer-python check check-production schema bench bench-writes bench-scale bench-imports bench-bodies test-clients client clean
+.PHONY: help run test test-latest test-databases has-newer-python check check-production schema bench bench-writes bench-scale bench-imports bench-bodies test-clients client clean
 
 help: ## List these targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-12s %s\n", $$1, $$2}' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-14s %s\n", $$1, $$2}' Makefile
 
 run: .venv/.synced ## Serve the demo catalogue at http://127.0.0.1:8000 (PORT, DATABASE_URL change it)
 	@$(PYTHON) manage.py load_demo
@@ -39,6 +39,14 @@ test-latest: .uv/bin/uv ## The same on the newest Python, and so the newest Djan
 	UV_PROJECT_ENVIRONMENT=.venv-latest $(SYNC) --python "$$newer"
 	.venv-latest/bin/python $(PYTEST)
 	.venv-latest/bin/python $(PYTEST) --engine postgresql
+
+# DATABASES="oldest:C newest:en_US.UTF-8" asks these alone, on this Python.
+test-databases: .venv/.synced tests/databases/node_modules/.synced ## Test on the oldest and newest PostgreSQL, in five locales
+	@tests/databases/install
+	$(PYTHON) -m tests.databases $(DATABASES)
+	@newer=$$($(NEWER)); if test -z "$(DATABASES)" && test -n "$$newer"; then \
+		UV_PROJECT_ENVIRONMENT=.venv-latest $(SYNC) --python "$$newer" && \
+		.venv-latest/bin/python -m tests.databases; fi
 
 # For .ci/run: whether `make test-latest` has a Python to run on.
 has-newer-python: .uv/bin/uv
@@ -82,7 +90,7 @@ client: .venv-contract/.synced ## A client of the API: make client FOR=typescrip
 	@echo "The $(FOR) client is in $(INTO)/; docs/clients.md has its first lines."
 
 clean: ## Remove what these commands made, the SQLite database included
-	rm -rf .uv .venv .venv-latest .venv-bench .venv-contract tests/clients/node_modules .*_cache .hypothesis static db.sqlite3*
+	rm -rf .uv .venv .venv-latest .venv-bench .venv-contract tests/*/node_modules .*_cache .hypothesis static db.sqlite3*
 
 .uv/bin/uv:
 	@python3 -c 'import sys; v = sys.version_info[:2]; sys.exit(v < (3, 11) and \
@@ -97,6 +105,12 @@ clean: ## Remove what these commands made, the SQLite database included
 .venv-bench/.synced: .uv/bin/uv pyproject.toml uv.lock
 	@UV_PROJECT_ENVIRONMENT=.venv-bench $(SYNC) --quiet --no-dev --group bench --python .uv/bin/python
 	@touch .venv-bench/.synced
+
+# Servers for 64-bit Linux.
+tests/databases/node_modules/.synced: tests/databases/package-lock.json
+	@command -v npm > /dev/null || { echo "This needs Node with npm." >&2; exit 1; }
+	npm ci --prefix tests/databases --no-audit --no-fund --loglevel error
+	@touch $@
 
 # Clients need Node, and all but TypeScript's and one of Python's need Java.
 .venv-contract/.synced: .uv/bin/uv pyproject.toml uv.lock tests/clients/package-lock.json

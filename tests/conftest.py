@@ -15,6 +15,7 @@ from urllib.parse import urlsplit
 import psycopg
 import pytest
 
+from tests.pgbouncer import PgBouncer
 from tests.postgres import PostgreSQL
 
 
@@ -24,6 +25,11 @@ def pytest_addoption(parser):
         choices=["sqlite", "postgresql"],
         default="sqlite",
         help="The database to test on; TEST_DATABASE_URL names a running one instead.",
+    )
+    parser.addoption(
+        "--pgbouncer",
+        action="store_true",
+        help="Ask PostgreSQL through a PgBouncer in transaction mode.",
     )
     parser.addoption(
         "--both-ways",
@@ -57,6 +63,14 @@ def _new_database(config):
         server = PostgreSQL()
         config.add_cleanup(server.remove)
         server.start()
+        if config.getoption("pgbouncer"):
+            pooler = PgBouncer(server)
+            config.add_cleanup(pooler.__exit__)
+            # The cleanups run in the reverse order.
+            os.environ["DATABASE_POOLER"] = "transaction"
+            # The pooler's connections would be in the way of dropping what goes with the server.
+            config.option.reuse_db = True
+            return pooler.__enter__().url
         return server.url
     folder = tempfile.TemporaryDirectory(prefix="sqlite-")
     config.add_cleanup(folder.cleanup)

@@ -46,6 +46,17 @@ def free_port() -> int:
         return port
 
 
+def as_nobody(folder: Path) -> dict[str, Any]:
+    """How a process is started that refuses to run as root: with these options of Popen."""
+    # Also where root's own working directory is closed to `nobody`.
+    options: dict[str, Any] = {"cwd": folder}
+    if os.geteuid() == 0:
+        nobody = pwd.getpwnam("nobody")
+        os.chown(folder, nobody.pw_uid, nobody.pw_gid)
+        options |= {"user": nobody.pw_uid, "group": nobody.pw_gid, "extra_groups": []}
+    return options
+
+
 class PostgreSQL:
     """One server. `with PostgreSQL() as server:` starts it, and removes it at the end.
 
@@ -59,12 +70,7 @@ class PostgreSQL:
         self.process: subprocess.Popen[bytes] | None = None
         self.folder = Path(tempfile.mkdtemp(prefix="postgresql-"))
         try:
-            # Also where root's own working directory is closed to `nobody`.
-            self._as: dict[str, Any] = {"cwd": self.folder}
-            if os.geteuid() == 0:
-                nobody = pwd.getpwnam("nobody")
-                os.chown(self.folder, nobody.pw_uid, nobody.pw_gid)
-                self._as |= {"user": nobody.pw_uid, "group": nobody.pw_gid, "extra_groups": []}
+            self._as = as_nobody(self.folder)
             self.bin = self._programs()
             self._make_cluster()
         except BaseException:

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import dj_database_url
+from django.core.exceptions import ImproperlyConfigured
 
 from .api import *
 
@@ -141,8 +142,7 @@ POSTGRESQL: dict[str, Any] = {
     "OPTIONS": {
         "application_name": "book-catalogue",
         "server_side_binding": True,
-        # A statement that comes again is parsed and planned once a connection. Behind PgBouncer in
-        # transaction mode that takes its max_prepared_statements
+        # A statement that comes again is parsed and planned once a connection
         # (https://www.psycopg.org/psycopg3/docs/advanced/prepare.html).
         "prepare_threshold": 5,
         # A server that vanished without a word is noticed, at the start of a connection and later
@@ -155,8 +155,21 @@ POSTGRESQL: dict[str, Any] = {
 }
 
 
-def database(url: str) -> dict[str, Any]:
-    """The database at this URL (sqlite:///path or postgresql://…) with its engine's settings."""
-    parsed: dict[str, Any] = dict(dj_database_url.parse(url))
+def database(url: str, pooler: str = "") -> dict[str, Any]:
+    """The database at this URL (sqlite:///path or postgresql://…) with its engine's settings.
+
+    With the pooler `transaction` a transaction may have another connection than the one before, so
+    nothing outlives it: no prepared statement and no cursor.
+    """
+    if pooler not in ("", "transaction"):
+        raise ImproperlyConfigured(
+            "DATABASE_POOLER is `transaction`, where one in that mode is in front, or not set."
+        )
+    parsed: dict[str, Any] = dict(
+        dj_database_url.parse(url, disable_server_side_cursors=bool(pooler))
+    )
     engine = SQLITE if "sqlite" in parsed["ENGINE"] else POSTGRESQL
-    return {**parsed, **engine, "OPTIONS": {**engine["OPTIONS"], **parsed.get("OPTIONS", {})}}
+    options = {**engine["OPTIONS"], **parsed.get("OPTIONS", {})}
+    if pooler and engine is POSTGRESQL:
+        options["prepare_threshold"] = None
+    return {**parsed, **engine, "OPTIONS": options}

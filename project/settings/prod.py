@@ -42,7 +42,7 @@ if os.environ.get("DJANGO_DEBUG"):
 
 SECRET_KEY = _secret_key(_required("DJANGO_SECRET_KEY"))
 ALLOWED_HOSTS = _hosts(_listed(_required("DJANGO_ALLOWED_HOSTS")))
-DATABASES = {"default": database(_required("DATABASE_URL"))}
+DATABASES = {"default": database(_required("DATABASE_URL"), os.environ.get("DATABASE_POOLER", ""))}
 # A JSON list of JWKs: the first one signs tokens, all of them verify (auth_api.keys).
 JWT_KEYS = _required("JWT_KEYS")
 if "insecure" in JWT_KEYS:

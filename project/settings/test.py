@@ -12,7 +12,12 @@ INSTALLED_APPS = [*INSTALLED_APPS, "tests"]
 ALLOWED_HOSTS = ["testserver", "localhost", "127.0.0.1"]
 # A failed login costs one hash by each of these (auth_api.backends).
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
-DATABASES = {"default": database(os.environ.get("TEST_DATABASE_URL") or "sqlite:///:memory:")}
+DATABASES = {
+    "default": database(
+        os.environ.get("TEST_DATABASE_URL") or "sqlite:///:memory:",
+        os.environ.get("DATABASE_POOLER", ""),
+    )
+}
 if "sqlite" in DATABASES["default"]["ENGINE"]:
     # Django would test in memory, where threads lock each other out at once: a file waits its turn.
     DATABASES["default"]["TEST"] = {"NAME": DATABASES["default"]["NAME"]}
