@@ -6,6 +6,7 @@ from types import ModuleType
 
 import pytest
 import yaml
+from django.core.checks import run_checks
 from django.core.management import CommandError, call_command
 from django.urls import path
 from drf_spectacular.utils import extend_schema
@@ -159,6 +160,10 @@ class BrokenView(generics.ListAPIView):
     serializer_class = BrokenSerializer
 
 
+class ForgetfulViewSet(ResourceViewSet):
+    """A resource whose class forgets to say of what."""
+
+
 router = SimpleRouter(use_regex_path=False)
 router.register("plain", PlainViewSet, "plain")
 router.register("undescribed-things", UndescribedViewSet, "undescribed-thing")
@@ -177,6 +182,8 @@ VIEWS = [
     path("recount/", recount),
     path("unrouted/", PlainViewSet.as_view({"get": "list"})),
 ]
+forgetful = SimpleRouter(use_regex_path=False)
+forgetful.register("forgetful", ForgetfulViewSet, "forgetful")
 BROKEN = [path("broken/", BrokenView.as_view())]
 
 
@@ -368,3 +375,19 @@ def test_the_contract_is_not_written_while_a_view_cannot_be_described(serve, cap
     said = capsys.readouterr().err
     assert "BrokenView" in said
     assert "GET /api/broken/ is left out of the contract: AttributeError" in said
+
+
+def test_a_resource_that_does_not_say_what_it_is_made_of_is_named_at_start_up(anonymous, serve):
+    serve(forgetful.urls)
+    queryset, serializer = [error for error in run_checks() if error.id == "api.E003"]
+    assert (queryset.obj, queryset.msg) == (ForgetfulViewSet, "It has no `queryset`.")
+    assert queryset.hint == (
+        "Write `queryset = Model.objects.all()`, from which permissions, the search and the "
+        "contract take the model, and narrow it down in `get_queryset`."
+    )
+    assert (serializer.obj, serializer.msg) == (ForgetfulViewSet, "It has no `serializer_class`.")
+    validate_schema(contract_of(anonymous))
+
+
+def test_what_has_no_url_need_not_say_it():
+    assert [error for error in run_checks() if error.id == "api.E003"] == []

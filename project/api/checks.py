@@ -5,10 +5,19 @@ from typing import Any
 
 from django.core.checks import CheckMessage, Error, Tags, register
 from django.db import DEFAULT_DB_ALIAS, NotSupportedError, connections
-from django.urls import get_resolver
+from django.urls import URLResolver, get_resolver
 
 from .documents.statements import Uncompilable, compile_statement
 from .viewsets import ResourceViewSet
+
+# What a resource cannot do without, and what to write
+ATTRIBUTES = {
+    "queryset": (
+        "Write `queryset = Model.objects.all()`, from which permissions, the search and the "
+        "contract take the model, and narrow it down in `get_queryset`."
+    ),
+    "serializer_class": "Write `serializer_class = …`, a ResourceSerializer of the model.",
+}
 
 
 @register()
@@ -21,6 +30,26 @@ def check_documents(**kwargs: Any) -> list[CheckMessage]:
         for each in sorted(serializer_classes - {None}, key=lambda each: each.__qualname__)
         for name, hint in _uncompilable_fields(each).items()
     ]
+
+
+@register()
+def check_views(**kwargs: Any) -> list[CheckMessage]:
+    """Every resource with a URL says on its class what it is made of."""
+    views = {view for view in _routed_views(get_resolver()) if issubclass(view, ResourceViewSet)}
+    return [
+        Error(f"It has no `{name}`.", hint=hint, obj=view, id="api.E003")
+        for view in sorted(views, key=lambda each: each.__qualname__)
+        for name, hint in ATTRIBUTES.items()
+        if getattr(view, name) is None
+    ]
+
+
+def _routed_views(resolver: URLResolver) -> Iterator[type[Any]]:
+    for pattern in resolver.url_patterns:
+        if isinstance(pattern, URLResolver):
+            yield from _routed_views(pattern)
+        elif (view := getattr(pattern.callback, "cls", None)) is not None:
+            yield view
 
 
 @register(Tags.database)
