@@ -33,8 +33,8 @@ class PasswordField(StrictCharField):
 
 # AUTH_PASSWORD_VALIDATORS, in the contract's words
 STRENGTH = (
-    "8 characters or more; not digits alone, nor one that many people have, nor like the username "
-    "or the e-mail address."
+    "At least 8 characters; not only digits, not a common password, and not similar to the "
+    "username or the e-mail address."
 )
 
 
@@ -72,7 +72,7 @@ class TokenObtainPairSerializer(StrictSerializer, simplejwt.TokenObtainPairSeria
     """A login, by `username` or `email`, and the pair of tokens that it gives."""
 
     email = StrictCharField(
-        write_only=True, required=False, help_text="Instead of `username`, if you like."
+        write_only=True, required=False, help_text="The e-mail address, instead of `username`."
     )
     access = serializers.CharField(read_only=True)
     refresh = serializers.CharField(read_only=True)
@@ -257,7 +257,9 @@ class UserSerializer(AccountSerializer):
 
 
 class SessionSerializer(serializers.ModelSerializer[Session]):
-    id = serializers.CharField(source="token.jti", help_text="The `sid` of its tokens.")
+    id = serializers.CharField(
+        source="token.jti", help_text="The id of the session, which its tokens have as `sid`."
+    )
     created_at = TimestampField(source="token.created_at")
     last_used_at = TimestampField(
         read_only=True, help_text="When it was last given tokens, by a login or a refresh, in UTC."

@@ -6,11 +6,11 @@ from .models import Author
 
 
 class AuthorFilter(RootFilterSet):
-    name = NameFilter(max_length=300, help_text="The whole name.")
-    birth_year = IntegerFilter(help_text="BCE years are negative.")
+    name = NameFilter(max_length=300, help_text="The exact name.")
+    birth_year = IntegerFilter(help_text="Born in this year; years BCE are negative.")
     birth_year_min = IntegerFilter("birth_year", "gte", help_text="Born in this year or later.")
     birth_year_max = IntegerFilter("birth_year", "lte", help_text="Born in this year or earlier.")
-    death_year = IntegerFilter(help_text="BCE years are negative.")
+    death_year = IntegerFilter(help_text="Died in this year; years BCE are negative.")
     death_year_min = IntegerFilter("death_year", "gte", help_text="Died in this year or later.")
     death_year_max = IntegerFilter("death_year", "lte", help_text="Died in this year or earlier.")
     openlibrary_key = TextFilter(

@@ -31,14 +31,15 @@ def _language() -> TextFilter:
 
 
 class BookFilter(RootFilterSet):
-    title = NameFilter(max_length=500, help_text="The whole title.")
+    title = NameFilter(max_length=500, help_text="The exact title.")
     author = IntegerFilter(
-        method="leave_to_contributions", help_text="The id of somebody who contributed to it."
+        method="leave_to_contributions",
+        help_text="The id of an author who contributed to the book.",
     )
     role = ChoiceFilter(
         choices=Role.choices,
         method="leave_to_contributions",
-        help_text="What the author did for it; without `author`, what anybody did.",
+        help_text="The role in which `author`, or else anybody, contributed to the book.",
     )
     subject = IntegerFilter("subjects", help_text="The id of one of its subjects.")
     series = IntegerFilter("series", help_text="The id of its series.")
@@ -46,15 +47,17 @@ class BookFilter(RootFilterSet):
         method="by_publisher", help_text="The id of a publisher of one of its editions."
     )
     language = _language()
-    first_published_year = IntegerFilter(help_text="BCE years are negative.")
+    first_published_year = IntegerFilter(
+        help_text="First published in this year; years BCE are negative."
+    )
     first_published_year_min = IntegerFilter(
-        "first_published_year", "gte", help_text="In this year or later."
+        "first_published_year", "gte", help_text="First published in this year or later."
     )
     first_published_year_max = IntegerFilter(
-        "first_published_year", "lte", help_text="In this year or earlier."
+        "first_published_year", "lte", help_text="First published in this year or earlier."
     )
     isbn = ISBNFilter(
-        method="by_isbn", help_text="The ISBN of one of its editions, with 10 digits or 13."
+        method="by_isbn", help_text="The ISBN of one of its editions, with 10 or 13 digits."
     )
     openlibrary_key = TextFilter(
         validators=Book._meta.get_field("openlibrary_key").validators,
@@ -91,28 +94,34 @@ class BookFilter(RootFilterSet):
 
 class ContributionFilter(ListFilterSet):
     author = IntegerFilter("author", help_text="The id of the author.")
-    role = ChoiceFilter(choices=Role.choices, help_text="What the author did for the book.")
+    role = ChoiceFilter(choices=Role.choices, help_text="The role in which the author contributed.")
 
 
 class EditionFilter(ListFilterSet):
-    isbn = ISBNFilter("isbn13", help_text="With 10 digits or 13.")
+    isbn = ISBNFilter("isbn13", help_text="The ISBN, with 10 or 13 digits.")
     publisher = IntegerFilter("publisher", help_text="The id of its publisher.")
     # `format` itself is the answer's: `?format=json`.
     edition_format = ChoiceFilter(
-        field_name="format", choices=Format.choices, help_text="In which form it was published."
+        field_name="format",
+        choices=Format.choices,
+        help_text="The format in which the edition was published.",
     )
     language = _language()
-    published_on_min = DateFilter("published_on", "gte", help_text="On this day or later.")
-    published_on_max = DateFilter("published_on", "lte", help_text="On this day or earlier.")
+    published_on_min = DateFilter(
+        "published_on", "gte", help_text="Published on this day or later."
+    )
+    published_on_max = DateFilter(
+        "published_on", "lte", help_text="Published on this day or earlier."
+    )
 
 
 class SeriesFilter(RootFilterSet):
-    name = NameFilter(max_length=300, help_text="The whole name.")
+    name = NameFilter(max_length=300, help_text="The exact name.")
 
 
 class PublisherFilter(RootFilterSet):
     name = NameFilter(
-        method="called", max_length=300, help_text="The whole name, whatever its case."
+        method="called", max_length=300, help_text="The exact name, in upper or lower case."
     )
 
     def called(self, queryset: QuerySet[Any], name: str, value: str) -> QuerySet[Any]:
@@ -120,5 +129,5 @@ class PublisherFilter(RootFilterSet):
 
 
 class SubjectFilter(RootFilterSet):
-    name = NameFilter(max_length=200, help_text="The whole name.")
-    slug = NameFilter(max_length=200, help_text="Its name in URLs.")
+    name = NameFilter(max_length=200, help_text="The exact name.")
+    slug = NameFilter(max_length=200, help_text="The exact slug.")

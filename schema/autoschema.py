@@ -57,8 +57,8 @@ COMMON_PARAMETERS = [
     *("fields", "omit", "expand"),
 ]
 ITEM = (
-    "With an `id` it names a stored object; properties beside it say what changes. Without, it "
-    "describes a new one."
+    "With an `id`, a stored object, which the other properties change. Without an `id`, a new "
+    "object."
 )
 
 
@@ -303,7 +303,7 @@ class AutoSchema(SpectacularAutoSchema):
         properties = [each for each, field in serializer.fields.items() if not field.write_only]
         choices = self._choices(f"{name}Property", properties)
         parameters = [
-            _list_parameter("fields", choices, "Answer with these properties alone."),
+            _list_parameter("fields", choices, "Answer with these properties only."),
             _list_parameter("omit", choices, "Answer without these properties."),
         ]
         if expandable := list(_of_meta(serializer, "expandable")):
@@ -338,8 +338,8 @@ class AutoSchema(SpectacularAutoSchema):
             # REST framework's own says no choices.
             if parameter["name"] == "ordering" and serializer and "enum" in parameter["schema"]:
                 if default := self._default_ordering():
-                    given = "it or `search`" if is_ranked else "it"
-                    words = f"`{default}` unless {given} is given. {parameter['description']}"
+                    else_ranked = ", with `search` the best match first" if is_ranked else ""
+                    words = f"By default `{default}`{else_ranked}. {parameter['description']}"
                     parameter["description"] = words
                 name = self._get_serializer_name(serializer, "response")
                 choices = parameter["schema"]["enum"]
@@ -460,6 +460,9 @@ class AutoSchema(SpectacularAutoSchema):
     def _problem_statuses(self) -> set[int]:
         # Any of them can be malformed, or ask for an answer in a format that there is not.
         statuses = {400, 406, *getattr(self.view, "problem_statuses", ())}
+        if self.view.get_authenticators() or hasattr(self.view, "get_queryset"):
+            # It asks the database, which can be away.
+            statuses.add(503)
         if self.method in ("POST", "PUT", "PATCH") and self._get_request_body():  # type: ignore[no-untyped-call]
             statuses |= {411, 413, 415}
             if self._can_conflict():

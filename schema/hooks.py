@@ -52,24 +52,23 @@ def _objects(node: Any) -> Iterator[dict[str, Any]]:
 
 
 def _set_width(schema: dict[str, Any]) -> None:
-    """`int64` unless its limits fit into less. The limits of the width itself say nothing."""
+    """`int32` if its limits fit into that, else `int64`, whose own limits say nothing."""
     low, high = schema.get("minimum", -INT64), schema.get("maximum", INT64)
     if low <= -INT64:
         schema.pop("minimum", None)
     if high >= INT64 - 1:
         schema.pop("maximum", None)
-    if low < -INT32 or high >= INT32:
-        schema["format"] = "int64"
+    schema["format"] = "int32" if low >= -INT32 and high < INT32 else "int64"
 
 
 # What these properties are, wherever they stand without words of their own
 PROPERTIES = {
-    "id": "The key, which never changes.",
-    "version": "Rises with every change of the object and of what it owns.",
+    "id": "The id, which never changes.",
+    "version": "Increases with every change of the object and of what it owns.",
     "created_at": "When it was created, in UTC.",
     "updated_at": "When it was last changed, in UTC.",
     "access": "The token to send with each request, as `Authorization: Bearer …`.",
-    "refresh": "The token to exchange for a new pair, once.",
+    "refresh": "The token to exchange for a new pair; it can be used once.",
 }
 
 
@@ -87,10 +86,10 @@ def described(result: dict[str, Any], **kwargs: Any) -> dict[str, Any]:
 def _words(name: str, properties: dict[str, Any]) -> str | None:
     if name.endswith("_id"):
         one = name.removesuffix("_id")
-        return f"The key of `{one}`." if one in properties else f"The key of its {one}."
+        return f"The id of `{one}`." if one in properties else f"The id of its {one}."
     if name.endswith("_ids"):
         many = f"{name.removesuffix('_ids')}s"
-        return f"The keys of `{many}`." if many in properties else f"The keys of its {many}."
+        return f"The ids of `{many}`." if many in properties else f"The ids of its {many}."
     return PROPERTIES.get(name)
 
 

@@ -13,16 +13,19 @@ FAULT: dict[str, Any] = {
         "pointer": {
             "type": "string",
             "description": (
-                "Its place in the body, a JSON Pointer (RFC 6901): `/authors/0/name`; empty for "
-                "the body as a whole."
+                "The place in the body, a JSON Pointer (RFC 6901) such as `/authors/0/name`; empty "
+                "for the body as a whole."
             ),
         },
         "parameter": {"type": "string", "description": "The query parameter that is wrong."},
-        "code": {"type": "string", "description": "For programs: `required`, `unique`, …"},
-        "detail": {"type": "string", "description": "For people."},
+        "code": {
+            "type": "string",
+            "description": "A code for programs, such as `required` or `unique`.",
+        },
+        "detail": {"type": "string", "description": "An explanation for people."},
         "existing_id": {
             "type": "integer",
-            "description": "The object that has the unique value, or that stands in the way.",
+            "description": "The id of the object with the unique value, or that is in the way.",
         },
     },
 }
@@ -32,17 +35,23 @@ PROBLEM: dict[str, Any] = {
     "description": "Why a request was refused (RFC 9457).",
     "required": ["type", "title", "status", "detail", "code", "instance"],
     "properties": {
-        "type": {"type": "string", "description": "`about:blank`: `code` tells problems apart."},
+        "type": {
+            "type": "string",
+            "description": "Always `about:blank`; `code` tells problems apart.",
+        },
         "title": {"type": "string", "description": "The name of the status."},
         "status": {"type": "integer", "minimum": 400, "maximum": 599},
-        "detail": {"type": "string", "description": "For people."},
-        "code": {"type": "string", "description": "For programs: `invalid`, `not_found`, …"},
-        "instance": {"type": "string", "description": "The path that was asked, with its query."},
+        "detail": {"type": "string", "description": "An explanation for people."},
+        "code": {
+            "type": "string",
+            "description": "A code for programs, such as `invalid` or `not_found`.",
+        },
+        "instance": {"type": "string", "description": "The path and the query of the request."},
         "errors": {
             "type": "array",
             "description": (
-                "Each thing that is wrong, the first 50 of them; with 409, and with 400 unless "
-                "the body is no JSON."
+                "The faults, the first 50 of them; present with 409, and with 400 unless the body "
+                "is not JSON."
             ),
             "maxItems": MAX_FAULTS,
             "items": {"$ref": "#/components/schemas/Fault"},
@@ -62,19 +71,21 @@ NAMES_OF_PROBLEMS = {
     413: "ContentTooLarge",
     415: "UnsupportedMediaType",
     429: "TooManyRequests",
+    503: "ServiceUnavailable",
 }
 
 DESCRIPTIONS = {
-    400: "The request can never succeed: `errors` says what is wrong with it, and where.",
-    401: "No token, or one that is no longer good.",
-    403: "This account may not do it.",
-    404: "There is no such object, or no such parent.",
-    406: "There is no answer of the type that `Accept` asks for.",
-    409: "It conflicts with what is stored now: `errors` says with what, and where.",
-    411: "The body came without its `Content-Length`.",
+    400: "The request is invalid: `errors` says what is wrong, and where.",
+    401: "The request has no token, or one that is not valid any more.",
+    403: "The account is not allowed to do this.",
+    404: "The object or its parent does not exist.",
+    406: "The answer has no representation of a media type that `Accept` names.",
+    409: "The request conflicts with stored data: `errors` says with what, and where.",
+    411: "The request has a body and no `Content-Length`.",
     413: "The body is too large.",
     415: "The body is not `application/json`.",
     429: "Too many failed attempts.",
+    503: "The service is not available now. Repeat the request after `Retry-After`.",
 }
 
 
@@ -88,18 +99,22 @@ def description(status: int) -> str:
     return DESCRIPTIONS.get(status, f"{HTTPStatus(status).phrase}.")
 
 
+RETRY_AFTER = {
+    "Retry-After": {
+        "description": "The number of seconds to wait.",
+        "schema": {"type": "integer", "minimum": 0, "maximum": 86_400},
+    }
+}
 HEADERS: dict[int, Any] = {
+    503: RETRY_AFTER,
     401: {
         "WWW-Authenticate": {
-            "description": "How to log in (RFC 6750).",
+            "description": "How to authenticate, and what is wrong with the token (RFC 6750).",
             "schema": {"type": "string"},
         }
     },
     429: {
-        "Retry-After": {
-            "description": "How many seconds to wait.",
-            "schema": {"type": "integer"},
-        },
+        **RETRY_AFTER,
         "RateLimit-Policy": {
             "description": (
                 "The limit: `q` failures in `w` seconds (draft-ietf-httpapi-ratelimit-headers)."
@@ -107,7 +122,7 @@ HEADERS: dict[int, Any] = {
             "schema": {"type": "string"},
         },
         "RateLimit": {
-            "description": "What is left of it, `r`, until it starts anew in `t` seconds.",
+            "description": "`r` failures are left until the limit is reset in `t` seconds.",
             "schema": {"type": "string"},
         },
     },

@@ -319,7 +319,7 @@ def test_ordering_goes_by_one_field_either_way(catalogue, ordering, answer):
 def test_every_ordering_on_offer_works(catalogue, url):
     url = url.format(**catalogue)
     refusal = get(url, "ordering=nothing").json()["errors"][0]["detail"]
-    offered = refusal.removeprefix("One of ").removesuffix(".").split(", ")
+    offered = refusal.removeprefix("Choose one of ").removesuffix(".").split(", ")
     assert offered
     for ordering in offered:
         assert get(url, f"ordering={ordering}&page_size=1").status_code == 200

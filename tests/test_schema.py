@@ -120,6 +120,14 @@ def test_ids_have_64_bits_everywhere(contract):
     assert all(schema["format"] == "int64" for schema in ids)
 
 
+def test_an_integer_says_whether_it_fits_into_32_bits(contract):
+    integers = [each for each in objects(contract) if each.get("type") == "integer"]
+    assert len(integers) > 100
+    for each in integers:
+        is_short = each.get("minimum", -(2**63)) >= -(2**31) and each.get("maximum", 2**63) < 2**31
+        assert each["format"] == ("int32" if is_short else "int64"), each
+
+
 def test_a_pattern_matches_the_same_whatever_language_the_client_is_in(contract):
     patterns = {each["pattern"] for each in objects(contract) if "pattern" in each}
     assert "^OL[1-9][0-9]*W$" in patterns
@@ -150,7 +158,7 @@ def test_a_list_comes_in_the_order_that_the_contract_says(librarian, contract):
             for each in contract["paths"][f"/api/{path}/"]["get"]["parameters"]
             if each.get("name") == "ordering"
         ]
-        default = re.match("`(.+?)` unless it or `search` is given", ordering["description"])[1]
+        default = re.match("By default `(.+?)`, with `search` ", ordering["description"])[1]
         listed = librarian.get(f"/api/{path}/").json()["results"]
         assert [each[called] for each in listed] == ["Alpha", "Zeta", "beta", "Älfa"]
         assert listed == librarian.get(f"/api/{path}/?ordering={default}").json()["results"]

@@ -14,6 +14,8 @@ CHANGELOG = CONTRACT.parent.parent / "CHANGELOG.md"
 BEFORE_THE_RELEASE = [
     # They were texts whose pattern named all properties, so that a new one was a breaking change.
     r"\?(fields|omit|expand) (has another (type|minItems)|is written in another way)$",
+    # Integers that fit into 32 bits did not say so.
+    "has another format$",
     # Filters stood among the others by name, so that a new one moved what came after it.
     "has its parameters in another order, or a new one in front of them$",
 ]
@@ -134,7 +136,7 @@ def retype_answered_property(c):
 
 
 def narrow_integer(c):
-    del c["components"]["schemas"]["Book"]["properties"]["id"]["format"]
+    c["components"]["schemas"]["Book"]["properties"]["id"]["format"] = "int32"
 
 
 def remove_sent_property(c):

@@ -7,8 +7,10 @@ import re
 
 import pytest
 import yaml
+from django.db import OperationalError, connection
 from rest_framework.test import APIClient
 
+from auth_api.tokens import RefreshToken
 from authors.models import Author, AuthorProfile
 from books.models import Book, Contribution, Edition, Publisher, Series, Subject
 from tests.contract import CONTRACT
@@ -30,6 +32,7 @@ STATUSES = {
     "ContentTooLarge": 413,
     "UnsupportedMediaType": 415,
     "TooManyRequests": 429,
+    "ServiceUnavailable": 503,
 }
 # A body of each kind that what is stored stands against: a value that is taken, an id that is not.
 CONFLICTS = {
@@ -53,6 +56,17 @@ FAILURES = {
     "obtainTokens": GARBAGE["obtainTokens"],
     "changePassword": {"current_password": "wrong", "new_password": "a long one of 27"},
 }
+
+
+def be_away(*args):
+    raise OperationalError("The server closed the connection.")
+
+
+def tokens_of(client):
+    token = str(RefreshToken.for_user(client.user))
+    return {"refreshTokens": {"refresh": token}, "logOut": {"refresh": token}} | {
+        "verifyToken": {"token": token}
+    }
 
 
 def documented(problem):
@@ -159,6 +173,11 @@ def provoke(problem, method, path, operation, clients, stored, settings):
             for _ in range(5):
                 ask(admin, method, here, FAILURES[name])
             return ask(admin, method, here, FAILURES[name])
+        case "ServiceUnavailable":
+            body = {**GARBAGE, **tokens_of(admin)}.get(name, {"x": 1})
+            who = clients["anonymous"] if name in GARBAGE else admin
+            with connection.execute_wrapper(be_away):
+                return ask(who, method, here, body_of(operation, body))
     raise AssertionError(problem)
 
 

@@ -118,7 +118,7 @@ class RootFilterSet(ListFilterSet):
     """What every aggregate root can be asked."""
 
     updated_since = TimestampFilter(
-        field_name="updated_at", lookup_expr="gte", help_text="Changed then or later."
+        field_name="updated_at", lookup_expr="gte", help_text="Changed at this time or later."
     )
 
 

@@ -31,6 +31,12 @@ class ContentNegotiation(DefaultContentNegotiation):
             # REST framework's own 404 would say that there is nothing at this URL.
             parameter = api_settings.URL_FORMAT_OVERRIDE
             raise Refused(
-                [Fault("invalid_choice", f"One of {', '.join(formats)}.", parameter=parameter)]
+                [
+                    Fault(
+                        "invalid_choice",
+                        f"Choose one of {', '.join(formats)}.",
+                        parameter=parameter,
+                    )
+                ]
             )
         return [each for each in renderers if each.format == format]

@@ -60,7 +60,7 @@ def _faults(container: dict[str, Any] | list[Any], *place: str | int) -> Iterato
         return
     if isinstance(container, _Repeated):
         for name in sorted(container.keys_seen_twice):
-            yield Fault("repeated_key", "The key stands here twice.", pointer(*place, name))
+            yield Fault("repeated_key", "This key occurs twice.", pointer(*place, name))
     members: Iterable[tuple[str | int, Any]]
     members = container.items() if isinstance(container, dict) else enumerate(container)
     for key, value in members:

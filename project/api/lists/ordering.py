@@ -46,7 +46,7 @@ class OrderingFilter(backends.OrderingFilter):
         if not choice:
             return None if Rank.of(queryset) else self.get_default_ordering(view)
         if choice not in self._choices(view):
-            detail = f"One of {', '.join(self._choices(view))}."
+            detail = f"Choose one of {', '.join(self._choices(view))}."
             raise Refused([Fault("invalid_choice", detail, parameter=self.ordering_param)])
         return [choice]
 
@@ -55,5 +55,9 @@ class OrderingFilter(backends.OrderingFilter):
             return []
         schema = {"type": "string", "enum": self._choices(view)}
         return [
-            parameter_schema(self.ordering_param, schema, "Rows that are equal in it come by id.")
+            parameter_schema(
+                self.ordering_param,
+                schema,
+                "A `-` reverses the order. Rows with equal values come by id.",
+            )
         ]

@@ -161,7 +161,7 @@ class CursorPagination(BasePagination):
     def _counts(self) -> bool:
         answer = self.request.query_params.get("count", "false")
         if answer not in ("true", "false"):
-            raise Refused([Fault("invalid", "Either true or false.", parameter="count")])
+            raise Refused([Fault("invalid", "Give true or false.", parameter="count")])
         return answer == "true"
 
     # Answer
@@ -185,7 +185,7 @@ class CursorPagination(BasePagination):
             "properties": {
                 "count": {
                     "type": "integer",
-                    "description": "How many results all pages have; with `count=true` alone.",
+                    "description": "The number of results on all pages; only with `count=true`.",
                 },
                 "next": {**link, "description": "The next page; null on the last one."},
                 "previous": {**link, "description": "The page before; null on the first one."},
@@ -195,9 +195,12 @@ class CursorPagination(BasePagination):
 
     def get_schema_operation_parameters(self, view: Any) -> list[dict[str, Any]]:
         parameters: dict[str, tuple[str, dict[str, Any]]] = {
-            "cursor": ("From the links `next` and `previous`.", {"type": "string", "minLength": 1}),
+            "cursor": (
+                "Where the page begins: the `cursor` of a link `next` or `previous`.",
+                {"type": "string", "minLength": 1},
+            ),
             "page_size": (
-                "How many results a page has.",
+                "The number of results on a page.",
                 {
                     "type": "integer",
                     "minimum": 1,
