@@ -141,7 +141,13 @@ fun main() {
     // One property changes, the others stay.
     val renamed = books.partialUpdateBook(book.id, PatchedBookRequest(title = "Renamed $mark"))
     same(
-        renamed.copy(title = book.title, version = book.version, updatedAt = book.updatedAt),
+        renamed.copy(
+            title = book.title,
+            // It is made from the title.
+            sortTitle = book.sortTitle,
+            version = book.version,
+            updatedAt = book.updatedAt,
+        ),
         book,
     )
 
