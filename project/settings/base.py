@@ -41,6 +41,7 @@ MIDDLEWARE = [
     "corsheaders.middleware.CorsMiddleware",
     "project.api.http.middleware.OptionalTrailingSlash",
     "project.api.http.middleware.RequireContentLength",
+    "project.api.http.middleware.RepeatOnNewConnection",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",

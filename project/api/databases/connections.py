@@ -1,4 +1,4 @@
-"""What every new database connection is told, and how a statement is planned."""
+"""What every new database connection is told, what became of it, and how a statement is planned."""
 
 import sqlite3
 from collections.abc import Iterator
@@ -11,6 +11,8 @@ from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.backends.signals import connection_created
 from django.dispatch import receiver
 
+from .postgresql.base import DatabaseWrapper
+
 
 @receiver(connection_created)
 def use_all_query_parameters(connection: BaseDatabaseWrapper, **kwargs: Any) -> None:
@@ -22,6 +24,30 @@ def use_all_query_parameters(connection: BaseDatabaseWrapper, **kwargs: Any) -> 
     if connection.vendor == "sqlite" and django.VERSION < (6, 1):
         limit = connection.connection.getlimit(sqlite3.SQLITE_LIMIT_VARIABLE_NUMBER)
         connection.features.max_query_params = limit
+
+
+def begin_request() -> None:
+    """Forget what became of the statements of the request before."""
+    for connection in _of_postgresql():
+        connection.is_spoilt = connection.has_written = False
+
+
+def drop_spoilt() -> bool:
+    """Close the connections that have failed where new ones would not, if there are any; whether
+    the request may then be repeated, since none has stored anything."""
+    ours = [*_of_postgresql()]
+    spoilt = [each for each in ours if each.is_spoilt and not each.in_atomic_block]
+    for connection in spoilt:
+        connection.close()
+    return bool(spoilt) and not any(connection.has_written for connection in ours)
+
+
+def _of_postgresql() -> Iterator[DatabaseWrapper]:
+    return (
+        connection
+        for connection in connections.all(initialized_only=True)
+        if isinstance(connection, DatabaseWrapper)
+    )
 
 
 @contextmanager

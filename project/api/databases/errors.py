@@ -2,7 +2,7 @@
 
 import sqlite3
 
-from django.db import InterfaceError, OperationalError
+from django.db import InterfaceError, InternalError, OperationalError
 
 # A serialization failure, and a deadlock: PostgreSQL asks for the whole transaction again
 # (https://www.postgresql.org/docs/current/mvcc-serialization-failure-handling.html).
@@ -13,6 +13,14 @@ RETRYABLE = frozenset({"40001", "40P01"})
 # https://www.postgresql.org/docs/current/errcodes-appendix.html
 OUTAGE_CLASSES = frozenset({"08", "53", "57", "58"})
 OUTAGE_CODES = frozenset({"40001", "40P01", "55P03"})
+# Prepared statements that PostgreSQL has not, or has already, since a pooler gave the connection
+# another server connection than before.
+MISPLACED = frozenset({"26000", "42P05"})
+# What refuses a prepared statement whose columns a migration has changed. The code is that of all
+# that is not supported, and the message is in the server's language.
+STALE, STALE_FUNCTION = "0A000", "RevalidateCachedQuery"
+# Somebody or something has ended the connection, or its server is a standby by now.
+LOST = frozenset({"57P01", "57P02", "57P05", "25006"})
 # The same of SQLite, https://www.sqlite.org/rescode.html
 SQLITE_OUTAGES = frozenset(
     {
@@ -26,7 +34,23 @@ SQLITE_OUTAGES = frozenset(
 )
 
 
+def is_stale(error: BaseException | None) -> bool:
+    """Whether a prepared statement is refused that would be carried out without being prepared."""
+    cause = error and error.__cause__
+    code = getattr(cause, "sqlstate", None)
+    return code in MISPLACED or (
+        code == STALE and getattr(cause, "diag").source_function == STALE_FUNCTION  # noqa: B009
+    )
+
+
+def is_lost(error: BaseException | None) -> bool:
+    """Whether the connection is of no use any more. Without a code it is the driver who says so."""
+    return getattr(error and error.__cause__, "sqlstate", "") in LOST | {None}
+
+
 def is_outage(error: BaseException | None) -> bool:
+    if is_stale(error) or (isinstance(error, InternalError) and is_lost(error)):
+        return True
     if not isinstance(error, OperationalError | InterfaceError):
         return False
     cause = error.__cause__

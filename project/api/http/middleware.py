@@ -1,10 +1,15 @@
 """What happens to every request before it finds its view."""
 
+import logging
 from collections.abc import Callable
 
+from django.core.exceptions import RequestDataTooBig
 from django.http import HttpRequest, HttpResponseBase
 
+from ..databases.connections import begin_request, drop_spoilt
 from .handlers import length_required
+
+logger = logging.getLogger(__name__)
 
 
 class OptionalTrailingSlash:
@@ -40,3 +45,30 @@ class RequireContentLength:
         if has_body and not meta.get("CONTENT_LENGTH"):
             return length_required(request)
         return self.get_response(request)
+
+
+class RepeatOnNewConnection:
+    """Repeat a request, once, that failed by the connection to the database that it met.
+
+    A migration has changed what its prepared statements give, the server has gone, or a pooler has
+    mixed it up with others. What has stored anything is not repeated.
+    """
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponseBase]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponseBase:
+        begin_request()
+        if request.META.get("CONTENT_LENGTH"):
+            try:
+                # Kept, so that it can be read twice.
+                request.body  # noqa: B018
+            except RequestDataTooBig:
+                # The view refuses it, or reads a form of many files piece by piece.
+                return self.get_response(request)
+        response = self.get_response(request)
+        if response.status_code >= 500 and drop_spoilt():
+            logger.warning("Repeating %s %s on a new connection", request.method, request.path)
+            begin_request()
+            response = self.get_response(request)
+        return response

@@ -6,15 +6,49 @@ https://docs.djangoproject.com/en/stable/ref/databases/#subclassing-the-built-in
 """
 
 from selectors import EVENT_READ, DefaultSelector
+from typing import Any
 
-from django.db import NotSupportedError
+from django.db import Error, NotSupportedError
 from django.db.backends.postgresql import base
+from django.db.backends.utils import CursorWrapper
 from psycopg.pq import TransactionStatus
 
+from ..errors import is_lost, is_stale
 from .schema import COLLATION, DatabaseSchemaEditor
 
 
+class _Cursor(CursorWrapper):
+    """Tells its connection what became of a statement."""
+
+    db: "DatabaseWrapper"
+
+    def _execute(self, sql: Any, params: Any, *ignored: Any) -> Any:
+        writes = not self.db.in_atomic_block and not str(sql).lstrip().startswith("SELECT")
+        try:
+            done = super()._execute(sql, params, *ignored)  # type: ignore[misc]  # stubs
+        except Error as error:
+            if is_stale(error) and not self.db.in_atomic_block:
+                # So psycopg prepares none of them again before it comes as often as at first.
+                self.cursor.execute("DEALLOCATE ALL")
+                done = super()._execute(sql, params, *ignored)  # type: ignore[misc]  # stubs
+            else:
+                self.db.is_spoilt |= is_stale(error) or is_lost(error)
+                # Of a lost connection nobody knows what its last statement still did.
+                self.db.has_written |= writes
+                raise
+        self.db.has_written |= writes
+        return done
+
+
+class _DebugCursor(_Cursor, base.CursorDebugWrapper):
+    pass
+
+
 class DatabaseWrapper(base.DatabaseWrapper):
+    # Since the beginning of a request: whether a new connection would do better, and whether
+    # anything may have been stored.
+    is_spoilt = False
+    has_written = False
     SchemaEditorClass = DatabaseSchemaEditor
     # `iexact`, `icontains` and the like put both sides in capitals, the column's side by its own
     # collation: by a Turkish one, the other side's `i` would become another letter.
@@ -33,6 +67,16 @@ class DatabaseWrapper(base.DatabaseWrapper):
                 f"The database “{self.settings_dict['NAME']}” is in {encoding}; the catalogue needs"
                 " one that was created with ENCODING 'UTF8'."
             )
+
+    def make_cursor(self, cursor: Any) -> _Cursor:
+        return _Cursor(cursor, self)
+
+    def make_debug_cursor(self, cursor: Any) -> _DebugCursor:
+        return _DebugCursor(cursor, self)
+
+    def _commit(self) -> None:
+        self.has_written = True
+        super()._commit()  # type: ignore[misc]  # stubs
 
     def is_usable(self) -> bool:
         """A server that ends a connection says so, and closes its side: there is something to read.
