@@ -4,30 +4,19 @@ from typing import Any
 
 from django import forms
 from django.contrib import admin
-from django.core.exceptions import ValidationError
 from django.db.models import Prefetch, QuerySet, TextChoices
 from django.http import HttpRequest
 
-from project.api.admin import AggregateRootAdmin, LoadedSelect, RecordForm
-from project.api.models import FoldedFrom
+from project.api.admin import AggregateRootAdmin, LoadedSelect, RecordForm, UniqueNameForm
 from project.api.relations import MAX_ITEMS
 
 from .isbn import ISBNFormField, normalize_isbn
 from .models import Book, Contribution, Edition, Format, Publisher, Role, Series, Subject
 
 
-class PublisherForm(RecordForm):
-    def clean_name(self) -> str:
-        name: str = self.cleaned_data["name"]
-        same = Publisher.objects.filter(name_folded=FoldedFrom.make(name))
-        if same.exclude(pk=self.instance.pk).exists():
-            raise ValidationError("There is a publisher with this name already.", "unique")
-        return name
-
-
 @admin.register(Publisher)
 class PublisherAdmin(AggregateRootAdmin):
-    form = PublisherForm
+    form = UniqueNameForm
     list_display = ["name", "updated_at"]
 
 
@@ -38,6 +27,7 @@ class SeriesAdmin(AggregateRootAdmin):
 
 @admin.register(Subject)
 class SubjectAdmin(AggregateRootAdmin):
+    form = UniqueNameForm
     list_display = ["name", "slug", "updated_at"]
 
 

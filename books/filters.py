@@ -7,13 +7,13 @@ from django_filters.rest_framework import ChoiceFilter
 
 from project.api.filters import (
     DateFilter,
+    FoldedNameFilter,
     IntegerFilter,
     ListFilterSet,
     NameFilter,
     RootFilterSet,
     TextFilter,
 )
-from project.api.models import FoldedFrom
 
 from .isbn import ISBNFormField
 from .languages import validate_language
@@ -120,14 +120,9 @@ class SeriesFilter(RootFilterSet):
 
 
 class PublisherFilter(RootFilterSet):
-    name = NameFilter(
-        method="called", max_length=300, help_text="The exact name, in upper or lower case."
-    )
-
-    def called(self, queryset: QuerySet[Any], name: str, value: str) -> QuerySet[Any]:
-        return queryset.filter(name_folded=FoldedFrom.make(value))
+    name = FoldedNameFilter(max_length=300, help_text="The exact name, in upper or lower case.")
 
 
 class SubjectFilter(RootFilterSet):
-    name = NameFilter(max_length=200, help_text="The exact name.")
+    name = FoldedNameFilter(max_length=200, help_text="The exact name, in upper or lower case.")
     slug = NameFilter(max_length=200, help_text="The exact slug.")

@@ -77,13 +77,14 @@ class SeriesSearch(SearchEntry):
 
 
 class Subject(AggregateRoot):
-    name = NameField(max_length=200)
+    name = NameField(max_length=200, help_text="Unique, whatever the case of its letters.")
+    name_folded = FoldedFrom(source="name", max_length=600, unique=True)
     slug = SlugMadeFrom(
         source="name",
         max_length=200,
         unique=True,
         help_text="Made from the name when left out, and then made anew when it changes: “Science"
-        " fiction” has “science-fiction”.",
+        " fiction” has “science-fiction”; with a number where another subject has it already.",
     )
 
     class Meta:

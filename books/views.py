@@ -41,7 +41,7 @@ class SeriesViewSet(ResourceViewSet):
 
 
 class SubjectViewSet(ResourceViewSet):
-    """Subjects that books are about."""
+    """Subjects that books are about. A name is unique, whatever the case of its letters."""
 
     queryset = Subject.objects.all()
     serializer_class = SubjectSerializer

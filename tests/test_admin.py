@@ -377,6 +377,19 @@ def test_the_profile_counts_as_a_part_of_its_author(desk, hobbit, changes, versi
     assert Author.objects.get(pk=author.pk).version == version
 
 
+def test_the_admin_numbers_a_slug_that_is_taken(desk):
+    for name in ["C", "C++", "C#"]:
+        assert saved(save(desk, add_page(Subject), name=name))
+    assert list(Subject.objects.order_by("pk").values_list("slug", flat=True)) == [
+        "c",
+        "c-2",
+        "c-3",
+    ]
+    sharp = Subject.objects.get(name="C#")
+    assert saved(save(desk, page(sharp), name="F#"))
+    assert Subject.objects.get(pk=sharp.pk).slug == "f"
+
+
 def test_the_admin_stores_one_spelling(desk):
     name = "Gabriel  José\u00a0García Márquez"
     assert saved(
@@ -473,7 +486,16 @@ def test_a_book_with_200_contributions_can_be_saved(desk):
             {"name": "ALLEN & UNWIN"},
             {"name": "There is a publisher with this name already."},
         ),
-        (Subject, {"name": "FANTASY"}, {"slug": "Subject with this Slug already exists."}),
+        (
+            Subject,
+            {"name": "FANTASY"},
+            {"name": "There is a subject with this name already."},
+        ),
+        (
+            Subject,
+            {"name": "Myth", "slug": "fantasy"},
+            {"slug": "Subject with this Slug already exists."},
+        ),
         (
             Subject,
             {"name": "!"},

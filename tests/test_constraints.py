@@ -40,6 +40,7 @@ UNIQUE = [
     (Author, {"openlibrary_key": "OL1A"}),
     (Publisher, {"name_folded": "gollancz"}),
     (Subject, {"slug": "myth"}),
+    (Subject, {"name_folded": "myth"}),
     (Book, {"openlibrary_key": "OL1W"}),
     (Edition, {"isbn13": isbn(1)}),
     (AuthorProfile, {"author_id": 1}),

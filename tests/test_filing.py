@@ -4,6 +4,8 @@ import re
 from collections import Counter
 
 import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -219,3 +221,60 @@ def test_what_was_filed_by_older_rules_stays_until_its_title_changes(librarian):
     body = {"description": "Kansas, 1959."}
     changed = send(librarian, "PATCH", f"/books/{stored.pk}/", body)
     assert changed["sort_title"] == "sangre fría, A"
+
+
+# Slugs
+
+
+def test_subjects_whose_slugs_meet_are_several(librarian):
+    body = {"title": "B", "subjects": [{"name": name} for name in ("C", "C++", "C#", "A.I.", "Ai")]}
+    subjects = send(librarian, "POST", "/books/", body, 201)["subjects"]
+    assert {each["name"]: each["slug"] for each in subjects} == {
+        "C": "c",
+        "C++": "c-2",
+        "C#": "c-3",
+        "A.I.": "ai",
+        "Ai": "ai-2",
+    }
+    assert send(librarian, "POST", "/subjects/", {"name": "C?"}, 201)["slug"] == "c-4"
+
+
+def test_a_slug_with_a_number_has_room_for_it(librarian):
+    for name, slug in [("x" * 200, "x" * 200), ("X" * 199 + "!", "x" * 199)]:
+        assert send(librarian, "POST", "/subjects/", {"name": name}, 201)["slug"] == slug
+    made = send(librarian, "POST", "/subjects/", {"name": "?" + "x" * 199}, 201)
+    assert made["slug"] == "x" * 198 + "-2"
+
+
+def test_a_slug_that_is_given_and_taken_is_refused(librarian):
+    made = send(librarian, "POST", "/subjects/", {"name": "Sea stories"}, 201)
+    body = {"name": "Ships", "slug": "sea-stories"}
+    [fault] = send(librarian, "POST", "/subjects/", body, 409)["errors"]
+    assert (fault["pointer"], fault["code"]) == ("/slug", "unique")
+    assert fault["existing_id"] == made["id"]
+
+
+@pytest.mark.parametrize("method", ["PUT", "PATCH"])
+def test_a_slug_that_was_made_follows_the_name(librarian, method):
+    send(librarian, "POST", "/subjects/", {"name": "C"}, 201)
+    made = send(librarian, "POST", "/subjects/", {"name": "C+"}, 201)
+    one = f"/subjects/{made['id']}/"
+    # Nothing is made anew that stays the same but for its number.
+    assert send(librarian, method, one, {"name": "C++"})["slug"] == "c-2"
+    assert send(librarian, method, one, {"name": "Go"})["slug"] == "go"
+    assert send(librarian, method, one, {"name": "C!", "slug": "go"})["slug"] == "c-2"
+    assert send(librarian, method, one, {"name": "C!", "slug": "sea"})["slug"] == "sea"
+    assert send(librarian, method, one, {"name": "Ada"})["slug"] == "sea"
+    assert send(librarian, method, one, {"name": "Ada", "slug": ""})["slug"] == "ada"
+
+
+def test_what_looks_into_slugs_costs_the_same_however_many_meet(librarian):
+    def cost(number):
+        words = (f"c{number}", f"d{number}")
+        names = [f"{word}{'+' * n}" for n in range(number) for word in words]
+        body = {"title": "B", "subjects": [{"name": name} for name in names]}
+        with CaptureQueriesContext(connection) as queries:
+            send(librarian, "POST", "/books/", body, 201)
+        return len(queries)
+
+    assert cost(20) == cost(2)

@@ -493,7 +493,7 @@ def test_authors_are_told_apart_by_key_and_by_year_of_birth(run):
     assert catalogue() == before
 
 
-def test_publishers_are_told_apart_by_name_and_subjects_by_slug(run):
+def test_publishers_and_subjects_are_told_apart_by_name_whatever_its_case(run):
     run(
         [
             {
@@ -507,7 +507,42 @@ def test_publishers_are_told_apart_by_name_and_subjects_by_slug(run):
         ]
     )
     assert sorted(Publisher.objects.values_list("name", flat=True)) == ["Ace", "Àce"]
-    assert sorted(Subject.objects.values_list("name", flat=True)) == ["Sci", "Sci-fi"]
+    assert sorted(Subject.objects.values_list("name", flat=True)) == ["Sci", "Sci-fi", "sci fi"]
+
+
+def test_subjects_whose_slugs_meet_are_several(run):
+    names = ["C++", "C", "C#", "c", "A.I.", "Ai"]
+    run([{"title": "Big business", "subjects": [{"name": name} for name in names]}])
+    assert dict(Subject.objects.values_list("name", "slug")) == {
+        "C++": "c",
+        "C": "c-2",
+        "C#": "c-3",
+        "A.I.": "ai",
+        "Ai": "ai-2",
+    }
+    run([{"title": "Small talk", "subjects": [{"name": "C?"}, {"name": "C#"}]}])
+    assert Subject.objects.get(name="C?").slug == "c-4"
+    assert Subject.objects.count() == 6
+
+
+def test_a_subjects_slug_that_another_has_is_refused_in_a_file(run):
+    Subject.objects.create(name="Sea stories")
+    rows = [
+        {"title": "A", "subjects": [{"name": "Ships", "slug": "sea-stories"}]},
+        {"title": "B", "subjects": [{"name": "Ships", "slug": "vessels"}]},
+        {"title": "C", "subjects": [{"name": "SHIPS", "slug": "sea-stories"}]},
+        # A number that a catalogue elsewhere gave says nothing here.
+        {"title": "D", "subjects": [{"name": "Sea stories!", "slug": "sea-stories"}]},
+    ]
+    report = run(rows)
+    assert [(line, fault.pointer, fault.code) for line, fault in report.reasons] == [
+        (1, "/subjects/0/slug", "unique")
+    ]
+    assert dict(Subject.objects.values_list("name", "slug")) == {
+        "Sea stories": "sea-stories",
+        "Ships": "vessels",
+        "Sea stories!": "sea-stories-2",
+    }
 
 
 def test_an_imported_book_is_found_by_all_of_its_words(run, anonymous):

@@ -269,7 +269,7 @@ def test_an_isbn_of_another_book_is_409_with_its_id(librarian):
             {"title": "A", "authors": [{"name": "A", "openlibrary_key": "OL1A"}]},
             "/authors/0/openlibrary_key",
         ),
-        ("/books/", {"title": "A", "subjects": [{"name": "Sea  stories"}]}, "/subjects/0/name"),
+        ("/books/", {"title": "A", "subjects": [{"name": "SEA  stories"}]}, "/subjects/0/name"),
         (
             "/books/",
             {"title": "A", "editions": [{"publisher": {"name": "gollancz"}}]},

@@ -39,6 +39,17 @@ def statuses(answers):
     return Counter(status for status, _ in answers)
 
 
+# For one slug
+
+
+def test_of_ten_at_once_each_gets_a_slug(sent):
+    names = ["C", "C++", "C#", "C!", "C?", "C.", "C&", "C*", "C-", "C ="]
+    answers = sent(10, lambda number: ("POST", "/subjects/", {"name": names[number]}))
+    assert statuses(answers) == {201: 10}
+    slugs = {"c", *(f"c-{number}" for number in range(2, 11))}
+    assert {body["slug"] for _, body in answers} == slugs
+
+
 # For one unique value
 
 

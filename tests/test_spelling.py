@@ -55,6 +55,7 @@ NORMAL = {
     "Colección Ñ",
     "n.º Ñ",
     "Poésie lyrique",
+    "poésie lyrique",
     "poésie-lyrique",
     STORED,
     "García Márquez, Gabriel José",
@@ -102,11 +103,14 @@ def test_another_spelling_is_no_change(librarian):
     assert changed == made
 
 
+@pytest.mark.parametrize("path", ["publishers", "subjects"])
 @pytest.mark.parametrize("name", ["éditions  du seuil", "ÉDITIONS DU SEUIL"])
-def test_a_publisher_is_unique_however_its_name_is_typed(librarian, name):
-    send(librarian, "POST", "/publishers/", {"name": "Éditions du Seuil"}, 201)
-    refused = send(librarian, "POST", "/publishers/", {"name": decomposed(name)}, 409)
+def test_a_unique_name_is_unique_however_it_is_typed(librarian, path, name):
+    made = send(librarian, "POST", f"/{path}/", {"name": "Éditions du Seuil"}, 201)
+    refused = send(librarian, "POST", f"/{path}/", {"name": decomposed(name)}, 409)
     assert faults(refused) == [("/name", "unique")]
+    [found] = send(librarian, "GET", f"/{path}/?name={decomposed(name)}")["results"]
+    assert found == made
 
 
 def test_a_name_of_blanks_is_blank(librarian):

@@ -4,14 +4,14 @@ from collections.abc import Sequence
 
 from django.db import connection
 
-from books.models import Book, Contribution, Edition, Publisher, Role, Series, Subject
+from books.models import Book, Contribution, Edition, Publisher, Role, Series
 from project.api.http.problems import Fault, Refused
 from project.api.writes.deletions import raise_versions
 from project.api.writes.signals import WrittenRows
 
 from .bulk import give_keys, insert
 from .drafts import Columns, Draft
-from .matching import Authors, ByColumn, Catalogue, MatchedBook, description
+from .matching import Authors, ByColumn, Catalogue, MatchedBook, Subjects, description
 
 
 class Batch:
@@ -41,7 +41,7 @@ class Batch:
         self.catalogue = Catalogue(drafts)
         self.authors = Authors(credit.author for draft in drafts for credit in draft.credits)
         self.series = ByColumn(Series, "name", (d.series for d in drafts if d.series))
-        self.subjects = ByColumn(Subject, "slug", (each for d in drafts for each in d.subjects))
+        self.subjects = Subjects(each for draft in drafts for each in draft.subjects)
         self.publishers = ByColumn(
             Publisher,
             "name_folded",
@@ -62,6 +62,8 @@ class Batch:
     def _settle(self, draft: Draft) -> None:
         entry = self.catalogue.find(draft)
         if entry is None:
+            if faults := self.subjects.faults(draft):
+                raise Refused(faults)
             self._add_editions(self._make(draft), draft)
             return
         self._count_as_used(draft)
@@ -125,6 +127,7 @@ class Batch:
 
     def _write(self) -> None:
         written = WrittenRows()
+        self.subjects.give_slugs()
         for shared in (self.authors, self.series, self.subjects, self.publishers):
             give_keys(shared.model, shared.new)
             insert(shared.model, shared.new, written)

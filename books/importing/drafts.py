@@ -16,7 +16,7 @@ from rest_framework.fields import get_error_detail
 from authors.models import Author
 from books.models import Book, Edition, Publisher, Role, Series, Subject
 from project.api.http.problems import Fault, Refused, faults_of, pointer
-from project.api.models import MadeFrom
+from project.api.models import FoldedFrom
 
 Columns = dict[str, Any]
 
@@ -51,7 +51,7 @@ def shared(model: type[models.Model], **attrs: Any) -> Columns:
     thing = {**defaults_of(model), **attrs}
     for field in columns_of(model):
         # By these a stored one is found.
-        if isinstance(field, MadeFrom) and field.unique:
+        if isinstance(field, FoldedFrom):
             thing[field.attname] = field.value_of(SimpleNamespace(**thing))
     return thing
 

@@ -3,13 +3,14 @@
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from types import SimpleNamespace
 from typing import Any
 
 from django.db import models
 from django.db.models import Q
 
 from authors.models import Author
-from books.models import Book, Edition, Role
+from books.models import Book, Edition, Role, Subject
 from project.api.http.problems import Fault, Refused, pointer
 
 from .drafts import Columns, Draft
@@ -103,6 +104,48 @@ class ByColumn(Shared):
 
     def _remember(self, thing: Columns) -> None:
         self._known[thing[self._column]] = thing
+
+
+class Subjects(ByColumn):
+    def __init__(self, given: Iterable[Columns]) -> None:
+        given = list(given)
+        super().__init__(Subject, "name_folded", given)
+        self._slug: Any = Subject._meta.get_field("slug")
+        slugs = {each["slug"] for each in given} - {""}
+        self._taken = self._stored(slugs) if slugs else set()
+
+    @staticmethod
+    def _stored(slugs: set[str]) -> set[str]:
+        return set(Subject.objects.filter(slug__any_of=slugs).values_list("slug", flat=True))
+
+    def faults(self, draft: Draft) -> list[Fault]:
+        """What speaks against the subjects that a draft would make: slugs that others have."""
+        return [
+            Fault("unique", "Another subject has this slug.", pointer("subjects", i, "slug"))
+            for i, each in enumerate(draft.subjects)
+            if each["slug"] in self._taken and not self._is_made(each) and not self.find(each)
+        ]
+
+    def _is_made(self, given: Columns) -> bool:
+        return bool(self._slug.is_made(given["slug"], self._slug.make(given["name"])))
+
+    def _remember(self, thing: Columns) -> None:
+        super()._remember(thing)
+        if thing["slug"] in self._taken:
+            thing["slug"] = ""
+        elif thing["slug"]:
+            self._taken.add(thing["slug"])
+
+    def give_slugs(self) -> None:
+        """Make the slugs of new subjects that have none."""
+        made = [thing for thing in self.new if not thing["slug"]]
+        if made:
+            slugs = [self._slug.made(SimpleNamespace(**thing)) for thing in made]
+            distinct = self._slug.distinct(
+                slugs, lambda some: self._stored(some) | (self._taken & some)
+            )
+            for thing, slug in zip(made, distinct, strict=True):
+                thing["slug"] = slug
 
 
 class Authors(Shared):

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
+from functools import partial
 from types import SimpleNamespace
 from typing import Any
 
@@ -12,7 +13,7 @@ from django.core.exceptions import ValidationError
 from django.db import models, transaction
 from django.http import Http404, HttpRequest
 
-from .models import AggregateRoot, MadeFrom, normalized
+from .models import AggregateRoot, FoldedFrom, MadeFrom, SlugMadeFrom, normalized
 from .search.queries import Search
 from .writes.deletions import remove
 from .writes.signals import WrittenRows
@@ -57,8 +58,16 @@ class RecordForm(forms.ModelForm):
         wanted = SimpleNamespace(**{**vars(self.instance), **self.cleaned_data})
         for field in self._meta.model._meta.concrete_fields:
             if isinstance(field, MadeFrom) and field.name in self.cleaned_data:
-                self.cleaned_data[field.name] = field.value_of(wanted, stored)
+                value = field.value_of(wanted, stored)
+                if isinstance(field, SlugMadeFrom) and value != self.cleaned_data[field.name]:
+                    [value] = field.distinct([value], partial(self._taken, field))
+                self.cleaned_data[field.name] = value
         return self.cleaned_data
+
+    def _taken(self, slug: SlugMadeFrom, slugs: set[str]) -> set[str]:
+        others = self._meta.model._default_manager.exclude(pk=self.instance.pk)
+        found = others.filter(**{f"{slug.attname}__in": slugs})
+        return set(found.values_list(slug.attname, flat=True))
 
     @property
     def changed_data(self) -> list[str]:
@@ -72,6 +81,20 @@ class RecordForm(forms.ModelForm):
             for name in super().changed_data
             if name not in cleaned or cleaned[name] != self.initial.get(name)
         ]
+
+
+class UniqueNameForm(RecordForm):
+    """The form of a model whose name is unique, whatever the case of its letters."""
+
+    def clean(self) -> dict[str, Any]:
+        super().clean()
+        model = self._meta.model
+        folded = FoldedFrom.make(self.cleaned_data.get("name", ""))
+        same = model._default_manager.filter(name_folded=folded).exclude(pk=self.instance.pk)
+        if same.exists():
+            detail = f"There is a {model._meta.verbose_name} with this name already."
+            self.add_error("name", ValidationError(detail, "unique"))
+        return self.cleaned_data
 
 
 FORM_FIELDS: dict[Any, dict[str, Any]] = {

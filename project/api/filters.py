@@ -21,7 +21,7 @@ from rest_framework.request import Request
 from .fields import DAY
 from .http.problems import Fault, Refused
 from .lists.parameters import is_list, parameter_schema
-from .models import NameFormField
+from .models import FoldedFrom, NameFormField
 
 # How many sets of filters, as requests combine them, keep their form.
 KEPT_FORMS = 256
@@ -86,6 +86,16 @@ class NameFilter(CharFilter):
     """A whole name or title, as NameField stores it."""
 
     field_class = NameFormField
+
+
+class FoldedNameFilter(NameFilter):
+    """A whole name of a model that folds it: whatever the case of its letters."""
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__("name_folded", **kwargs)
+
+    def filter(self, qs: QuerySet[Any], value: str) -> QuerySet[Any]:
+        return super().filter(qs, value and FoldedFrom.make(value))
 
 
 class DateFilter(Filter):

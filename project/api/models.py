@@ -121,11 +121,53 @@ class MadeFrom(NameField):
 
 
 class SlugMadeFrom(MadeFrom):
-    """The slug of `source`, unless one is given."""
+    """The slug of `source`, unless one is given; with a number where another has it already."""
 
     @staticmethod
     def make(text: str) -> str:
         return slugify(text, allow_unicode=True)
+
+    def made(self, instance: object) -> str:
+        return self.make(getattr(instance, self.source))[: self.max_length]
+
+    def _follows(self, instance: object, stored: object) -> bool:
+        before = self.made(stored)
+        return before != self.made(instance) and self.is_made(getattr(stored, self.attname), before)
+
+    def is_made(self, slug: str, plain: str) -> bool:
+        """Whether it is the `plain` slug, or that with a number."""
+        number = slug.rpartition("-")[2]
+        return slug == plain or (number.isdecimal() and slug == self._numbered(plain, number))
+
+    def _numbered(self, slug: str, number: int | str) -> str:
+        behind = f"-{number}"
+        return slug[: (self.max_length or 0) - len(behind)] + behind
+
+    def distinct(self, slugs: Sequence[str], taken: Callable[[set[str]], set[str]]) -> list[str]:
+        """Each of these slugs, with the first free number where it is taken or stands here twice.
+
+        `taken` tells which of some slugs others have; it is asked once more where one is, rarely
+        oftener.
+        """
+        used = taken(set(slugs))
+        chosen: list[str | None] = []
+        for slug in slugs:
+            chosen.append(None if slug in used else slug)
+            used.add(slug)
+        numbers = 10 + len(slugs)
+        while None in chosen:
+            wanted = {slug for slug, found in zip(slugs, chosen, strict=True) if found is None}
+            candidates = {
+                slug: [self._numbered(slug, n) for n in range(2, numbers // len(wanted) + 12)]
+                for slug in wanted
+            }
+            used |= taken({each for among in candidates.values() for each in among})
+            for place, slug in enumerate(slugs):
+                if chosen[place] is None:
+                    chosen[place] = next((c for c in candidates[slug] if c not in used), None)
+                    used.add(chosen[place] or slug)
+            numbers *= 10
+        return [slug for slug in chosen if slug is not None]
 
 
 class FoldedFrom(MadeFrom):

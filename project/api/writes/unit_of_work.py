@@ -20,7 +20,7 @@ from rest_framework.fields import get_error_detail
 from rest_framework.request import Request
 
 from ..http.problems import Fault, Refused, faults_of, pointer
-from ..models import AggregateRoot, MadeFrom
+from ..models import AggregateRoot, MadeFrom, SlugMadeFrom
 from .deletions import remove
 from .signals import WrittenRows
 
@@ -37,6 +37,8 @@ class RowState:
     given: set[str] = field(default_factory=set)
     # What is stored; None for a new row.
     before: dict[str, Any] | None = None
+    # The names of the fields whose value is made from others by this write.
+    made: set[str] = field(default_factory=set)
     touched: bool = False
 
     @classmethod
@@ -168,6 +170,9 @@ class UnitOfWork:
         if request is not None and view is not None:
             self._check_permissions(request, view)
         for model in self.rows:
+            for f in _fields(model):
+                if isinstance(f, SlugMadeFrom):
+                    self._number(model, f)
             for fields in _unique_keys(model):
                 self._check_unique(model, fields)
         if self.faults:
@@ -178,7 +183,10 @@ class UnitOfWork:
         stored = None if row.before is None else SimpleNamespace(**row.before)
         for f in _fields(type(row.instance)):
             if isinstance(f, MadeFrom):
-                setattr(row.instance, f.attname, f.value_of(row.instance, stored))
+                value = f.value_of(row.instance, stored)
+                if value != getattr(row.instance, f.attname):
+                    row.made.add(f.name)
+                    setattr(row.instance, f.attname, value)
         if row.is_new or row.changed:
             try:
                 row.instance.clean()
@@ -208,6 +216,23 @@ class UnitOfWork:
             elif row.changed or row.touched:
                 yield "update", row
 
+    def _number(self, model: type[models.Model], slug: SlugMadeFrom) -> None:
+        """Give what is made a number where others have it, in this write or stored."""
+        made = [row for row in self.rows[model] if slug.name in row.made]
+        others = {getattr(r.instance, slug.attname) for r in self.rows[model] if r not in made}
+        own = [row.instance.pk for row in made if not row.is_new]
+
+        def taken(slugs: set[str]) -> set[str]:
+            # Whoever has the plain one is locked, so that of many at once each sees the others'.
+            stored = model._default_manager.exclude(pk__in=own).select_for_update(no_key=True)
+            found = stored.filter(**{f"{slug.attname}__in": slugs}).order_by("pk")
+            return others & slugs | set(found.values_list(slug.attname, flat=True))
+
+        if made:
+            slugs = slug.distinct([getattr(row.instance, slug.attname) for row in made], taken)
+            for row, each in zip(made, slugs, strict=True):
+                setattr(row.instance, slug.attname, each)
+
     def _check_unique(self, model: type[models.Model], fields: tuple[Any, ...]) -> None:
         """Judge uniqueness on the final state: what the plan changes no longer stands."""
         sought = self._sought(model, fields)
@@ -226,7 +251,7 @@ class UnitOfWork:
         # Rows that keep their value come first: they hold it, the others want it.
         for row in sorted(self.rows[model], key=lambda row: row.is_new or _moves(row, fields)):
             key = _key(row.instance, fields)
-            if key is None:
+            if key is None or _is_numbered(row, fields):
                 continue
             holder = holders.setdefault(key, row)
             if holder is not row:
@@ -359,6 +384,11 @@ class UnitOfWork:
 def _moves(row: RowState, fields: tuple[Any, ...]) -> bool:
     """Whether a stored row leaves its unique value."""
     return not row.is_new and _stored_key(row, fields) != _key(row.instance, fields)
+
+
+def _is_numbered(row: RowState, fields: tuple[Any, ...]) -> bool:
+    """Whether this value was made so that no other row has it."""
+    return len(fields) == 1 and isinstance(fields[0], SlugMadeFrom) and fields[0].name in row.made
 
 
 def _source(f: Any, row: RowState) -> str:
