@@ -19,7 +19,7 @@ PRODUCTION = DJANGO_SETTINGS_MODULE=project.settings.prod DATABASE_URL=sqlite://
 NEWER = PATH="$$PATH:/usr/local/bin:$$(echo $$HOME/.pyenv/versions/*/bin | tr ' ' :)" \
 	.uv/bin/uv python list --only-installed 'cpython>=3.12' 2>/dev/null | awk 'NR == 1 {print $$2}'
 
-.PHONY: help run test test-latest test-databases has-newer-python check check-production schema bench bench-writes bench-scale bench-imports bench-bodies test-clients client clean
+.PHONY: help run test test-latest test-databases has-newer-python check check-production languages schema bench bench-writes bench-scale bench-imports bench-bodies test-clients client clean
 
 help: ## List these targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-14s %s\n", $$1, $$2}' Makefile
@@ -62,6 +62,11 @@ check: .venv/.synced ## Lint, format, types, import contract, migrations, produc
 
 check-production:
 	@$(PRODUCTION) $(PYTHON) manage.py check --deploy --fail-level WARNING
+
+languages: .venv/.synced ## Renew the registry of language subtags, books/language_subtags.json, from npm
+	@directory=$$(mktemp -d); trap "rm -rf $$directory" EXIT; \
+	npm install --silent --no-save --prefix $$directory language-subtag-registry && \
+	$(PYTHON) manage.py renew_languages $$directory/node_modules/language-subtag-registry/data/json
 
 schema: .venv/.synced ## Write the API's contract, schema/openapi.yaml
 	$(PYTHON) manage.py spectacular --validate --fail-on-warn --file schema/openapi.yaml

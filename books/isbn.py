@@ -18,6 +18,8 @@ def normalize_isbn(text: str) -> str:
 
     Raises ValidationError where the length, a character or the checksum is wrong.
     """
+    if text.replace("-", "").replace(" ", "").startswith("9790"):
+        raise ValidationError("This is an ISMN, the number of printed music, and no ISBN.", "isbn")
     # A large import is full of these, and the library takes a while.
     if len(text) == 13 and text.startswith(("978", "979")) and text.isascii() and text.isdigit():
         digits = text.encode()

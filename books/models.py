@@ -336,7 +336,9 @@ class Edition(models.Model):
                     isbn13=Cast(Cast("isbn13", BigIntegerField()), CharField(max_length=13))
                 )
                 & Q(isbn13__gte="9780000000000")
-                & Q(isbn13__lte="9799999999999"),
+                & Q(isbn13__lte="9799999999999")
+                # An ISMN, which is printed music's.
+                & ~Q(isbn13__range=("9790000000000", "9790999999999")),
                 name="edition_isbn_has_13_digits",
             ),
             models.CheckConstraint(

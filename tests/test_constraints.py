@@ -90,6 +90,7 @@ def test_what_breaks_a_rule_is_not_stored(rows, name):
     [
         *("9780261102", "97802611022170", "978026110221X", "978-0261102217", " 9780261102217"),
         *("9770261102210", "9800261102214", "+780261102217", "٩٧٨٠٢٦١١٠٢٢١٧", "", "0"),
+        "9790060115615",
     ],
 )
 def test_what_has_not_the_form_of_an_isbn_is_not_stored(rows, number):

@@ -255,6 +255,48 @@ def test_a_rule_of_the_catalogue_is_kept_and_named(librarian, path, body, at, co
     assert (fault["pointer"], fault["code"]) == (at, code)
 
 
+@pytest.mark.parametrize(
+    ("tag", "detail"),
+    [
+        *((tag, None) for tag in ("tl", "fil", "cnr", "sh", "prs", "swc", "xsj", "grc", "yue-HK")),
+        *((tag, None) for tag in ("en-Latn", "de-1996", "x-ours", "i-default", "qaa", "en-XA")),
+        *((tag, None) for tag in ("zh-Hant-TW", "en-US-u-ca-gregory-x-ours")),
+        ("EN", "Write “en” for “EN”."),
+        ("iw", "Write “he” for “iw”."),
+        ("eng", "Write “en” for “eng”."),
+        ("ger-AT", "Write “de-AT” for “ger-AT”."),
+        ("tgl", "Write “tl” for “tgl”."),
+        ("zh-hant-tw", "Write “zh-Hant-TW” for “zh-hant-tw”."),
+        ("zh-yue-HK", "Write “yue-HK” for “zh-yue-HK”."),
+        ("zh-min-nan", "Write “nan” for “zh-min-nan”."),
+        ("i-klingon", "Write “tlh” for “i-klingon”."),
+        ("en-GB-oed", "Write “en-GB-oxendict” for “en-GB-oed”."),
+        ("de-DD", "Write “de-DE” for “de-DD”."),
+        ("ja-Latn-heploc", "Write “ja-Latn-alalc97” for “ja-Latn-heploc”."),
+        ("en-b-ccc-a-bbb", "Write “en-a-bbb-b-ccc” for “en-b-ccc-a-bbb”."),
+        *(
+            (tag, f"“{tag}” is no BCP 47 language tag.")
+            for tag in ("zz", "en-ZZZ", "en_US", "de-1996-1996", "en-a-bbb-a-ccc", "e", "en-", "-")
+        ),
+    ],
+)
+def test_a_language_is_a_registered_tag_in_canonical_form(librarian, tag, detail):
+    body = {"title": "A", "language": tag}
+    if detail is None:
+        assert send(librarian, "POST", "/books/", body, 201)["language"] == tag
+    else:
+        [fault] = send(librarian, "POST", "/books/", body, 400)["errors"]
+        assert fault == {"pointer": "/language", "code": "language", "detail": detail}
+
+
+@pytest.mark.parametrize("number", ["979-0-060-11561-5", "9790060115615"])
+def test_the_number_of_printed_music_is_no_isbn(librarian, number):
+    body = {"title": "Oboe sonata", "editions": [{"isbn13": number}]}
+    [fault] = send(librarian, "POST", "/books/", body, 400)["errors"]
+    assert fault["pointer"] == "/editions/0/isbn13"
+    assert fault["detail"] == "This is an ISMN, the number of printed music, and no ISBN."
+
+
 def test_years_before_the_common_era_are_negative(librarian):
     body = {"name": "Sophocles", "birth_year": -496, "death_year": -406}
     made = send(librarian, "POST", "/authors/", body, 201)

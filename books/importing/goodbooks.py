@@ -4,10 +4,10 @@ import re
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-import langcodes
 from django.core.exceptions import ValidationError
 
 from books.isbn import normalize_isbn
+from books.languages import alpha_2, canonical_language
 from project.api.http.problems import Fault
 
 from .rows import FileRow, Lines, UnreadableFileError
@@ -66,7 +66,7 @@ def _goodbooks_body(record: Record, row: FileRow) -> dict[str, Any]:
 
 def _language_tag(code: str) -> str:
     """The BCP 47 tag for an ISO 639 code, `en` for `eng`; what is none stays, to be refused."""
-    return langcodes.standardize_tag(code) if langcodes.tag_is_valid(code) else code
+    return canonical_language(alpha_2(code)) or code
 
 
 def _padded_isbn(isbn: str, row: FileRow) -> str | None:
