@@ -50,6 +50,9 @@ def pytest_configure(config):
             raise pytest.UsageError("Unset DJANGO_SETTINGS_MODULE; the tests set it themselves.")
         os.environ["TEST_DATABASE_URL"] = _new_database(config)
         config.add_cleanup(lambda: os.environ.pop("TEST_DATABASE_URL"))
+    if config.getoption("pgbouncer"):
+        # Its connections would be in the way of dropping what goes with the server.
+        config.option.reuse_db = True
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "project.settings.test")
     from django.conf import settings
 
@@ -66,10 +69,7 @@ def _new_database(config):
         if config.getoption("pgbouncer"):
             pooler = PgBouncer(server)
             config.add_cleanup(pooler.__exit__)
-            # The cleanups run in the reverse order.
             os.environ["DATABASE_POOLER"] = "transaction"
-            # The pooler's connections would be in the way of dropping what goes with the server.
-            config.option.reuse_db = True
             return pooler.__enter__().url
         return server.url
     folder = tempfile.TemporaryDirectory(prefix="sqlite-")
