@@ -1,14 +1,14 @@
 """What `manage.py check` says about the API before anybody asks it."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 from django.core.checks import CheckMessage, Error, Tags, register
 from django.db import DEFAULT_DB_ALIAS, NotSupportedError, connections
-from django.urls import URLResolver, get_resolver
+from django.urls import get_resolver
 
+from .declarations import errors_of, has_fields, routes
 from .documents.statements import Uncompilable, compile_statement
-from .viewsets import ResourceViewSet
 
 # What a resource cannot do without, and what to write
 ATTRIBUTES = {
@@ -23,8 +23,7 @@ ATTRIBUTES = {
 @register()
 def check_documents(**kwargs: Any) -> list[CheckMessage]:
     """Every resource's serializer can be compiled; each field that cannot is named."""
-    get_resolver().url_patterns  # noqa: B018  (imports the views)
-    serializer_classes = {view.serializer_class for view in _subclasses(ResourceViewSet)}
+    serializer_classes = {view.serializer_class for view in routes(get_resolver())}
     return [
         Error(f"The database cannot write “{name}”.", hint=hint, obj=each, id="api.E001")
         for each in sorted(serializer_classes - {None}, key=lambda each: each.__qualname__)
@@ -35,21 +34,18 @@ def check_documents(**kwargs: Any) -> list[CheckMessage]:
 @register()
 def check_views(**kwargs: Any) -> list[CheckMessage]:
     """Every resource with a URL says on its class what it is made of."""
-    views = {view for view in _routed_views(get_resolver()) if issubclass(view, ResourceViewSet)}
     return [
         Error(f"It has no `{name}`.", hint=hint, obj=view, id="api.E003")
-        for view in sorted(views, key=lambda each: each.__qualname__)
+        for view in sorted(routes(get_resolver()), key=lambda each: each.__qualname__)
         for name, hint in ATTRIBUTES.items()
         if getattr(view, name) is None
     ]
 
 
-def _routed_views(resolver: URLResolver) -> Iterator[type[Any]]:
-    for pattern in resolver.url_patterns:
-        if isinstance(pattern, URLResolver):
-            yield from _routed_views(pattern)
-        elif (view := getattr(pattern.callback, "cls", None)) is not None:
-            yield view
+@register()
+def check_declarations(**kwargs: Any) -> list[CheckMessage]:
+    """Every resource with a URL declares what there is, and what can work: see `declarations`."""
+    return list(errors_of(routes(get_resolver())))
 
 
 @register(Tags.database)
@@ -71,14 +67,10 @@ def _refusal_of(alias: str) -> str | None:
 
 
 def _uncompilable_fields(serializer_class: type[Any]) -> dict[str, str]:
+    if not has_fields(serializer_class):
+        return {}
     try:
         compile_statement(serializer_class, frozenset(), DEFAULT_DB_ALIAS)
     except Uncompilable as error:
         return error.faults
     return {}
-
-
-def _subclasses(view: type[Any]) -> Iterator[type[Any]]:
-    for each in view.__subclasses__():
-        yield each
-        yield from _subclasses(each)

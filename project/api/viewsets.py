@@ -39,7 +39,8 @@ class ResourceViewSet(StrictQueryParameters, viewsets.ModelViewSet[Any]):
     # that gives a text the form of such a value or raises ValidationError.
     search_keys: Mapping[str, Callable[[str], str]] = {}
     ordering_fields: Sequence[str] = ()
-    ordering: Sequence[str] = ("id",)
+    # Where no other order is asked for; else the queryset's own, or that of the model.
+    ordering: Sequence[str] | None = None
 
     # Reading
 
@@ -263,7 +264,9 @@ class ItemViewSet(NestedViewSet):
 
     @property
     def owner_list(self) -> str:
-        return owned_list(self.owner_serializer_class, self.get_serializer_class().Meta.model).name  # type: ignore[attr-defined]
+        """The relation of the owner's serializer that has these items."""
+        viewset: Any = self
+        return owned_list(self.owner_serializer_class, viewset.queryset.model).name
 
     @property
     def owner_name(self) -> str:

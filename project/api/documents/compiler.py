@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from django.contrib.auth import get_user_model
-from django.core.exceptions import FieldDoesNotExist
+from django.core.exceptions import FieldDoesNotExist, FieldError
 from django.db import models
 from django.db.models import (
     Case,
@@ -320,7 +320,10 @@ class Compiler:
         return JSONValue(column, plain_format(of), nullable=nullable)
 
     def computed(self, field: Any, place: Path, expression: Any) -> JSONValue:
-        value = computed_value(place.model, expression, UserKey(), place.path)
+        try:
+            value = computed_value(place.model, expression, UserKey(), place.path)
+        except (FieldError, AttributeError, TypeError, ValueError) as error:
+            raise UnsupportedError(f"Its expression cannot be resolved: {error}") from error
         return JSONValue(value, format_of(field, value.output_field), nullable=True)
 
 
