@@ -17,6 +17,7 @@ class AuthorItem(ItemSerializer):
         model = Author
         fields = [
             "id",
+            "uid",
             "name",
             "sort_name",
             "kind",
@@ -33,6 +34,7 @@ class AuthorSerializer(ResourceSerializer):
         model = Author
         fields = [
             "id",
+            "uid",
             "name",
             "sort_name",
             "kind",

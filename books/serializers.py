@@ -26,19 +26,19 @@ class ISBNField(StrictCharField):
 class PublisherItem(ItemSerializer):
     class Meta(ItemSerializer.Meta):
         model = Publisher
-        fields = ["id", "name"]
+        fields = ["id", "uid", "name"]
 
 
 class SeriesItem(ItemSerializer):
     class Meta(ItemSerializer.Meta):
         model = Series
-        fields = ["id", "name"]
+        fields = ["id", "uid", "name"]
 
 
 class SubjectItem(ItemSerializer):
     class Meta(ItemSerializer.Meta):
         model = Subject
-        fields = ["id", "name", "slug"]
+        fields = ["id", "uid", "name", "slug"]
 
 
 # Owned by a book
@@ -95,19 +95,19 @@ class EditionSerializer(ResourceSerializer, EditionItem):
 class PublisherSerializer(ResourceSerializer):
     class Meta:
         model = Publisher
-        fields = ["id", "name", "version", "created_at", "updated_at"]
+        fields = ["id", "uid", "name", "version", "created_at", "updated_at"]
 
 
 class SeriesSerializer(ResourceSerializer):
     class Meta:
         model = Series
-        fields = ["id", "name", "version", "created_at", "updated_at"]
+        fields = ["id", "uid", "name", "version", "created_at", "updated_at"]
 
 
 class SubjectSerializer(ResourceSerializer):
     class Meta:
         model = Subject
-        fields = ["id", "name", "slug", "version", "created_at", "updated_at"]
+        fields = ["id", "uid", "name", "slug", "version", "created_at", "updated_at"]
 
 
 class BookSerializer(ResourceSerializer):
@@ -121,6 +121,7 @@ class BookSerializer(ResourceSerializer):
         model = Book
         fields = [
             "id",
+            "uid",
             "title",
             "sort_title",
             "original_title",
@@ -174,6 +175,7 @@ class BookOfAuthorItem(ItemSerializer):
         model = Book
         fields = [
             "id",
+            "uid",
             "title",
             "sort_title",
             "original_title",

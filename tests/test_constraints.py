@@ -1,5 +1,7 @@
 """Does the database itself keep the rules of the catalogue, whoever writes past the validators?"""
 
+from uuid import UUID
+
 import pytest
 from django.apps import apps
 from django.db import DatabaseError, IntegrityError, models, transaction
@@ -37,6 +39,7 @@ REFUSED = {
 }
 # What it takes from whoever has none of it yet, and from nobody a second time
 UNIQUE = [
+    *((model, {"uid": UUID(int=1)}) for model in (Author, Publisher, Series, Subject, Book)),
     (Author, {"openlibrary_key": "OL1A"}),
     (Publisher, {"name_folded": "gollancz"}),
     (Subject, {"slug": "myth"}),

@@ -618,9 +618,10 @@ def test_fields_that_are_not_chosen_are_not_read():
     series = Series.objects.create(name="Dune")
     unread = frozenset({"version", "created_at", "updated_at"})
     compiled = compile_statement(SeriesSerializer, unread, "default")
-    assert compiled.documents([series.pk], "default") == f'[{{"id":{series.pk},"name":"Dune"}}]'
+    written = f'[{{"id":{series.pk},"uid":"{series.uid}","name":"Dune"}}]'
+    assert compiled.documents([series.pk], "default") == written
     assert "version" not in compiled.sql
-    nothing = compile_statement(SeriesSerializer, unread | {"id", "name"}, "default")
+    nothing = compile_statement(SeriesSerializer, unread | {"id", "uid", "name"}, "default")
     assert nothing.documents([series.pk], "default") == "[{}]"
 
 
@@ -812,7 +813,10 @@ def test_what_a_write_answers_is_the_document(librarian, dune):
     assert (answer.status_code, Series.objects.filter(name="Newer").exists()) == (400, False)
 
 
-AUTHOR = ["id", "name", "sort_name", "kind", "birth_year", "death_year", "openlibrary_key"]
+AUTHOR = [
+    *("id", "uid", "name", "sort_name", "kind", "birth_year", "death_year"),
+    "openlibrary_key",
+]
 
 
 @pytest.mark.parametrize(

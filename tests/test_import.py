@@ -82,9 +82,15 @@ def ids_left_out(value):
         return {
             name: ids_left_out(each)
             for name, each in value.items()
-            if name != "id" and not name.endswith(("_id", "_ids", "_at"))
+            if name not in ("id", "uid") and not name.endswith(("_id", "_ids", "_at"))
         }
     return value
+
+
+def uids_of(body):
+    shared = [body["series"], *body["subjects"], *body["authors"]]
+    shared += [edition["publisher"] for edition in body["editions"]]
+    return [each["uid"] for each in (body, *shared)]
 
 
 # The forms
@@ -179,6 +185,7 @@ def test_what_the_api_shows_can_be_imported_elsewhere(run, anonymous):
     assert reasons(report) == []
     again = anonymous.get(f"/api/books/{Book.objects.get().pk}/").json()
     assert ids_left_out(again) == ids_left_out(body)
+    assert uids_of(again) == uids_of(body)
 
 
 def test_authors_may_be_given_in_short(run, anonymous):

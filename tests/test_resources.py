@@ -77,8 +77,8 @@ def test_a_resource_from_creation_to_deletion(admin, path, body, read):
     assert response.status_code == 201
     made = response.json()
     moments = {name: made[name] for name in ("created_at", "updated_at")}
-    assert made == {"id": made["id"], **read, "version": 1, **moments}
-    assert list(made) == ["id", *read, "version", "created_at", "updated_at"]
+    assert made == {"id": made["id"], "uid": made["uid"], **read, "version": 1, **moments}
+    assert list(made) == ["id", "uid", *read, "version", "created_at", "updated_at"]
     one = f"{path}{made['id']}/"
     assert response["Location"] == f"http://testserver/api{one}"
     assert send(admin, "GET", one) == made
@@ -107,6 +107,7 @@ def test_an_author_with_all_there_is(librarian):
     profile = AuthorProfile.objects.get()
     assert made == {
         "id": Author.objects.get().pk,
+        "uid": made["uid"],
         **AUTHOR,
         "profile": {"id": profile.pk, **body["profile"]},
         "profile_id": profile.pk,
@@ -115,6 +116,10 @@ def test_an_author_with_all_there_is(librarian):
         "created_at": made["created_at"],
         "updated_at": made["updated_at"],
     }
+
+
+def keys_of(instance):
+    return {"id": instance.pk, "uid": str(instance.uid)}
 
 
 def test_a_book_with_all_there_is(librarian):
@@ -141,9 +146,9 @@ def test_a_book_with_all_there_is(librarian):
     le_guin, ann = Author.objects.order_by("pk")
     first, second = stored.contributions.all()
     authors = [
-        {"id": le_guin.pk, **AUTHOR},
+        {**keys_of(le_guin), **AUTHOR},
         {
-            "id": ann.pk,
+            **keys_of(ann),
             "name": "Ann",
             "sort_name": "Ann",
             "kind": None,
@@ -153,13 +158,13 @@ def test_a_book_with_all_there_is(librarian):
         },
     ]
     assert made == {
-        "id": stored.pk,
+        **keys_of(stored),
         **BOOK,
-        "series": {"id": series.pk, "name": "Hainish Cycle"},
+        "series": {**keys_of(series), "name": "Hainish Cycle"},
         "series_id": series.pk,
         "subjects": [
-            {"id": anarchism.pk, "name": "Anarchism", "slug": "anarchism"},
-            {"id": utopias.pk, "name": "Utopias", "slug": "utopias"},
+            {**keys_of(anarchism), "name": "Anarchism", "slug": "anarchism"},
+            {**keys_of(utopias), "name": "Utopias", "slug": "utopias"},
         ],
         "subject_ids": [anarchism.pk, utopias.pk],
         "authors": authors[:1],
@@ -186,7 +191,7 @@ def test_a_book_with_all_there_is(librarian):
             {
                 "id": stored.editions.get().pk,
                 **body["editions"][0],
-                "publisher": {"id": publisher.pk, "name": "Harper & Row"},
+                "publisher": {**keys_of(publisher), "name": "Harper & Row"},
                 "publisher_id": publisher.pk,
             }
         ],

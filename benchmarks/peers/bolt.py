@@ -2,6 +2,7 @@
 
 from datetime import date, datetime
 from typing import Annotated, Any
+from uuid import UUID
 
 from django_bolt import BoltAPI
 from django_bolt.exceptions import HTTPException
@@ -16,6 +17,7 @@ PAGE = 50
 
 class NamedOut(Serializer):
     id: int
+    uid: UUID
     name: str
 
 
@@ -25,6 +27,7 @@ class SubjectOut(NamedOut):
 
 class AuthorOut(NamedOut):
     sort_name: str
+    kind: str | None
     birth_year: int | None
     death_year: int | None
     openlibrary_key: str | None
@@ -52,6 +55,7 @@ class EditionOut(Serializer):
 
 class BookOut(Serializer):
     id: int
+    uid: UUID
     title: str
     sort_title: str
     original_title: str

@@ -8,6 +8,7 @@ import os
 from collections.abc import AsyncIterator
 from datetime import date, datetime
 from typing import Annotated
+from uuid import UUID
 
 import jwt
 from fastapi import Depends, FastAPI, HTTPException
@@ -44,6 +45,7 @@ class Base(DeclarativeBase):
 
 class Named(Base):
     __abstract__ = True
+    uid: Mapped[UUID]
     name: Mapped[str]
 
 
@@ -63,6 +65,7 @@ class Subject(Named):
 class Author(Named):
     __tablename__ = "authors_author"
     sort_name: Mapped[str]
+    kind: Mapped[str | None]
     birth_year: Mapped[int | None]
     death_year: Mapped[int | None]
     openlibrary_key: Mapped[str | None]
@@ -100,6 +103,7 @@ class Edition(Base):
 
 class Book(Base):
     __tablename__ = "books_book"
+    uid: Mapped[UUID]
     title: Mapped[str]
     sort_title: Mapped[str]
     original_title: Mapped[str]
@@ -143,6 +147,7 @@ class Out(BaseModel):
 
 
 class NamedOut(Out):
+    uid: UUID
     name: str
 
 
@@ -152,6 +157,7 @@ class SubjectOut(NamedOut):
 
 class AuthorOut(NamedOut):
     sort_name: str
+    kind: str | None
     birth_year: int | None
     death_year: int | None
     openlibrary_key: str | None
@@ -176,6 +182,7 @@ class EditionOut(Out):
 
 
 class BookOut(Out):
+    uid: UUID
     title: str
     sort_title: str
     original_title: str

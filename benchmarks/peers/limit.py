@@ -23,10 +23,12 @@ def _moment(column: str) -> str:
 
 BOOK = f"""
 SELECT json_build_object(
-    'id', b.id, 'title', b.title, 'sort_title', b.sort_title, 'original_title', b.original_title,
+    'id', b.id, 'uid', b.uid,
+    'title', b.title, 'sort_title', b.sort_title, 'original_title', b.original_title,
     'language', b.language, 'first_published_year', b.first_published_year,
     'description', b.description,
-    'series', CASE WHEN s.id IS NOT NULL THEN json_build_object('id', s.id, 'name', s.name) END,
+    'series', CASE WHEN s.id IS NOT NULL
+                   THEN json_build_object('id', s.id, 'uid', s.uid, 'name', s.name) END,
     'series_id', b.series_id, 'series_position', b.series_position,
     'subjects', coalesce(subjects.items, '[]'), 'subject_ids', coalesce(subjects.ids, '[]'),
     'authors', coalesce(contributions.authors, '[]'),
@@ -39,7 +41,7 @@ SELECT json_build_object(
 FROM books_book b
 LEFT JOIN books_series s ON s.id = b.series_id
 CROSS JOIN LATERAL (
-    SELECT json_agg(json_build_object('id', s.id, 'name', s.name, 'slug', s.slug)
+    SELECT json_agg(json_build_object('id', s.id, 'uid', s.uid, 'name', s.name, 'slug', s.slug)
                     ORDER BY s.name, s.id) AS items,
            json_agg(s.id ORDER BY s.name, s.id) AS ids
     FROM books_book_subjects bs JOIN books_subject s ON s.id = bs.subject_id
@@ -57,7 +59,8 @@ CROSS JOIN LATERAL (
     FROM books_contribution c
     JOIN LATERAL (
         SELECT json_build_object(
-            'id', a.id, 'name', a.name, 'sort_name', a.sort_name, 'birth_year', a.birth_year,
+            'id', a.id, 'uid', a.uid, 'name', a.name, 'sort_name', a.sort_name, 'kind', a.kind,
+            'birth_year', a.birth_year,
             'death_year', a.death_year, 'openlibrary_key', a.openlibrary_key
         ) AS document FROM authors_author a WHERE a.id = c.author_id OFFSET 0
     ) a ON true
@@ -67,7 +70,7 @@ CROSS JOIN LATERAL (
     SELECT json_agg(json_build_object(
         'id', e.id, 'isbn13', e.isbn13,
         'publisher', CASE WHEN p.id IS NOT NULL
-                     THEN json_build_object('id', p.id, 'name', p.name) END,
+                     THEN json_build_object('id', p.id, 'uid', p.uid, 'name', p.name) END,
         'publisher_id', e.publisher_id, 'format', e.format, 'pages', e.pages,
         'published_on', e.published_on, 'language', e.language
     ) ORDER BY e.id) AS items

@@ -23,25 +23,28 @@ class Bearer(HttpBearer):
 class AuthorOut(ModelSchema):
     class Meta:
         model = Author
-        fields = ["id", "name", "sort_name", "birth_year", "death_year", "openlibrary_key"]
+        fields = [
+            *("id", "uid", "name", "sort_name", "kind", "birth_year", "death_year"),
+            "openlibrary_key",
+        ]
 
 
 class SeriesOut(ModelSchema):
     class Meta:
         model = Series
-        fields = ["id", "name"]
+        fields = ["id", "uid", "name"]
 
 
 class PublisherOut(ModelSchema):
     class Meta:
         model = Publisher
-        fields = ["id", "name"]
+        fields = ["id", "uid", "name"]
 
 
 class SubjectOut(ModelSchema):
     class Meta:
         model = Subject
-        fields = ["id", "name", "slug"]
+        fields = ["id", "uid", "name", "slug"]
 
 
 class ContributionOut(ModelSchema):
@@ -77,7 +80,8 @@ class BookOut(ModelSchema):
     class Meta:
         model = Book
         fields = [
-            *("id", "title", "sort_title", "original_title", "language", "first_published_year"),
+            *("id", "uid", "title", "sort_title", "original_title", "language"),
+            "first_published_year",
             *("description", "series_position", "openlibrary_key", "version"),
         ]
 

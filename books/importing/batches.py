@@ -39,18 +39,18 @@ class Batch:
             with connection.cursor() as cursor:
                 cursor.execute("SET LOCAL enable_seqscan = off")
         self.catalogue = Catalogue(drafts)
-        self.authors = Authors(credit.author for draft in drafts for credit in draft.credits)
-        self.series = ByColumn(Series, "name", (d.series for d in drafts if d.series))
-        self.subjects = Subjects(each for draft in drafts for each in draft.subjects)
+        self.authors = Authors([credit.author for draft in drafts for credit in draft.credits])
+        self.series = ByColumn(Series, "name", [d.series for d in drafts if d.series])
+        self.subjects = Subjects([each for draft in drafts for each in draft.subjects])
         self.publishers = ByColumn(
             Publisher,
             "name_folded",
-            (
+            [
                 edition["publisher"]
                 for d in drafts
                 for edition in d.editions
                 if edition["publisher"]
-            ),
+            ],
         )
         for place, draft in enumerate(drafts):
             try:

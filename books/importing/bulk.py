@@ -41,13 +41,14 @@ def give_keys(model: type[models.Model], rows: Sequence[Columns]) -> None:
 def insert(model: type[models.Model], rows: Sequence[Columns], written: WrittenRows) -> None:
     """Put in these rows, which all name the same columns; others of the model have a default.
 
-    Made fields and moments become what `save` would make them.
+    Made fields, UUIDs and moments become what `save` would make them.
     """
     if not rows:
         return
     written.created[model] = InsertedRows(model, rows)
     fields = [field for field in columns_of(model) if field.attname in rows[0]]
     made = [field for field in fields if isinstance(field, MadeFrom)]
+    random = [field for field in fields if isinstance(field, models.UUIDField)]
     now = timezone.now()
     timestamps = [f.attname for f in fields if isinstance(f, models.DateTimeField)]
     adapted = dict.fromkeys(timestamps, str(connection.ops.adapt_datetimefield_value(now)))
@@ -56,6 +57,9 @@ def insert(model: type[models.Model], rows: Sequence[Columns], written: WrittenR
 
     def values(row: Columns) -> tuple[Any, ...]:
         row |= adapted
+        for uuid in random:
+            value = row[uuid.attname] or uuid.get_default()
+            row[uuid.attname] = uuid.get_db_prep_value(value, connection)
         for field in made:
             row[field.attname] = field.value_of(SimpleNamespace(**row))
         return chosen(row)

@@ -26,8 +26,13 @@ REMEMBERED = 20_000
 
 @lru_cache
 def defaults_of(model: type[models.Model]) -> Columns:
-    """What stands in the columns that nobody mentions."""
-    return {field.attname: field.get_default() for field in columns_of(model)}
+    """What stands in the columns that nobody mentions; None where `insert` makes it for each."""
+    return {
+        field.attname: None
+        if field.has_default() and callable(field.default)
+        else field.get_default()
+        for field in columns_of(model)
+    }
 
 
 @lru_cache
@@ -36,7 +41,9 @@ def columns_of(model: type[models.Model]) -> list[Any]:
     return [
         field
         for field in model._meta.concrete_fields
-        if not field.primary_key and not field.generated and not field.has_db_default()
+        if not field.primary_key
+        and not field.generated
+        and (field.has_default() or not field.has_db_default())
     ]
 
 

@@ -5,6 +5,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from types import SimpleNamespace
 from typing import Any
+from uuid import UUID
 
 from django.db import models
 from django.db.models import Q
@@ -53,20 +54,31 @@ def stored_like(
     return first.union(*rest).order_by("id")
 
 
+def stored_by_uid(
+    model: type[models.Model], uids: Iterable[UUID | None]
+) -> dict[UUID | None, Columns]:
+    """All columns of those with these uids, by which an export finds its own rows again."""
+    named = set(uids) - {None}
+    if not named:
+        return {}
+    return {row["uid"]: row for row in model._default_manager.filter(uid__in=named).values()}
+
+
 # What books share: found, or made once
 
 
 class Shared:
     """The things of one model that the books of a batch share."""
 
-    def __init__(self, model: type[models.Model]) -> None:
+    def __init__(self, model: type[models.Model], uids: Iterable[UUID | None]) -> None:
         self.model = model
+        self._by_uid = stored_by_uid(model, uids)
         self.new: list[Columns] = []
         # Those that were found or made, by identity.
         self.used: dict[int, Columns] = {}
 
     def find(self, given: Columns) -> Columns | None:
-        found = self._look_up(given)
+        found = self._by_uid.get(given["uid"]) or self._look_up(given)
         if found is not None:
             self.used[id(found)] = found
         return found
@@ -78,6 +90,8 @@ class Shared:
             found = {**given}
             self.used[id(found)] = found
             self.new.append(found)
+            if found["uid"] is not None:
+                self._by_uid[found["uid"]] = found
             self._remember(found)
         return found
 
@@ -91,8 +105,8 @@ class Shared:
 class ByColumn(Shared):
     """Publishers, series or subjects, told apart by one column."""
 
-    def __init__(self, model: type[models.Model], column: str, given: Iterable[Columns]) -> None:
-        super().__init__(model)
+    def __init__(self, model: type[models.Model], column: str, given: Sequence[Columns]) -> None:
+        super().__init__(model, (each["uid"] for each in given))
         self._column = column
         values = {each[column] for each in given}
         stored = model._default_manager.filter(**{f"{column}__any_of": values})
@@ -107,8 +121,7 @@ class ByColumn(Shared):
 
 
 class Subjects(ByColumn):
-    def __init__(self, given: Iterable[Columns]) -> None:
-        given = list(given)
+    def __init__(self, given: Sequence[Columns]) -> None:
         super().__init__(Subject, "name_folded", given)
         self._slug: Any = Subject._meta.get_field("slug")
         slugs = {each["slug"] for each in given} - {""}
@@ -149,12 +162,12 @@ class Subjects(ByColumn):
 
 
 class Authors(Shared):
-    def __init__(self, given: Iterable[Columns]) -> None:
-        super().__init__(Author)
+    def __init__(self, given: Sequence[Columns]) -> None:
+        super().__init__(Author, (each["uid"] for each in given))
         self._by_key: dict[str, Columns] = {}
         self._by_name: dict[str, list[Columns]] = defaultdict(list)
         authors = Author.objects.values("id", *COLUMNS_OF_AUTHOR)
-        for author in stored_like(list(given), "name", authors):
+        for author in stored_like(given, "name", authors):
             self._remember(author)
 
     def _remember(self, thing: Columns) -> None:
@@ -216,15 +229,20 @@ class Catalogue:
     """The stored books that the drafts of a batch may mean, and those that it adds to them."""
 
     def __init__(self, drafts: Sequence[Draft]) -> None:
+        self._by_uid: dict[UUID | None, MatchedBook] = {}
         self._by_key: dict[str, MatchedBook] = {}
         self._by_title: dict[str, list[MatchedBook]] = defaultdict(list)
         self._by_isbn: dict[str | None, MatchedBook] = {}
         editions = [edition for draft in drafts for edition in draft.editions]
         isbns = {edition["isbn13"] for edition in editions} - {None}
         held = dict(Edition.objects.filter(isbn13__any_of=isbns).values_list("isbn13", "book_id"))
+        named = stored_by_uid(Book, (draft.book["uid"] for draft in drafts))
         books = Book.objects.values("id", "series__name", *COLUMNS_OF_BOOK)
         stored = stored_like(
-            [draft.book for draft in drafts], "title", books, Q(pk__in=set(held.values()))
+            [draft.book for draft in drafts],
+            "title",
+            books,
+            Q(pk__in={*held.values(), *(row["id"] for row in named.values())}),
         )
         entries = {
             book["id"]: MatchedBook(book, book["series__name"], is_stored=True) for book in stored
@@ -235,6 +253,8 @@ class Catalogue:
                 self._load_unnumbered(entries)
         for entry in entries.values():
             self.remember(entry)
+        for uid, row in named.items():
+            self._by_uid[uid] = entries[row["id"]]
         for isbn13, book_id in held.items():
             self._by_isbn[isbn13] = entries[book_id]
 
@@ -256,6 +276,8 @@ class Catalogue:
 
     def remember(self, entry: MatchedBook) -> None:
         self._by_title[entry.book["title"]].append(entry)
+        if entry.book.get("uid") is not None:
+            self._by_uid[entry.book["uid"]] = entry
         if entry.book["openlibrary_key"]:
             self._by_key[entry.book["openlibrary_key"]] = entry
 
@@ -266,7 +288,7 @@ class Catalogue:
         return isbn13 in self._by_isbn
 
     def find(self, draft: Draft) -> MatchedBook | None:
-        """By the Open Library's key, else by an ISBN, else by what describes the book.
+        """By the uid, the Open Library's key, an ISBN, or else by what describes the book.
 
         An ISBN must come with the right title or the right authors, so that a mistyped one does
         not pass a book off as another; Refused where it belongs to another book.
@@ -276,7 +298,9 @@ class Catalogue:
             for i, edition in enumerate(draft.editions)
             if edition["isbn13"] in self._by_isbn
         }
-        found = self._by_key.get(draft.book["openlibrary_key"] or "")
+        found = self._by_uid.get(draft.book["uid"]) or self._by_key.get(
+            draft.book["openlibrary_key"] or ""
+        )
         if found is None:
             found = next(
                 (holder for holder in holders.values() if self._may_be(draft, holder)), None

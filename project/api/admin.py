@@ -109,7 +109,7 @@ class AggregateRootAdmin(admin.ModelAdmin):
 
     form = RecordForm
     formfield_overrides = FORM_FIELDS
-    readonly_fields = ["version", "created_at", "updated_at"]
+    readonly_fields = ["uid", "version", "created_at", "updated_at"]
     list_filter = ["created_at", "updated_at"]
     # Any name: without one Django shows no search box. `get_search_results` decides what is found.
     search_fields = ["search"]

@@ -1,6 +1,7 @@
 """Serializer fields that take JSON's types as they are: `5` is no text and `"5"` no number."""
 
 import re
+import uuid
 from datetime import UTC, date, datetime
 from typing import Any
 
@@ -10,6 +11,7 @@ from rest_framework.settings import api_settings
 from .models import normalized, normalized_name
 
 MAX_ID = 2**63 - 1
+UUID_FORM = "[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}"
 # A full-date of RFC 3339, section 5.6.
 DAY = "[0-9]{4}-[0-9]{2}-[0-9]{2}"
 
@@ -69,6 +71,16 @@ class StrictDateField(serializers.DateField):
         # Python itself takes `20260131`, `2026-W05-6`, and digits of any script.
         if not isinstance(data, str) or not re.fullmatch(DAY, data):
             self.fail("invalid", format="YYYY-MM-DD")
+        return super().to_internal_value(data)
+
+
+class StrictUUIDField(serializers.UUIDField):
+    """A UUID in its usual form (RFC 9562, section 4), whatever the case of its digits."""
+
+    def to_internal_value(self, data: Any) -> uuid.UUID:
+        # uuid.UUID() itself takes braces, `urn:uuid:`, and hyphens anywhere or nowhere.
+        if not isinstance(data, str) or not re.fullmatch(UUID_FORM, data, re.IGNORECASE | re.ASCII):
+            self.fail("invalid", value=data)
         return super().to_internal_value(data)
 
 

@@ -7,6 +7,7 @@ from contextlib import suppress
 from datetime import UTC, date, datetime
 from functools import lru_cache
 from typing import Any
+from uuid import UUID
 
 from django import forms
 from django.core.exceptions import ValidationError
@@ -18,7 +19,7 @@ from django_filters.rest_framework import CharFilter, Filter, FilterSet
 from rest_framework import filters as backends
 from rest_framework.request import Request
 
-from .fields import DAY
+from .fields import DAY, UUID_FORM
 from .http.problems import Fault, Refused
 from .lists.parameters import is_list, parameter_schema
 from .models import FoldedFrom, NameFormField
@@ -65,6 +66,20 @@ class TimestampField(forms.Field):
                 return moment.astimezone(UTC)
         detail = "A moment looks like 2026-01-31T09:30:00Z, or ends in an offset (its + as %2B)."
         raise ValidationError(detail, "invalid")
+
+
+class UUIDField(forms.Field):
+    """A UUID in its usual form."""
+
+    def to_python(self, value: Any) -> UUID | None:
+        # UUID() itself takes braces, `urn:uuid:`, and hyphens anywhere or nowhere.
+        if value and not re.fullmatch(UUID_FORM, value, re.IGNORECASE | re.ASCII):
+            raise ValidationError("Enter a valid UUID.", "invalid")
+        return UUID(value) if value else None
+
+
+class UUIDFilter(Filter):
+    field_class = UUIDField
 
 
 class IntegerFilter(Filter):
@@ -127,6 +142,7 @@ def _form_class(filterset_class: type[Any], model: type[Model], names: tuple[str
 class RootFilterSet(ListFilterSet):
     """What every aggregate root can be asked."""
 
+    uid = UUIDFilter(help_text="The one object that has this uid, if there is one.")
     updated_since = TimestampFilter(
         field_name="updated_at", lookup_expr="gte", help_text="Changed at this time or later."
     )
@@ -187,6 +203,8 @@ def _schema_of(field: forms.Field) -> dict[str, Any]:
             return {"type": "integer", "format": "int64"}
         case TimestampField():
             return {"type": "string", "format": "date-time"}
+        case UUIDField():
+            return {"type": "string", "format": "uuid"}
         case DateField():
             return {"type": "string", "format": "date"}
         case forms.ChoiceField():

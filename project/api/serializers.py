@@ -75,6 +75,7 @@ class StrictModelSerializer(StrictSerializer, serializers.ModelSerializer[Any]):
         models.PositiveSmallIntegerField: fields.StrictIntegerField,
         models.SmallIntegerField: fields.StrictIntegerField,
         models.BooleanField: fields.StrictBooleanField,
+        models.UUIDField: fields.StrictUUIDField,
         models.DateField: fields.StrictDateField,
         models.DateTimeField: fields.TimestampField,
         models.FileField: fields.StoredFileField,
@@ -144,7 +145,7 @@ class ItemSerializer(StrictModelSerializer):
     """The serializer of an object inside of another's body.
 
     With an `id` it names a stored object and says only what changes; without, it describes a new
-    one in full. The method of the request has no part in that.
+    one in full, or with a `uid` either of the two. The method of the request has no part in that.
     """
 
     id = fields.KeyField(required=False)
@@ -161,7 +162,7 @@ class ItemSerializer(StrictModelSerializer):
         # At its own URL it is the request's body, and the method says whether it is whole.
         if self.parent is None or not isinstance(data, Mapping):
             return super().run_validation(data)
-        with _partial(self.root, "id" in data):
+        with _partial(self.root, "id" in data or "uid" in data):
             return super().run_validation(data)
 
 

@@ -1,8 +1,10 @@
 """What a body refers to: links, new objects and edits, each with its place in the body."""
 
+from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
+from uuid import UUID
 
 from django.db import models
 from django.urls import reverse
@@ -33,6 +35,10 @@ class Item:
         return cls(pointer, value)
 
     @property
+    def uid(self) -> UUID | None:
+        return (self.attrs or {}).get("uid")
+
+    @property
     def means(self) -> Any:
         """What it stands for, comparable: its id, or what is to be created."""
         if self.instance is not None:
@@ -41,7 +47,9 @@ class Item:
 
     @property
     def id_pointer(self) -> str:
-        return self.pointer if self.attrs is None else self.pointer + "/id"
+        if self.attrs is None:
+            return self.pointer
+        return self.pointer + ("/id" if self.uid is None else "/uid")
 
 
 @dataclass(eq=False)
@@ -84,6 +92,7 @@ def twins(relation: Relation, work: UnitOfWork, node: Node) -> Iterator[tuple[st
 
     An id that stands twice in one of them is a fault, and stands there once from here on.
     """
+    model: Any = type(node.instance)._meta.get_field(relation.name).related_model
     for name in (relation.name, relation.key):
         if name is None or name not in node.attrs:
             continue
@@ -91,9 +100,59 @@ def twins(relation: Relation, work: UnitOfWork, node: Node) -> Iterator[tuple[st
         place = node.row.pointer + pointer(name)
         if isinstance(value, list):
             items = [Item.of(each, place + pointer(i)) for i, each in enumerate(value)]
-            yield name, list(_distinct(work, items))
         else:
-            yield name, [] if value is None else [Item.of(value, place)]
+            items = [] if value is None else [Item.of(value, place)]
+        for item in items:
+            if item.id is None and item.uid is not None:
+                item.id = work.ids_by_uid[model].get(item.uid)
+        yield name, list(_distinct(work, items))
+
+
+def look_up_uids(work: UnitOfWork, serializer: Any, attrs: Mapping[str, Any]) -> None:
+    """Find the stored objects that a body names by their uid, with a query for each model."""
+    uids: dict[Any, set[UUID]] = defaultdict(set)
+    _collect_uids(serializer, attrs, uids)
+    for model, named in uids.items():
+        stored = model._default_manager.filter(uid__in=named)
+        work.ids_by_uid[model].update(stored.values_list("uid", "pk"))
+
+
+def _collect_uids(serializer: Any, attrs: Mapping[str, Any], uids: dict[Any, set[UUID]]) -> None:
+    for relation in relations_of(serializer):
+        value = attrs.get(relation.name)
+        if isinstance(value, Edit):
+            value = value.attrs
+        nested = [each for each in _as_list(value) if isinstance(each, Mapping)]
+        if not nested:
+            continue
+        twin = serializer.fields[relation.name]
+        child = getattr(twin, "child", twin)
+        for each in nested:
+            if "uid" in each and "id" not in each:
+                uids[child.Meta.model].add(each["uid"])
+            _collect_uids(child, each, uids)
+
+
+def _as_list(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else [value]
+
+
+def require_properties(work: UnitOfWork, serializer: Any, item: Item) -> None:
+    """Of an object with a `uid` it shows only now whether it is new, and must be whole."""
+    if item.uid is None:
+        return
+    for name, each in serializer.fields.items():
+        if each.required and not each.read_only and name not in (item.attrs or {}):
+            work.fault("required", "This field is required.", item.pointer + pointer(name))
+
+
+def require_agreement(work: UnitOfWork, first: Item, item: Item) -> None:
+    """What names a new object again, by its `uid`, says nothing else of it than the first did."""
+    for name, value in (item.attrs or {}).items():
+        if name not in (first.attrs or {}) or (first.attrs or {})[name] != value:
+            place = item.pointer + pointer(name)
+            detail = f"This differs from what stands at “{first.pointer}”."
+            work.fault("conflicting_values", detail, place)
 
 
 def pick(
@@ -167,10 +226,11 @@ def differences(serializer: Any, instance: models.Model, attrs: dict[str, Any]) 
 def _distinct(work: UnitOfWork, items: Iterable[Item]) -> Iterator[Item]:
     seen = set()
     for item in items:
-        if item.id is not None and item.id in seen:
-            work.fault("duplicate", f"{item.id} stands twice in this list.", item.id_pointer)
+        key = item.uid if item.id is None else item.id
+        if key is not None and key in seen:
+            work.fault("duplicate", f"{key} stands twice in this list.", item.id_pointer)
         else:
-            seen.add(item.id)
+            seen.add(key)
             yield item
 
 

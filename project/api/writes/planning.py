@@ -22,6 +22,8 @@ from .items import (
     differences,
     fetch_mentioned,
     pick,
+    require_agreement,
+    require_properties,
     resolve_stored,
     says_what_is_stored,
     twins,
@@ -134,8 +136,15 @@ def _resolve(
         if item.instance is not None:
             objects[item] = item.instance
         elif item.id is None:
+            if (model, item.uid) in work.made_by_uid:
+                first, objects[item] = work.made_by_uid[model, item.uid]
+                require_agreement(work, first, item)
+                continue
+            require_properties(work, serializer, item)
             node = Node(work.add(RowState.new(model(), item.pointer, None)), dict(item.attrs or {}))
             objects[item] = node.instance
+            if item.uid is not None:
+                work.made_by_uid[model, item.uid] = item, node.instance
             nodes.append(node)
     plan(work, serializer, nodes)
     return objects
@@ -373,6 +382,7 @@ def _plan_reverse(
     children = []
     for node, item in joining:
         if item.id is None:
+            require_properties(work, child, item)
             row = RowState.new(model(), item.pointer, None)
         elif item in stored:
             row = RowState.stored(stored[item], item.pointer, None)

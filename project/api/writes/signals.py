@@ -67,8 +67,8 @@ class InsertedRows(Sequence[models.Model]):
         return self._instance(self.columns[place])
 
     def _instance(self, columns: Mapping[str, Any]) -> models.Model:
-        names = [f.attname for f in self.model._meta.concrete_fields]
-        return self.model(**{name: columns[name] for name in names if name in columns})
+        fields = [f for f in self.model._meta.concrete_fields if f.attname in columns]
+        return self.model(**{f.attname: f.to_python(columns[f.attname]) for f in fields})
 
 
 class WrittenRows:

@@ -12,6 +12,7 @@ from functools import cache
 from itertools import chain
 from types import SimpleNamespace
 from typing import Any, Self
+from uuid import UUID
 
 from django.core.exceptions import ValidationError
 from django.db import models, router
@@ -123,6 +124,10 @@ class UnitOfWork:
         self.rows: dict[type[models.Model], list[RowState]] = defaultdict(list)
         self.removed: dict[type[models.Model], list[models.Model]] = defaultdict(list)
         self.faults: list[Fault] = []
+        # What the body names by uid: the keys of what is stored; of what is made, the first item
+        # that says so, and the instance.
+        self.ids_by_uid: dict[Any, dict[UUID, int]] = defaultdict(dict)
+        self.made_by_uid: dict[tuple[Any, UUID | None], tuple[Any, models.Model]] = {}
         self._loaded: dict[type[models.Model], dict[int, models.Model]] = defaultdict(dict)
         # By foreign key, the values all of whose rows are kept or removed by this write.
         self._complete_values: dict[Any, set[int]] = defaultdict(set)
@@ -166,6 +171,8 @@ class UnitOfWork:
         """Raise what speaks against writing this: permissions first, then every fault."""
         for row in self._all_rows():
             self._derive(row)
+            if any(f.name == "uid" for f in row.changed):
+                self.fault("read_only", "A uid never changes.", row.pointer + "/uid")
         self._touch_roots()
         if request is not None and view is not None:
             self._check_permissions(request, view)
@@ -251,7 +258,7 @@ class UnitOfWork:
         # Rows that keep their value come first: they hold it, the others want it.
         for row in sorted(self.rows[model], key=lambda row: row.is_new or _moves(row, fields)):
             key = _key(row.instance, fields)
-            if key is None or _is_numbered(row, fields):
+            if key is None or _is_made_unique(row, fields):
                 continue
             holder = holders.setdefault(key, row)
             if holder is not row:
@@ -386,9 +393,13 @@ def _moves(row: RowState, fields: tuple[Any, ...]) -> bool:
     return not row.is_new and _stored_key(row, fields) != _key(row.instance, fields)
 
 
-def _is_numbered(row: RowState, fields: tuple[Any, ...]) -> bool:
-    """Whether this value was made so that no other row has it."""
-    return len(fields) == 1 and isinstance(fields[0], SlugMadeFrom) and fields[0].name in row.made
+def _is_made_unique(row: RowState, fields: tuple[Any, ...]) -> bool:
+    """Whether this value was made so that no other row has it: a numbered slug, a random UUID."""
+    [field, *others] = fields
+    if others:
+        return False
+    is_random = isinstance(field, models.UUIDField) and row.is_new and field.name not in row.given
+    return is_random or (isinstance(field, SlugMadeFrom) and field.name in row.made)
 
 
 def _source(f: Any, row: RowState) -> str:
