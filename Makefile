@@ -13,7 +13,7 @@ unexport DJANGO_SETTINGS_MODULE
 # An environment that production accepts, to check its settings with.
 RANDOM = $$($(PYTHON) -c 'import secrets; print(secrets.token_urlsafe(64))')
 PRODUCTION = DJANGO_SETTINGS_MODULE=project.settings.prod DATABASE_URL=sqlite:///:memory: \
-	DJANGO_ALLOWED_HOSTS=catalogue.example DJANGO_SECRET_KEY=$(RANDOM) \
+	NUM_PROXIES=1 DJANGO_ALLOWED_HOSTS=catalogue.example DJANGO_SECRET_KEY=$(RANDOM) \
 	JWT_KEYS='[{"kty": "oct", "kid": "1", "k": "'$(RANDOM)'"}]'
 # Every Python that uv can find, the newest first; also those that pyenv holds ready.
 NEWER = PATH="$$PATH:/usr/local/bin:$$(echo $$HOME/.pyenv/versions/*/bin | tr ' ' :)" \

@@ -3,12 +3,16 @@
 from collections.abc import Callable
 from typing import Any
 
+from django import forms
 from django.contrib import admin, messages
+from django.contrib.admin.utils import unquote
+from django.contrib.auth import authenticate
 from django.contrib.auth.admin import UserAdmin
 from django.contrib.auth.forms import AdminUserCreationForm, UserChangeForm
 from django.db import transaction
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.urls import reverse
 from django.utils import timezone
 
 # Imported for its registrations, which are undone: a session whose row is deleted, or not ended any
@@ -22,8 +26,27 @@ admin.site.unregister([BlacklistedToken, OutstandingToken])
 
 
 class UserForm(UserChangeForm):
+    # Who asks; the class is made anew for each request.
+    request: HttpRequest
+
+    current_password = forms.CharField(
+        required=False,
+        strip=False,
+        widget=forms.PasswordInput(attrs={"autocomplete": "current-password"}),
+        help_text="To change the e-mail address of your own account.",
+    )
+
     class Meta(UserChangeForm.Meta):
         model = User
+
+    def clean(self) -> dict[str, Any]:
+        cleaned: dict[str, Any] = super().clean() or self.cleaned_data
+        own = self.instance == self.request.user
+        if own and cleaned.get("email", self.instance.email) != self.initial.get("email"):
+            name, password = self.request.user.get_username(), cleaned.get("current_password")
+            if authenticate(self.request, username=name, password=password or "") is None:
+                self.add_error("current_password", "This is not the current password.")
+        return cleaned
 
 
 class NewUserForm(AdminUserCreationForm):
@@ -55,6 +78,30 @@ class AccountAdmin(UserAdmin):
     ]
 
     # As in the API
+
+    def get_form(
+        self, request: HttpRequest, obj: Any = None, change: bool = False, **kwargs: Any
+    ) -> Any:
+        form: Any = super().get_form(request, obj, change=change, **kwargs)
+        form.request = request
+        return form
+
+    def get_fieldsets(self, request: HttpRequest, obj: Any = None) -> Any:
+        fieldsets = super().get_fieldsets(request, obj)
+        if obj != request.user:
+            return fieldsets
+        return [*fieldsets, ("Confirm it", {"fields": ["current_password"]})]
+
+    def user_change_password(
+        self,
+        request: HttpRequest,
+        id: str,  # noqa: A002  (Django's name)
+        form_url: str = "",
+    ) -> HttpResponse:
+        """One's own is changed where the current one is asked for."""
+        if unquote(id) == str(request.user.pk):
+            return HttpResponseRedirect(reverse("admin:password_change"))
+        return super().user_change_password(request, id, form_url)
 
     def get_readonly_fields(self, request: HttpRequest, obj: User | None = None) -> list[str]:
         own = ["role", "is_active"] if obj == request.user else []

@@ -1,4 +1,5 @@
 from django.apps import AppConfig
+from django.contrib.admin import apps as admin
 
 
 class AuthApiConfig(AppConfig):
@@ -11,3 +12,8 @@ class AuthApiConfig(AppConfig):
 
         # Keys that are no use stop the start, not the first login.
         key_ring()
+
+
+class AdminConfig(admin.AdminConfig):
+    default = False
+    default_site = "auth_api.site.AdminSite"

@@ -1,6 +1,7 @@
 """Limits on failed logins that hold exactly, however many processes count."""
 
 import math
+import re
 import time
 from hashlib import sha256
 from ipaddress import IPv4Address, IPv6Network, ip_address
@@ -16,6 +17,10 @@ from .models import LoginAttempt
 PERIOD = 60  # seconds
 FAILURES_PER_ADDRESS = 60
 FAILURES_PER_IDENTIFIER = 5
+
+# What a proxy may write into X-Forwarded-For: an address with its port, or IPv6 in brackets
+# (RFC 7239, section 6; RFC 3986, section 3.2.2).
+NODE = re.compile(r"\[(?P<ipv6>.+)\](:[0-9]+)?|(?P<ipv4>[0-9.]+):[0-9]+")
 
 # One statement counts, so no two can read the same number. A window starts with its first attempt.
 COUNT = """
@@ -47,17 +52,18 @@ class TooManyFailures(Throttled):
 class LoginThrottle:
     """An attempt to log in. It counts as failed, before anybody looks at it, until it succeeds.
 
-    It counts for the address it comes from, and for the normalised identifier from there, in
-    whatever case. Raises Throttled, with the seconds to wait, when one of the two has failed as
-    often as it may.
+    It counts for the address it comes from, and for the account from there, however it was named;
+    without an account (`user_id` is None) for the name, in whatever case. Raises Throttled, with
+    the seconds to wait, when one of the two has failed as often as it may.
     """
 
-    def __init__(self, request: Any, identifier: str) -> None:
+    def __init__(self, request: Any, identifier: str, user_id: int | None) -> None:
         # X-Forwarded-For is believed as far as the setting NUM_PROXIES says.
         address = _subscriber(BaseThrottle().get_ident(request))
+        named = ("name", identifier.casefold()) if user_id is None else ("account", f"{user_id}")
         limits = {
             _key(address): FAILURES_PER_ADDRESS,
-            _key(address, identifier.casefold()): FAILURES_PER_IDENTIFIER,
+            _key(address, *named): FAILURES_PER_IDENTIFIER,
         }
         now = time.time()
         first, second = limits
@@ -84,10 +90,12 @@ def _subscriber(address: str) -> str:
 
     Nobody is given less than that (RFC 6177), which is as many addresses as anybody could want.
     """
+    if node := NODE.fullmatch(address):
+        address = node["ipv6"] or node["ipv4"]
     try:
         parsed = ip_address(address)
     except ValueError:
-        # What a proxy may write too (RFC 7239, section 6), or no address at all: a socket's.
+        # `unknown`, which a proxy may write too, or no address at all: a socket's.
         return address
     if isinstance(parsed, IPv4Address):
         return str(parsed)

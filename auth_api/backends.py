@@ -3,7 +3,7 @@
 from typing import Any
 
 from django.contrib.auth.backends import BaseBackend
-from django.contrib.auth.hashers import get_hashers, identify_hasher
+from django.contrib.auth.hashers import BasePasswordHasher, get_hashers, identify_hasher
 from django.http import HttpRequest
 
 from .attempts import LoginThrottle
@@ -33,12 +33,12 @@ class AccountBackend(BaseBackend):
         if username is None or password is None:
             return None
         username = normalise(username[:LONGEST_IDENTIFIER])
-        # Without a request it is code of ours that asks, and no address.
-        throttle = LoginThrottle(request, username) if request is not None else None
         try:
             user = User.objects.get_by_natural_key(username)
         except User.DoesNotExist:
             user = User()
+        # Without a request it is code of ours that asks, and no address.
+        throttle = LoginThrottle(request, username, user.pk) if request is not None else None
         algorithms = {_algorithm(user)}
         correct = user.check_password(password)
         # A correct password in an old hash has been hashed anew.
@@ -49,10 +49,16 @@ class AccountBackend(BaseBackend):
             return user
         # check_password has worked once, as the hash at hand demands. With the work that the other
         # hashers would have been, time does not tell whose hash is an old one, or that none is.
-        for hasher in get_hashers():
+        # While nobody has a hash of a further one, there is nothing to tell.
+        first, *further = get_hashers()
+        for hasher in (first, *filter(_is_in_use, further)):
             if hasher.algorithm not in algorithms:
                 hasher.encode(password, hasher.salt())
         return None
+
+
+def _is_in_use(hasher: BasePasswordHasher) -> bool:
+    return User.objects.filter(password__startswith=f"{hasher.algorithm}$").exists()
 
 
 def _algorithm(user: User) -> str | None:

@@ -53,6 +53,18 @@ class KeyRing(TokenBackend):
             self._by_header[self._header(public["kid"], public["alg"])] = jwt.PyJWK(public)
         if len({jwk["kid"] for jwk, _ in self._keys}) < len(self._keys):
             raise ImproperlyConfigured("Two keys of JWT_KEYS have the same kid.")
+        for jwk, key in self._keys:
+            if jwk["kty"] == "oct" or "d" in jwk:
+                self._try_out(jwk["kid"], key)
+
+    def _try_out(self, kid: str, key: jwt.PyJWK) -> None:
+        """Sign once: the halves of a pair may not belong together, or a curve not be ours."""
+        claims = dict.fromkeys(CLAIMS, "") | {"iat": 0, "exp": 2**31}
+        try:
+            self.decode(self._encode(claims, kid, key))
+        except (ValueError, TypeError, jwt.PyJWTError, TokenBackendError):
+            message = f"The key “{kid}” of JWT_KEYS does not verify what it signs."
+            raise ImproperlyConfigured(message) from None
 
     @staticmethod
     def _key(jwk: dict[str, Any]) -> tuple[dict[str, Any], jwt.PyJWK]:
@@ -93,11 +105,11 @@ class KeyRing(TokenBackend):
         ]
 
     def encode(self, payload: dict[str, Any]) -> str:
-        return jwt.encode(
-            {**payload, "iss": self.issuer, "aud": self.audience},
-            self._signing_key,
-            headers={"kid": self._kid},
-        )
+        return self._encode(payload, self._kid, self._signing_key)
+
+    def _encode(self, payload: dict[str, Any], kid: str, key: jwt.PyJWK) -> str:
+        claims = {**payload, "iss": self.issuer, "aud": self.audience}
+        return jwt.encode(claims, key, headers={"kid": kid})
 
     def decode(self, token: Any, verify: bool = True) -> dict[str, Any]:
         text = token if isinstance(token, bytes) else token.encode()

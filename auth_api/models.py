@@ -6,12 +6,15 @@ from contextlib import contextmanager
 from typing import Any
 
 from django.contrib.auth.base_user import AbstractBaseUser, BaseUserManager
+from django.core.exceptions import ValidationError
 from django.core.validators import RegexValidator
 from django.db import models, transaction
 from django.db.models import F, Q
 from django.utils import timezone
 from rest_framework import exceptions, status
 from rest_framework_simplejwt.token_blacklist.models import BlacklistedToken, OutstandingToken
+
+from .usernames import folded, validate_username
 
 # What a librarian may write, and what of it only an admin may delete; an admin may do everything.
 # A model of an app that is not here is the admins' alone.
@@ -39,6 +42,22 @@ class NormalisedEmailField(models.EmailField):  # type: ignore[type-arg]  # no g
 def normalise(identifier: str) -> str:
     """Full-width and other compatibility letters as the ordinary ones, no space around."""
     return unicodedata.normalize("NFKC", identifier).strip()
+
+
+class FoldedUsernameField(models.CharField):  # type: ignore[type-arg]  # no generic at run time
+    """The username without its case, which makes it unique on every engine.
+
+    Values to compare with take that form.
+    """
+
+    def get_prep_value(self, value: Any) -> Any:
+        value = super().get_prep_value(value)
+        return value and folded(value.strip())
+
+    def pre_save(self, model_instance: models.Model, add: bool) -> Any:
+        value = folded(model_instance.username)  # type: ignore[attr-defined]  # of User alone
+        setattr(model_instance, self.attname, value)
+        return value
 
 
 class LastAdmin(exceptions.APIException):
@@ -72,6 +91,8 @@ class UserQuerySet(models.QuerySet["User"]):
     """However accounts are written, an admin stays: `bulk_update` comes by here, too."""
 
     def update(self, **values: Any) -> int:
+        if isinstance(values.get("username"), str):
+            values["username_key"] = values["username"]
         if ADMIN_FIELDS.isdisjoint(values):
             return super().update(**values)
         with keeping_an_admin():
@@ -105,7 +126,7 @@ class UserManager(BaseUserManager["User"]):
         identifier = normalise(username or "")
         if "\0" in identifier:
             raise self.model.DoesNotExist("PostgreSQL could not even be asked.")
-        return self.get(**{"email" if "@" in identifier else "username": identifier})
+        return self.get(**{"email" if "@" in identifier else "username_key": identifier})
 
 
 class User(AbstractBaseUser):
@@ -120,11 +141,14 @@ class User(AbstractBaseUser):
         max_length=150,
         unique=True,
         validators=[
-            RegexValidator(r"^[\w.+-]+\Z", "A username has letters, digits and . + - _ only.")
+            RegexValidator(r"^[\w.+-]+\Z", "A username has letters, digits and . + - _ only."),
+            validate_username,
         ],
-        help_text="Letters, digits and . + - _ only.",
+        help_text="Letters of one script, digits and . + - _ only.",
         error_messages={"unique": "Another user has this username."},
     )
+    # A name of 150 letters has up to three times as many without its case.
+    username_key = FoldedUsernameField(max_length=450, unique=True, editable=False)
     email = NormalisedEmailField(
         "e-mail address",
         unique=True,
@@ -160,6 +184,12 @@ class User(AbstractBaseUser):
             ),
         ]
 
+    def clean(self) -> None:
+        super().clean()
+        others = User.objects.exclude(pk=self.pk)
+        if self.username and others.filter(username_key=self.username).exists():
+            raise ValidationError({"username": "Another user has this username."})
+
     def has_role(self, least: Role) -> bool:
         """Whether the role is this one or stands above it."""
         roles = list(self.Role)
@@ -173,6 +203,8 @@ class User(AbstractBaseUser):
         """
         ends_sessions = self._password is not None or not self.is_active
         fields = kwargs.get("update_fields")
+        if fields is not None and "username" in fields:
+            kwargs["update_fields"] = {*fields, "username_key"}
         may_depose = not self._state.adding and (fields is None or ADMIN_FIELDS & {*fields})
         with keeping_an_admin() if may_depose else transaction.atomic():
             super().save(*args, **kwargs)

@@ -10,6 +10,7 @@ from django.db import IntegrityError, transaction
 from django.http import HttpRequest
 from django.shortcuts import get_object_or_404
 from rest_framework import exceptions, serializers
+from rest_framework.request import Request
 from rest_framework_simplejwt import serializers as simplejwt
 
 from project.api.fields import StrictCharField, TimestampField
@@ -51,6 +52,19 @@ def still_open(user: User) -> User | None:
     """
     accounts = User.objects.select_for_update()
     return accounts.filter(pk=user.pk, password=user.password, is_active=True).first()
+
+
+def check_current_password(request: Request, password: str | None) -> User:
+    """The user who asks, if this is the password; a guess counts as a failed login."""
+    if password is None:
+        message = "Send the current password to change this."
+        raise serializers.ValidationError({"current_password": [message]}, "required")
+    name = request.user.username
+    user = authenticate(request, username=name, password=password)
+    if not isinstance(user, User):
+        message = "This is not the current password."
+        raise serializers.ValidationError({"current_password": [message]}, "wrong_password")
+    return user
 
 
 def check_strength(field: str, password: str, user: User) -> None:
@@ -134,12 +148,10 @@ class PasswordChangeSerializer(StrictSerializer):
     refresh = serializers.CharField(read_only=True)
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, str]:
-        request = self.context["request"]
-        name, password = request.user.username, attrs["new_password"]
-        # By the login's own way, so that guessing the password is limited here as it is there.
-        user = authenticate(request, username=name, password=attrs["current_password"])
+        request, password = self.context["request"], attrs["new_password"]
+        confirmed = check_current_password(request, attrs["current_password"])
         with transaction.atomic():
-            if user is None or (user := still_open(user)) is None:
+            if (user := still_open(confirmed)) is None:
                 message = "This is not the current password."
                 raise serializers.ValidationError({"current_password": [message]}, "wrong_password")
             check_strength("new_password", password, user)
@@ -173,6 +185,21 @@ STORED_FORMS = {"username": normalise, "email": User._meta.get_field("email").to
 
 
 class AccountSerializer(StrictModelSerializer):
+    current_password = PasswordField(required=False)
+
+    # What of one's own account nobody changes with a token alone, which may be stolen.
+    confirmed_fields = frozenset({"email", "password"})
+
+    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
+        current_password = attrs.pop("current_password", None)
+        request = self.context["request"]
+        if self.instance == request.user and any(
+            name == "password" or attrs[name] != getattr(self.instance, name)
+            for name in self.confirmed_fields & attrs.keys()
+        ):
+            check_current_password(request, current_password)
+        return attrs
+
     def to_internal_value(self, data: Any) -> Any:
         """Judge a name and an address as they are stored, which is how a login looks for them."""
         if isinstance(data, dict):
@@ -209,30 +236,43 @@ class AccountSerializer(StrictModelSerializer):
         if self.instance is not None:
             others = others.exclude(pk=self.instance.pk)
         asking = self.context["request"].user
-        for name, kind in [("username", "username"), ("email", "e-mail address")]:
+        for name, key, kind in [
+            ("username", "username_key", "username"),
+            ("email", "email", "e-mail address"),
+        ]:
             taken = name in self.validated_data
-            if taken and (holder := others.filter(**{name: self.validated_data[name]}).first()):
+            if taken and (holder := others.filter(**{key: self.validated_data[name]}).first()):
                 existing_id = holder.pk if asking.is_superuser else None
                 message = f"Another user has this {kind}."
                 yield Fault("unique", message, pointer(name), existing_id=existing_id)
 
 
 class MeSerializer(AccountSerializer):
+    current_password = PasswordField(required=False, help_text="Required for a new e-mail address.")
+
     class Meta:
         model = User
-        fields = ["id", "username", "email", "role"]
+        fields = ["id", "username", "email", "role", "current_password"]
         # An admin's to give.
         read_only_fields = ["role"]
 
 
 class UserSerializer(AccountSerializer):
     password = PasswordField(required=False, help_text=f"Required for a new account. {STRENGTH}")
+    current_password = PasswordField(
+        required=False,
+        help_text="Your own; required for a new password or e-mail address of your own account.",
+    )
 
     class Meta:
         model = User
-        fields = ["id", "username", "email", "role", "is_active", "date_joined", "password"]
+        fields = [
+            *("id", "username", "email", "role", "is_active", "date_joined"),
+            *("password", "current_password"),
+        ]
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
+        attrs = super().validate(attrs)
         user = self.instance
         if user is None and "password" not in attrs:
             raise serializers.ValidationError({"password": ["This field is required."]}, "required")

@@ -10,6 +10,7 @@ from datetime import datetime, timedelta
 from typing import Any, Self
 from uuid import UUID, uuid4, uuid5
 
+from django.conf import settings
 from django.db import connection, transaction
 from rest_framework_simplejwt import tokens as simplejwt
 from rest_framework_simplejwt.exceptions import AuthenticationFailed, InvalidToken, TokenError
@@ -85,6 +86,13 @@ class RefreshToken(_Token, simplejwt.RefreshToken):
             Session.objects.create(
                 token=row, last_used_at=token.current_time, user_agent=user_agent
             )
+            going_on = OutstandingToken.objects.filter(
+                user=user, blacklistedtoken=None, expires_at__gt=token.current_time
+            )
+            if oldest := going_on.order_by("-pk").values_list("pk", flat=True)[
+                settings.MAX_SESSIONS :
+            ]:
+                end_sessions(OutstandingToken.objects.filter(pk__in=list(oldest)))
         return token
 
     def verify(self) -> None:

@@ -131,16 +131,22 @@ class PublicKeysView(StrictQueryParameters, APIView):
     get=extend_schema(summary="Get one's own account"),
     patch=extend_schema(summary="Update one's own account"),
 )
+@outside_of_transactions
 class MeView(StrictQueryParameters, generics.RetrieveUpdateAPIView[User]):
     """One's own account.
 
-    Only an admin can change the role.
+    Only an admin can change the role. To change the e-mail address, send `current_password` too.
     """
 
     queryset = User.objects.all()
     serializer_class = serializers.MeSerializer
     permission_classes = [IsAuthenticated]
     http_method_names = ["get", "head", "options", "patch"]
+
+    @property
+    def problem_statuses(self) -> Collection[int]:
+        """For the contract: a wrong current password counts as a failure."""
+        return {429} if self.request.method == "PATCH" else ()
 
     def get_object(self) -> User:
         return self.request.user  # type: ignore[return-value]  # IsAuthenticated
@@ -162,6 +168,7 @@ class PasswordView(StrictQueryParameters, generics.GenericAPIView[User]):
 
 
 @extend_schema(tags=["accounts"])
+@outside_of_transactions
 class UserViewSet(StrictQueryParameters, viewsets.ModelViewSet[User]):
     """All accounts.
 
@@ -172,6 +179,11 @@ class UserViewSet(StrictQueryParameters, viewsets.ModelViewSet[User]):
     serializer_class = serializers.UserSerializer
     permission_classes = [AdminsOnly]
     lookup_value_converter = "id"
+
+    @property
+    def problem_statuses(self) -> Collection[int]:
+        """For the contract: the last admin stays; a wrong current password counts as a failure."""
+        return {"destroy": {409}, "update": {429}, "partial_update": {429}}.get(self.action, ())
 
     def get_success_headers(self, data: Any) -> dict[str, str]:
         url = reverse("user-detail", args=[data["id"]])

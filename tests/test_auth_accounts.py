@@ -1,12 +1,15 @@
 """What can be done with an account: one's own, and by an admin anybody's?"""
 
 from collections import Counter
+from importlib import import_module
 from unittest import mock
 
 import pytest
+from django.apps import apps
 from django.contrib.admin.models import LogEntry
 from django.core.management import call_command
-from django.db import transaction
+from django.db import IntegrityError, connection, models, transaction
+from django.test import Client
 from rest_framework.test import APIClient
 from rest_framework_simplejwt.token_blacklist.models import BlacklistedToken
 
@@ -42,6 +45,7 @@ def test_me_is_who_asks(member):
 
 def test_name_and_address_can_be_changed(member):
     body = {"username": "ｆｅｄｅｒ", "email": "Feder@Example.org"}
+    body["current_password"] = "test-member"
     answer = member.patch("/api/me/", body, format="json")
     assert (answer.status_code, answer.json()) == (
         200,
@@ -65,7 +69,8 @@ def test_name_and_address_can_be_changed(member):
     ],
 )
 def test_name_and_address_are_judged_as_they_are_stored(body, stored, member):
-    answer = member.patch("/api/me/", body, format="json")
+    confirmed = {**body, "current_password": "test-member"}
+    answer = member.patch("/api/me/", confirmed, format="json")
     assert (answer.status_code, answer.json()) == (200, member.get("/api/me/").json() | stored)
     [identifier] = body.values()
     assert log_in(identifier, "test-member").status_code == 200
@@ -108,7 +113,9 @@ def test_account_that_cannot_be_is_400(body, expected, member):
     ("body", "pointer"),
     [
         ({"username": "librarian"}, "/username"),
-        ({"email": "LIBRARIAN@example.org"}, "/email"),
+        ({"email": "LIBRARIAN@example.org", "current_password": "test-member"}, "/email"),
+        ({"username": "Librarian"}, "/username"),
+        ({"username": "ｌｉｂｒａｒｉａｎ"}, "/username"),
     ],
 )
 def test_what_another_has_is_409_and_names_nobody(body, pointer, member, librarian):
@@ -117,6 +124,131 @@ def test_what_another_has_is_409_and_names_nobody(body, pointer, member, librari
     assert errors(answer) == [(pointer, "unique")]
     assert "existing_id" not in answer.json()["errors"][0]
     assert member.get("/api/me/").json()["username"] == "member"
+
+
+@pytest.mark.parametrize(
+    ("password", "fault"),
+    [(None, "required"), ("wrong", "wrong_password"), ("", "blank")],
+)
+def test_new_address_asks_for_the_current_password(password, fault, member):
+    """Who has stolen a token could have the next password sent to himself."""
+    body = {"email": "new@example.org"}
+    if password is not None:
+        body["current_password"] = password
+    answer = member.patch("/api/me/", body, format="json")
+    assert (answer.status_code, errors(answer)) == (400, [("/current_password", fault)])
+    assert member.get("/api/me/").json()["email"] == "member@example.org"
+
+
+def test_guesses_at_the_current_password_are_limited(member):
+    body = {"email": "new@example.org", "current_password": "wrong"}
+    answers = [member.patch("/api/me/", body, format="json").status_code for _ in range(6)]
+    assert answers == [400] * 5 + [429]
+    assert log_in("member", "test-member").status_code == 429
+
+
+@pytest.mark.parametrize("change", [{"password": PASSWORD}, {"email": "new@example.org"}])
+def test_admin_confirms_changes_of_the_own_account(change, admin, member):
+    own, other = f"/api/users/{admin.user.pk}/", f"/api/users/{member.user.pk}/"
+    answer = admin.patch(own, change, format="json")
+    assert (answer.status_code, errors(answer)) == (400, [("/current_password", "required")])
+    answer = admin.patch(own, {**change, "current_password": "wrong"}, format="json")
+    assert (answer.status_code, errors(answer)) == (400, [("/current_password", "wrong_password")])
+    assert admin.patch(other, change, format="json").status_code == 200
+    change = {name: value.replace("new", "newer") for name, value in change.items()}
+    confirmed = {**change, "current_password": "test-admin"}
+    assert admin.patch(own, confirmed, format="json").status_code == 200
+    user = User.objects.get(pk=admin.user.pk)
+    assert user.check_password(change.get("password", "test-admin"))
+    assert user.email == change.get("email", "admin@example.org")
+
+
+# Names that look like others
+
+
+@pytest.mark.parametrize(
+    "username",
+    [
+        "\u0430dmin",  # Cyrillic a
+        "adm\u0456n",  # Cyrillic i
+        "\u03b1dmin",  # Greek alpha
+        "admin\u3164",  # Hangul filler: a letter, and nothing to be seen
+        "admin\uffa0",
+        "\u115fadmin",
+        "ad\u200bmin",
+        "ad\u00admin",
+        "ad\u2060min",
+        "admin\ufe0f",
+        "\u0430\u4e2d",  # Cyrillic with Han
+        "\ua98fx",  # a script in limited use
+    ],
+)
+def test_name_that_could_be_taken_for_another_is_refused(username, admin):
+    answer = admin.post("/api/users/", {**NEW, "username": username}, format="json")
+    assert answer.status_code == 400
+    assert {error["pointer"] for error in answer.json()["errors"]} == {"/username"}
+
+
+@pytest.mark.parametrize(
+    "username",
+    [
+        "zoë",
+        "Женя_7",
+        "αθηνά",
+        "田中",
+        "田中たろうA",
+        "カタカナー",
+        "김철수",
+        "שרה",
+        "محمد",
+        "k.o-x+1",
+    ],
+)
+def test_names_of_every_script_are_taken(username, admin):
+    answer = admin.post("/api/users/", {**NEW, "username": username}, format="json")
+    assert (answer.status_code, answer.json()["username"]) == (201, username)
+    assert log_in(username.upper(), PASSWORD).status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ("zoe", "ZOE"),
+        ("straße", "STRASSE"),
+        ("ΣΊΣΥΦΟΣ", "σίσυφος"),
+        ("ﬁn", "FIN"),
+        ("ʼn".strip("ʼ"), "N"),
+    ],
+)
+def test_a_name_is_there_once_whatever_its_case(one, other, admin):
+    assert admin.post("/api/users/", {**NEW, "username": one}, format="json").status_code == 201
+    body = {"username": other, "email": "other@example.org", "password": PASSWORD}
+    answer = admin.post("/api/users/", body, format="json")
+    assert (answer.status_code, errors(answer)) == (409, [("/username", "unique")])
+
+
+def test_own_name_can_take_another_case(member):
+    answer = member.patch("/api/me/", {"username": "Member"}, format="json")
+    assert (answer.status_code, answer.json()["username"]) == (200, "Member")
+    assert log_in("mEMBER", "test-member").status_code == 200
+
+
+@pytest.mark.parametrize(
+    "write",
+    [
+        lambda user: user.save(),
+        lambda user: user.save(update_fields=["username"]),
+        lambda user: User.objects.filter(pk=user.pk).update(username=user.username),
+    ],
+    ids=["save", "update_fields", "update"],
+)
+def test_however_a_name_is_written_its_case_makes_no_difference(write, member):
+    user = User.objects.get(pk=member.user.pk)
+    user.username = "Another"
+    write(user)
+    assert User.objects.get_by_natural_key("aNOTHER") == user
+    with pytest.raises(IntegrityError), transaction.atomic():
+        User.objects.create_user("another", "x@example.org")
 
 
 def test_own_values_are_not_taken(member):
@@ -137,7 +269,7 @@ def test_a_role_taken_away_meanwhile_stays_away(librarian, monkeypatch):
     for name in ("locked", "still_open"):
         monkeypatch.setattr(serializers, name, demoted_before(getattr(serializers, name)))
     for body, url in [
-        ({"email": "new@example.org"}, "/api/me/"),
+        ({"email": "new@example.org", "current_password": "test-librarian"}, "/api/me/"),
         ({"current_password": "test-librarian", "new_password": PASSWORD}, "/api/me/password/"),
     ]:
         User.objects.filter(pk=librarian.user.pk).update(role="librarian")
@@ -202,6 +334,20 @@ def test_admin_is_told_who_has_the_name(admin, member):
         ("/username", "unique", member.user.pk),
         ("/email", "unique", member.user.pk),
     ]
+
+
+def test_migration_names_the_accounts_that_differ_in_case_alone(db):
+    fold = import_module("auth_api.migrations.0005_username_key").fold
+    for number, username in enumerate(["zoe", "Zoe", "ann"]):
+        User.objects.bulk_create([User(username=f"u{number}", email=f"{number}@x.org")])
+        User.objects.filter(username=f"u{number}").update(username_key=f"k{number}")
+        models.QuerySet(User).filter(username=f"u{number}").update(username=username)
+    with pytest.raises(ValueError, match=r"alone\. Rename all but one of each: zoe, Zoe$"):
+        fold(apps, connection.schema_editor())
+    models.QuerySet(User).filter(username="Zoe").update(username="Bob")
+    fold(apps, connection.schema_editor())
+    keys = User.objects.order_by("pk").values_list("username_key", flat=True)
+    assert list(keys) == ["zoe", "bob", "ann"]
 
 
 @pytest.mark.django_db(transaction=True)
@@ -349,7 +495,7 @@ def test_createsuperuser_makes_an_admin(db, monkeypatch):
 
 @pytest.fixture
 def browser(admin):
-    browser = APIClient()
+    browser = Client()
     browser.force_login(admin.user)
     return browser
 
@@ -358,7 +504,7 @@ def test_admin_site_creates_an_account(browser):
     body = {"username": "new", "email": "New@Example.org", "role": "librarian"}
     passwords = {"usable_password": "true", "password1": PASSWORD, "password2": PASSWORD}
     url = "/admin/auth_api/user/add/"
-    answer = browser.post(url, {**body, **passwords}, format="multipart")
+    answer = browser.post(url, {**body, **passwords})
     assert answer.status_code == 302
     user = User.objects.get(email="new@example.org")
     assert (user.username, user.role, user.check_password(PASSWORD)) == ("new", "librarian", True)
@@ -367,13 +513,13 @@ def test_admin_site_creates_an_account(browser):
 def test_admin_site_lets_nobody_shut_the_door(browser, admin):
     url = f"/admin/auth_api/user/{admin.user.pk}/"
     body = {"username": "admin", "email": "admin@example.org", "role": "member"}
-    answer = browser.post(f"{url}change/", body, format="multipart")
+    answer = browser.post(f"{url}change/", body)
     assert answer.status_code == 302
     user = User.objects.get(pk=admin.user.pk)
     assert (user.role, user.is_active) == ("admin", True)
     assert browser.get(f"{url}delete/").status_code == 403
     body = {"action": "delete_selected", "_selected_action": admin.user.pk, "post": "yes"}
-    browser.post("/admin/auth_api/user/", body, format="multipart")
+    browser.post("/admin/auth_api/user/", body)
     assert User.objects.filter(pk=admin.user.pk).exists()
 
 
@@ -390,7 +536,7 @@ def test_admin_site_keeps_the_last_admin_whoever_asks(browser, admin):
             (f"/admin/auth_api/user/{other.pk}/delete/", {"post": "yes"}),
             ("/admin/auth_api/user/", selected),
         ]:
-            answer = browser.post(path, body, format="multipart")
+            answer = browser.post(path, body)
             assert (answer.status_code, answer["Location"]) == (302, path)
     assert "This is the last active admin." in browser.get("/admin/").content.decode()
     assert User.objects.get(role="admin") == other
@@ -416,10 +562,10 @@ def test_admin_site_shows_sessions_and_changes_none(browser, member):
     page = browser.get(f"{url}{session.pk}/change/").content.decode()
     assert 'name="_save"' not in page
     for path in ("add/", f"{session.pk}/delete/"):
-        assert browser.post(f"{url}{path}", {"post": "yes"}, format="multipart").status_code == 403
-    assert browser.post(f"{url}{session.pk}/change/", {}, format="multipart").status_code == 403
+        assert browser.post(f"{url}{path}", {"post": "yes"}).status_code == 403
+    assert browser.post(f"{url}{session.pk}/change/", {}).status_code == 403
     body = {"action": "delete_selected", "_selected_action": session.pk, "post": "yes"}
-    browser.post(url, body, format="multipart")
+    browser.post(url, body)
     assert Session.objects.filter(pk=session.pk).exists()
     refresh = APIClient().post("/api/token/refresh/", {"refresh": pair["refresh"]}, format="json")
     assert refresh.status_code == 200
@@ -430,7 +576,7 @@ def test_admin_site_ends_the_chosen_sessions_for_good(browser, admin, member):
     session = Session.objects.latest("pk")
     url = "/admin/auth_api/session/"
     body = {"action": "end", "_selected_action": session.pk}
-    assert browser.post(url, body, format="multipart").status_code == 302
+    assert browser.post(url, body).status_code == 302
 
     def refreshed(pair):
         body = {"refresh": pair["refresh"]}
@@ -458,23 +604,59 @@ def test_the_page_of_sessions_costs_the_same_however_many(
 
 def test_admin_site_deletes_an_account_that_is_logged_in(browser, member):
     url = f"/admin/auth_api/user/{member.user.pk}/delete/"
-    assert browser.post(url, {"post": "yes"}, format="multipart").status_code == 302
+    assert browser.post(url, {"post": "yes"}).status_code == 302
     assert member.get("/api/me/").json()["code"] == "user_not_found"
     assert browser.get("/admin/auth_api/session/").status_code == 200
 
 
 def test_admin_site_checks_an_address_in_the_form_that_is_stored(browser, admin):
-    body = {"username": "admin", "email": GROWING}
+    body = {"username": "admin", "email": GROWING, "current_password": "test-admin"}
     url = f"/admin/auth_api/user/{admin.user.pk}/change/"
-    answer = browser.post(url, body, format="multipart")
+    answer = browser.post(url, body)
     assert answer.status_code == 200
     assert "at most 254 characters" in answer.content.decode()
+
+
+def test_admin_site_takes_a_name_once_whatever_its_case(browser, member):
+    body = {"username": "MEMBER", "email": "new@example.org", "role": "member"}
+    passwords = {"usable_password": "true", "password1": PASSWORD, "password2": PASSWORD}
+    answer = browser.post("/admin/auth_api/user/add/", {**body, **passwords})
+    assert answer.status_code == 200
+    assert "already exists" in answer.content.decode() or "has this username" in (
+        answer.content.decode()
+    )
+    url = f"/admin/auth_api/user/{member.user.pk}/change/"
+    body = {"username": "ADMIN", "email": "member@example.org", "role": "member"}
+    answer = browser.post(url, body)
+    assert "Another user has this username." in answer.content.decode()
+
+
+def test_admin_site_confirms_changes_of_the_own_account(browser, admin, member):
+    url = f"/admin/auth_api/user/{admin.user.pk}/"
+    body = {"username": "admin", "email": "new@example.org"}
+    for password in ("", "wrong"):
+        answer = browser.post(f"{url}change/", {**body, "current_password": password})
+        assert "This is not the current password." in answer.content.decode()
+    assert (
+        browser.post(f"{url}change/", {**body, "current_password": "test-admin"}).status_code == 302
+    )
+    assert User.objects.get(pk=admin.user.pk).email == "new@example.org"
+    assert browser.post(f"{url}change/", body).status_code == 302
+    assert browser.get(f"{url}password/")["Location"] == "/admin/password_change/"
+    new = {"usable_password": "true", "password1": PASSWORD, "password2": PASSWORD}
+    assert browser.post(f"{url}password/", new)["Location"] == "/admin/password_change/"
+    assert User.objects.get(pk=admin.user.pk).check_password("test-admin")
+    # Somebody else's asks for nothing.
+    url = f"/admin/auth_api/user/{member.user.pk}/change/"
+    assert "current_password" not in browser.get(url).content.decode()
+    other = {"username": "member", "email": "m@example.org", "role": "member", "is_active": "on"}
+    assert browser.post(url, other).status_code == 302
 
 
 def test_admin_site_takes_an_address_once(browser, member):
     body = {"username": "new", "email": "MEMBER@example.org", "role": "member"}
     passwords = {"usable_password": "true", "password1": PASSWORD, "password2": PASSWORD}
     url = "/admin/auth_api/user/add/"
-    answer = browser.post(url, {**body, **passwords}, format="multipart")
+    answer = browser.post(url, {**body, **passwords})
     assert answer.status_code == 200
     assert "Another user has this e-mail address." in answer.content.decode()

@@ -7,9 +7,10 @@ from collections import Counter
 
 import pytest
 from asgiref.sync import async_to_sync
-from django.contrib.auth import aauthenticate
+from django.contrib.auth import aauthenticate, authenticate
 from django.contrib.auth.hashers import Argon2PasswordHasher, PBKDF2PasswordHasher, make_password
 from django.db.utils import IntegrityError
+from django.test import RequestFactory
 from django.urls import include, path
 from rest_framework.authentication import BasicAuthentication
 from rest_framework.exceptions import Throttled
@@ -226,6 +227,15 @@ def test_every_failed_login_has_the_same_answer_and_the_same_hashing_work(strang
         assert work == {"argon2": 1, "pbkdf2": 1}, username
 
 
+def test_failed_login_costs_one_hash_while_nobody_has_another(strangers):
+    User.objects.filter(username__contains="legacy").delete()
+    for username, password in strangers:
+        work.clear()
+        answer = log_in(username, password)
+        assert (answer.status_code, answer.json()) == (401, NO_ACCOUNT), username
+        assert work == {"argon2": 1}, username
+
+
 def test_every_failed_login_takes_the_same_time(strangers):
     seconds = {stranger: [] for stranger in strangers}
     # One after the other, so that what else the machine does hits all alike.
@@ -309,6 +319,42 @@ def test_case_space_and_script_of_the_name_make_no_difference(member):
 def test_forged_forwarded_for_makes_no_difference(member):
     answers = [fail(1, **{"X-Forwarded-For": f"10.1.1.{n}"}) for n in range(6)]
     assert answers == [[401]] * 5 + [[429]]
+
+
+def test_username_and_email_of_one_account_count_as_one(member):
+    for name in ("member", "member@example.org", "MEMBER@example.org", " member ", "Member"):
+        assert fail(1, name) == [401]
+    assert fail(1, "member") == fail(1, "member@example.org") == [429]
+    assert log_in("member@example.org", "test-member").status_code == 429
+
+
+def test_names_that_nobody_has_are_not_mixed_up_with_accounts(member):
+    assert fail(6) == [401] * 5 + [429]
+    for name in (f"{member.user.pk}", f"account\0{member.user.pk}", "account"):
+        assert basic_or_json(name) == 401
+
+
+def basic_or_json(name):
+    """NUL does not come through JSON."""
+    if "\0" not in name:
+        return log_in(name, "wrong").status_code
+    user = authenticate(RequestFactory().post("/"), username=name, password="wrong")
+    return 401 if user is None else 200
+
+
+@pytest.mark.parametrize(
+    "addresses",
+    [
+        ("192.0.2.1:1000", "192.0.2.1:2000", "192.0.2.1", "::ffff:192.0.2.1"),
+        ("[2001:db8::1]:1000", "[2001:db8::2]:2000", "[2001:db8::3]", "2001:db8::4"),
+    ],
+)
+def test_ports_in_forwarded_for_make_no_difference(addresses, member, settings):
+    settings.REST_FRAMEWORK = {**settings.REST_FRAMEWORK, "NUM_PROXIES": 1}
+    for address in (*addresses, addresses[0]):
+        assert fail(1, **{"X-Forwarded-For": address}) == [401]
+    for address in addresses:
+        assert fail(1, **{"X-Forwarded-For": address}) == [429]
 
 
 def test_forwarded_for_is_believed_as_far_as_there_are_proxies(member, settings):
@@ -408,6 +454,27 @@ def test_admin_is_no_way_around(librarian):
     assert answer["RateLimit-Policy"] == '"failures";q=5;w=60'
     assert answer["RateLimit"] == f'"failures";r=0;t={answer["Retry-After"]}'
     assert log_in("librarian", "test-librarian").status_code == 429
+
+
+def test_changing_the_password_in_the_admin_site_is_no_way_around(librarian):
+    browser = APIClient()
+    browser.force_login(librarian.user)
+    new = {"new_password1": "correct horse battery", "new_password2": "correct horse battery"}
+
+    def change(password):
+        body = {"old_password": password, **new}
+        return browser.post("/admin/password_change/", body, format="multipart")
+
+    for _ in range(5):
+        assert "entered incorrectly" in change("wrong").content.decode()
+    answer = change("test-librarian")
+    assert (answer.status_code, answer.json()["code"]) == (429, "throttled")
+    assert log_in("librarian", "test-librarian").status_code == 429
+    LoginAttempt.objects.all().delete()
+    answer = change("test-librarian")
+    assert (answer.status_code, answer["Location"]) == (302, "/admin/password_change/done/")
+    assert browser.get("/admin/password_change/done/").status_code == 200
+    assert log_in("librarian", "correct horse battery").status_code == 200
 
 
 def admin_login(username, password):

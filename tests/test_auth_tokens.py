@@ -45,8 +45,8 @@ def secret(kid, key=A):
     return {"kty": "oct", "kid": kid, "alg": "HS256", "k": b64(key)}
 
 
-def ec_key(kid):
-    key = ec.generate_private_key(ec.SECP256R1())
+def ec_key(kid, curve=None):
+    key = ec.generate_private_key(curve or ec.SECP256R1())
     return {**jwt.algorithms.ECAlgorithm.to_jwk(key, as_dict=True), "kid": kid, "alg": "ES256"}
 
 
@@ -352,6 +352,16 @@ def test_jwks_never_shows_a_shared_secret(anonymous):
         (
             json.dumps([{k: v for k, v in ec_key("a").items() if k != "d"}]),
             "The first key of JWT_KEYS cannot sign.",
+        ),
+        *(
+            (json.dumps(keys), "The key “a” of JWT_KEYS ")
+            for keys in (
+                [ed_key("a") | {"x": ed_key("b")["x"]}],
+                [secret("s"), ed_key("a") | {"x": ed_key("b")["x"]}],
+                [ec_key("a") | {name: ec_key("b")[name] for name in ("x", "y")}],
+                [ec_key("a") | {"alg": "ES384"}],
+                [ec_key("a", ec.SECP521R1()) | {"alg": "ES256"}],
+            )
         ),
     ],
     # By number: the keys among them are made anew each time.

@@ -24,6 +24,7 @@ def production(tmp_path, **changes):
         "DJANGO_SECRET_KEY": SECRET_KEY,
         "DJANGO_ALLOWED_HOSTS": "catalogue.example, 127.0.0.1",
         "JWT_KEYS": JWT_KEYS,
+        "NUM_PROXIES": "0",
         "DATABASE_URL": f"sqlite:///{tmp_path}/catalogue.sqlite3",
         **changes,
     }
@@ -44,6 +45,14 @@ def test_the_deployment_check_finds_nothing(tmp_path, secret_key):
     ), done.stderr
 
 
+def test_a_key_is_not_judged_by_its_name(tmp_path):
+    keys = JWT_KEYS.replace('"1"', '"insecure-no-more"')
+    assert manage("check", env=production(tmp_path, JWT_KEYS=keys)).returncode == 0
+
+
+KNOWN = "JWT_KEYS holds a key that everybody knows."
+# The settings of the tests cannot be imported a second time.
+OF_THE_TESTS = '[{"kty": "oct", "kid": "2", "k": "aW5zZWN1cmUta2V5LWZvci10b2tlbnMtaW4tdGVzdHM"}]'
 WEAK = "DJANGO_SECRET_KEY is weak"
 HOSTS = "Name every host in DJANGO_ALLOWED_HOSTS"
 
@@ -65,9 +74,15 @@ HOSTS = "Name every host in DJANGO_ALLOWED_HOSTS"
         ({"DJANGO_ALLOWED_HOSTS": "catalogue.example, *"}, HOSTS),
         ({"DATABASE_URL": None}, "Set DATABASE_URL in the environment."),
         ({"JWT_KEYS": None}, "Set JWT_KEYS in the environment."),
-        ({"JWT_KEYS": dev.JWT_KEYS}, "JWT_KEYS holds a key that everybody knows."),
+        ({"JWT_KEYS": dev.JWT_KEYS}, KNOWN),
+        ({"JWT_KEYS": dev.JWT_KEYS.replace('"insecure"', '"2026-11"')}, KNOWN),
+        ({"JWT_KEYS": f"{JWT_KEYS[:-1]}, {OF_THE_TESTS[1:]}"}, KNOWN),
         ({"JWT_KEYS": "[]"}, "JWT_KEYS is not a JSON list of keys."),
         ({"JWT_KEYS": GUESSABLE}, "The key “1” of JWT_KEYS is not a random one."),
+        ({"JWT_KEYS": "x"}, "JWT_KEYS is not a JSON list of keys."),
+        ({"NUM_PROXIES": None}, "Set NUM_PROXIES in the environment."),
+        ({"NUM_PROXIES": "one"}, "NUM_PROXIES is how many proxies there are"),
+        ({"NUM_PROXIES": "-1"}, "NUM_PROXIES is how many proxies there are"),
         ({"DJANGO_DEBUG": "1"}, "DJANGO_DEBUG is set"),
     ],
 )

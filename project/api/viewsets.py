@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import cached_property
 from typing import Any
 
+from django.conf import settings
 from django.db import models, router
 from django.db.models import ProtectedError
 from django.http import Http404
@@ -202,9 +203,12 @@ class NestedViewSet(ResourceViewSet):
             raise Http404
         return parent
 
-    def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
+    def check_permissions(self, request: Request) -> None:
+        # To whom the catalogue is closed, no parent is there or not.
+        if settings.CATALOGUE_REQUIRES_LOGIN and not request.user.is_authenticated:
+            self.permission_denied(request)
         self.parent  # noqa: B018  (404 before anything else is asked)
-        super().initial(request, *args, **kwargs)
+        super().check_permissions(request)
 
     def get_queryset(self) -> Any:
         queryset = super().get_queryset()

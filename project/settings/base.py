@@ -18,7 +18,7 @@ INSTALLED_APPS = [
     "auth_api",
     "authors",
     "books",
-    "django.contrib.admin",
+    "auth_api.apps.AdminConfig",
     "django.contrib.auth",
     "django.contrib.contenttypes",
     "django.contrib.sessions",
@@ -69,6 +69,8 @@ TEMPLATES = [
 ]
 
 AUTH_USER_MODEL = "auth_api.User"
+# Of one account at a time. The login after that ends the oldest.
+MAX_SESSIONS = 50
 AUTHENTICATION_BACKENDS = ["auth_api.backends.AccountBackend"]
 PASSWORD_HASHERS = [
     "django.contrib.auth.hashers.Argon2PasswordHasher",

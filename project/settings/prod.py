@@ -1,6 +1,8 @@
 """Production: secrets and addresses come from the environment; what is unsafe does not start."""
 
+import json
 import os
+from base64 import urlsafe_b64decode
 
 from django.core.exceptions import ImproperlyConfigured
 
@@ -37,6 +39,23 @@ def _hosts(hosts: list[str]) -> list[str]:
     return hosts
 
 
+def _keys(text: str) -> str:
+    """These JWT_KEYS, unless one is of development or the tests. auth_api.keys sees to the rest."""
+    try:
+        secrets = [urlsafe_b64decode(jwk.get("k", "") + "==") for jwk in json.loads(text)]
+    except (ValueError, TypeError, AttributeError):
+        return text
+    if any(secret.startswith(b"insecure-") for secret in secrets):
+        raise ImproperlyConfigured("JWT_KEYS holds a key that everybody knows.")
+    return text
+
+
+def _number_of_proxies(text: str) -> int:
+    if not text.isdecimal():
+        raise ImproperlyConfigured("NUM_PROXIES is how many proxies there are in front: 0, 1, …")
+    return int(text)
+
+
 if os.environ.get("DJANGO_DEBUG"):
     raise ImproperlyConfigured("DJANGO_DEBUG is set: production never shows its insides.")
 
@@ -44,12 +63,11 @@ SECRET_KEY = _secret_key(_required("DJANGO_SECRET_KEY"))
 ALLOWED_HOSTS = _hosts(_listed(_required("DJANGO_ALLOWED_HOSTS")))
 DATABASES = {"default": database(_required("DATABASE_URL"), os.environ.get("DATABASE_POOLER", ""))}
 # A JSON list of JWKs: the first one signs tokens, all of them verify (auth_api.keys).
-JWT_KEYS = _required("JWT_KEYS")
-if "insecure" in JWT_KEYS:
-    raise ImproperlyConfigured("JWT_KEYS holds a key that everybody knows.")
+JWT_KEYS = _keys(_required("JWT_KEYS"))
 CORS_ALLOWED_ORIGINS = _listed(os.environ.get("CORS_ALLOWED_ORIGINS", ""))
-# How many proxies in front add to X-Forwarded-For; the throttles believe only those.
-REST_FRAMEWORK = {**REST_FRAMEWORK, "NUM_PROXIES": int(os.environ.get("NUM_PROXIES", "0"))}
+# How many proxies in front add to X-Forwarded-For; the throttles believe only those. With too few,
+# all the world has one address, and five wrong guesses lock a name for everybody.
+REST_FRAMEWORK = {**REST_FRAMEWORK, "NUM_PROXIES": _number_of_proxies(_required("NUM_PROXIES"))}
 
 # https://docs.djangoproject.com/en/stable/topics/security/#ssl-https
 # The proxy in front must set X-Forwarded-Proto itself, and drop what a client sent, also as
