@@ -19,7 +19,7 @@ PRODUCTION = DJANGO_SETTINGS_MODULE=project.settings.prod DATABASE_URL=sqlite://
 NEWER = PATH="$$PATH:/usr/local/bin:$$(echo $$HOME/.pyenv/versions/*/bin | tr ' ' :)" \
 	.uv/bin/uv python list --only-installed 'cpython>=3.12' 2>/dev/null | awk 'NR == 1 {print $$2}'
 
-.PHONY: help run test test-latest test-databases has-newer-python check check-production languages schema bench bench-writes bench-scale bench-imports bench-bodies test-clients client clean
+.PHONY: help run test test-latest test-databases has-newer-python check check-production languages generate schema bench bench-writes bench-scale bench-imports bench-bodies test-clients client clean
 
 help: ## List these targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-14s %s\n", $$1, $$2}' Makefile
@@ -67,6 +67,10 @@ languages: .venv/.synced ## Renew the registry of language subtags, books/langua
 	@directory=$$(mktemp -d); trap "rm -rf $$directory" EXIT; \
 	npm install --silent --no-save --prefix $$directory language-subtag-registry && \
 	$(PYTHON) manage.py renew_languages $$directory/node_modules/language-subtag-registry/data/json
+
+generate: .venv/.synced ## Write what follows from models and serializers: migrations, the contract
+	$(PYTHON) manage.py makemigrations
+	$(MAKE) schema
 
 schema: .venv/.synced ## Write the API's contract, schema/openapi.yaml
 	$(PYTHON) manage.py spectacular --validate --fail-on-warn --file schema/openapi.yaml

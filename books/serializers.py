@@ -168,26 +168,19 @@ class ContributionKeyItem(ItemSerializer):
         relations = [Shared("author", key="author_id")]
 
 
+LEFT_OUT = {
+    *("series", "subjects", "authors", "author_ids", "editions"),
+    *("version", "created_at", "updated_at"),
+}
+
+
 class BookOfAuthorItem(ItemSerializer):
     contributions = ContributionKeyItem(many=True, required=False)
 
     class Meta(ItemSerializer.Meta):
         model = Book
-        fields = [
-            "id",
-            "uid",
-            "title",
-            "sort_title",
-            "original_title",
-            "language",
-            "first_published_year",
-            "description",
-            "series_id",
-            "series_position",
-            "subject_ids",
-            "contributions",
-            "openlibrary_key",
-        ]
+        # As a book's own, but what is nested deeper, or its own business, is left out.
+        fields = [name for name in BookSerializer.Meta.fields if name not in LEFT_OUT]
         relations = [
             Shared("series", key="series_id"),
             Shared("subjects", key="subject_ids"),

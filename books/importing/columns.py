@@ -4,36 +4,36 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
+from rest_framework import serializers
+
 from books.models import Role
+from books.serializers import BookSerializer
+from project.api.relations import relations_of
 
 from .rows import FileRow, Lines, UnreadableFileError
 from .tabular import Record, number_of, read_table
 
-BOOK_COLUMNS = (
-    "title",
-    "sort_title",
-    "original_title",
-    "language",
-    "first_published_year",
-    "description",
-    "series",
-    "series_position",
-    "authors",
-    "subjects",
-    "openlibrary_key",
-)
-EDITION_COLUMNS = {
-    "isbn13": "isbn13",
-    "publisher": "publisher",
-    "format": "format",
-    "pages": "pages",
-    "published_on": "published_on",
-    "edition_language": "language",
-}
+
+def _properties_of(serializer: Any) -> dict[str, Any]:
+    """What a body may say, each with its field; of a relation's twins the nested one."""
+    others = {"id", *(relation.key for relation in relations_of(serializer))}
+    return {
+        name: field
+        for name, field in serializer.fields.items()
+        if not field.read_only and name not in others
+    }
+
+
+BOOK = _properties_of(BookSerializer())
+# The column “authors” is for all of them.
+EDITION = _properties_of(BOOK.pop("editions").child)
+del BOOK["contributions"]
+# A property that both have is the book's.
+EDITION_COLUMNS = {f"edition_{name}" if name in BOOK else name: name for name in EDITION}
 OUR_COLUMNS = {
     "/contributions": "authors",
     **{f"/editions/0/{name}": column for column, name in EDITION_COLUMNS.items()},
-    **{f"/{name}": name for name in BOOK_COLUMNS},
+    **{f"/{name}": name for name in BOOK},
 }
 SEMICOLON = re.compile(r"(?<!;);(?!;)")
 WITH_ROLE = re.compile(rf"(.*\S)\s*\(({'|'.join(Role.values)})\)")
@@ -44,7 +44,7 @@ def our_table(lines: Lines) -> Iterator[FileRow]:
 
 
 def _check_our_header(header: list[str]) -> None:
-    known = [*BOOK_COLUMNS, *EDITION_COLUMNS]
+    known = [*BOOK, *EDITION_COLUMNS]
     for name in header:
         if name not in known:
             raise UnreadableFileError(f"There is no column “{name}”; there are {', '.join(known)}.")
@@ -54,25 +54,26 @@ def _check_our_header(header: list[str]) -> None:
 
 def _our_body(record: Record, row: FileRow) -> dict[str, Any]:
     given = {name: cell for name, cell in record.items() if cell}
-    body: dict[str, Any] = {name: given[name] for name in BOOK_COLUMNS if name in given}
-    if year := given.get("first_published_year"):
-        body["first_published_year"] = number_of(year)
-    if series := given.get("series"):
-        body["series"] = {"name": series}
-    if subjects := given.get("subjects"):
-        body["subjects"] = [{"name": name} for name in _items(subjects)]
-    if authors := body.pop("authors", ""):
-        body["contributions"] = [_contribution(item) for item in _items(authors)]
-    edition: dict[str, Any] = {
-        name: given[column] for column, name in EDITION_COLUMNS.items() if column in given
+    body = {name: _value(field, given[name]) for name, field in BOOK.items() if name in given}
+    if body.pop("authors", None):
+        body["contributions"] = [_contribution(item) for item in _items(given["authors"])]
+    edition = {
+        name: _value(EDITION[name], given[column])
+        for column, name in EDITION_COLUMNS.items()
+        if column in given
     }
-    if pages := given.get("pages"):
-        edition["pages"] = number_of(pages)
-    if publisher := given.get("publisher"):
-        edition["publisher"] = {"name": publisher}
-    if edition:
-        body["editions"] = [edition]
-    return body
+    return {**body, "editions": [edition]} if edition else body
+
+
+def _value(field: Any, cell: str) -> Any:
+    match field:
+        case serializers.ListSerializer():
+            return [{"name": name} for name in _items(cell)]
+        case serializers.Serializer():
+            return {"name": cell}
+        case serializers.IntegerField():
+            return number_of(cell)
+    return cell
 
 
 def _items(cell: str) -> list[str]:
