@@ -4,7 +4,7 @@ from django.db import models
 from django.db.models import F, Q
 
 from project.api.models import YEAR, AggregateRoot, MadeFrom, NameField, not_blank, year_in_range
-from project.api.search.entries import Searched, SearchEntry
+from project.api.search.entries import SearchEntry, SearchIndex
 
 from .names import sort_name
 
@@ -101,7 +101,7 @@ class Author(AggregateRoot):
 
 class AuthorSearch(SearchEntry):
     entry_of = SearchEntry.key(Author)
-    searched = Searched(titles=("it.name",), more="it.sort_name", columns=("name", "sort_name"))
+    index = SearchIndex(titles=("name",), more=("sort_name",))
 
 
 class AuthorProfile(models.Model):

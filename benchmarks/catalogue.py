@@ -15,7 +15,7 @@ from stdnum import ean
 
 from authors.models import Author
 from books.models import Book, Contribution, Edition, Format, Publisher, Role, Series, Subject
-from project.api.search import entries as search_tables
+from project.api.search import tables as search_tables
 
 SEED = 1965
 SYLLABLES = [
@@ -60,7 +60,7 @@ class Catalogue:
     @transaction.atomic
     def load(self) -> None:
         """Fill the empty tables of the default database."""
-        search_tables.unmake(connection)
+        search_tables.drop(connection)
         for model, rows in (
             (Publisher, self._named(self.publishers, lambda i, name: (name, name.casefold()))),
             (Series, self._named(self.series, lambda i, name: (name,))),
@@ -72,7 +72,7 @@ class Catalogue:
             (Book.subjects.through, self._subjects_of_books()),
         ):
             _copy(model, rows)
-        search_tables.make(connection)
+        search_tables.create(connection)
         with connection.cursor() as cursor:
             cursor.execute("ANALYZE")
 

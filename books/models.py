@@ -17,7 +17,7 @@ from project.api.models import (
     not_blank,
     year_in_range,
 )
-from project.api.search.entries import Searched, SearchEntry, Source
+from project.api.search.entries import SearchEntry, SearchIndex
 
 from .isbn import normalize_isbn
 from .languages import validate_language
@@ -50,7 +50,7 @@ class Publisher(AggregateRoot):
 
 class PublisherSearch(SearchEntry):
     entry_of = SearchEntry.key(Publisher)
-    searched = Searched(titles=("it.name",), columns=("name",))
+    index = SearchIndex(titles=("name",))
 
 
 class Series(AggregateRoot):
@@ -73,7 +73,7 @@ class Series(AggregateRoot):
 
 class SeriesSearch(SearchEntry):
     entry_of = SearchEntry.key(Series)
-    searched = Searched(titles=("it.name",), columns=("name",))
+    index = SearchIndex(titles=("name",))
 
 
 class Subject(AggregateRoot):
@@ -108,7 +108,7 @@ class Subject(AggregateRoot):
 
 class SubjectSearch(SearchEntry):
     entry_of = SearchEntry.key(Subject)
-    searched = Searched(titles=("it.name",), more="it.slug", columns=("name", "slug"))
+    index = SearchIndex(titles=("name",), more=("slug",))
 
 
 class Book(AggregateRoot):
@@ -179,40 +179,17 @@ class Book(AggregateRoot):
 
 
 class BookSearch(SearchEntry):
-    """Title and original title, then the series and all who contributed, by both their names."""
+    """Its titles, then the series and all who contributed, by all their names."""
 
     entry_of = SearchEntry.key(Book)
-    searched = Searched(
-        titles=("it.title", "it.original_title"),
-        columns=("title", "original_title", "series_id"),
-        more="""
-            coalesce((SELECT s.name FROM books_series s WHERE s.id = it.series_id), '') || ' ' ||
-            coalesce((
-                SELECT {join}(a.name || ' ' || c.credited_as, ' ') FROM books_contribution c
-                JOIN authors_author a ON a.id = c.author_id WHERE c.book_id = it.id
-            ), '')
-        """,
-        sources=(
-            Source(
-                "books_contribution",
-                columns=("book_id", "author_id", "credited_as"),
-                objects="SELECT book_id FROM {changed}",
-            ),
-            Source(
-                "authors_author",
-                columns=("name",),
-                objects="SELECT book_id FROM books_contribution"
-                " WHERE author_id IN (SELECT id FROM {changed})",
-                events=("UPDATE",),
-                rows="SELECT author_id FROM books_contribution WHERE book_id = ANY (keys)",
-            ),
-            Source(
-                "books_series",
-                columns=("name",),
-                objects="SELECT id FROM books_book WHERE series_id IN (SELECT id FROM {changed})",
-                events=("UPDATE",),
-                rows="SELECT series_id FROM books_book WHERE id = ANY (keys)",
-            ),
+    index = SearchIndex(
+        titles=("title", "original_title"),
+        more=(
+            "sort_title",
+            "series__name",
+            "contributions__credited_as",
+            "contributions__author__name",
+            "contributions__author__sort_name",
         ),
     )
 

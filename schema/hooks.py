@@ -61,6 +61,33 @@ def _set_width(schema: dict[str, Any]) -> None:
     schema["format"] = "int32" if low >= -INT32 and high < INT32 else "int64"
 
 
+MENDED_SEARCH = {
+    "type": "object",
+    "description": (
+        "Only where a word of `search` that nothing has gave way to another; `exact=true` refuses"
+        " that."
+    ),
+    "required": ["asked", "used"],
+    "properties": {
+        "asked": {"type": "string", "description": "The search as it was asked for."},
+        "used": {"type": "string", "description": "The search whose results these are."},
+    },
+}
+
+
+def searched(result: dict[str, Any], **kwargs: Any) -> dict[str, Any]:
+    """Say what a page of a list that can be searched has more."""
+    schemas = result["components"]["schemas"]
+    schemas["MendedSearch"] = MENDED_SEARCH
+    for path in result["paths"].values():
+        operation = path.get("get", {})
+        if any(each.get("name") == "search" for each in operation.get("parameters", ())):
+            page = operation["responses"]["200"]["content"]["application/json"]["schema"]
+            properties = schemas[page["$ref"].rpartition("/")[2]]["properties"]
+            properties["search"] = {"$ref": "#/components/schemas/MendedSearch"}
+    return result
+
+
 # What these properties are, wherever they stand without words of their own
 PROPERTIES = {
     "id": "The id, which never changes.",

@@ -4,9 +4,19 @@ import pytest
 
 from authors.models import Author
 from books.models import Contribution, Edition, Subject
+from project.api.search.entries import write_entries
+from project.api.writes.signals import rows_written
 from tests.catalogue import book, isbn, send, statements
 
 pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture(autouse=True)
+def _without_search():
+    """What a search keeps costs statements of its own, which tests/test_search.py counts."""
+    rows_written.disconnect(write_entries)
+    yield
+    rows_written.connect(write_entries)
 
 
 @pytest.fixture

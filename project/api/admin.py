@@ -14,6 +14,7 @@ from django.db import models, transaction
 from django.http import Http404, HttpRequest
 
 from .models import AggregateRoot, FoldedFrom, MadeFrom, SlugMadeFrom, normalized
+from .search.entries import announced
 from .search.queries import Search
 from .writes.deletions import remove
 from .writes.signals import WrittenRows
@@ -119,6 +120,10 @@ class AggregateRootAdmin(admin.ModelAdmin):
     show_full_result_count = False
     show_facets = admin.ShowFacets.NEVER
 
+    def changeform_view(self, *args: Any, **kwargs: Any) -> Any:
+        with announced():
+            return super().changeform_view(*args, **kwargs)
+
     def get_object(
         self, request: HttpRequest, object_id: str, from_field: str | None = None
     ) -> Any:
@@ -133,9 +138,10 @@ class AggregateRootAdmin(admin.ModelAdmin):
     def get_search_results(
         self, request: HttpRequest, queryset: models.QuerySet[Any], search_term: str
     ) -> tuple[models.QuerySet[Any], bool]:
-        """As the API searches."""
+        """As the API searches with `exact=true`, since no page here says what was used instead."""
         try:
-            return Search.of(search_term, self.search_keys).find(queryset), False
+            search = Search.of(search_term, self.search_keys, is_exact=True)
+            return search.find(queryset).queryset, False
         except ValidationError:
             return queryset.none(), False
 

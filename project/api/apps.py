@@ -10,4 +10,8 @@ class ApiConfig(AppConfig):
         from .databases import connections  # noqa: F401  (connects its signal)
         from .documents import sqlite  # noqa: F401  (the same)
         from .http import converters  # noqa: F401  (registers `<id:…>`)
-        from .search import entries  # noqa: F401  (connects its signals)
+        from .observability import health
+        from .search import entries, tables
+
+        entries.connect()
+        health.questions.append(tables.fault_of)

@@ -4,11 +4,13 @@ from collections.abc import Sequence
 from typing import Any
 
 from django.core.checks import CheckMessage, Error, Tags, register
+from django.core.checks import Warning as CheckWarning
 from django.db import DEFAULT_DB_ALIAS, NotSupportedError, connections
 from django.urls import get_resolver
 
 from .declarations import errors_of, has_fields, routes
 from .documents.statements import Uncompilable, compile_statement
+from .search import tables
 
 # What a resource cannot do without, and what to write
 ATTRIBUTES = {
@@ -64,6 +66,17 @@ def _refusal_of(alias: str) -> str | None:
     except NotSupportedError as error:
         return str(error)
     return None
+
+
+@register(Tags.database)
+def check_search(databases: Sequence[str] | None = None, **kwargs: Any) -> list[CheckMessage]:
+    """What a search finds is what is stored, as far as numbers tell. A warning, since it is
+    `migrate` that mends it, which runs these checks before."""
+    return [
+        CheckWarning(fault, id="api.W001")
+        for alias in databases or ()
+        if (fault := tables.fault_of_numbers(connections[alias]))
+    ]
 
 
 def _uncompilable_fields(serializer_class: type[Any]) -> dict[str, str]:

@@ -39,6 +39,8 @@ class ResourceViewSet(StrictQueryParameters, viewsets.ModelViewSet[Any]):
     # Whole values that a search may name, as an ISBN: the lookup that finds one, with the function
     # that gives a text the form of such a value or raises ValidationError.
     search_keys: Mapping[str, Callable[[str], str]] = {}
+    # What was asked and what was used instead, once a search has found a word that nobody has.
+    search_used: Mapping[str, str] | None = None
     ordering_fields: Sequence[str] = ()
     # Where no other order is asked for; else the queryset's own, or that of the model.
     ordering: Sequence[str] | None = None
@@ -90,7 +92,12 @@ class ResourceViewSet(StrictQueryParameters, viewsets.ModelViewSet[Any]):
             page = self.paginate_queryset(queryset)
             rows = list(queryset) if page is None else page
         documents = self.documents([getattr(row, "pk", row) for row in rows])
-        return Response(documents) if page is None else self.get_paginated_response(documents)
+        if page is None:
+            return Response(documents)
+        response = self.get_paginated_response(documents)
+        if self.search_used is not None:
+            response.data["search"] = self.search_used
+        return response
 
     def retrieve(self, request: Request, *args: Any, **kwargs: Any) -> Response:
         pk = self.get_object().pk if self._may_be_hidden else self.kwargs["pk"]

@@ -82,6 +82,7 @@ SPECTACULAR_SETTINGS = {
     "ENUM_ADD_EXPLICIT_BLANK_NULL_CHOICE": False,
     "POSTPROCESSING_HOOKS": [
         "drf_spectacular.hooks.postprocess_schema_enums",
+        "schema.hooks.searched",
         "schema.hooks.exact_types",
         "schema.hooks.described",
         "schema.hooks.in_order_of_work",

@@ -4,10 +4,12 @@ Anyone may ask, so the answers tell nothing of the cause, which is in the log.
 """
 
 import logging
+from collections.abc import Callable
 from functools import cache
 from threading import Lock, Thread
 
 from django.db import Error, connection
+from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.migrations.loader import MigrationLoader
 from django.db.migrations.recorder import MigrationRecorder
 from django.http import HttpRequest, HttpResponse, JsonResponse
@@ -22,6 +24,10 @@ logger = logging.getLogger(__name__)
 
 # A probe is answered within a second, so a database that is silent for longer is not ready.
 TIMEOUT = 0.8  # seconds
+
+
+# What else has to be there, each a question that is answered by what is missing, if anything is.
+questions: list[Callable[[BaseDatabaseWrapper], str | None]] = []
 
 
 @cache
@@ -41,7 +47,11 @@ class _Check(Thread):
             missing = _newest_migrations() - applied.keys()
             if missing:
                 logger.warning("Migrations are missing: %s", sorted(missing))
-            self.ready = not missing
+                return
+            faults = [*filter(None, (question(connection) for question in questions))]
+            for fault in faults:
+                logger.warning(fault)
+            self.ready = not faults
         except Error as error:
             logger.warning("The database does not answer: %s", error)
         finally:
@@ -87,7 +97,7 @@ class LiveView(_Probe):
 
 
 class ReadyView(_Probe):
-    """200 while the database answers and has every migration of this code, else 503."""
+    """200 while the database answers and has all that this code needs, else 503."""
 
     def get(self, request: HttpRequest) -> HttpResponse:
         if _is_ready():

@@ -13,11 +13,16 @@ from ..http.problems import Fault, Refused
 from ..lists.parameters import is_list, parameter_schema
 from .queries import MAX_LENGTH, Search
 
+EXACT = "exact"
 DESCRIPTION = (
     "Words, all of which must occur; the last one may be the beginning of a word. Case and accents"
-    " do not matter. Without `ordering`, titles or names that are just these words come first, then"
-    " those that have more words, the shorter before the longer, then what has them elsewhere."
+    " do not matter, and an apostrophe or a hyphen may be left out. Without `ordering`, titles or"
+    " names that are just these words come first, then those that have more words, the shorter"
+    " before the longer, then what has them elsewhere. A word of five letters or more that nothing"
+    " has gives way to one that differs by a slip of the finger; then the answer says so in"
+    " `search`."
 )
+EXACT_DESCRIPTION = "With `true`, no word of `search` gives way to another."
 
 
 def _is_ordered(request: Request) -> bool:
@@ -29,14 +34,17 @@ class SearchFilter(backends.SearchFilter):
 
     def parameters_of(self, view: Any) -> frozenset[str]:
         model = getattr(getattr(view, "queryset", None), "model", None)
-        return frozenset({self.search_param} if hasattr(model, "search") else ())
+        return frozenset({self.search_param, EXACT} if hasattr(model, "search") else ())
 
     def search(self, request: Request, view: Any) -> Search | None:
         text = request.query_params.get(self.search_param)
         if not text or not is_list(view):
             return None
+        exact = request.query_params.get(EXACT, "false")
+        if exact not in ("true", "false"):
+            raise Refused([Fault("invalid", "Either true or false.", parameter=EXACT)])
         try:
-            return Search.of(text, view.search_keys)
+            return Search.of(text, view.search_keys, is_exact=exact == "true")
         except ValidationError as error:
             [detail] = error.messages
             raise Refused([Fault("invalid", detail, parameter=self.search_param)]) from error
@@ -47,7 +55,11 @@ class SearchFilter(backends.SearchFilter):
         search = self.search(request, view)
         if search is None:
             return queryset
-        return search.find(queryset) if _is_ordered(request) else search.rank(queryset)
+        found = search.find(queryset) if _is_ordered(request) else search.rank(queryset)
+        if found.used is not None:
+            asked = request.query_params[self.search_param]
+            view.search_used = {"asked": asked, "used": found.used}
+        return found.queryset
 
     def to_html(self, request: Request, queryset: QuerySet[Any], view: Any) -> str:
         if not self.parameters_of(view):
@@ -60,4 +72,8 @@ class SearchFilter(backends.SearchFilter):
         if not self.parameters_of(view):
             return []
         schema = {"type": "string", "minLength": 1, "maxLength": MAX_LENGTH}
-        return [parameter_schema(self.search_param, schema, DESCRIPTION)]
+        exact = {"type": "boolean", "default": False}
+        return [
+            parameter_schema(self.search_param, schema, DESCRIPTION),
+            parameter_schema(EXACT, exact, EXACT_DESCRIPTION),
+        ]

@@ -1,7 +1,7 @@
 """`search`: the words of a query among those of each object, the best match first."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from math import prod
 from typing import Any, NamedTuple
 
@@ -10,15 +10,13 @@ from django.db import connections
 from django.db.models import Case, Expression, IntegerField, Lookup, QuerySet, When
 
 from ..lists.ranking import Rank
-from .entries import LONGEST, WordsField, words_of
+from . import postgresql, sqlite
+from .entries import WordsField, dialect
+from .mending import Known, mended
+from .words import LONGEST, Word, parse
 
 MAX_LENGTH = 200
 MAX_WORDS = 20
-# The words to look for, the share of all entries that has each, and how many entries there are.
-SHARES = (
-    "SELECT word, is_beginning, least(1, estimate / total), total FROM search_asked(%s, %s),"
-    " (SELECT greatest(1, reltuples) AS total FROM pg_class WHERE oid = %s::regclass) AS entries"
-)
 # Checking one entry takes as long as reading this many keys of a word from the index. Those of all
 # the words with a common beginning take longer, since they are collected before anything else.
 READ_AT_ONCE = 30
@@ -38,64 +36,66 @@ LEFT_OUT = "({0} @@ %s::tsquery) IS NOT TRUE"
 # Words
 
 
-class Word(NamedTuple):
-    """A word, or all that begin with it, and roughly what share of the entries has it."""
+class Term(NamedTuple):
+    """What all words of one of the alternatives are asked for, and roughly what share of the
+    entries has them."""
 
-    text: str
-    is_beginning: bool
+    alternatives: tuple[tuple[Word, ...], ...]
     share: float = 1
+
+    @property
+    def has_beginning(self) -> bool:
+        return any(word.is_beginning for words in self.alternatives for word in words)
 
 
 @dataclass(frozen=True)
-class Asked:
-    """The words that are asked for, all different."""
+class ParsedQuery:
+    """What is asked for: terms, all of which are to be there, and all different."""
 
-    words: tuple[Word, ...]
+    terms: tuple[Term, ...]
+    # How many words a title has at the least that has them all.
+    number: int
     # How many entries there are, if known.
     total: float = 0
-
-    @classmethod
-    def of(cls, words: Sequence[Word], total: float = 0) -> "Asked":
-        whole = {word.text: word for word in words if not word.is_beginning}
-        last = words[-1]
-        if last.is_beginning and not any(text.startswith(last.text) for text in whole):
-            return cls((*whole.values(), last), total)
-        return cls(tuple(whole.values()), total)
 
     @property
     def lengths(self) -> range:
         """The possible lengths, in words, of a title that has them all."""
-        return range(min(len(self.words), LONGEST), LONGEST + 1)
+        return range(self.number, LONGEST + 1)
 
     @property
     def finds_neither_few_nor_a_lot(self) -> bool:
-        share = prod(word.share for word in self.words)
+        share = prod(term.share for term in self.terms)
         return FEW < share**2 * self.total < A_LOT
 
-    def for_index(self) -> "Asked":
-        """The words worth reading from the index; the others are checked on what those find."""
+    def for_index(self) -> "ParsedQuery":
+        """The terms worth reading from the index; the others are checked on what those find."""
         chosen, left = set(), 1.0
-        for word in sorted(self.words, key=lambda word: word.share):
-            if word.share <= left * (COLLECTED_AT_ONCE if word.is_beginning else READ_AT_ONCE):
-                chosen.add(word)
-                left *= word.share
-        return Asked(tuple(word for word in self.words if word in chosen))
+        for term in sorted(self.terms, key=lambda term: term.share):
+            if term.share <= left * (COLLECTED_AT_ONCE if term.has_beginning else READ_AT_ONCE):
+                chosen.add(term)
+                left *= term.share
+        return replace(self, terms=tuple(term for term in self.terms if term in chosen))
 
-    def in_full(self) -> "Asked":
+    def in_full(self) -> "ParsedQuery":
         """The same words, all of them whole."""
-        return Asked(tuple(word._replace(is_beginning=False) for word in self.words))
+        terms = (
+            term._replace(
+                alternatives=tuple(
+                    tuple(Word(word.text) for word in words) for words in term.alternatives
+                )
+            )
+            for term in self.terms
+        )
+        return replace(self, terms=tuple(terms))
 
-    def in_fts5(self, length: int | None) -> str:
+    def in_fts5(self, length: int | None = None) -> str:
         """All of them: in a title of this length, if one is given, or else anywhere."""
-        lead = length or ""
-        words = (f'"{lead}{text}"{"*" * is_beginning}' for text, is_beginning, _ in self.words)
-        return f"({' AND '.join(words)})"
+        return sqlite.expression((term.alternatives for term in self.terms), length)
 
-    def in_tsquery(self, length: int | None) -> str:
+    def in_tsquery(self, length: int | None = None) -> str:
         """The same."""
-        lead = f" {length}" if length else ""
-        words = (f"'{lead}{text}'{':*' * is_beginning}" for text, is_beginning, _ in self.words)
-        return f"({' & '.join(words)})"
+        return postgresql.tsquery((term.alternatives for term in self.terms), length)
 
 
 @dataclass(frozen=True)
@@ -103,20 +103,20 @@ class Match:
     """Where the words are to be: all in a title of this length, if one is given, else anywhere.
     What has a match that is `passed` over is left out."""
 
-    asked: Asked
+    query: ParsedQuery
     length: int | None = None
     passed: tuple["Match", ...] = ()
 
     def fts5(self) -> str:
-        words = f"{'title' if self.length else 'document'} : {self.asked.in_fts5(self.length)}"
+        words = self.query.in_fts5(self.length)
         passed = " OR ".join(each.fts5() for each in self.passed)
         return f"{words} NOT ({passed})" if passed else words
 
     def tsqueries(self) -> dict[str, str]:
         """The tsquery of each condition."""
-        words = self.asked.in_tsquery(self.length)
-        index = self.asked.for_index().in_tsquery(self.length)
-        passed = " | ".join(each.asked.in_tsquery(each.length) for each in self.passed)
+        words = self.query.in_tsquery(self.length)
+        index = self.query.for_index().in_tsquery(self.length)
+        passed = " | ".join(each.query.in_tsquery(each.length) for each in self.passed)
         if passed and self.length and words == index:
             # One condition, as below, would have the planner count the same words' share twice: it
             # would expect next to nothing and fetch all of it, where a walk fills the page sooner.
@@ -126,10 +126,10 @@ class Match:
         return {INDEXED: index} if words == index else {INDEXED: index, LOOKED_FOR: words}
 
 
-class Has(Lookup):
+class Matches(Lookup):
     """Whether an entry has a match."""
 
-    lookup_name = "has"
+    lookup_name = "matches"
     prepare_rhs = False
     rhs: Match
 
@@ -145,7 +145,7 @@ class Has(Lookup):
         return f"{row} MATCH %s", [self.rhs.fts5()]
 
 
-WordsField.register_lookup(Has)
+WordsField.register_lookup(Matches)
 
 
 # Queries
@@ -163,36 +163,49 @@ class MatchRank(Rank):
         queryset = queryset.order_by("id")
         conditions = queryset.query.where.children
         for condition in conditions:
-            if isinstance(condition, Has) and condition.rhs == self.found:
+            if isinstance(condition, Matches) and condition.rhs == self.found:
                 # Each match implies it: both would be two conditions to check, and to plan for.
                 conditions.remove(condition)
                 break
         if conditions or not keys_only:
-            return [queryset.filter(search__document__has=match) for match in self.matches]
+            return [queryset.filter(search__document__matches=match) for match in self.matches]
         # Nothing else is asked, so that the objects themselves need not be looked up.
         entries = _entries(queryset.model)._default_manager.using(queryset.db)
-        return [entries.filter(document__has=match).order_by("entry_of") for match in self.matches]
+        return [
+            entries.filter(document__matches=match).order_by("entry_of") for match in self.matches
+        ]
 
     def number(self, queryset: QuerySet[Any]) -> Expression:
         entries = _entries(queryset.model)._default_manager
         return Case(
             *(
-                When(pk__in=entries.filter(document__has=match).values("pk"), then=number)
+                When(pk__in=entries.filter(document__matches=match).values("pk"), then=number)
                 for number, match in enumerate(self.matches)
             ),
             output_field=IntegerField(),
         )
 
 
+class Found(NamedTuple):
+    queryset: QuerySet[Any]
+    # What was looked for instead, where a word gave way to another.
+    used: str | None = None
+
+
 @dataclass(frozen=True)
 class Search:
     """What is looked for: keys, each the whole value of a field, and words."""
 
-    text: str
-    keys: list[dict[str, str]] = field(default_factory=list)
+    words: tuple[str, ...]
+    # Each with the lookup that finds it.
+    keys: Mapping[str, dict[str, str]]
+    # Whether a word that nobody has finds nothing.
+    is_exact: bool = False
 
     @classmethod
-    def of(cls, text: str, keys: Mapping[str, Callable[[str], str]]) -> "Search":
+    def of(
+        cls, text: str, keys: Mapping[str, Callable[[str], str]], *, is_exact: bool = False
+    ) -> "Search":
         """`keys` maps lookups to the function that gives a text, or a word, the form of a key, or
         raises ValidationError. What has the form is looked for nowhere else.
 
@@ -202,70 +215,76 @@ class Search:
             raise ValidationError(
                 f"At most {MAX_LENGTH} characters and {MAX_WORDS} words, no NUL.", "invalid"
             )
-        words: list[Any] = []
-        found: list[Any] = []
-        for word in [text] if _key(text, keys) else text.split():
-            key = _key(word, keys)
-            (found if key else words).append(key or word)
-        return cls(" ".join(words), found)
+        words = [text] if _key(text, keys) else text.split()
+        found = {word: key for word in words if (key := _key(word, keys))}
+        return cls(tuple(word for word in words if word not in found), found, is_exact)
 
-    def find(self, queryset: QuerySet[Any]) -> QuerySet[Any]:
+    def find(self, queryset: QuerySet[Any]) -> Found:
         """All that has this, in the queryset's own order."""
         queryset = self._with_keys(queryset)
-        if not self.text:
-            return queryset
-        if not (asked := self._asked(queryset)):
-            return queryset.none()
-        if asked.finds_neither_few_nor_a_lot and not queryset.query.has_filters():
-            entries = _entries(queryset.model)._default_manager.filter(document__has=Match(asked))
+        if not self.words:
+            return Found(queryset)
+        query, used = self._parsed(queryset)
+        if query is None:
+            return Found(queryset.none())
+        match = Match(query)
+        if query.finds_neither_few_nor_a_lot and not queryset.query.has_filters():
+            entries = _entries(queryset.model)._default_manager.filter(document__matches=match)
             is_found = When(pk__in=entries.values("pk"), then=True)
-            return queryset.filter(Case(is_found, default=False))
-        return queryset.filter(search__document__has=Match(asked))
+            return Found(queryset.filter(Case(is_found, default=False)), used)
+        return Found(queryset.filter(search__document__matches=match), used)
 
-    def rank(self, queryset: QuerySet[Any]) -> QuerySet[Any]:
+    def rank(self, queryset: QuerySet[Any]) -> Found:
         """The same with the best match first, in parts one behind the other: titles that are just
         these words, titles of one more word and so on, and what has them elsewhere. Each goes by
         id, an order that a walk through a table keeps, however many rows match.
         """
         queryset = self._with_keys(queryset)
-        if not self.text:
-            return queryset
-        if not (asked := self._asked(queryset)):
-            return queryset.none()
-        matches = [Match(asked, length) for length in asked.lengths]
-        in_full = Match(asked.in_full(), matches[0].length)
+        if not self.words:
+            return Found(queryset)
+        query, used = self._parsed(queryset)
+        if query is None:
+            return Found(queryset.none())
+        matches = [Match(query, length) for length in query.lengths]
+        in_full = Match(query.in_full(), matches[0].length)
         if in_full != matches[0]:
             # “Dune” before “Dunes”.
             matches.insert(0, in_full)
-        matches.append(Match(asked))
+        found = Match(query)
+        matches.append(found)
         # A book has two titles, both of which may match.
         matches = [
             replace(each, passed=tuple(matches[:place])) for place, each in enumerate(matches)
         ]
-        found = Match(asked)
-        return queryset.filter(search__document__has=found).order_by(
-            MatchRank(found, matches), "id"
-        )
+        ranked = queryset.filter(search__document__matches=found)
+        return Found(ranked.order_by(MatchRank(found, matches), "id"), used)
 
     def _with_keys(self, queryset: QuerySet[Any]) -> QuerySet[Any]:
-        for key in self.keys:
+        for key in self.keys.values():
             # A subquery, since a join gives a row once for each of its related rows.
             matching = queryset.model._default_manager.filter(**key).order_by()
             queryset = queryset.filter(pk__in=matching.values("pk"))
         return queryset
 
-    def _asked(self, queryset: QuerySet[Any]) -> Asked | None:
-        """The words as entries have them; None where there is none."""
+    def _parsed(self, queryset: QuerySet[Any]) -> tuple[ParsedQuery | None, str | None]:
+        """The words as entries have them, None where there is none; and how they are written, where
+        they are not those of this search."""
+        parsed, used = parse(" ".join(self.words)), None
+        if not parsed.groups:
+            return None, None
         connection = connections[queryset.db]
-        if connection.vendor == "postgresql":
-            table = _entries(queryset.model)._meta.db_table
-            with connection.cursor() as cursor:
-                cursor.execute(SHARES, [table, self.text, table])
-                rows = cursor.fetchall()
-            return Asked.of([Word(*row[:3]) for row in rows], rows[0][3]) if rows else None
-        texts = words_of(self.text)
-        words = [Word(text, place == len(texts)) for place, text in enumerate(texts, 1)]
-        return Asked.of(words) if words else None
+        table = _entries(queryset.model)._meta.db_table
+        with connection.cursor() as cursor:
+            known = Known(dialect(connection.vendor), cursor, table)
+            if not self.is_exact and (instead := mended(parsed, known)):
+                parsed = instead
+                used = " ".join((*self.keys, *parsed.chunks))
+            alternatives = [group.alternatives for group in parsed.groups]
+            if connection.vendor == "sqlite":
+                return ParsedQuery(tuple(map(Term, alternatives)), parsed.number), used
+            total, *found = postgresql.estimates(cursor, table, alternatives)
+        shares = (min(1, rows / total) for rows in found)
+        return ParsedQuery(tuple(map(Term, alternatives, shares)), parsed.number, total), used
 
 
 def _entries(model: Any) -> Any:

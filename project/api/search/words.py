@@ -10,7 +10,7 @@ Raise VERSION with every change of what `words_of` returns; a test knows what it
 """
 
 import unicodedata
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from functools import lru_cache
 from itertools import chain, groupby
 from typing import NamedTuple
@@ -158,6 +158,11 @@ class Word(NamedTuple):
     text: str
     is_beginning: bool = False
 
+    @property
+    def last(self) -> str:
+        """Nothing that it stands for comes behind this by code points."""
+        return self.text + chr(0x10FFFF) * self.is_beginning
+
 
 class _Run(NamedTuple):
     """Characters that are cut in one way: into one word, or windows of `size` neighbours."""
@@ -302,6 +307,24 @@ def title_words_of(text: str) -> tuple[set[str], int]:
     runs = frozenset[_Run]().union(*(runs for _, runs in found))
     number = sum(run.number for run in runs)
     return set(chain.from_iterable(words for words, _ in found)), min(number, LONGEST)
+
+
+class Entry(NamedTuple):
+    """What an object is found by: the words of its titles, each behind their number, and all."""
+
+    key: int
+    title_words: set[str]
+    words: set[str]
+
+    @classmethod
+    def of(cls, key: int, titles: Iterable[str], texts: Iterable[str]) -> "Entry":
+        title_words: set[str] = set()
+        words = set(chain.from_iterable(map(words_of, texts)))
+        for title in titles:
+            found, number = title_words_of(title)
+            title_words.update(f"{number}{word}" for word in found)
+            words |= found
+        return cls(key, title_words, words)
 
 
 class ParsedText(NamedTuple):

@@ -1,0 +1,132 @@
+"""The word that was meant by one that nobody has.
+
+Of five letters or more, such a word gives way to one with the same first letter that is a slip of
+the finger away (https://norvig.com/spell-correct.html), best of all by two letters swapped, and of
+the others the commonest; or else to two known words that it is made of.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from types import ModuleType
+from typing import Any
+
+import regex
+
+from .words import LONGEST, Group, ParsedText, Word, fold
+
+MIN_LETTERS = 5
+MAX_LETTERS = 30
+# Of each of the two words that were written as one.
+MIN_PART = 3
+# From the first to the last letter of each alphabet. Of other scripts a letter may be left out, be
+# one too many or change places with the next, but not be another.
+_RANGES = (
+    *("az", "αω", "аџ", "ґґ", "աֆ", "את", "ءے", "აჰ"),
+    *("\u0901\u094d", "\u0981\u09cd", "\u0a01\u0a4d", "\u0a81\u0acd", "\u0b82\u0bcd"),
+    *("\u0c01\u0c4d", "\u0c81\u0ccd", "\u0d02\u0d4d", "\u0d82\u0ddf"),
+)
+_ALPHABETS = tuple(
+    [
+        letter
+        for letter in map(chr, range(ord(first), ord(last) + 1))
+        if regex.fullmatch(r"[\p{L}\p{M}]", letter) and fold(letter) == letter
+    ]
+    for first, last in map(tuple, _RANGES)
+)
+_LETTERS = regex.compile(rf"\p{{L}}[\p{{L}}\p{{M}}]{{{MIN_LETTERS - 1},{MAX_LETTERS - 1}}}")
+
+
+@dataclass(frozen=True)
+class Known:
+    """Whom to ask what words there are: the dialect's module, with a cursor for it."""
+
+    engine: ModuleType
+    cursor: Any
+    # The entries that are searched.
+    table: str
+
+
+def mended(parsed: ParsedText, known: Known) -> ParsedText | None:
+    """What was meant; None where every word is known, and
+    where one is not and nothing like it is."""
+    asked = {word for group in parsed.groups for words in group.alternatives for word in words}
+    held = known.engine.known(known.cursor, asked)
+    lost = [
+        group
+        for group in parsed.groups
+        if not any(held.issuperset(words) for words in group.alternatives)
+    ]
+    # The last alternative has the parts of what was written in one.
+    unknown = {word.text for group in lost for word in group.alternatives[-1] if word not in held}
+    if not unknown or not all(map(_LETTERS.fullmatch, unknown)):
+        return None
+    meant = _meant(unknown, known)
+    if meant.keys() != unknown:
+        return None
+    groups: list[Group] = []
+    for group in parsed.groups:
+        if group not in lost:
+            groups.append(group)
+            continue
+        for word in group.alternatives[-1]:
+            texts = meant.get(word.text)
+            words = [word] if texts is None else map(Word, texts)
+            groups += (Group(((each,),), 1, group.chunk) for each in words)
+    distinct = tuple({group.alternatives: group for group in groups}.values())
+    number = min(sum(group.number for group in distinct), LONGEST)
+    chunks = [*parsed.chunks]
+    for place in {group.chunk for group in lost}:
+        here = [group for group in groups if group.chunk == place]
+        chunks[place] = " ".join(word.text for group in here for word in group.alternatives[-1])
+    return ParsedText(distinct, number, tuple(chunks))
+
+
+def _meant(unknown: Iterable[str], known: Known) -> Mapping[str, tuple[str, ...]]:
+    """One word or two for each of these for which there is something."""
+    slips = {word: _slips(word) for word in unknown}
+    splits = {word: _splits(word) for word in unknown}
+    parts = {part for pairs in splits.values() for pair in pairs for part in pair}
+    held = known.engine.held(known.cursor, {*parts, *(s for each in slips.values() for s in each)})
+    single: dict[str, list[tuple[str, ...]]] = {
+        word: [(slip,) for slip in slips[word] if slip in held] for word in slips
+    }
+    double: dict[str, list[tuple[str, ...]]] = {
+        word: [pair for pair in splits[word] if held.issuperset(pair)] for word in splits
+    }
+    choices = [texts for word in slips for texts in (*single[word], *double[word])]
+    if not choices:
+        return {}
+    numbers = known.engine.numbers(
+        known.cursor, known.table, [[[[Word(text)]] for text in texts] for texts in choices]
+    )
+    common = {texts: number for texts, number in zip(choices, numbers, strict=True) if number}
+    meant: dict[str, tuple[str, ...]] = {}
+    for word in slips:
+        of_slips = (texts for texts in single[word] if texts in common)
+        of_parts = (texts for texts in double[word] if texts in common)
+        ranked = sorted(of_slips, key=lambda texts: (slips[word][texts[0]], -common[texts], texts))
+        ranked += sorted(of_parts, key=lambda texts: (-common[texts], texts))
+        if ranked:
+            meant[word] = ranked[0]
+    return meant
+
+
+def _slips(word: str) -> dict[str, int]:
+    """All that is one slip away, each with its rank; the first letter stays."""
+    letters = next((letters for letters in _ALPHABETS if word[0] in letters), [])
+    slips: dict[str, int] = {}
+    for i in range(1, len(word) + 1):
+        head, tail = word[:i], word[i:]
+        slips |= dict.fromkeys((head + letter + tail for letter in letters), 1)
+        if tail:
+            slips[head + tail[1:]] = 1
+            slips |= dict.fromkeys((head + letter + tail[1:] for letter in letters), 1)
+    for i in range(1, len(word) - 1):
+        slips[word[:i] + word[i + 1] + word[i] + word[i + 2 :]] = 0
+    slips.pop(word, None)
+    return slips
+
+
+def _splits(word: str) -> list[tuple[str, str]]:
+    places = range(MIN_PART, len(word) - MIN_PART + 1)
+    return [(word[:i], word[i:]) for i in places]

@@ -1,0 +1,157 @@
+"""Entries on PostgreSQL: a tsvector without places, which knows bytes and no locale."""
+
+from collections.abc import Collection, Iterable, Sequence
+from typing import Any
+
+from .words import Entry, Word
+
+# What is made here. Raise it with every change, so that `migrate` makes the tables anew.
+LAYOUT = 1
+# So many entries make a word common.
+ENOUGH = 1000
+# What the planner knows of how common each of ten times as many words is; more would take it longer
+# to plan than they save.
+STATISTICS = 300
+
+
+def any_of(column: str, values: Collection[int]) -> tuple[str, Any]:
+    """A condition with one parameter, however many values there are."""
+    return f"{column} = ANY (%s::bigint[])", list(values)
+
+
+def _document(entry: Entry) -> str:
+    """As PostgreSQL reads it; no word has a quote or a backslash.
+
+    The blank keeps words of titles apart from every word, and from every beginning of one.
+    """
+    words = "' '".join((*entry.words, *(f" {word}" for word in entry.title_words)))
+    return f"'{words}'" if words else ""
+
+
+def _lexeme(word: Word, length: int | None) -> str:
+    lead = f" {length}" if length else ""
+    return f"'{lead}{word.text}'{':*' * word.is_beginning}"
+
+
+def write(cursor: Any, table: str, entries: Sequence[Entry]) -> None:
+    """Write these entries and keep their words, in one statement."""
+    words = set[str]().union(*(entry.words for entry in entries))
+    cursor.execute(
+        f"WITH written AS ("
+        f"INSERT INTO {table} AS entry (rowid, document)"
+        f" SELECT key, document::tsvector"
+        f" FROM unnest(%s::bigint[], %s::text[]) AS new (key, document)"
+        f" ON CONFLICT (rowid) DO UPDATE SET document = excluded.document"
+        f" WHERE entry.document IS DISTINCT FROM excluded.document)"
+        f" INSERT INTO search_word (word)"
+        f" SELECT word FROM unnest(%s::text[]) AS found (word)"
+        f" WHERE NOT EXISTS (SELECT FROM search_word known WHERE known.word = found.word)",
+        [[entry.key for entry in entries], [*map(_document, entries)], sorted(words)],
+    )
+
+
+def stored(cursor: Any, table: str, keys: Collection[int]) -> dict[int, Entry]:
+    """The entries of these objects as they are stored."""
+    condition, parameter = any_of("rowid", keys)
+    cursor.execute(
+        f"SELECT rowid, tsvector_to_array(document) FROM {table} WHERE {condition}", [parameter]
+    )
+    return {
+        key: Entry(
+            key,
+            {word[1:] for word in lexemes if word[0] == " "},
+            {word for word in lexemes if word[0] != " "},
+        )
+        for key, lexemes in cursor.fetchall()
+    }
+
+
+# Queries
+
+
+def tsquery(terms: Iterable[Iterable[Iterable[Word]]], length: int | None = None) -> str:
+    """All of these terms, of each all words of one of its alternatives: in a title of this many
+    words, if a length is given."""
+
+    def all_of(words: Iterable[Word]) -> str:
+        return " & ".join(_lexeme(word, length) for word in words)
+
+    return " & ".join(f"({' | '.join(f'({all_of(words)})' for words in term)})" for term in terms)
+
+
+def estimates(cursor: Any, table: str, terms: Iterable[Iterable[Iterable[Word]]]) -> list[float]:
+    """How many entries there are, and then how many have each of the terms: as far as the planner
+    knows, at least one."""
+    queries = [tsquery([term]) for term in terms]
+    found = f"ARRAY(SELECT 1 FROM {table} WHERE document @@ %s::tsquery)"
+    columns = [f"ARRAY(SELECT 1 FROM {table})", *(found for _ in queries)]
+    cursor.execute(f"EXPLAIN (FORMAT JSON) SELECT {', '.join(columns)}", queries)
+    [(plan,)] = cursor.fetchall()
+    return [max(1, node["Plan Rows"]) for node in plan[0]["Plan"]["Plans"]]
+
+
+def known(cursor: Any, words: Iterable[Word]) -> set[Word]:
+    """Those of these words that something has, or had."""
+    asked = [*words]
+    cursor.execute(
+        "SELECT low, low <> high FROM unnest(%s::text[], %s::text[]) AS asked (low, high)"
+        " WHERE EXISTS (SELECT FROM search_word WHERE word >= low AND word <= high)",
+        [[word.text for word in asked], [word.last for word in asked]],
+    )
+    return set(map(Word._make, cursor.fetchall()))
+
+
+def held(cursor: Any, texts: Iterable[str]) -> set[str]:
+    """Those of these whole words that something has, or had."""
+    cursor.execute("SELECT word FROM search_word WHERE word = ANY (%s::text[])", [[*texts]])
+    return {word for (word,) in cursor.fetchall()}
+
+
+def numbers(cursor: Any, table: str, queries: Iterable[Any]) -> list[int]:
+    """How many entries have all terms of each of these; ENOUGH where there are more."""
+    found = [tsquery(terms) for terms in queries]
+    count = (
+        f"(SELECT count(*) FROM (SELECT FROM {table} WHERE document @@ %s::tsquery"
+        f" LIMIT {ENOUGH}) AS found)"
+    )
+    cursor.execute(f"SELECT {', '.join(count for _ in found)}", found)
+    [row] = cursor.fetchall()
+    return [*row]
+
+
+# Tables
+
+
+def create_words(cursor: Any) -> None:
+    # Every word that has ever been found. One that is gone does no harm; two of the same neither,
+    # and so nobody waits for another who is about to add it.
+    cursor.execute("""CREATE TABLE search_word (word text COLLATE "C" NOT NULL)""")
+    cursor.execute("CREATE INDEX search_word_word ON search_word (word)")
+
+
+def create(cursor: Any, table: str) -> None:
+    cursor.execute(f"CREATE TABLE {table} (rowid bigint PRIMARY KEY, document tsvector NOT NULL)")
+    cursor.execute(f"ALTER TABLE {table} ALTER document SET STATISTICS {STATISTICS}")
+
+
+def finish(cursor: Any, table: str) -> None:
+    """What is made once the entries are in."""
+    cursor.execute(f"CREATE INDEX {table}_by_word ON {table} USING gin (document)")
+    cursor.execute(f"ANALYZE {table}")
+
+
+def keep_from_writing(cursor: Any, tables: Iterable[str]) -> None:
+    """Until the end of this transaction, nobody else writes to these."""
+    cursor.execute(f"LOCK TABLE {', '.join(sorted(tables))} IN SHARE MODE")
+
+
+def drop_former(cursor: Any, tables: Iterable[str]) -> None:
+    """Drop what kept entries before 1.0.0: functions, with the triggers that call them."""
+    cursor.execute(
+        "SELECT oid::regprocedure FROM pg_proc"
+        " WHERE pronamespace = current_schema::regnamespace AND proname ~ %s",
+        [f"^({'|'.join(tables)})_|^search_(words|title_words|initials|estimate|meant|asked)$"],
+    )
+    for (function,) in cursor.fetchall():
+        cursor.execute(f"DROP FUNCTION {function} CASCADE")
+    cursor.execute("DROP TABLE IF EXISTS search_word")
