@@ -27,16 +27,21 @@ LOCALES = ("C", "C.UTF-8", "en_US.UTF-8", "tr_TR.UTF-8", "icu:tr-TR")
 # that is ours (documents, imports, migrations), constraints, locks. The rest of the suite asks the
 # same ORM for the same kinds of statements.
 DEPENDENT = (
+    "test_computed",
     "test_constraints",
     "test_databases",
     "test_documents",
+    "test_filing",
     "test_filters",
     "test_import",
     "test_lists",
     "test_migrations",
+    "test_orderings",
     "test_pagination",
     "test_relations_races",
     "test_search",
+    "test_spelling",
+    "test_spoilt_connections",
     "test_text_order",
 )
 # Through PgBouncer it is the protocol that differs, for every request alike.
