@@ -55,6 +55,23 @@ def send(client, method, path, body=None, status=200):
     return response.json() if response.content else None
 
 
+def with_defaults(model, body):
+    """The body, and of each column that it does not name what a new row has there.
+
+    So that a column more is no reason to change what has nothing to do with it.
+    """
+    columns = (
+        field
+        for field in model._meta.concrete_fields
+        if field.editable
+        and not field.primary_key
+        and not field.is_relation
+        # What each row has another of
+        and not (field.has_default() and callable(field.default))
+    )
+    return {**{field.name: field.get_default() for field in columns}, **body}
+
+
 def faults(problem):
     """Where what is wrong: the pairs of pointer and code, in order."""
     return [(fault["pointer"], fault["code"]) for fault in problem["errors"]]

@@ -440,6 +440,61 @@ BODIES = [
         {"book_id": "{book}", "pages": 1},
     ),
 ]
+
+
+def places(field, body, *place):
+    """Every place in the body, with the field that takes it."""
+    yield place, field
+    if isinstance(body, dict):
+        for name, value in body.items():
+            yield from places(field.fields[name], value, *place, name)
+    elif isinstance(body, list):
+        for index, value in enumerate(body):
+            yield from places(field.child, value, *place, index)
+
+
+NAMED = {
+    (type(field.parent), field.field_name)
+    for _, _, serializer, body in BODIES
+    for _, field in places(serializer(), body)
+}
+
+
+def sample(field):
+    """A value that the field takes, if it is a plain one."""
+    match field:
+        case serializers.ChoiceField():
+            return next(iter(field.choices))
+        case serializers.IntegerField():
+            return 1
+        case serializers.DateField():
+            return "2020-02-29"
+        case serializers.CharField():
+            return "x"
+    return None
+
+
+def whole(field, body):
+    """The body, with a value for each plain property that no body above names."""
+    match body:
+        case list():
+            return [whole(field.child, each) for each in body]
+        case dict() if "id" not in body:
+            more = {
+                name: sample(inner)
+                for name, inner in field.fields.items()
+                if not inner.read_only
+                and name != "id"
+                and (type(field), name) not in NAMED
+                and sample(inner)
+            }
+            return more | {name: whole(field.fields[name], body[name]) for name in body}
+    return body
+
+
+BODIES = [
+    (method, url, serializer, whole(serializer(), body)) for method, url, serializer, body in BODIES
+]
 # Refused as it stands: a stored book is linked and not edited here.
 LINKED = {"id": "{book}", "contributions": [{"id": "{contribution}"}]}
 NEVER_TAKEN = [("post", "/api/authors/", AuthorSerializer, {"name": "F. H.", "books": [LINKED]})]
@@ -504,17 +559,6 @@ def filled(body, stored):
         case str() if body.startswith("{"):
             return stored[body.strip("{}")]
     return body
-
-
-def places(field, body, *place):
-    """Every place in the body, with the field that takes it."""
-    yield place, field
-    if isinstance(body, dict):
-        for name, value in body.items():
-            yield from places(field.fields[name], value, *place, name)
-    elif isinstance(body, list):
-        for index, value in enumerate(body):
-            yield from places(field.child, value, *place, index)
 
 
 def replaced(body, place, value):

@@ -4,7 +4,7 @@ import pytest
 
 from authors.models import Author, AuthorProfile
 from books.models import Book, Publisher, Series, Subject
-from tests.catalogue import book, isbn, send, statements
+from tests.catalogue import book, isbn, send, statements, with_defaults
 
 pytestmark = pytest.mark.django_db
 
@@ -29,6 +29,7 @@ BOOK = {
 RESOURCES = [
     # The path, what is the least to send, and what is read then
     (
+        Author,
         "/authors/",
         {"name": "Sophocles"},
         {
@@ -43,10 +44,11 @@ RESOURCES = [
             "book_ids": [],
         },
     ),
-    ("/series/", {"name": "Hainish Cycle"}, {"name": "Hainish Cycle"}),
-    ("/publishers/", {"name": "Harper & Row"}, {"name": "Harper & Row"}),
-    ("/subjects/", {"name": "Utopias"}, {"name": "Utopias", "slug": "utopias"}),
+    (Series, "/series/", {"name": "Hainish Cycle"}, {"name": "Hainish Cycle"}),
+    (Publisher, "/publishers/", {"name": "Harper & Row"}, {"name": "Harper & Row"}),
+    (Subject, "/subjects/", {"name": "Utopias"}, {"name": "Utopias", "slug": "utopias"}),
     (
+        Book,
         "/books/",
         {"title": "The Lathe of Heaven"},
         {
@@ -71,14 +73,15 @@ RESOURCES = [
 ]
 
 
-@pytest.mark.parametrize(("path", "body", "read"), RESOURCES)
-def test_a_resource_from_creation_to_deletion(admin, path, body, read):
+@pytest.mark.parametrize(("model", "path", "body", "read"), RESOURCES)
+def test_a_resource_from_creation_to_deletion(admin, model, path, body, read):
     response = admin.post(f"/api{path}", body, format="json")
     assert response.status_code == 201
     made = response.json()
     moments = {name: made[name] for name in ("created_at", "updated_at")}
-    assert made == {"id": made["id"], "uid": made["uid"], **read, "version": 1, **moments}
-    assert list(made) == ["id", "uid", *read, "version", "created_at", "updated_at"]
+    expected = {"id": made["id"], "uid": made["uid"], **with_defaults(model, read)}
+    assert made == {**expected, "version": 1, **moments}
+    assert [name for name in made if name in read] == list(read)
     one = f"{path}{made['id']}/"
     assert response["Location"] == f"http://testserver/api{one}"
     assert send(admin, "GET", one) == made
@@ -159,7 +162,7 @@ def test_a_book_with_all_there_is(librarian):
     ]
     assert made == {
         **keys_of(stored),
-        **BOOK,
+        **with_defaults(Book, BOOK),
         "series": {**keys_of(series), "name": "Hainish Cycle"},
         "series_id": series.pk,
         "subjects": [
