@@ -24,6 +24,7 @@ from rest_framework.serializers import BaseSerializer, ModelSerializer
 from rest_framework.viewsets import ViewSetMixin
 
 from project.api.http.problems import MEDIA_TYPE
+from project.api.lists.parameters import is_list
 from project.api.relations import Owned
 from project.api.serializers import ItemSerializer
 from project.api.viewsets import ItemViewSet, ResourceViewSet
@@ -230,6 +231,12 @@ class AutoSchema(SpectacularAutoSchema):
     def _is_only_one(self) -> bool:
         """Whether it gives an object that the path does not choose, as one's own account."""
         return self.action == "retrieve" and "{" not in self.path
+
+    def _is_list_view(self, serializer: Any = None) -> bool:
+        """Also an action that filters and pages, unless it says that it answers something else."""
+        answer = self.get_response_serializers() if serializer is None else serializer
+        is_own = not self._is_resource and isinstance(answer, BaseSerializer)
+        return (is_own and is_list(self.view)) or bool(super()._is_list_view(serializer))
 
     def _own_words(self) -> list[str]:
         """The docstring of the operation itself, unless it speaks of every view's."""

@@ -3,6 +3,7 @@
 import pytest
 from django.db.models import QuerySet
 from django.urls import include, path
+from drf_spectacular.generators import SchemaGenerator
 from rest_framework.decorators import action
 from rest_framework.filters import BaseFilterBackend
 from rest_framework.pagination import LimitOffsetPagination, PageNumberPagination
@@ -237,3 +238,24 @@ def test_a_ranked_list_is_a_queryset_to_whoever_asks(moons):
     assert ranked.count() == 5
     assert [each.title for each in ranked.order_by("title")] == sorted(moons)
     assert Book.objects.filter(pk__in=ranked.filter(title__contains="o").values("pk")).count() == 4
+
+
+def parameters(operation):
+    return [each.get("name") or each["$ref"].rpartition("/")[2] for each in operation["parameters"]]
+
+
+def test_the_contract_has_the_parameters_of_each_kind_of_list():
+    paths = SchemaGenerator(patterns=urlpatterns).get_schema(request=None, public=True)["paths"]
+    whole = parameters(paths["/api/actions/"]["get"])
+    assert {"Cursor", "PageSize", "Count", "ordering", "search", "title", "BookFields"} <= {*whole}
+    for name in ("english", "recent", "found"):
+        operation = paths[f"/api/actions/{name}/"]["get"]
+        assert parameters(operation) == whole
+        [body] = operation["responses"]["200"]["content"].values()
+        assert body == {"schema": {"$ref": "#/components/schemas/PaginatedBookList"}}
+    assert parameters(paths["/api/actions/statistics/"]["get"]) == ["BookFields", "BookOmit"]
+    pages = ["Cursor", "PageSize", "Count"]
+    others = [name for name in whole if name not in pages]
+    assert parameters(paths["/api/pages/"]["get"]) == [*others, "page"]
+    assert parameters(paths["/api/slices/"]["get"]) == [*others, "limit", "offset"]
+    assert parameters(paths["/api/whole/"]["get"]) == others

@@ -50,13 +50,14 @@ class StrictQueryParameters:
 def is_list(view: Any) -> bool:
     """Whether this request is for a list, which filters, ordering and pages apply to.
 
-    A GET of a `@action(detail=False)` is. With `filter_backends=[]` and `pagination_class=None` in
-    the decorator it takes no parameter of a list.
+    A GET of a `@action(detail=False)` is, unless `filter_backends=[]` and `pagination_class=None`
+    are in the decorator.
     """
     action = getattr(view, "action", None)
     if action == "list":
         return True
-    return getattr(view, "detail", None) is False and view.action_map.get("get") == action
+    is_extra = getattr(view, "detail", None) is False and view.action_map.get("get") == action
+    return is_extra and bool(view.filter_backends or view.pagination_class)
 
 
 def parameters_of(source: Any, view: Any) -> frozenset[str]:
