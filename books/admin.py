@@ -4,12 +4,14 @@ from typing import Any
 
 from django import forms
 from django.contrib import admin
+from django.core.files.uploadedfile import UploadedFile
 from django.db.models import Prefetch, QuerySet, TextChoices
 from django.http import HttpRequest
 
 from project.api.admin import AggregateRootAdmin, LoadedSelect, RecordForm, UniqueNameForm
 from project.api.relations import MAX_ITEMS
 
+from .covers import make_cover
 from .isbn import ISBNFormField, normalize_isbn
 from .models import Book, Contribution, Edition, Format, Publisher, Role, Series, Subject
 
@@ -101,6 +103,15 @@ class ContributionInline(OwnedInline):
 class EditionForm(RecordForm):
     class Meta:
         field_classes = {"isbn13": ISBNFormField}
+
+    def clean_cover(self) -> Any:
+        """The cover that is made of an upload; False takes it off, what is stored stays."""
+        cover = self.cleaned_data["cover"]
+        if isinstance(cover, UploadedFile):
+            cover, self.instance.cover_thumbnail = make_cover(cover)
+        elif not cover:
+            self.instance.cover_thumbnail = ""
+        return cover
 
 
 class EditionInline(OwnedInline):

@@ -7,6 +7,7 @@ from django.db.models.lookups import Exact
 from django.utils.text import slugify
 
 from authors.models import Author
+from project.api.files import OwnedFileField
 from project.api.models import (
     YEAR,
     AggregateRoot,
@@ -296,6 +297,12 @@ class Edition(models.Model):
         validators=[validate_language],
         help_text="The language of this edition, a BCP 47 tag such as `en` or `pt-BR`.",
     )
+    cover = OwnedFileField(
+        upload_to="covers",
+        blank=True,
+        help_text="A picture in JPEG, PNG or WebP, of 5 MB and 25 megapixels at most.",
+    )
+    cover_thumbnail = OwnedFileField(upload_to="covers", blank=True, editable=False)
 
     class Meta:
         ordering = ["id"]
@@ -321,6 +328,10 @@ class Edition(models.Model):
             models.CheckConstraint(
                 condition=Exact(_isbn_checksum(), Value(0)),
                 name="edition_isbn_checksum",
+            ),
+            models.CheckConstraint(
+                condition=Q(cover="", cover_thumbnail="") | (~Q(cover="") & ~Q(cover_thumbnail="")),
+                name="edition_cover_has_thumbnail",
             ),
         ]
         indexes = [

@@ -1,9 +1,11 @@
 from typing import Any
 
+from rest_framework import serializers
+
 from authors.serializers import AuthorItem
-from project.api.fields import KeyField, StrictCharField
+from project.api.fields import KeyField, StoredFileField, StoredFiles, StrictCharField
 from project.api.relations import Owned, Shared, Via
-from project.api.serializers import ItemSerializer, ResourceSerializer
+from project.api.serializers import ItemSerializer, ResourceSerializer, StrictSerializer
 
 from .isbn import MAX_ISBN_LENGTH, normalize_isbn
 from .models import Book, Contribution, Edition, Publisher, Role, Series, Subject
@@ -54,9 +56,17 @@ class ContributionItem(ItemSerializer):
         relations = [Shared("author", key="author_id")]
 
 
+class CoverSerializer(StoredFiles):
+    """Paths of the cover and of a thumbnail of it."""
+
+    url = StoredFileField(source="cover")
+    thumbnail = StoredFileField(source="cover_thumbnail")
+
+
 class EditionItem(ItemSerializer):
     isbn13 = ISBNField(required=False, allow_null=True)
     publisher = PublisherItem(required=False, allow_null=True)
+    cover = CoverSerializer(help_text=Edition._meta.get_field("cover").help_text)
 
     class Meta(ItemSerializer.Meta):
         model = Edition
@@ -69,6 +79,7 @@ class EditionItem(ItemSerializer):
             "pages",
             "published_on",
             "language",
+            "cover",
         ]
         relations = [Shared("publisher", key="publisher_id")]
 
@@ -90,6 +101,10 @@ class EditionSerializer(ResourceSerializer, EditionItem):
 
     class Meta(EditionItem.Meta):
         fields = ["id", "book_id", *EditionItem.Meta.fields[1:]]
+
+
+class CoverUploadSerializer(StrictSerializer):
+    file = serializers.FileField(help_text="A picture in JPEG, PNG or WebP.")
 
 
 class PublisherSerializer(ResourceSerializer):

@@ -1,5 +1,24 @@
-from project.api.viewsets import ItemViewSet, NestedViewSet, ResourceViewSet
+from collections.abc import Callable
+from typing import Any
 
+from django.core.exceptions import ValidationError
+from drf_spectacular.utils import extend_schema
+from rest_framework import status
+from rest_framework.decorators import action
+from rest_framework.exceptions import APIException, UnsupportedMediaType
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.viewsets import GenericViewSet
+
+from project.api.files import new_files
+from project.api.http.parsers import UploadParser
+from project.api.http.problems import Fault, PayloadTooLarge, Refused
+from project.api.lists.parameters import StrictQueryParameters
+from project.api.viewsets import ItemViewSet, NestedViewSet, ResourceViewSet
+from project.api.writes.items import Edit
+from project.api.writes.transactions import write_item
+
+from .covers import MAX_BYTES, make_cover
 from .filters import (
     BookFilter,
     ContributionFilter,
@@ -13,11 +32,20 @@ from .models import Book, Contribution, Edition, Publisher, Series, Subject
 from .serializers import (
     BookSerializer,
     ContributionSerializer,
+    CoverSerializer,
+    CoverUploadSerializer,
     EditionSerializer,
     PublisherSerializer,
     SeriesSerializer,
     SubjectSerializer,
 )
+
+# What answers a file of which no cover can be made, by the code of the reason
+REFUSALS: dict[Any, Callable[[str], APIException]] = {
+    "too_large": PayloadTooLarge,
+    "not_a_picture": lambda detail: UnsupportedMediaType("", detail),
+    "broken": lambda detail: Refused([Fault("broken", detail, pointer="/file")]),
+}
 
 
 class PublisherViewSet(ResourceViewSet):
@@ -106,6 +134,64 @@ class BookEditionViewSet(ItemViewSet):
     filterset_class = EditionFilter
     ordering_fields = ["id", "published_on", "pages"]
     ordering = ["id"]
+
+
+class CoverViewSet(StrictQueryParameters, GenericViewSet[Edition]):
+    """The covers of editions."""
+
+    queryset = Edition.objects.select_related("book").order_by("pk")
+    serializer_class = CoverUploadSerializer
+    filter_backends = ()
+    lookup_value_converter = "id"
+
+    @extend_schema(
+        operation_id="putEditionCover",
+        summary="Put a cover on an edition",
+        tags=["books"],
+        responses=CoverSerializer,
+    )
+    @action(detail=True, methods=["put"], parser_classes=[UploadParser.of(MAX_BYTES)])
+    def cover(self, request: Request, *args: Any, **kwargs: Any) -> Response:
+        """Takes a picture in JPEG, PNG or WebP, of 5 MB and 25 megapixels at most.
+
+        Its content counts, whatever its name and type say. It is encoded anew, upright and without
+        what a camera noted, and a thumbnail is made of it. It replaces the cover that the edition
+        has. The version of the book rises.
+
+        A larger file is refused with 413, another type of content with 415, a broken picture with
+        400.
+        """
+        edition = self.get_object()
+        upload = self.get_serializer(data=request.data)
+        upload.is_valid(raise_exception=True)
+        try:
+            cover = make_cover(upload.validated_data["file"])
+        except ValidationError as error:
+            raise REFUSALS[error.code](str(error.message)) from error
+        with new_files():
+            for name, content in cover._asdict().items():
+                getattr(edition, name).save(content.name, content, save=False)
+            names = {name: getattr(edition, name).name for name in cover._fields}
+            written = self._write(edition, **names)
+        return Response(CoverSerializer(written).data)
+
+    @extend_schema(
+        operation_id="deleteEditionCover",
+        summary="Take the cover off an edition",
+        tags=["books"],
+    )
+    @cover.mapping.delete
+    def delete_cover(self, request: Request, *args: Any, **kwargs: Any) -> Response:
+        """Removes the cover and its thumbnail. The version of the book rises.
+
+        Where the edition has no cover, nothing changes.
+        """
+        self._write(self.get_object(), cover="", cover_thumbnail="")
+        return Response(status=status.HTTP_204_NO_CONTENT)
+
+    def _write(self, edition: Edition, **names: str) -> Any:
+        serializer = BookSerializer(edition.book, context=self.get_serializer_context())
+        return write_item(serializer, edition.book, "editions", Edit(edition.pk, names))
 
 
 class PublisherEditionViewSet(BookEditionViewSet):

@@ -29,6 +29,9 @@ book.register("contributions", books.BookContributionViewSet, "book-contribution
 # /books/{book_id}/editions/  …/{id}/
 book.register("editions", books.BookEditionViewSet, "book-edition")
 
+# /editions/{id}/cover/
+router.register("editions", books.CoverViewSet, "edition")
+
 # /series/  /series/{id}/
 router.register("series", books.SeriesViewSet, "series")
 series = below("series", "series")

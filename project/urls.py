@@ -1,5 +1,7 @@
 """What is mounted where."""
 
+from django.conf import settings
+from django.conf.urls.static import static
 from django.contrib import admin
 from django.urls import include, path, re_path
 from django.views.decorators.csrf import csrf_exempt
@@ -14,6 +16,8 @@ urlpatterns = [
     path("api/", include("schema.urls")),
     path("api/", include("project.router")),
     path("admin/", admin.site.urls),
+    # In development alone.
+    *static(settings.MEDIA_URL, document_root=settings.MEDIA_ROOT),
     # Last: what no other line knows. Without it, Django shows a page of its own under DEBUG.
     re_path("^api/", csrf_exempt(handlers.not_found)),
 ]

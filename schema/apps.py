@@ -3,3 +3,6 @@ from django.apps import AppConfig
 
 class SchemaConfig(AppConfig):
     name = "schema"
+
+    def ready(self) -> None:
+        from . import fields  # noqa: F401  (registers its extensions)

@@ -82,8 +82,8 @@ DESCRIPTIONS = {
     406: "The answer has no representation of a media type that `Accept` names.",
     409: "The request conflicts with stored data: `errors` says with what, and where.",
     411: "The request has a body and no `Content-Length`.",
-    413: "The body is too large.",
-    415: "The body is not `application/json`.",
+    413: "The body, or a file in it, is too large.",
+    415: "The operation does not take a body, or a file, of this type.",
     429: "Too many failed attempts.",
     503: "The service is not available now. Repeat the request after `Retry-After`.",
 }

@@ -50,6 +50,9 @@ def pytest_configure(config):
             raise pytest.UsageError("Unset DJANGO_SETTINGS_MODULE; the tests set it themselves.")
         os.environ["TEST_DATABASE_URL"] = _new_database(config)
         config.add_cleanup(lambda: os.environ.pop("TEST_DATABASE_URL"))
+        media = tempfile.TemporaryDirectory(prefix="media-")
+        config.add_cleanup(media.cleanup)
+        os.environ["MEDIA_ROOT"] = media.name
     if config.getoption("pgbouncer"):
         # Its connections would be in the way of dropping what goes with the server.
         config.option.reuse_db = True

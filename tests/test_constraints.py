@@ -33,6 +33,7 @@ REFUSED = {
     "book_year_in_range": (Book, {"first_published_year": -10_000}),
     "contribution_role_is_known": (Contribution, {"role": "baker"}),
     "edition_language_not_blank": (Edition, {"language": ""}),
+    "edition_cover_has_thumbnail": (Edition, {"cover": "covers/a.jpg"}),
     "edition_has_pages": (Edition, {"pages": 0}),
     "edition_format_is_known": (Edition, {"format": "papyrus"}),
     "edition_isbn_checksum": (Edition, {"isbn13": "9780261102218"}),
@@ -51,6 +52,7 @@ UNIQUE = [
 ]
 # What only looks as if it broke a rule
 TAKEN = [
+    (Edition, {"cover": "covers/a.jpg", "cover_thumbnail": "covers/b.jpg"}),
     (Author, {"birth_year": -9999, "death_year": -1}),
     (Author, {"birth_year": 9999, "death_year": 9999}),
     (Author, {"birth_year": None, "death_year": -406}),

@@ -170,7 +170,7 @@ def test_a_row_of_json_lines_becomes_the_book_that_the_api_shows(run, anonymous)
             {"author": tolkien, "role": "author", "position": 0, "credited_as": ""},
             {"author": lee, "role": "illustrator", "position": 1, "credited_as": "A. Lee"},
         ],
-        "editions": [{**HOBBIT["editions"][0], "isbn13": "9780261102217"}],
+        "editions": [{**HOBBIT["editions"][0], "isbn13": "9780261102217", "cover": None}],
         "version": 1,
     }
 
@@ -235,6 +235,7 @@ def test_a_row_of_our_csv_has_roles_and_an_edition(run, anonymous):
                 "pages": 848,
                 "published_on": "2023-09-26",
                 "language": "en-US",
+                "cover": None,
             }
         ],
         "openlibrary_key": "OL675783W",

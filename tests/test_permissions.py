@@ -1,6 +1,7 @@
 """Who may do what? One row for each route and method, one column for each role."""
 
 import pytest
+from django.core.files.uploadedfile import SimpleUploadedFile
 from django.db import transaction
 from django.urls import URLResolver, get_resolver
 from rest_framework.test import APIClient
@@ -9,6 +10,7 @@ from auth_api.models import User
 from auth_api.tokens import RefreshToken
 from authors.models import Author
 from books.models import Book, Contribution, Edition, Publisher, Series, Subject
+from tests.pictures import plain
 
 METHODS = ["GET", "HEAD", "OPTIONS", "POST", "PUT", "PATCH", "DELETE"]
 ROLES = ["anonymous", "member", "librarian", "admin"]
@@ -76,6 +78,11 @@ MATRIX = {
     "api/books/<id:book_pk>/contributions/<id:pk>/": DETAIL,
     "api/books/<id:book_pk>/editions/": LIST,
     "api/books/<id:book_pk>/editions/<id:pk>/": DETAIL,
+    "api/editions/<id:pk>/cover/": {
+        "OPTIONS": row(200, 200, 200, 200),
+        "PUT": row(401, 403, 200, 200),
+        "DELETE": row(401, 403, 204, 204),
+    },
     "api/series/": LIST,
     "api/series/<id:pk>/": SHARED,
     "api/series/<id:series_pk>/books/": LIST,
@@ -194,6 +201,8 @@ BODIES = {
 
 def body_of(route, method, stored):
     collection = route.rstrip("/").removesuffix("/<id:pk>").rpartition("/")[2]
+    if collection == "cover" and method == "PUT":
+        return {"file": SimpleUploadedFile("cover.jpg", plain())}
     if method == "PATCH":
         return {}
     if method not in ("POST", "PUT"):
@@ -231,7 +240,8 @@ def test_roles_may_do_what_the_matrix_says(route, method, stored, clients):
 
 
 def _json(client, body):
-    data, content_type = client._encode_data(body, "json") if body is not None else ("", None)
+    form = "multipart" if body and "file" in body else "json"
+    data, content_type = client._encode_data(body, form) if body is not None else ("", None)
     return {"data": data, **({"content_type": content_type} if content_type else {})}
 
 

@@ -196,6 +196,7 @@ def test_a_book_with_all_there_is(librarian):
                 **body["editions"][0],
                 "publisher": {**keys_of(publisher), "name": "Harper & Row"},
                 "publisher_id": publisher.pk,
+                "cover": None,
             }
         ],
         "version": 1,

@@ -7,6 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 import httpx
 import pytest
 
+from tests.pictures import plain
 from tests.server import WORKERS, Server, development, manage
 
 # One worker of pytest-xdist runs them all, so that each server is started once.
@@ -81,3 +82,24 @@ def test_sixteen_writers_at_once_all_succeed(served):
     stored = served.client.get("/api/authors/", params={"count": "true"}).json()
     assert stored["count"] == WRITERS * WRITES
     assert "database is locked" not in served.log
+
+
+def test_a_cover_that_is_uploaded_is_served_in_development(served):
+    headers = {"Authorization": f"Bearer {token(served.client)}"}
+    body = {"title": "Dune", "editions": [{"format": "ebook"}]}
+    book = served.client.post("/api/books/", json=body, headers=headers).json()
+    path = f"/api/editions/{book['editions'][0]['id']}/cover/"
+    cover = served.client.put(path, files={"file": ("x", plain())}, headers=headers).json()
+    for url in cover.values():
+        answer = served.client.get(url)
+        assert (answer.status_code, answer.headers["Content-Type"]) == (200, "image/jpeg")
+        assert answer.headers["X-Content-Type-Options"] == "nosniff"
+        assert answer.content.startswith(b"\xff\xd8")
+    assert served.client.delete(path, headers=headers).status_code == 204
+    assert {served.client.get(url).status_code for url in cover.values()} == {404}
+    # Larger than what is held in memory.
+    large = plain() + bytes(3 * 1024 * 1024)
+    assert served.client.put(path, files={"file": ("x", large)}, headers=headers).status_code == 200
+    large += bytes(3 * 1024 * 1024)
+    answer = served.client.put(path, files={"file": ("x", large)}, headers=headers)
+    assert (answer.status_code, answer.json()["code"]) == (413, "too_large")

@@ -7,11 +7,13 @@ import re
 
 import pytest
 import yaml
+from django.core.files.uploadedfile import SimpleUploadedFile
 from django.db import OperationalError, connection
 from rest_framework.test import APIClient
 
 from auth_api.tokens import RefreshToken
 from authors.models import Author, AuthorProfile
+from books.covers import MAX_BYTES
 from books.models import Book, Contribution, Edition, Publisher, Series, Subject
 from tests.contract import CONTRACT
 
@@ -165,6 +167,9 @@ def provoke(problem, method, path, operation, clients, stored, settings):
             return ask(clients[who], method, here, body)
         case "LengthRequired":
             return ask(admin, method, here, HTTP_TRANSFER_ENCODING="chunked")
+        case "ContentTooLarge" if name == "putEditionCover":
+            body = {"file": SimpleUploadedFile("cover.jpg", bytes(MAX_BYTES + 1))}
+            return admin.put(here, body, format="multipart")
         case "ContentTooLarge":
             return ask(admin, method, here, {"x": "x" * settings.DATA_UPLOAD_MAX_MEMORY_SIZE})
         case "UnsupportedMediaType":

@@ -13,6 +13,7 @@ from django.core.exceptions import ValidationError
 from django.db import models, transaction
 from django.http import Http404, HttpRequest
 
+from .files import new_files
 from .models import AggregateRoot, FoldedFrom, MadeFrom, SlugMadeFrom, normalized
 from .search.entries import announced
 from .search.queries import Search
@@ -121,7 +122,7 @@ class AggregateRootAdmin(admin.ModelAdmin):
     show_facets = admin.ShowFacets.NEVER
 
     def changeform_view(self, *args: Any, **kwargs: Any) -> Any:
-        with announced():
+        with new_files(), announced():
             return super().changeform_view(*args, **kwargs)
 
     def get_object(

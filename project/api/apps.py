@@ -12,6 +12,7 @@ class ApiConfig(AppConfig):
         from .http import converters  # noqa: F401  (registers `<id:…>`)
         from .observability import health
         from .search import entries, tables
+        from .writes import files  # noqa: F401  (connects its signal)
 
         entries.connect()
         health.questions.append(tables.fault_of)

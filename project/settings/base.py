@@ -110,6 +110,8 @@ MEDIA_ROOT = os.environ.get("MEDIA_ROOT") or BASE_DIR / "media"
 DATA_UPLOAD_MAX_MEMORY_SIZE = 2 * 1024 * 1024
 # A form of the admin with 200 contributions and 200 editions, of up to 9 inputs each.
 DATA_UPLOAD_MAX_NUMBER_FIELDS = 4000
+# Each of the editions has an input for its cover, which counts when it is empty, too.
+DATA_UPLOAD_MAX_NUMBER_FILES = 250
 
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 

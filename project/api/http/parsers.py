@@ -1,4 +1,4 @@
-"""JSON as the API takes it (RFC 8259, and the stricter I-JSON of RFC 7493)."""
+"""Bodies as the API takes them: JSON (RFC 8259, and the stricter I-JSON of RFC 7493), and files."""
 
 import json
 import math
@@ -6,13 +6,15 @@ import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from itertools import islice
-from typing import IO, Any
+from typing import IO, Any, Self
 
 from rest_framework.exceptions import ParseError
-from rest_framework.parsers import JSONParser
+from rest_framework.parsers import DataAndFiles, JSONParser, MultiPartParser
 
-from .problems import MAX_FAULTS, Fault, Refused, pointer
+from .problems import MAX_FAULTS, Fault, PayloadTooLarge, Refused, pointer
 
+# What a form may have beside the bytes of its files: boundaries, headers and texts.
+MAX_FORM_BYTES = 64 * 1024
 MAX_DEPTH = 32
 # Twice what the largest write of 2,000 objects holds. Two megabytes could hold a million, and take
 # a second of processor time.
@@ -111,6 +113,40 @@ def parse_json(body: bytes) -> Any:
         if faults:
             raise Refused(faults)
     return document
+
+
+class UploadParser(MultiPartParser):
+    """The files and texts of a form (RFC 7578), each under a name of its own.
+
+    A body with more bytes than `max_bytes` is refused before it is read. Of what is read, files of
+    more than FILE_UPLOAD_MAX_MEMORY_SIZE go to the disk.
+    """
+
+    max_bytes: int
+
+    @classmethod
+    def of(cls, max_bytes: int) -> type[Self]:
+        """A parser of forms whose files have so many bytes together."""
+        return type(cls.__name__, (cls,), {"max_bytes": max_bytes + MAX_FORM_BYTES})
+
+    def parse(
+        self,
+        stream: IO[bytes],
+        media_type: str | None = None,
+        parser_context: Mapping[str, Any] | None = None,
+    ) -> "DataAndFiles[Any, Any]":
+        request = (parser_context or {})["request"]
+        if int(request.META["CONTENT_LENGTH"]) > self.max_bytes:
+            raise PayloadTooLarge
+        parsed = super().parse(stream, media_type, parser_context)
+        repeated = [
+            Fault("repeated_key", "The name stands here twice.", pointer(name))
+            for name, values in [*parsed.data.lists(), *parsed.files.lists()]
+            if len(values) > 1 or (name in parsed.files and name in parsed.data)
+        ]
+        if repeated:
+            raise Refused(list(dict.fromkeys(repeated)))
+        return parsed
 
 
 class StrictJSONParser(JSONParser):

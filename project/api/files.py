@@ -1,0 +1,94 @@
+"""Files that live and die with their rows.
+
+A storage has no transactions. So a file is stored before the write that refers to it, and taken
+away if that write fails; a file that a row has let go of is taken away once that is committed.
+"""
+
+import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from typing import Any, cast
+
+from django.db import DatabaseError, models, transaction
+from django.db.models.fields.files import FieldFile
+from django.db.models.signals import post_delete
+
+logger = logging.getLogger(__name__)
+
+_stored: ContextVar["list[tuple[OwnedFileField, str]] | None"] = ContextVar(
+    "stored files", default=None
+)
+
+
+class OwnedFile(FieldFile):
+    def save(self, name: str, content: Any, save: bool = True) -> None:
+        super().save(name, content, save)
+        if (stored := _stored.get()) is not None:
+            stored.append((cast(OwnedFileField, self.field), str(self.name)))
+
+
+class OwnedFileField(models.FileField):
+    """A file of one row alone. When the row is deleted or gets another file, it is taken away.
+
+    What stores one does so inside of `new_files()`. Give each file a name of its own, as
+    `secrets.token_hex()`: a name that comes again would be seen in caches as it was.
+    """
+
+    attr_class = OwnedFile
+
+    def contribute_to_class(
+        self, cls: type[models.Model], name: str, *args: Any, **kw: Any
+    ) -> None:
+        super().contribute_to_class(cls, name, *args, **kw)
+        if not cls._meta.abstract:
+            post_delete.connect(self._row_deleted, sender=cls)
+
+    def formfield(self, *args: Any, **kwargs: Any) -> Any:
+        # The storage shortens a name that is too long.
+        return super().formfield(*args, **{"max_length": None, **kwargs})
+
+    def _row_deleted(self, instance: models.Model, using: str, **kwargs: Any) -> None:
+        remove_after_commit(getattr(instance, self.attname), using)
+
+
+@contextmanager
+def new_files() -> Iterator[None]:
+    """Take the files that are stored inside of this block away again if it fails.
+
+    It surrounds the transaction. A file that a row refers to all the same stays, and so does one
+    where the database does not answer: an outage may hide that the write was committed.
+    """
+    stored: list[tuple[OwnedFileField, str]] = []
+    token = _stored.set(stored)
+    try:
+        yield
+    except BaseException:
+        for field, name in stored:
+            if not _may_be_referred_to(field, name):
+                field.storage.delete(name)
+        raise
+    finally:
+        _stored.reset(token)
+
+
+def _may_be_referred_to(field: OwnedFileField, name: str) -> bool:
+    try:
+        return bool(field.model._base_manager.filter(**{field.attname: name}).exists())
+    except DatabaseError:
+        logger.warning("The file %s is left, to which no row may refer.", name)
+        return True
+
+
+def remove_after_commit(file: FieldFile, using: str | None = None) -> None:
+    """Take a file away that no row refers to any more once this transaction is committed."""
+    if not file.name:
+        return
+    storage, name = file.storage, file.name
+
+    # No partial(): where one fails, Django 5.2 fails to say so, as it has no __qualname__.
+    def remove() -> None:
+        storage.delete(name)
+
+    # What is committed stays done if the storage fails; Django logs that.
+    transaction.on_commit(remove, using=using, robust=True)
