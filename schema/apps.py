@@ -1,3 +1,5 @@
+"""The contract as an app: it has templates and static files, and no model."""
+
 from django.apps import AppConfig
 
 

@@ -159,6 +159,17 @@ class AutoSchema(SpectacularAutoSchema):
         basename = str(getattr(self.view, "basename", None) or words[-1])
         return basename.rpartition("-")[2].replace("_", " "), words[-1]
 
+    def _is_list_view(self, serializer: Any = None) -> bool:
+        """Whether it answers with many, as an `@action` of ours does that is asked as a list is."""
+        if super()._is_list_view(serializer):
+            return True
+        view = self.view
+        if not (self.method == "GET" and isinstance(view, ResourceViewSet) and is_list(view)):
+            return False
+        chosen = _single(serializer or self.get_response_serializers())
+        pages = bool(view.filter_backends or view.pagination_class)
+        return pages and view.serializer_class is not None and type(chosen) is view.serializer_class
+
     # What it is called
 
     def get_operation_id(self) -> str:
@@ -231,12 +242,6 @@ class AutoSchema(SpectacularAutoSchema):
     def _is_only_one(self) -> bool:
         """Whether it gives an object that the path does not choose, as one's own account."""
         return self.action == "retrieve" and "{" not in self.path
-
-    def _is_list_view(self, serializer: Any = None) -> bool:
-        """Also an action that filters and pages, unless it says that it answers something else."""
-        answer = self.get_response_serializers() if serializer is None else serializer
-        is_own = not self._is_resource and isinstance(answer, BaseSerializer)
-        return (is_own and is_list(self.view)) or bool(super()._is_list_view(serializer))
 
     def _own_words(self) -> list[str]:
         """The docstring of the operation itself, unless it speaks of every view's."""
