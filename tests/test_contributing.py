@@ -97,3 +97,115 @@ def test_a_field_more_is_a_column_a_name_and_a_test(copy, request):
         f"?? books/migrations/{migration.name}",
         "?? tests/test_subtitle.py",
     ]
+
+
+FILE_TEST = """
+from pathlib import Path
+
+import pytest
+from django.core.files.uploadedfile import SimpleUploadedFile
+
+from authors.models import Author
+from project.api.writes.signals import rows_written
+from tests.catalogue import send
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+@pytest.fixture
+def media(settings, tmp_path):
+    settings.MEDIA_ROOT = tmp_path
+    return tmp_path
+
+
+def files(media):
+    return {path.relative_to(media).as_posix() for path in media.rglob("*") if path.is_file()}
+
+
+def put(client, author, content=b"A face", status=200):
+    body = {"file": SimpleUploadedFile("me.txt", content)}
+    answer = client.put(f"/api/authors/{author.pk}/portrait/", body, format="multipart")
+    assert answer.status_code == status, answer.content
+    return answer.json()
+
+
+def test_an_author_has_a_portrait(media, librarian, member):
+    author = Author.objects.create(name="Ursula K. Le Guin")
+    path = f"/authors/{author.pk}/"
+    assert send(librarian, "GET", path)["portrait"] is None
+    put(member, author, status=403)
+    first, second = put(librarian, author), put(librarian, author, b"Another")
+    assert send(librarian, "GET", path) == second
+    assert (first["version"], second["version"]) == (2, 3)
+    assert files(media) == {second["portrait"].removeprefix("/media/")}
+    assert (media / Author.objects.get().portrait.name).read_bytes() == b"Another"
+    put(librarian, author, bytes(1_100_000), status=413)
+    assert send(librarian, "PATCH", path, {"portrait": None})["portrait"] == second["portrait"]
+
+
+def test_a_portrait_goes_with_its_author_and_with_a_write_that_fails(media, librarian, admin):
+    author = Author.objects.create(name="Ursula K. Le Guin")
+    before = put(librarian, author)
+
+    def fail(**kwargs):
+        raise RuntimeError("No.")
+
+    rows_written.connect(fail)
+    librarian.raise_request_exception = False
+    try:
+        assert librarian.put(
+            f"/api/authors/{author.pk}/portrait/",
+            {"file": SimpleUploadedFile("x", b"Another")},
+            format="multipart",
+        ).status_code == 500
+    finally:
+        rows_written.disconnect(fail)
+    assert files(media) == {before["portrait"].removeprefix("/media/")}
+    send(admin, "DELETE", f"/authors/{author.pk}/", status=204)
+    assert files(media) == set()
+"""
+
+
+def test_a_file_more_is_a_field_and_an_action(copy, request):
+    guide = (ROOT / "CONTRIBUTING.md").read_text("utf-8").partition("## Add a file")[2]
+    blocks = re.findall(r"```python\n(.+?) +```", guide.partition("\n## ")[0], re.DOTALL)
+    field, upload, action = (textwrap.dedent(block) for block in blocks)
+    start = r"^"
+    copy.insert("authors/models.py", start, "from project.api.files import OwnedFileField\n")
+    copy.insert(
+        "authors/models.py", r"class Author\(.+?\n(?=    \w+ = )", textwrap.indent(field, " " * 4)
+    )
+    copy.manage("makemigrations", "authors", "--verbosity", "0")
+    copy.insert(
+        "authors/serializers.py",
+        r"\n\n(?=class AuthorSerializer\()",
+        "from rest_framework import serializers\n"
+        "from project.api.serializers import StrictSerializer\n\n" + upload + "\n\n",
+    )
+    copy.insert(
+        "authors/serializers.py", r'class AuthorSerializer\(.+?"sort_name",\n', '"portrait",\n'
+    )
+    copy.insert(
+        "authors/views.py", r'ordering = \["sort_name"\]\n', textwrap.indent(action, "    ")
+    )
+    copy.insert("authors/views.py", start, IMPORTS)
+    (copy.folder / "tests" / "test_portrait.py").write_text(FILE_TEST, "utf-8")
+    copy.manage("spectacular", "--validate", "--fail-on-warn", "--file", "schema/openapi.yaml")
+    engine = request.config.getoption("engine")
+    files = [f"tests/test_{name}.py" for name in ("portrait", "schema_stability")]
+    copy.run(sys.executable, "-m", "pytest", "-q", "-x", "--engine", engine, *files)
+
+
+IMPORTS = """
+from secrets import token_hex
+from typing import Any
+
+from drf_spectacular.utils import extend_schema
+from rest_framework.decorators import action
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from authors.serializers import PortraitUploadSerializer
+from project.api.files import new_files
+from project.api.http.parsers import UploadParser
+"""

@@ -1,6 +1,7 @@
 """django-bolt, with nested serializers (https://bolt.farhana.li/topics/serializers/)."""
 
 from datetime import date, datetime
+from operator import attrgetter
 from typing import Annotated, Any
 from uuid import UUID
 
@@ -10,7 +11,7 @@ from django_bolt.params import Header
 from django_bolt.serializers import Nested, Serializer, computed_field
 
 from auth_api.tokens import AccessToken, user_of
-from books.models import Book
+from books.models import Book, Edition
 
 PAGE = 50
 
@@ -42,6 +43,11 @@ class ContributionOut(Serializer):
     credited_as: str
 
 
+# A field of a serializer has the name of an attribute, and is no file.
+for name in ("cover", "cover_thumbnail"):
+    setattr(Edition, f"{name}_name", property(attrgetter(f"{name}.name")))
+
+
 class EditionOut(Serializer):
     id: int
     isbn13: str | None
@@ -51,6 +57,16 @@ class EditionOut(Serializer):
     pages: int | None
     published_on: date | None
     language: str | None
+    cover_name: str
+    cover_thumbnail_name: str
+
+    class Config:
+        write_only = {"cover_name", "cover_thumbnail_name"}
+
+    @computed_field
+    def cover(self) -> dict[str, str] | None:
+        names = {"url": self.cover_name, "thumbnail": self.cover_thumbnail_name}
+        return {key: f"/media/{name}" for key, name in names.items()} if self.cover_name else None
 
 
 class BookOut(Serializer):

@@ -98,7 +98,14 @@ class Edition(Base):
     pages: Mapped[int | None]
     published_on: Mapped[date | None]
     language: Mapped[str | None]
+    cover_name: Mapped[str] = mapped_column("cover")
+    cover_thumbnail: Mapped[str]
     publisher: Mapped[Publisher | None] = relationship()
+
+    @property
+    def cover(self) -> dict[str, str] | None:
+        names = {"url": self.cover_name, "thumbnail": self.cover_thumbnail}
+        return {key: f"/media/{name}" for key, name in names.items()} if self.cover_name else None
 
 
 class Book(Base):
@@ -171,6 +178,11 @@ class ContributionOut(Out):
     credited_as: str
 
 
+class CoverOut(BaseModel):
+    url: str
+    thumbnail: str
+
+
 class EditionOut(Out):
     isbn13: str | None
     publisher: NamedOut | None
@@ -179,6 +191,7 @@ class EditionOut(Out):
     pages: int | None
     published_on: date | None
     language: str | None
+    cover: CoverOut | None
 
 
 class BookOut(Out):

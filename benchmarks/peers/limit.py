@@ -72,7 +72,10 @@ CROSS JOIN LATERAL (
         'publisher', CASE WHEN p.id IS NOT NULL
                      THEN json_build_object('id', p.id, 'uid', p.uid, 'name', p.name) END,
         'publisher_id', e.publisher_id, 'format', e.format, 'pages', e.pages,
-        'published_on', e.published_on, 'language', e.language
+        'published_on', e.published_on, 'language', e.language,
+        'cover', CASE WHEN e.cover > ''
+                 THEN json_build_object('url', '/media/' || e.cover,
+                                        'thumbnail', '/media/' || e.cover_thumbnail) END
     ) ORDER BY e.id) AS items
     FROM books_edition e LEFT JOIN books_publisher p ON p.id = e.publisher_id
     WHERE e.book_id = b.id

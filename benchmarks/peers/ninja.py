@@ -56,13 +56,24 @@ class ContributionOut(ModelSchema):
         fields = ["id", "role", "position", "credited_as"]
 
 
+class CoverOut(Schema):
+    url: str
+    thumbnail: str
+
+
 class EditionOut(ModelSchema):
     publisher: PublisherOut | None
     publisher_id: int | None
+    cover: CoverOut | None
 
     class Meta:
         model = Edition
         fields = ["id", "isbn13", "format", "pages", "published_on", "language"]
+
+    @staticmethod
+    def resolve_cover(edition: Edition) -> dict[str, str] | None:
+        names = {"url": edition.cover, "thumbnail": edition.cover_thumbnail}
+        return {key: file.url for key, file in names.items()} if edition.cover else None
 
 
 class BookOut(ModelSchema):
