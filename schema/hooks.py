@@ -77,13 +77,20 @@ MENDED_SEARCH = {
 
 def searched(result: dict[str, Any], **kwargs: Any) -> dict[str, Any]:
     """Say what a page of a list that can be searched has more."""
-    schemas = result["components"]["schemas"]
-    schemas["MendedSearch"] = MENDED_SEARCH
-    for path in result["paths"].values():
-        operation = path.get("get", {})
-        if any(each.get("name") == "search" for each in operation.get("parameters", ())):
-            page = operation["responses"]["200"]["content"]["application/json"]["schema"]
-            properties = schemas[page["$ref"].rpartition("/")[2]]["properties"]
+    schemas = result.get("components", {}).get("schemas", {})
+    lists = [
+        operations["get"]
+        for operations in result["paths"].values()
+        if any(
+            each.get("name") == "search" for each in operations.get("get", {}).get("parameters", ())
+        )
+    ]
+    for schema in _objects([each.get("responses", {}).get("200") for each in lists]):
+        properties = schemas.get(schema.get("$ref", "").rpartition("/")[2], {}).get(
+            "properties", {}
+        )
+        if "results" in properties:
+            schemas["MendedSearch"] = MENDED_SEARCH
             properties["search"] = {"$ref": "#/components/schemas/MendedSearch"}
     return result
 

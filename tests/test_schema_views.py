@@ -80,6 +80,12 @@ class RootViewSet(ResourceViewSet):
     serializer_class = SubjectSerializer
 
 
+class UnpagedViewSet(SubjectViewSet):
+    """Subjects, searched and not paged."""
+
+    pagination_class = None
+
+
 class WithoutQuerysetViewSet(viewsets.ReadOnlyModelViewSet):
     serializer_class = PlainSerializer
     ordering_fields = ["name"]
@@ -173,6 +179,7 @@ router.register("plain", PlainViewSet, "plain")
 router.register("undescribed-things", UndescribedViewSet, "undescribed-thing")
 router.register("actions", ActionsViewSet, "action")
 router.register("awards", RootViewSet, "award")
+router.register("unpaged", UnpagedViewSet, "unpaged")
 router.register("mine", WithoutQuerysetViewSet, "my-subject")
 router.register("bare_things", BareViewSet, "bare_thing")
 
@@ -269,6 +276,7 @@ OPERATIONS = {
     ),
     ("GET", "/awards/"): ("listAwards", "List subjects", RootViewSet.__doc__, READ),
     ("POST", "/awards/"): ("createAward", "Create a subject", "Creates a subject.", WRITE),
+    ("GET", "/unpaged/"): ("listUnpaged", "List subjects", UnpagedViewSet.__doc__, READ),
     ("GET", "/mine/"): ("listMine", "List subjects", LIST, READ),
     ("GET", "/mine/{id}/"): ("getMySubject", "Get a subject", GET, READ),
     ("GET", "/bare_things/"): (
