@@ -1,5 +1,3 @@
-"""The contract as an app: it has templates and static files, and no model."""
-
 from django.apps import AppConfig
 
 

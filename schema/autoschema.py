@@ -29,7 +29,7 @@ from project.api.relations import Owned
 from project.api.serializers import ItemSerializer
 from project.api.viewsets import ItemViewSet, ResourceViewSet
 
-from .examples import EXAMPLES
+from .examples import EXAMPLES, least_of
 from .problems import FAULT, HEADERS, PROBLEM, description, name_of
 from .wording import (
     METHOD_SUMMARIES,
@@ -51,6 +51,7 @@ MIXINS: dict[str, list[tuple[type, str]]] = {
     "PATCH": [(mixins.UpdateModelMixin, "partial_update")],
     "DELETE": [(mixins.DestroyModelMixin, "destroy")],
 }
+WITH_A_BODY = ("POST", "PUT", "PATCH")
 # In this order they come before a list's filters.
 COMMON_PARAMETERS = [
     *("cursor", "page_size", "count"),
@@ -159,17 +160,6 @@ class AutoSchema(SpectacularAutoSchema):
         basename = str(getattr(self.view, "basename", None) or words[-1])
         return basename.rpartition("-")[2].replace("_", " "), words[-1]
 
-    def _is_list_view(self, serializer: Any = None) -> bool:
-        """Whether it answers with many, as an `@action` of ours does that is asked as a list is."""
-        if super()._is_list_view(serializer):
-            return True
-        view = self.view
-        if not (self.method == "GET" and isinstance(view, ResourceViewSet) and is_list(view)):
-            return False
-        chosen = _single(serializer or self.get_response_serializers())
-        pages = bool(view.filter_backends or view.pagination_class)
-        return pages and view.serializer_class is not None and type(chosen) is view.serializer_class
-
     # What it is called
 
     def get_operation_id(self) -> str:
@@ -242,6 +232,12 @@ class AutoSchema(SpectacularAutoSchema):
     def _is_only_one(self) -> bool:
         """Whether it gives an object that the path does not choose, as one's own account."""
         return self.action == "retrieve" and "{" not in self.path
+
+    def _is_list_view(self, serializer: Any = None) -> bool:
+        """Also an action that filters and pages, unless it says that it answers something else."""
+        answer = self.get_response_serializers() if serializer is None else serializer
+        is_own = not self._is_resource and isinstance(answer, BaseSerializer)
+        return (is_own and is_list(self.view)) or bool(super()._is_list_view(serializer))
 
     def _own_words(self) -> list[str]:
         """The docstring of the operation itself, unless it speaks of every view's."""
@@ -413,7 +409,10 @@ class AutoSchema(SpectacularAutoSchema):
         return schema
 
     def get_examples(self) -> list[OpenApiExample]:
-        return EXAMPLES.get(self.get_operation_id(), [])
+        if self.get_operation_id() in EXAMPLES or self.method not in WITH_A_BODY:
+            return EXAMPLES.get(self.get_operation_id(), [])
+        serializer = self.get_request_serializer()
+        return least_of(serializer) if isinstance(serializer, ModelSerializer) else []
 
     def examples_of(self, action: str) -> list[OpenApiExample]:
         """The examples of what a resource's `create` or `partial_update` takes."""
@@ -475,7 +474,7 @@ class AutoSchema(SpectacularAutoSchema):
         if self.view.get_authenticators() or hasattr(self.view, "get_queryset"):
             # It asks the database, which can be away.
             statuses.add(503)
-        if self.method in ("POST", "PUT", "PATCH") and self._get_request_body():  # type: ignore[no-untyped-call]
+        if self.method in WITH_A_BODY and self._get_request_body():  # type: ignore[no-untyped-call]
             statuses |= {411, 413, 415}
             if self._can_conflict():
                 statuses.add(409)

@@ -2,12 +2,46 @@
 
 from typing import Any
 
+from django.core.validators import RegexValidator
 from drf_spectacular.utils import OpenApiExample
+from rest_framework import serializers
+
+from project.api.fields import StrictCharField, StrictEmailField, StrictURLField
 
 
 def _request(summary: str, value: dict[str, Any]) -> OpenApiExample:
     name = summary.title().replace(" ", "").replace(",", "")
     return OpenApiExample(name, summary=summary, value=value, request_only=True)
+
+
+def least_of(serializer: Any) -> list[OpenApiExample]:
+    """The least to send where an operation has no example of its own; its keys are 1."""
+    fields = {
+        name: value
+        for name, field in serializer.fields.items()
+        if not field.read_only and (value := _sample(field)) is not None
+    }
+    required = [name for name in fields if serializer.fields[name].required]
+    names = required if required and not serializer.partial else list(fields)[:1]
+    return [_request("The least", {name: fields[name] for name in names})] if names else []
+
+
+def _sample(field: Any) -> Any:
+    """A value that a plain field takes."""
+    match field:
+        case serializers.ChoiceField():
+            return next(iter(field.choices))
+        case serializers.BooleanField():
+            return True
+        case serializers.IntegerField():
+            return max(field.min_value or 1, 1)
+        case serializers.DateField():
+            return "2020-02-29"
+        case StrictEmailField() | StrictURLField():
+            return None
+        case StrictCharField() if not any(isinstance(v, RegexValidator) for v in field.validators):
+            return f"A {str(field.label).lower()}"
+    return None
 
 
 NESTED = _request(

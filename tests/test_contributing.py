@@ -1,4 +1,4 @@
-"""Does a newcomer who follows CONTRIBUTING.md to the letter get what it promises?"""
+"""Does a newcomer who follows the guide to the letter get what it promises?"""
 
 import os
 import re
@@ -14,20 +14,12 @@ from tests.server import ROOT
 LEFT_OUT = shutil.ignore_patterns(
     *(".git", ".venv*", ".uv", ".*_cache", ".hypothesis", "__pycache__", "node_modules")
 )
-# What compares whole bodies, and what holds the contract.
-QUICK_PART = ("resources", "schema", "schema_stability", "subtitle")
-TEST = """
-from tests.catalogue import send
-
-
-def test_a_book_has_a_subtitle(librarian):
-    body = {"title": "Dune", "subtitle": "A novel"}
-    made = send(librarian, "POST", "/books/", body, 201)
-    assert made["subtitle"] == "A novel"
-    assert send(librarian, "GET", f"/books/{made['id']}/?fields=subtitle") == {
-        "subtitle": "A novel"
-    }
-"""
+# What compares whole bodies, who may do what, what holds the contract, and its pages.
+QUICK_PART = ("resources", "permissions", "schema", "schema_stability")
+DIFFERENCE = re.compile(r"^( *)```diff\n(.*?)^\1```$", re.DOTALL | re.MULTILINE)
+WHOLE_FILE = re.compile(
+    r"^( *)\*\*`([^`]+)`\*\*\n\n\1```python\n(.*?)^\1```$", re.DOTALL | re.MULTILINE
+)
 
 
 class Copy:
@@ -55,12 +47,47 @@ class Copy:
         who = ("-c", "user.name=Newcomer", "-c", "user.email=newcomer@example.org")
         return self.run("git", *who, *arguments)
 
+    def follow(self, page):
+        """Do all that this part of a page shows: whole files, and differences."""
+        for _, name, text in WHOLE_FILE.findall(page):
+            path = self.folder / name
+            path.parent.mkdir(exist_ok=True)
+            path.write_text(textwrap.dedent(text), "utf-8")
+        for indent, text in DIFFERENCE.findall(page):
+            lines = [line.removeprefix(indent) for line in text.splitlines()]
+            path = self.folder / lines[1].removeprefix("+++ b/")
+            source = path.read_text("utf-8")
+            for hunk in "\n".join(lines[2:]).split("@@\n")[1:]:
+                before, after = (_side(hunk, sign) for sign in "-+")
+                assert source.count(before) == 1, f"{path.name} has not once:\n{before}"
+                source = source.replace(before, after)
+            path.write_text(source, "utf-8")
+
     def insert(self, name, pattern, text):
         """Put this text behind the first place in the file that the pattern matches."""
         path = self.folder / name
         source = path.read_text("utf-8")
         end = re.search(pattern, source, re.DOTALL).end()
         path.write_text(source[:end] + text + source[end:], "utf-8")
+
+    def generate(self):
+        """What `make generate` does."""
+        self.manage("makemigrations", "--verbosity", "0")
+        self.manage("spectacular", "--validate", "--fail-on-warn", "--file", "schema/openapi.yaml")
+
+    def test(self, engine, *files):
+        self.manage("check", "--fail-level", "WARNING")
+        paths = [f"tests/test_{name}.py" for name in (*QUICK_PART, *files)]
+        self.run(sys.executable, "-m", "pytest", "-q", "-x", "--engine", engine, *paths)
+
+    def changed(self):
+        return {line[3:] for line in self.git("status", "--porcelain", "-uall").splitlines()}
+
+
+def _side(hunk, sign):
+    """The lines of a hunk on one side; an empty line is one of both."""
+    lines = (line or " " for line in hunk.splitlines())
+    return "".join(f"{line[1:]}\n" for line in lines if line[0] in (" ", sign))
 
 
 @pytest.fixture
@@ -74,29 +101,40 @@ def copy(tmp_path):
     return copy
 
 
-def test_a_field_more_is_a_column_a_name_and_a_test(copy, request):
-    guide = (ROOT / "CONTRIBUTING.md").read_text("utf-8").partition("## Add a field")[2]
-    [line] = re.findall(r"```python\n( +subtitle = .+?\n) +```", guide)
-    copy.insert(
-        "books/models.py",
-        r"class Book\(.+?\n(?=    \w+ = )",
-        textwrap.indent(line.lstrip(), " " * 4),
-    )
-    copy.manage("makemigrations", "books", "--verbosity", "0")
-    copy.insert("books/serializers.py", r'class BookSerializer\(.+?"title",\n', '"subtitle",\n')
-    (copy.folder / "tests" / "test_subtitle.py").write_text(TEST, "utf-8")
-    copy.manage("spectacular", "--validate", "--fail-on-warn", "--file", "schema/openapi.yaml")
-    engine = request.config.getoption("engine")
-    files = [f"tests/test_{name}.py" for name in QUICK_PART]
-    copy.run(sys.executable, "-m", "pytest", "-q", "-x", "--engine", engine, *files)
+@pytest.fixture
+def engine(request):
+    return request.config.getoption("engine")
+
+
+def section(title):
+    guide = (ROOT / "CONTRIBUTING.md").read_text("utf-8")
+    return re.search(rf"^## {title}$(.*?)(?=^## )", guide, re.DOTALL | re.MULTILINE)[1]
+
+
+def test_a_field_more_is_a_column_a_name_and_a_test(copy, engine):
+    copy.follow(section("Add a field"))
+    copy.generate()
+    copy.test(engine, "subtitle")
     [migration] = (copy.folder / "books" / "migrations").glob("*_book_subtitle.py")
-    assert copy.git("status", "--porcelain").splitlines() == [
-        " M books/models.py",
-        " M books/serializers.py",
-        " M schema/openapi.yaml",
-        f"?? books/migrations/{migration.name}",
-        "?? tests/test_subtitle.py",
-    ]
+    assert copy.changed() == {
+        "books/models.py",
+        "books/serializers.py",
+        "schema/openapi.yaml",
+        f"books/migrations/{migration.name}",
+        "tests/test_subtitle.py",
+    }
+
+
+def test_a_resource_more_is_five_steps(copy, engine):
+    copy.follow(section("Add a resource"))
+    copy.generate()
+    copy.test(engine)
+    [migration] = (copy.folder / "books" / "migrations").glob("*_award.py")
+    assert copy.changed() == {
+        *(f"books/{name}.py" for name in ("models", "serializers", "filters", "views")),
+        *("project/router.py", "tests/test_permissions.py"),
+        *("schema/openapi.yaml", f"books/migrations/{migration.name}"),
+    }
 
 
 FILE_TEST = """

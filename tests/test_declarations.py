@@ -29,11 +29,8 @@ from project.api.relations import Owned, ReverseVia, Shared, Via
 from project.api.search.filter import SearchFilter
 from project.api.serializers import ResourceSerializer
 from project.api.viewsets import ItemViewSet, NestedViewSet
-from tests import test_computed, test_lists, test_orderings
 from tests.postgres import free_port
 from tests.server import ROOT, development
-
-pytestmark = pytest.mark.django_db
 
 
 def errors(root=None, nested=None, lookup="author", parent=AuthorViewSet):
@@ -70,12 +67,6 @@ def assert_named(found, number, message, hint):
 
 def test_what_the_project_declares_is_right():
     assert [error for error in run_checks() if error.id.startswith("api.")] == []
-
-
-@pytest.mark.parametrize("urls", [test_lists, test_orderings, test_computed])
-def test_what_works_is_right(urls):
-    with override_settings(ROOT_URLCONF=urls.__name__):
-        assert [error for error in run_checks() if error.id.startswith("api.")] == []
 
 
 @pytest.mark.parametrize(

@@ -54,10 +54,6 @@ class ActionsViewSet(SubjectViewSet):
     def mine(self, request, **kwargs):
         """Gives the subjects of the books that one has read."""
 
-    @action(detail=False, filter_backends=[], pagination_class=None)
-    def newest(self, request, **kwargs):
-        pass
-
     @action(detail=True, methods=["post"], permission_classes=[IsAuthenticated])
     def follow(self, request, **kwargs):
         pass
@@ -263,7 +259,6 @@ OPERATIONS = {
     ("GET", "/undescribed-things/"): ("listUndescribedThings", "List subjects", LIST, READ),
     ("GET", "/undescribed-things/{id}/"): ("getUndescribedThing", "Get a subject", GET, READ),
     ("GET", "/actions/mine/"): ("mineActions", "Mine", ActionsViewSet.mine.__doc__, READ),
-    ("GET", "/actions/newest/"): ("newestActions", "Newest", "Newest.", READ),
     ("POST", "/actions/{id}/follow/"): ("followAction", "Follow", "Follow.", "Requires a login."),
     ("DELETE", "/actions/{id}/follow/"): (
         *("unfollowAction", "Unfollow", "Follows it no more.", "Requires a login."),
@@ -349,20 +344,6 @@ def test_what_is_not_answered_with_a_url_promises_none(anonymous, serve):
     operations = described(contract_of(anonymous))
     assert "headers" in operations["POST", "/awards/"]["responses"]["201"]
     assert "headers" not in operations["POST", "/plain/"]["responses"]["201"]
-
-
-def test_an_action_that_is_asked_as_a_list_is_a_page_of_it(anonymous, serve):
-    serve(VIEWS)
-    operations = described(contract_of(anonymous))
-    listed, mine = operations["GET", "/actions/"], operations["GET", "/actions/mine/"]
-    assert mine["parameters"] == listed["parameters"]
-    assert mine["responses"]["200"]["content"] == listed["responses"]["200"]["content"]
-    one, newest = operations["GET", "/actions/{id}/"], operations["GET", "/actions/newest/"]
-    assert newest["responses"]["200"]["content"] == one["responses"]["200"]["content"]
-    assert [each["$ref"].rpartition("/")[2] for each in newest["parameters"]] == [
-        "SubjectFields",
-        "SubjectOmit",
-    ]
 
 
 def test_refusals_follow_the_permissions(anonymous, serve):

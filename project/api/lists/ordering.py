@@ -36,7 +36,7 @@ class OrderingFilter(backends.OrderingFilter):
         name = ordering[0].removeprefix("-")
         expression = expressions_of(view.get_serializer_class()).get(name)
         if expression is not None:
-            user = Value(getattr(request.user, "pk", None), get_user_model()._meta.pk)
+            user = Value(request.user.pk, get_user_model()._meta.pk)
             value = computed_value(queryset.model, expression, user)
             queryset = queryset.annotate(**{name: value})
         return queryset.order_by(*ordering)
