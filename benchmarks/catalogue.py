@@ -64,7 +64,10 @@ class Catalogue:
         for model, rows in (
             (Publisher, self._named(self.publishers, lambda i, name: (name, name.casefold()))),
             (Series, self._named(self.series, lambda i, name: (name,))),
-            (Subject, self._named(SUBJECTS, lambda i, name: (name, f"subject-{i}"))),
+            (
+                Subject,
+                self._named(SUBJECTS, lambda i, name: (name, name.casefold(), f"subject-{i}")),
+            ),
             (Author, self._authors()),
             (Book, self._books()),
             (Contribution, self._contributions()),
@@ -211,7 +214,7 @@ COVER = ["cover", "cover_thumbnail"]
 COLUMNS = {
     Publisher: [*ROOT, "name", "name_folded"],
     Series: [*ROOT, "name"],
-    Subject: [*ROOT, "name", "slug"],
+    Subject: [*ROOT, "name", "name_folded", "slug"],
     Author: [*ROOT, "name", "sort_name", "birth_year", "death_year", "openlibrary_key"],
     Book: [
         *(*ROOT, "title", "sort_title", "original_title", "language", "first_published_year"),

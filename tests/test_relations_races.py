@@ -12,6 +12,7 @@ from auth_api.models import User
 from authors.models import Author, AuthorProfile
 from books.models import Book, Edition, Publisher, Series, Subject
 from tests.catalogue import authors, book, credits_of, everything, faults, isbn
+from tests.test_admin import add_page, browser, filled_in
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -48,6 +49,33 @@ def test_of_ten_at_once_each_gets_a_slug(sent):
     assert statuses(answers) == {201: 10}
     slugs = {"c", *(f"c-{number}" for number in range(2, 11))}
     assert {body["slug"] for _, body in answers} == slugs
+
+
+@pytest.fixture
+def posted(transactional_db, at_once):
+    """`posted(Subject, names)` sends a form with each name at the same moment; the statuses."""
+
+    def posted(model, names):
+        desks = [browser("librarian", f"mary{number}") for number in range(len(names))]
+        forms = [filled_in(desk.get(add_page(model))) for desk in desks]
+
+        def post(number):
+            return desks[number].post(add_page(model), forms[number] | {"name": names[number]})
+
+        return Counter(response.status_code for response in at_once(post, len(names)))
+
+    return posted
+
+
+def test_of_ten_forms_at_once_each_gets_a_slug(posted):
+    assert posted(Subject, [f"C{'+' * number}" for number in range(10)]) == {302: 10}
+    slugs = {"c", *(f"c-{number}" for number in range(2, 11))}
+    assert set(Subject.objects.values_list("slug", flat=True)) == slugs
+
+
+def test_of_ten_forms_at_once_one_gets_a_name(posted):
+    assert posted(Publisher, ["Ace"] * 10) == {302: 1, 200: 9}
+    assert Publisher.objects.count() == 1
 
 
 # For one unique value

@@ -4,7 +4,7 @@ from django.db import migrations
 from nameparser import HumanName
 
 from authors.names import sort_name
-from project.api.databases.rewriting import Rewrite, RewriteTexts, namesakes
+from project.api.rewriting import Rewrite, RewriteTexts, namesakes
 from project.api.models import normalized, normalized_name
 
 

@@ -3,7 +3,7 @@ from collections import defaultdict
 from django.db import migrations
 
 from books.titles import sort_title
-from project.api.databases.rewriting import Rewrite, RewriteTexts, namesakes
+from project.api.rewriting import Rewrite, RewriteTexts, namesakes
 from project.api.models import FoldedFrom, normalized, normalized_name
 
 

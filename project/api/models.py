@@ -165,6 +165,15 @@ class SlugMadeFrom(MadeFrom):
         behind = f"-{number}"
         return slug[: (self.max_length or 0) - len(behind)] + behind
 
+    def taken(self, slugs: set[str], own: Sequence[int | None] = ()) -> set[str]:
+        """Those of these slugs that others have than the rows `own`.
+
+        Whoever has the plain one is locked, so that of many at once each sees the others'.
+        """
+        others = self.model._default_manager.exclude(pk__in=own).select_for_update(no_key=True)
+        found = others.filter(**{f"{self.attname}__in": slugs}).order_by("pk")
+        return set(found.values_list(self.attname, flat=True))
+
     def distinct(self, slugs: Sequence[str], taken: Callable[[set[str]], set[str]]) -> list[str]:
         """Each of these slugs, with the first free number where it is taken or stands here twice.
 

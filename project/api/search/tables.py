@@ -104,6 +104,13 @@ def due(connection: BaseDatabaseWrapper) -> list[type[SearchEntry]]:
     ]
 
 
+def make_due(connection: BaseDatabaseWrapper) -> None:
+    """Let the end of `migrate` make all entries anew, since texts change that they are made of."""
+    if _exist(connection):
+        with connection.cursor() as cursor:
+            cursor.execute(f"DELETE FROM {DEFINITIONS}")
+
+
 def fault_of(connection: BaseDatabaseWrapper) -> str | None:
     """What is due, in words, and what to do about it."""
     names = [str(root_of(model)._meta.verbose_name_plural) for model in due(connection)]

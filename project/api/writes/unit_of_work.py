@@ -230,10 +230,7 @@ class UnitOfWork:
         own = [row.instance.pk for row in made if not row.is_new]
 
         def taken(slugs: set[str]) -> set[str]:
-            # Whoever has the plain one is locked, so that of many at once each sees the others'.
-            stored = model._default_manager.exclude(pk__in=own).select_for_update(no_key=True)
-            found = stored.filter(**{f"{slug.attname}__in": slugs}).order_by("pk")
-            return others & slugs | set(found.values_list(slug.attname, flat=True))
+            return others & slugs | slug.taken(slugs, own)
 
         if made:
             slugs = slug.distinct([getattr(row.instance, slug.attname) for row in made], taken)

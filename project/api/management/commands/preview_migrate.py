@@ -6,7 +6,7 @@ from django.core.management.base import BaseCommand
 from django.db import connection
 from django.db.migrations.executor import MigrationExecutor
 
-from project.api.databases.rewriting import RewriteTexts
+from project.api.rewriting import RewriteTexts
 
 
 class Command(BaseCommand):

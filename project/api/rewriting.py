@@ -8,6 +8,8 @@ from typing import Any
 from django.db import migrations, models
 from django.utils import timezone
 
+from .search.tables import make_due
+
 BATCH = 1_000
 
 
@@ -85,6 +87,8 @@ class RewriteTexts(migrations.RunPython):
             _update(rewrites, using)
         for (model, _), keys in owners.items():
             _raise_versions(model, keys, using)
+        if count:
+            make_due(schema_editor.connection)
         for name, number in count.items():
             print(f"\n  {number} {name} written anew", end="")  # noqa: T201
 
