@@ -30,9 +30,12 @@ def operation(app, name, place=0):
 
 
 def preview():
+    """What is said where these migrations, and all behind them, are still to come."""
     recorder = MigrationRecorder(connection)
-    for app, name in REWRITING:
-        recorder.record_unapplied(app, name)
+    first = dict(REWRITING)
+    for app, name in recorder.applied_migrations():
+        if name >= first.get(app, "~"):
+            recorder.record_unapplied(app, name)
     output = StringIO()
     call_command("preview_migrate", stdout=output)
     return output.getvalue().splitlines()

@@ -13,7 +13,6 @@ from django.core.exceptions import ValidationError
 from django.db import models, transaction
 from django.http import Http404, HttpRequest
 
-from .files import new_files
 from .models import AggregateRoot, FoldedFrom, MadeFrom, SlugMadeFrom, normalized
 from .search.entries import announced
 from .search.queries import Search
@@ -128,7 +127,7 @@ class AggregateRootAdmin(admin.ModelAdmin):
     def changeform_view(self, request: HttpRequest, *args: Any, **kwargs: Any) -> Any:
         """A form is written as the API writes: whoever loses a race looks again."""
         view = partial(super().changeform_view, request, *args, **kwargs)
-        with new_files(), announced():
+        with announced():
             return retried(view) if request.method == "POST" else view()
 
     def get_object(

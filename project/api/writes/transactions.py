@@ -10,6 +10,7 @@ from django.db.models.deletion import ProtectedError, RestrictedError
 from django.http import Http404
 
 from ..databases.errors import RETRYABLE
+from ..files import new_files
 from .deletions import raise_versions_of_owners, release, remove
 from .items import Edit, Node, look_up_uids
 from .planning import plan
@@ -100,7 +101,7 @@ def retried(attempt: Callable[[], Result]) -> Result:
     """
     for attempts in range(1, ATTEMPTS):
         try:
-            with transaction.atomic():
+            with new_files(), transaction.atomic():
                 return attempt()
         except (ProtectedError, RestrictedError):
             raise
@@ -111,7 +112,7 @@ def retried(attempt: Callable[[], Result]) -> Result:
                 raise
             # Apart from those who lost together with this one.
             sleep(random.uniform(0, attempts * PAUSE))  # noqa: S311
-    with transaction.atomic():
+    with new_files(), transaction.atomic():
         return attempt()
 
 
