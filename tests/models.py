@@ -5,6 +5,8 @@ import uuid
 
 from django.db import models
 
+from project.api.models import AggregateRoot
+
 
 class Shelf(models.Model):
     name = models.CharField(max_length=100)
@@ -77,3 +79,27 @@ class Rating(models.Model):
     # The key of a user, whose table is made after this one.
     rater = models.BigIntegerField()
     stars = models.IntegerField()
+
+
+# What a plugin of the catalogue might add. The tables that these refer to are made after theirs,
+# so the database can't be asked to hold the references.
+
+
+class Note(AggregateRoot):
+    """What a user has noted of a book. Owns its remarks."""
+
+    text = models.CharField(max_length=100)
+    owner = models.ForeignKey(
+        "auth_api.User", models.CASCADE, null=True, db_constraint=False, related_name="+"
+    )
+    book = models.ForeignKey(
+        "books.Book", models.SET_NULL, null=True, db_constraint=False, related_name="+"
+    )
+
+
+class Remark(models.Model):
+    note = models.ForeignKey(Note, models.CASCADE, related_name="remarks")
+    text = models.CharField(max_length=100)
+
+    class Meta:
+        ordering = ["id"]

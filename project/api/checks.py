@@ -1,16 +1,22 @@
 """What `manage.py check` says about the API before anybody asks it."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from typing import Any
 
+from django.core import checks
 from django.core.checks import CheckMessage, Error, Tags, register
-from django.core.checks import Warning as CheckWarning
+from django.core.exceptions import FieldDoesNotExist
 from django.db import DEFAULT_DB_ALIAS, NotSupportedError, connections
+from django.db.models import IntegerField, Model, QuerySet, signals
 from django.urls import get_resolver
+from rest_framework.serializers import BaseSerializer, ModelSerializer
 
-from .declarations import errors_of, has_fields, routes
+from .declarations import errors_of, has_fields, routes, with_nested
 from .documents.statements import Uncompilable, compile_statement
+from .relations import relations_of
 from .search import tables
+from .serializers import ResourceSerializer, StrictModelSerializer
 
 # What a resource cannot do without, and what to write
 ATTRIBUTES = {
@@ -50,6 +56,138 @@ def check_declarations(**kwargs: Any) -> list[CheckMessage]:
     return list(errors_of(routes(get_resolver())))
 
 
+@register()
+def check_serializers(**kwargs: Any) -> list[CheckMessage]:
+    """What writes would pass over is not there: docs/differences.md has the reasons."""
+    return [
+        message
+        for each in sorted(_written_by(), key=lambda each: each.__qualname__)
+        for message in (*_overridden(each), *_unwritable(each))
+    ]
+
+
+@register()
+def check_written_models(**kwargs: Any) -> list[CheckMessage]:
+    """No model that serializers write counts on being saved one by one."""
+    models = {each.Meta.model for each in _written_by()}
+    return [
+        message
+        for each in sorted(models, key=lambda each: each._meta.label)
+        for message in (*_saved_by_itself(each), *_unsent(each))
+    ]
+
+
+@register()
+def check_lookups(**kwargs: Any) -> list[CheckMessage]:
+    """Each resource finds its objects by a field that its URLs can hold."""
+    return [
+        Error(
+            f"Its URLs have integers, and no “{view.lookup_field}”.",
+            hint="Say with `lookup_value_converter` what they have: “slug”, “uuid” or “str”.",
+            obj=view,
+            id="api.E024",
+        )
+        for view in sorted(routes(get_resolver()), key=lambda each: each.__qualname__)
+        if view.queryset is not None
+        and view.lookup_value_converter == "id"
+        and not isinstance(_field(view.queryset.model, view.lookup_field), IntegerField)
+    ]
+
+
+def _written_by() -> set[type[Any]]:
+    """The serializers that write by the unit of work."""
+    return {
+        each
+        for view in routes(get_resolver())
+        if view.serializer_class is not None
+        for each in with_nested(view.serializer_class)
+        if issubclass(each, StrictModelSerializer) and has_fields(each)
+    }
+
+
+def _overridden(serializer_class: type[Any]) -> Iterator[CheckMessage]:
+    own = (ResourceSerializer, ModelSerializer)
+    for name in ("create", "update"):
+        if getattr(serializer_class, name) not in [getattr(each, name) for each in own]:
+            yield Error(
+                f"It has a `{name}` of its own, which is not called for nested objects.",
+                hint="Use `perform_create` or `perform_update` of the view, the model's `clean`, or"
+                " a receiver of `rows_written`.",
+                obj=serializer_class,
+                id="api.E020",
+            )
+
+
+def _unwritable(serializer_class: type[Any]) -> Iterator[CheckMessage]:
+    model = serializer_class.Meta.model
+    serializer = serializer_class()
+    related = {name for r in relations_of(serializer) for name in (r.name, r.key)}
+    for field in serializer._writable_fields:
+        if field.field_name in related or field.source == "*":
+            continue
+        found = _field(model, field.source)
+        to_many = found is not None and (found.many_to_many or found.one_to_many)
+        if isinstance(field, BaseSerializer) or to_many or "." in field.source:
+            yield Error(
+                f"“{field.field_name}” would not be written.",
+                hint="Declare its relation in `Meta.relations`, or say `read_only=True`.",
+                obj=serializer_class,
+                id="api.E023",
+            )
+
+
+def _saved_by_itself(model: type[Model]) -> Iterator[CheckMessage]:
+    rows = type(model._default_manager.all())
+    for name, own, usual in (
+        ("save", model.save, Model.save),
+        ("delete", model.delete, Model.delete),
+        ("QuerySet.delete", rows.delete, QuerySet.delete),
+    ):
+        if own is not usual:
+            yield Error(
+                f"It has a `{name}` of its own, which is not called: rows are written together.",
+                hint="Use fields made from others (MadeFrom), `clean`, or a receiver of"
+                " `rows_written`.",
+                obj=model,
+                id="api.E021",
+            )
+
+
+def _unsent(model: type[Model]) -> Iterator[CheckMessage]:
+    """Receivers that hear of no write; those of deletions do."""
+    senders: list[tuple[Any, Any]] = [(signals.pre_save, model), (signals.post_save, model)]
+    sets = model._meta.local_many_to_many
+    senders += [(signals.m2m_changed, each.remote_field.through) for each in sets]
+    for signal, sender in senders:
+        everybody = _receivers(signal, _Nobody)
+        for receiver in _receivers(signal, sender):
+            name = f"{receiver.__module__}.{getattr(receiver, '__qualname__', receiver)}"
+            kind, letter = (checks.Warning, "W") if receiver in everybody else (Error, "E")
+            yield kind(
+                f"{name} does not hear what the API writes: Django's signal is not sent.",
+                hint="Connect it to `rows_written`, which has all rows of a write.",
+                obj=model,
+                id=f"api.{letter}022",
+            )
+
+
+class _Nobody:
+    """Sends nothing: who hears this, hears every sender."""
+
+
+def _receivers(signal: Any, sender: type[Any]) -> list[Any]:
+    receivers, asynchronous = signal._live_receivers(sender)
+    return [*receivers, *asynchronous]
+
+
+def _field(model: type[Model], name: str) -> Any:
+    if name == "pk":
+        return model._meta.pk
+    with suppress(FieldDoesNotExist):
+        return model._meta.get_field(name)
+    return None
+
+
 @register(Tags.database)
 def check_databases(databases: Sequence[str] | None = None, **kwargs: Any) -> list[CheckMessage]:
     """Each database that is asked about is of a version and an encoding that can be used."""
@@ -73,7 +211,7 @@ def check_search(databases: Sequence[str] | None = None, **kwargs: Any) -> list[
     """What a search finds is what is stored, as far as numbers tell. A warning, since it is
     `migrate` that mends it, which runs these checks before."""
     return [
-        CheckWarning(fault, id="api.W001")
+        checks.Warning(fault, id="api.W001")
         for alias in databases or ()
         if (fault := tables.fault_of_numbers(connections[alias]))
     ]

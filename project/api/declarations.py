@@ -93,7 +93,7 @@ def errors_of(routed: Mapping[Any, Route]) -> Iterator[CheckMessage]:
             for what, hint in findings(viewset):
                 yield Error(what, hint=hint, obj=viewset, id=number)
     serializer_classes = {
-        each for viewset in whole for each in _with_nested(viewset.serializer_class)
+        each for viewset in whole for each in with_nested(viewset.serializer_class)
     }
     for serializer_class in _sorted(serializer_classes):
         for number, findings in SERIALIZER_CHECKS.items():
@@ -111,18 +111,18 @@ def has_fields(serializer_class: Any) -> bool:
     What asks for them otherwise raises a message of Django's, for the first thing that is wrong.
     """
     return not any(
-        finding for each in _with_nested(serializer_class) for finding in relation_findings(each)
+        finding for each in with_nested(serializer_class) for finding in relation_findings(each)
     )
 
 
-def _with_nested(serializer_class: Any) -> Iterator[type[Any]]:
+def with_nested(serializer_class: Any) -> Iterator[type[Any]]:
     yield serializer_class
     if any(relation_findings(serializer_class)):
         return
     for field in serializer_class().fields.values():
         field = getattr(field, "child", field)
         if isinstance(field, serializers.ModelSerializer):
-            yield from _with_nested(type(field))
+            yield from with_nested(type(field))
 
 
 def _choose(name: str, choices: Collection[str]) -> str:

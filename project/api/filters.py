@@ -21,6 +21,7 @@ from rest_framework.request import Request
 
 from .fields import DAY, UUID_FORM
 from .http.problems import Fault, Refused
+from .http.resources import for_lists, narrows
 from .lists.parameters import is_list, parameter_schema
 from .models import FoldedFrom, NameFormField
 
@@ -152,7 +153,10 @@ class RootFilterSet(ListFilterSet):
 
 
 class StrictFilterBackend(backends.BaseFilterBackend):
-    """The view's `filterset_class`, on lists. A value that its field refuses is 400."""
+    """The view's `filterset_class`, on lists. A value that its field refuses is 400.
+
+    One with a `qs` of its own counts for single objects as well.
+    """
 
     template = "django_filters/rest_framework/form.html"
 
@@ -164,12 +168,16 @@ class StrictFilterBackend(backends.BaseFilterBackend):
         filterset_class = getattr(view, "filterset_class", None)
         return {} if filterset_class is None else filterset_class.base_filters
 
+    @for_lists
     def filter_queryset(
         self, request: Request, queryset: QuerySet[Any], view: Any
     ) -> QuerySet[Any]:
-        if not is_list(view) or self._filters(view).keys().isdisjoint(request.query_params):
+        params = request.query_params if is_list(view) else QueryDict()
+        if self._filters(view).keys().isdisjoint(params) and not narrows(
+            getattr(view, "filterset_class", None)
+        ):
             return queryset
-        filterset = view.filterset_class(request.query_params, queryset, request=request)
+        filterset = view.filterset_class(params, queryset, request=request)
         if not filterset.is_valid():
             raise Refused(
                 [

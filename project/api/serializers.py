@@ -1,11 +1,12 @@
 """The serializers that every resource is made of: strict about types, open to nested writes."""
 
+import json
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from itertools import islice
 from typing import Any
 
-from django.db import models
+from django.db import models, router
 from django.utils.module_loading import import_string
 from rest_framework import serializers
 from rest_framework.exceptions import ErrorDetail, ParseError
@@ -14,6 +15,7 @@ from rest_framework.request import Request
 from rest_framework.validators import UniqueValidator
 
 from . import fields
+from .documents.statements import Uncompilable, statement
 from .http.problems import MAX_FAULTS
 from .models import NameField
 from .relations import (
@@ -132,13 +134,45 @@ class StrictModelSerializer(StrictSerializer, serializers.ModelSerializer[Any]):
 
 
 class ResourceSerializer(StrictModelSerializer):
-    """The serializer of a resource with URLs of its own."""
+    """The serializer of a resource with URLs of its own.
+
+    `save` writes the object with all that is nested in it, or nothing.
+    """
+
+    @property
+    def data(self) -> Any:
+        """As a GET shows the object, in one statement, as it is stored now.
+
+        Where Python has a part in it (a serializer with a method field), as REST framework does.
+        """
+        instance: Any = self.instance
+        is_stored = isinstance(instance, models.Model) and not instance._state.adding
+        if is_stored and not hasattr(self, "_data") and not getattr(self, "_errors", None):
+            with suppress(Uncompilable):
+                self._data = self._document(instance)
+        return super().data
+
+    def _document(self, instance: models.Model) -> Any:
+        using = router.db_for_write(type(instance), instance=instance)
+        unread = frozenset(getattr(self.Meta, "expandable", ()))
+        [document] = json.loads(
+            statement(type(self), unread, using).documents([instance.pk], using)
+        )
+        return document
 
     def create(self, validated_data: dict[str, Any]) -> Any:
-        return transactions.write(self, None, validated_data)
+        return self._write(None, validated_data)
 
     def update(self, instance: Any, validated_data: dict[str, Any]) -> Any:
-        return transactions.write(self, instance, validated_data)
+        return self._write(instance, validated_data)
+
+    def _write(self, instance: Any, attrs: dict[str, Any]) -> Any:
+        view: Any = self.context.get("view")
+        # Its URL may stand for a parent, which what it writes belongs to.
+        within = getattr(view, "write_within", None)
+        if within is not None and isinstance(self, view.get_serializer_class()):
+            return within(self, instance, attrs)
+        return transactions.write(self, instance, attrs)
 
 
 class ItemSerializer(StrictModelSerializer):

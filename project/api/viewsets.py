@@ -1,23 +1,25 @@
 """The viewsets that every resource is made of."""
 
+import json
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from functools import cached_property
+from functools import cached_property, partial
 from typing import Any
 
 from django.conf import settings
 from django.db import models, router
-from django.db.models import ProtectedError
+from django.db.models import ProtectedError, RestrictedError
 from django.http import Http404
-from django.urls import reverse
+from django.urls import NoReverseMatch
 from rest_framework import serializers, status, viewsets
-from rest_framework.permissions import BasePermission
+from rest_framework.exceptions import NotAuthenticated, PermissionDenied
 from rest_framework.request import Request
 from rest_framework.response import Response
 
 from .databases.connections import without_prepared_plans
 from .documents.statements import Document, properties, statement
 from .http.problems import Fault, Refused
+from .http.resources import lookup_kwargs, resource_of, shows_all
 from .lists.pagination import CursorPagination
 from .lists.parameters import StrictQueryParameters
 from .relations import ParentLink, owned_list
@@ -100,19 +102,14 @@ class ResourceViewSet(StrictQueryParameters, viewsets.ModelViewSet[Any]):
         return response
 
     def retrieve(self, request: Request, *args: Any, **kwargs: Any) -> Response:
-        pk = self.get_object().pk if self._may_be_hidden else self.kwargs["pk"]
-        return Response(self.read(pk))
+        key = kwargs.get("pk")
+        # One statement where nothing can be hidden; a key of another type is looked up.
+        if not (isinstance(key, int) and self.lookup_field == "pk" and shows_all(self)):
+            key = self.get_object().pk
+        return Response(self.get_document(key))
 
-    @property
-    def _may_be_hidden(self) -> bool:
-        """Whether an object that exists may still not be shown, so that it is looked up first."""
-        return bool(self.get_queryset().query.has_filters()) or any(
-            type(permission).has_object_permission is not BasePermission.has_object_permission
-            for permission in self.get_permissions()
-        )
-
-    def read(self, pk: int) -> Document:
-        """The representation of the object as it is stored now."""
+    def get_document(self, pk: Any) -> Document:
+        """The representation of the object as it is stored now; 404 where there is none."""
         array = self.documents([pk])
         if array == "[]":
             raise Http404
@@ -121,41 +118,72 @@ class ResourceViewSet(StrictQueryParameters, viewsets.ModelViewSet[Any]):
     # Writing
 
     def create(self, request: Request, *args: Any, **kwargs: Any) -> Response:
-        serializer = self.get_serializer(data=request.data)
+        serializer: Any = self.get_serializer(data=request.data)
         serializer.is_valid(raise_exception=True)
-        written = self.write(serializer)
-        url = reverse(f"{self.basename}-detail", kwargs={**self.kwargs, "pk": written.pk})
-        location = {"Location": request.build_absolute_uri(url)}
-        return Response(self.read(written.pk), status.HTTP_201_CREATED, headers=location)
+        self.perform_create(serializer)
+        document = self._answer(serializer.instance)
+        headers = self._location(serializer.instance)
+        if type(self).get_success_headers is not ResourceViewSet.get_success_headers:
+            headers |= self.get_success_headers(json.loads(document or "{}"))
+        return Response(document, status.HTTP_201_CREATED, headers=headers)
 
     def update(self, request: Request, *args: Any, **kwargs: Any) -> Response:
-        serializer = self.get_serializer(
+        serializer: Any = self.get_serializer(
             self.get_object(), data=request.data, partial=kwargs.get("partial", False)
         )
         serializer.is_valid(raise_exception=True)
-        return Response(self.read(self.write(serializer).pk))
+        self.perform_update(serializer)
+        document = self._answer(serializer.instance)
+        return Response(document, 204 if document is None else 200)
 
-    def write(self, serializer: Any) -> models.Model:
-        """Carry out what the serializer has validated."""
-        return self.save(serializer, serializer.validated_data)
+    def _answer(self, written: models.Model) -> Document | None:
+        """What a GET would give of this object, which may be hidden from who has written it."""
+        if self._shows_what_it_writes():
+            return self.get_document(written.pk)
+        self.kwargs = {**self.kwargs, **lookup_kwargs(self, written)}
+        try:
+            return self.get_document(self.get_object().pk)
+        except (Http404, PermissionDenied, NotAuthenticated):
+            return None
 
-    def save(
-        self,
-        serializer: Any,
-        attrs: dict[str, Any],
-        confirm: Confirm | None = None,
-    ) -> models.Model:
-        return write(serializer, serializer.instance, attrs, confirm)
+    def _shows_what_it_writes(self) -> bool:
+        return shows_all(self)
+
+    def get_success_headers(self, data: Any) -> dict[str, str]:
+        """Headers beside, or instead of, the `Location` of what was created.
+
+        `data` is the answer's body; empty where the object is hidden from who has created it.
+        """
+        return {}
+
+    def _location(self, written: models.Model) -> dict[str, str]:
+        kwargs = {**self.kwargs, **lookup_kwargs(self, written)}
+        try:
+            return {"Location": self.reverse_action("detail", kwargs=kwargs)}
+        except NoReverseMatch:
+            return {}
 
     def destroy(self, request: Request, *args: Any, **kwargs: Any) -> Response:
-        instance = self.get_object()
+        instance: Any = self.get_object()
+        # What `perform_destroy` calls, be it REST framework's or the app's own.
+        instance.delete = partial(self.delete_within, instance)
         try:
             self.perform_destroy(instance)
         except ProtectedError as error:
             raise Refused(_in_use(error.protected_objects)) from error
+        except RestrictedError as error:
+            raise Refused(_in_use(error.restricted_objects)) from error
         return Response(status=status.HTTP_204_NO_CONTENT)
 
-    def perform_destroy(self, instance: models.Model) -> None:
+    # What a serializer and an object call when they are saved and deleted: what the URL adds to
+    # that, and where it sets bounds.
+
+    def write_within(
+        self, serializer: Any, instance: models.Model | None, attrs: dict[str, Any]
+    ) -> models.Model:
+        return write(serializer, instance, attrs)
+
+    def delete_within(self, instance: models.Model) -> None:
         delete(instance)
 
 
@@ -201,6 +229,7 @@ class NestedViewSet(ResourceViewSet):
 
     @cached_property
     def parent(self) -> models.Model:
+        """The object that the URL names, as its own viewset shows it to who asks."""
         link = self.parent_link
         parents = self.parent_queryset
         if parents is None:
@@ -208,6 +237,11 @@ class NestedViewSet(ResourceViewSet):
         parent: models.Model | None = parents.filter(pk=self.kwargs[f"{link.name}_pk"]).first()
         if parent is None:
             raise Http404
+        resource = resource_of(link.model)
+        if resource is not None:
+            view = resource.view(self.request, "GET", parent)
+            if not shows_all(view):
+                view.get_object()
         return parent
 
     def check_permissions(self, request: Request) -> None:
@@ -221,35 +255,61 @@ class NestedViewSet(ResourceViewSet):
         queryset = super().get_queryset()
         if getattr(self, "swagger_fake_view", False):
             return queryset
+        return self._of_parent(queryset)
+
+    def _of_parent(self, queryset: models.QuerySet[Any]) -> models.QuerySet[Any]:
         name, _, rest = self.parent_lookup.partition("__")
-        relation = queryset.model._meta.get_field(name)
+        relation: Any = queryset.model._meta.get_field(name)
         if not relation.one_to_many:
             return queryset.filter(**{self.parent_lookup: self.parent})
         # A subquery, since a join gives an object once for each row that ties it to the parent.
         rows = relation.related_model._default_manager.filter(**{rest: self.parent})
         return queryset.filter(pk__in=rows.order_by().values(relation.field.name))
 
-    def write(self, serializer: Any) -> models.Model:
-        attrs = serializer.validated_data
+    def _shows_what_it_writes(self) -> bool:
+        if type(self).get_queryset is not NestedViewSet.get_queryset:
+            return shows_all(self)
+        # It is the parent's, or the write was refused.
+        return shows_all(self, super().get_queryset())
+
+    def write_within(
+        self, serializer: Any, instance: models.Model | None, attrs: dict[str, Any]
+    ) -> models.Model:
+        return self._write(serializer, instance, attrs, self._tie(serializer, instance, attrs))
+
+    def _write(
+        self,
+        serializer: Any,
+        instance: models.Model | None,
+        attrs: dict[str, Any],
+        confirm: Confirm | None,
+    ) -> models.Model:
+        return write(serializer, instance, attrs, confirm)
+
+    def _tie(
+        self, serializer: Any, instance: models.Model | None, attrs: dict[str, Any]
+    ) -> Confirm | None:
+        """Tie what is created to the parent, unless the body does: what confirms that it did."""
         relation: Any = self.parent_link.relation
         if relation is None:
-            return self.save(serializer, attrs, self._confirm(""))
+            return self._confirm("")
         names: list[str] = [relation.name, relation.key, getattr(relation, "through", "")]
         given = [name for name in names if name in attrs]
         if given:
-            stored = [] if serializer.instance is None else relation.keys(serializer.instance)
+            stored = [] if instance is None else relation.keys(instance)
             # The twin that differs from what is stored is the one that counts.
             twins = [name for name in given if name in (relation.name, relation.key)]
             telling = (name for name in twins if _ids(attrs[name]) != _ids(stored))
-            return self.save(serializer, attrs, self._confirm(next(telling, given[-1])))
-        if serializer.instance is None:
+            return self._confirm(next(telling, given[-1]))
+        if instance is None:
             many = isinstance(serializer.fields[relation.key], serializers.ListField)
             attrs[relation.key] = [self.parent.pk] if many else self.parent.pk
-        return self.save(serializer, attrs)
+        return None
 
     def _confirm(self, name: str) -> Confirm:
         def confirm(written: models.Model) -> None:
-            if not self.get_queryset().filter(pk=written.pk).exists():
+            rows = type(written)._base_manager.filter(pk=written.pk)
+            if not self._of_parent(rows).exists():
                 detail = f"This would put it outside of {self.parent_name} {self.parent.pk}."
                 pointer = f"/{name}" if name else ""
                 raise Refused([Fault("conflicting_values", detail, pointer=pointer)])
@@ -260,7 +320,14 @@ class NestedViewSet(ResourceViewSet):
 def _ids(value: Any) -> set[int | None]:
     """Of what a twin holds, be it keys or objects; None stands for null, and for what is new."""
     items = value if isinstance(value, list) else [value]
-    return {item.get("id") if isinstance(item, Mapping) else item for item in items}
+    return {
+        item.pk
+        if isinstance(item, models.Model)
+        else item.get("id")
+        if isinstance(item, Mapping)
+        else item
+        for item in items
+    }
 
 
 class ItemViewSet(NestedViewSet):
@@ -289,20 +356,23 @@ class ItemViewSet(NestedViewSet):
     def parent_lookup(self) -> str:  # type: ignore[override]
         return self.owner_name
 
-    def save(
+    def _write(
         self,
         serializer: Any,
+        instance: models.Model | None,
         attrs: dict[str, Any],
-        confirm: Confirm | None = None,
+        confirm: Confirm | None,
     ) -> Any:
-        item = serializer.instance
-        owner = self._owner(item, attrs.pop(f"{self.owner_name}_id", None))
+        named = attrs.pop(f"{self.owner_name}_id", None)
+        if self.owner_name in attrs:
+            named = attrs.pop(self.owner_name).pk
+        owner = self._owner(instance, named)
         if owner == self.parent:
             # An item stays with its owner.
             confirm = None
-        return self._edit(owner, Edit(None if item is None else item.pk, attrs), confirm)
+        return self._edit(owner, Edit(None if instance is None else instance.pk, attrs), confirm)
 
-    def perform_destroy(self, instance: models.Model) -> None:
+    def delete_within(self, instance: models.Model) -> None:
         self._edit(getattr(instance, self.owner_name), Edit(instance.pk, None))
 
     def _edit(

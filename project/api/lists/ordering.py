@@ -9,6 +9,7 @@ from rest_framework.request import Request
 
 from ..documents.compiler import computed_value, expressions_of
 from ..http.problems import Fault, Refused
+from ..http.resources import for_lists
 from .parameters import is_list, parameter_schema
 from .ranking import Rank
 
@@ -27,6 +28,7 @@ class OrderingFilter(backends.OrderingFilter):
         fields = getattr(view, "ordering_fields", None) or ()
         return [sign + field for field in fields for sign in ("", "-")]
 
+    @for_lists
     def filter_queryset(
         self, request: Request, queryset: QuerySet[Any], view: Any
     ) -> QuerySet[Any]:

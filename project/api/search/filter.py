@@ -10,6 +10,7 @@ from rest_framework.request import Request
 from rest_framework.settings import api_settings
 
 from ..http.problems import Fault, Refused
+from ..http.resources import for_lists
 from ..lists.parameters import is_list, parameter_schema
 from .queries import MAX_LENGTH, Search
 
@@ -49,6 +50,7 @@ class SearchFilter(backends.SearchFilter):
             [detail] = error.messages
             raise Refused([Fault("invalid", detail, parameter=self.search_param)]) from error
 
+    @for_lists
     def filter_queryset(
         self, request: Request, queryset: QuerySet[Any], view: Any
     ) -> QuerySet[Any]:

@@ -7,9 +7,9 @@ from typing import Any
 from uuid import UUID
 
 from django.db import models
-from django.urls import reverse
 
 from ..http.problems import pointer
+from ..http.resources import resource_of
 from ..relations import Relation, relations_of
 from .unit_of_work import RowState, UnitOfWork
 
@@ -29,6 +29,9 @@ class Item:
     def of(cls, value: Any, pointer: str) -> "Item":
         if isinstance(value, Item):
             return value
+        if isinstance(value, models.Model):
+            # Of the program, as in `serializer.save(series=series)`.
+            return cls(pointer, value.pk)
         if isinstance(value, Mapping):
             attrs = dict(value)
             return cls(pointer, attrs.pop("id", None), attrs)
@@ -210,7 +213,8 @@ def resolve_stored(
             continue
         objects[item] = instance
         for name in differences(serializer, instance, item.attrs or {}):
-            detail = f"This differs from what is stored; edit it at {url_of(instance)}."
+            url = url_of(instance)
+            detail = "This differs from what is stored" + (f"; edit it at {url}." if url else ".")
             work.fault("not_editable_here", detail, item.pointer + pointer(name))
     return objects
 
@@ -272,5 +276,7 @@ def says_what_is_stored(
     return True
 
 
-def url_of(instance: models.Model) -> str:
-    return reverse(f"{instance._meta.model_name}-detail", args=[instance.pk])
+def url_of(instance: models.Model) -> str | None:
+    """The URL at which the object itself is written, if it has one."""
+    resource = resource_of(type(instance))
+    return None if resource is None else resource.url_of(instance)

@@ -40,9 +40,13 @@ def plan(work: UnitOfWork, serializer: Any, nodes: Sequence[Node]) -> None:
     related = {name for r in relations for name in (r.name, r.key)}
     for node in nodes:
         for name, value in node.attrs.items():
-            if name not in related:
-                node.row.given.add(name)
-                setattr(node.instance, name, value)
+            if name in related:
+                continue
+            if not hasattr(type(node.instance), name):
+                # As where REST framework creates an object; lost in silence otherwise.
+                raise TypeError(f"{type(node.instance).__name__} has no attribute “{name}”.")
+            node.row.given.add(name)
+            setattr(node.instance, name, value)
     for relation in relations:
         match relation:
             case Shared():
@@ -374,8 +378,8 @@ def _plan_reverse(
             if node.row.is_new:
                 joining += [(node, item) for item in items]
             else:
-                url = f"{url_of(node.instance)}{name}/"
-                detail = f"On an update, use {url} instead."
+                url = url_of(node.instance)
+                detail = f"On an update, use {url}{name}/ instead."
                 work.fault("not_editable_here", detail, node.row.pointer + pointer(name))
     child = getattr(serializer.fields.get(relation.name), "child", None)
     stored = resolve_stored(work, child, model, [item for _, item in joining], lock=True)

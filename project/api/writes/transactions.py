@@ -5,6 +5,7 @@ from collections.abc import Callable
 from time import sleep
 from typing import Any, TypeVar
 
+from django.core.exceptions import ImproperlyConfigured
 from django.db import IntegrityError, OperationalError, models, transaction
 from django.db.models.deletion import ProtectedError, RestrictedError
 from django.http import Http404
@@ -119,7 +120,7 @@ def retried(attempt: Callable[[], Result]) -> Result:
 def _write(
     serializer: Any, instance: models.Model | None, attrs: dict[str, Any]
 ) -> tuple[UnitOfWork, WrittenRows, models.Model]:
-    work = UnitOfWork()
+    work = UnitOfWork(_request_of(serializer))
     if instance is None:
         row = RowState.new(serializer.Meta.model(), "", None)
     else:
@@ -130,5 +131,16 @@ def _write(
         row = RowState.stored(locked, "", None)
     look_up_uids(work, serializer, attrs)
     plan(work, serializer, [Node(work.add(row), dict(attrs))])
-    work.check(serializer.context.get("request"), serializer.context.get("view"))
+    work.check(serializer.context.get("view"), row)
     return work, work.execute(), row.instance
+
+
+def _request_of(serializer: Any) -> Any:
+    """The request that is to be judged; None where the program says that there is none."""
+    try:
+        return serializer.context["request"]
+    except KeyError:
+        raise ImproperlyConfigured(
+            f"Give {type(serializer).__name__} the request, whose permissions a write asks:"
+            ' context={"request": request}; or {"request": None} where nobody asks.'
+        ) from None

@@ -21,8 +21,10 @@ from rest_framework.fields import get_error_detail
 from rest_framework.request import Request
 
 from ..http.problems import Fault, Refused, faults_of, pointer
+from ..http.resources import visible
 from ..models import AggregateRoot, MadeFrom, SlugMadeFrom
 from .deletions import remove
+from .permissions import Touch, require_permission
 from .signals import WrittenRows
 
 
@@ -120,7 +122,8 @@ def _stored_key(row: RowState, fields: Iterable[Any]) -> tuple[Any, ...] | None:
 class UnitOfWork:
     """What one request writes: collected first, then checked, then carried out."""
 
-    def __init__(self) -> None:
+    def __init__(self, request: Request | None) -> None:
+        self.request = request
         self.rows: dict[type[models.Model], list[RowState]] = defaultdict(list)
         self.removed: dict[type[models.Model], list[models.Model]] = defaultdict(list)
         self.faults: list[Fault] = []
@@ -128,6 +131,8 @@ class UnitOfWork:
         # that says so, and the instance.
         self.ids_by_uid: dict[Any, dict[UUID, int]] = defaultdict(dict)
         self.made_by_uid: dict[tuple[Any, UUID | None], tuple[Any, models.Model]] = {}
+        # The models of what is removed, each with the row that owned it.
+        self._losses: set[tuple[type[models.Model], RowState]] = set()
         self._loaded: dict[type[models.Model], dict[int, models.Model]] = defaultdict(dict)
         # By foreign key, the values all of whose rows are kept or removed by this write.
         self._complete_values: dict[Any, set[int]] = defaultdict(set)
@@ -138,10 +143,10 @@ class UnitOfWork:
         self.rows[type(row.instance)].append(row)
         return row
 
-    def remove(self, instance: models.Model, root: RowState | None) -> None:
+    def remove(self, instance: models.Model, root: RowState) -> None:
         self.removed[type(instance)].append(instance)
-        if root is not None:
-            root.touched = True
+        self._losses.add((type(instance), root))
+        root.touched = True
 
     def mark_complete(self, foreign_key: Any, values: Iterable[int]) -> None:
         """Every stored row that refers to these is, or will be, among the rows of this write."""
@@ -153,10 +158,13 @@ class UnitOfWork:
     def fetch(
         self, model: type[models.Model], ids: Iterable[int], *, lock: bool = False
     ) -> dict[int, models.Model]:
-        """These objects by id, in one query for those not seen yet; unknown ids are left out."""
+        """These objects by id, in one query for those not seen yet.
+
+        Ids that are unknown, or hidden from who asks, are left out.
+        """
         loaded = self._loaded[model]
         if missing := set(ids) - loaded.keys():
-            queryset = model._default_manager.filter(pk__in=missing)
+            queryset = visible(model, self.request).filter(pk__in=missing)
             if lock:
                 queryset = queryset.select_for_update(of=("self",)).order_by("pk")
             loaded.update((found.pk, found) for found in queryset)
@@ -167,15 +175,18 @@ class UnitOfWork:
 
     # Checking
 
-    def check(self, request: Request | None, view: Any) -> None:
-        """Raise what speaks against writing this: permissions first, then every fault."""
+    def check(self, view: Any, top: RowState) -> None:
+        """Raise what speaks against writing this: permissions first, then every fault.
+
+        `top` is the object that the request is for.
+        """
         for row in self._all_rows():
             self._derive(row)
             if any(f.name == "uid" for f in row.changed):
                 self.fault("read_only", "A uid never changes.", row.pointer + "/uid")
         self._touch_roots()
-        if request is not None and view is not None:
-            self._check_permissions(request, view)
+        if self.request is not None:
+            require_permission(self.request, view, top, self._touched())
         for model in self.rows:
             for f in _fields(model):
                 if isinstance(f, SlugMadeFrom):
@@ -200,28 +211,16 @@ class UnitOfWork:
             except ValidationError as error:
                 self.faults += faults_of(get_error_detail(error), row.pointer)
 
-    def _check_permissions(self, request: Request, view: Any) -> None:
-        touched = {(action, type(row.instance)) for action, row in self._actions()}
-        touched |= {("delete", model) for model, gone in self.removed.items() if gone}
-        # A link without a model of its own belongs to the object that holds it.
-        touched = {(action, model) for action, model in touched if not model._meta.auto_created}
-        for permission in view.get_permissions():
-            allows = getattr(permission, "has_related_permission", None)
-            if allows is None:
-                continue
-            for action, model in sorted(touched, key=lambda each: (each[0], each[1].__name__)):
-                if not allows(request, view, action, model):
-                    view.permission_denied(
-                        request,
-                        message=f"You may not {action} {model._meta.verbose_name_plural}.",
-                    )
-
-    def _actions(self) -> Iterator[tuple[str, RowState]]:
+    def _touched(self) -> set[Touch]:
+        """What is done to rows of which model, each with the root that they belong to."""
+        touched = {Touch("delete", model, root) for model, root in self._losses}
         for row in self._all_rows():
             if row.is_new:
-                yield "create", row
+                touched.add(Touch("create", type(row.instance), row.root or row))
             elif row.changed or row.touched:
-                yield "update", row
+                touched.add(Touch("update", type(row.instance), row.root or row))
+        # A link without a model of its own belongs to the object that holds it.
+        return {each for each in touched if not each.model._meta.auto_created}
 
     def _number(self, model: type[models.Model], slug: SlugMadeFrom) -> None:
         """Give what is made a number where others have it, in this write or stored."""

@@ -1,0 +1,151 @@
+"""The viewset of a model: what it shows and whom it lets write holds wherever else the model is."""
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from functools import cache, reduce
+from typing import Any
+
+from django.conf import settings
+from django.db import models
+from django.urls import URLResolver, get_resolver, get_urlconf
+from django_filters.rest_framework import FilterSet
+from rest_framework.permissions import BasePermission
+from rest_framework.request import Request, clone_request
+from rest_framework.reverse import reverse
+
+Model = type[models.Model]
+
+# Methods that may hide an object, and the modules in which REST framework's own hide none. They are
+# not imported: these modules import what the settings name, which imports this one.
+HOOKS = {
+    "get_object": "rest_framework.generics",
+    "filter_queryset": "rest_framework.generics",
+    "check_object_permissions": "rest_framework.views",
+}
+# What each method of HTTP calls in a viewset.
+ACTIONS = {"GET": "retrieve", "POST": "create", "PATCH": "partial_update", "DELETE": "destroy"}
+
+
+@dataclass(frozen=True)
+class Resource:
+    """A viewset, as the URL map has it."""
+
+    view_class: type[Any]
+    initkwargs: Mapping[str, Any]
+    url_name: str
+
+    def offers(self, method: str) -> bool:
+        has_action = hasattr(self.view_class, ACTIONS[method])
+        return has_action and method.lower() in self.view_class.http_method_names
+
+    def view(self, request: Request, method: str, instance: models.Model | None = None) -> Any:
+        """The view as it would be asked with this method, for a stored object at its URL."""
+        view = self.view_class(**self.initkwargs)
+        view.request = clone_request(request, method)
+        view.args, view.format_kwarg = (), None
+        view.kwargs = {} if instance is None else lookup_kwargs(self.view_class, instance)
+        view.action_map = {each.lower(): action for each, action in ACTIONS.items()}
+        view.action = ACTIONS[method]
+        return view
+
+    def url_of(self, instance: models.Model) -> str:
+        return str(reverse(self.url_name, kwargs=lookup_kwargs(self.view_class, instance)))
+
+
+def lookup_kwargs(view: Any, instance: models.Model) -> dict[str, Any]:
+    """What the URL of an object has for it."""
+    value = reduce(getattr, view.lookup_field.split("__"), instance)
+    return {view.lookup_url_kwarg or view.lookup_field: value}
+
+
+def resource_of(model: Model) -> Resource | None:
+    """The viewset that has the model's objects at URLs of their own, below no other object.
+
+    The first of the URL map, where there are more; None where there is none, as for what is owned.
+    """
+    return _resources(get_urlconf() or settings.ROOT_URLCONF).get(model)
+
+
+@cache
+def _resources(urlconf: str) -> Mapping[Model, Resource]:
+    resources: dict[Model, Resource] = {}
+    for route, pattern in _patterns(get_resolver(urlconf).url_patterns):
+        callback = pattern.callback
+        actions = set(getattr(callback, "actions", {}).values())
+        is_detail = bool(actions & {"retrieve", "update", "partial_update", "destroy"})
+        if is_detail and route.count("<") == 1 and (model := _model_of(callback.cls)):
+            resource = Resource(callback.cls, callback.initkwargs, pattern.name)
+            resources.setdefault(model, resource)
+    return resources
+
+
+def _model_of(view_class: Any) -> Model | None:
+    queryset = getattr(view_class, "queryset", None)
+    if queryset is not None:
+        return queryset.model  # type: ignore[no-any-return]
+    serializer_class = getattr(view_class, "serializer_class", None)
+    return getattr(getattr(serializer_class, "Meta", None), "model", None)
+
+
+def _patterns(patterns: Iterable[Any], above: str = "") -> Iterator[tuple[str, Any]]:
+    for pattern in patterns:
+        route = above + str(pattern.pattern)
+        if isinstance(pattern, URLResolver):
+            yield from _patterns(pattern.url_patterns, route)
+        else:
+            yield route, pattern
+
+
+# What is hidden
+
+
+def for_lists(filter_queryset: Any) -> Any:
+    """Say of a backend's method that it leaves out rows of lists alone, as they were asked for."""
+    filter_queryset.for_lists = True
+    return filter_queryset
+
+
+def shows_all(view: Any, queryset: Any = None) -> bool:
+    """Whether each object that there is has its document here, so that none need be looked up.
+
+    It is no wherever one of REST framework's hooks might hide an object: a queryset with a
+    condition, a filter that is not for lists alone, an object permission, a `get_object` or
+    `filter_queryset` of the view's own.
+    """
+    return (
+        all(getattr(type(view), name).__module__ == module for name, module in HOOKS.items())
+        and all(getattr(each.filter_queryset, "for_lists", False) for each in view.filter_backends)
+        and not narrows(getattr(view, "filterset_class", None))
+        and _is_whole(view.get_queryset() if queryset is None else queryset)
+        and all(
+            type(each).has_object_permission is BasePermission.has_object_permission
+            for each in view.get_permissions()
+        )
+    )
+
+
+def narrows(filterset_class: Any) -> bool:
+    """Whether a FilterSet leaves out rows whatever it is asked, by a `qs` of its own."""
+    return filterset_class is not None and filterset_class.qs is not FilterSet.qs
+
+
+def _is_whole(queryset: Any) -> bool:
+    """Whether a queryset plainly has all rows of its table."""
+    query = queryset.query
+    return not (query.where or query.is_sliced or query.distinct or query.combinator)
+
+
+def visible(model: Model, request: Request | None) -> models.QuerySet[Any]:
+    """The model's rows that its own viewset shows to who asks, where it has one.
+
+    Without a request, as in a command, these are all that the model's manager has.
+    """
+    rows: models.QuerySet[Any] = model._default_manager.all()
+    resource = None if request is None else resource_of(model)
+    if request is None or resource is None:
+        return rows
+    view = resource.view(request, "GET")
+    if shows_all(view):
+        return rows
+    shown = view.filter_queryset(view.get_queryset())
+    return rows.filter(pk__in=shown.order_by().values("pk"))
