@@ -103,3 +103,32 @@ class Remark(models.Model):
 
     class Meta:
         ordering = ["id"]
+
+
+class Unsealed(models.Manager["models.Model"]):
+    def get_queryset(self) -> "models.QuerySet[models.Model]":
+        return super().get_queryset().filter(is_sealed=False)
+
+
+class Box(AggregateRoot):
+    """Its manager hides some."""
+
+    name = models.CharField(max_length=100)
+    is_sealed = models.BooleanField(default=False)
+
+    objects = Unsealed()
+    everything = models.Manager()
+
+
+class Coin(AggregateRoot):
+    """In one box, and known to others."""
+
+    box = models.ForeignKey(Box, models.SET_NULL, null=True, related_name="coins")
+    known_to = models.ManyToManyField(Box, related_name="+")
+    is_sealed = models.BooleanField(default=False)
+
+    objects = Unsealed()
+    everything = models.Manager()
+
+    class Meta:
+        ordering = ["id"]

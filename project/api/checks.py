@@ -14,9 +14,11 @@ from rest_framework.serializers import BaseSerializer, ModelSerializer
 
 from .declarations import errors_of, has_fields, routes, with_nested
 from .documents.statements import Uncompilable, compile_statement
+from .http.resources import may_hide
 from .relations import relations_of
 from .search import tables
 from .serializers import ResourceSerializer, StrictModelSerializer
+from .writes.signals import rows_written
 
 # What a resource cannot do without, and what to write
 ATTRIBUTES = {
@@ -154,13 +156,19 @@ def _saved_by_itself(model: type[Model]) -> Iterator[CheckMessage]:
 
 
 def _unsent(model: type[Model]) -> Iterator[CheckMessage]:
-    """Receivers that hear of no write; those of deletions do."""
+    """Receivers that hear of no write, of modules that do not hear ours as well.
+
+    Those of deletions do hear.
+    """
+    knowing = {each.__module__ for each in _receivers(rows_written, _Nobody)}
     senders: list[tuple[Any, Any]] = [(signals.pre_save, model), (signals.post_save, model)]
     sets = model._meta.local_many_to_many
     senders += [(signals.m2m_changed, each.remote_field.through) for each in sets]
     for signal, sender in senders:
         everybody = _receivers(signal, _Nobody)
         for receiver in _receivers(signal, sender):
+            if receiver.__module__ in knowing:
+                continue
             name = f"{receiver.__module__}.{getattr(receiver, '__qualname__', receiver)}"
             kind, letter = (checks.Warning, "W") if receiver in everybody else (Error, "E")
             yield kind(
@@ -221,7 +229,10 @@ def _uncompilable_fields(serializer_class: type[Any]) -> dict[str, str]:
     if not has_fields(serializer_class):
         return {}
     try:
-        compile_statement(serializer_class, frozenset(), DEFAULT_DB_ALIAS)
+        compiled = compile_statement(serializer_class, frozenset(), DEFAULT_DB_ALIAS)
+        # As for a request that may not see all.
+        shown = {each: each._default_manager.all() for each in compiled.models if may_hide(each)}
+        compile_statement(serializer_class, frozenset(), DEFAULT_DB_ALIAS, shown)
     except Uncompilable as error:
         return error.faults
     return {}

@@ -1,7 +1,7 @@
 """The serializers that every resource is made of: strict about types, open to nested writes."""
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from itertools import islice
 from typing import Any
@@ -15,8 +15,9 @@ from rest_framework.request import Request
 from rest_framework.validators import UniqueValidator
 
 from . import fields
-from .documents.statements import Uncompilable, statement
+from .documents.statements import Document, Uncompilable, compile_statement, statement
 from .http.problems import MAX_FAULTS
+from .http.resources import may_hide, visible
 from .models import NameField
 from .relations import (
     MAX_ITEMS,
@@ -155,10 +156,8 @@ class ResourceSerializer(StrictModelSerializer):
     def _document(self, instance: models.Model) -> Any:
         using = router.db_for_write(type(instance), instance=instance)
         unread = frozenset(getattr(self.Meta, "expandable", ()))
-        [document] = json.loads(
-            statement(type(self), unread, using).documents([instance.pk], using)
-        )
-        return document
+        request = self.context.get("request")
+        return json.loads(documents(type(self), unread, [instance.pk], using, request))[0]
 
     def create(self, validated_data: dict[str, Any]) -> Any:
         return self._write(None, validated_data)
@@ -198,6 +197,27 @@ class ItemSerializer(StrictModelSerializer):
             return super().run_validation(data)
         with _partial(self.root, "id" in data or "uid" in data):
             return super().run_validation(data)
+
+
+def documents(
+    serializer_class: Any,
+    unread: frozenset[str],
+    keys: Sequence[Any],
+    using: str,
+    request: Request | None,
+) -> Document:
+    """The representations of these objects, in this order, as they are stored now.
+
+    Of the objects that are related to them, those that who asks may see.
+    """
+    compiled = statement(serializer_class, unread, using)
+    if request is None:
+        return compiled.documents(keys, using)
+    if hiding := [model for model in compiled.models if may_hide(model)]:
+        # Not kept: it has conditions of this request.
+        shown = {model: visible(model, request) for model in hiding}
+        compiled = compile_statement(serializer_class, unread, using, shown)
+    return compiled.documents(keys, using, request.user.pk)
 
 
 def _has_no_body(request: Request) -> bool:

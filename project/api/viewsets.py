@@ -17,12 +17,13 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from .databases.connections import without_prepared_plans
-from .documents.statements import Document, properties, statement
+from .documents.statements import Document, properties
 from .http.problems import Fault, Refused
 from .http.resources import lookup_kwargs, resource_of, shows_all
 from .lists.pagination import CursorPagination
 from .lists.parameters import StrictQueryParameters
 from .relations import ParentLink, owned_list
+from .serializers import documents
 from .writes.items import Edit
 from .writes.transactions import Confirm, delete, write, write_item
 
@@ -78,8 +79,7 @@ class ResourceViewSet(StrictQueryParameters, viewsets.ModelViewSet[Any]):
         """The representations of these objects, in this order, as they are stored now."""
         serializer_class: Any = self.get_serializer_class()
         using = router.db_for_read(serializer_class.Meta.model)
-        compiled = statement(serializer_class, self.unread_properties, using)
-        return compiled.documents(keys, using, self.request.user.pk)
+        return documents(serializer_class, self.unread_properties, keys, using, self.request)
 
     def list(self, request: Request, *args: Any, **kwargs: Any) -> Response:
         return self.get_list_response(self.get_queryset())

@@ -10,7 +10,7 @@ from serializers and models; nothing of a request becomes part of a statement.
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from django.contrib.auth import get_user_model
@@ -75,14 +75,38 @@ def json_name(name: str) -> str:
 # From serializers to expressions
 
 
+NO_CONDITION = Q()
+
+
+class Scope:
+    """Which related objects a document may show: of some models these alone, of others what their
+    default managers have."""
+
+    def __init__(self, shown: Mapping[type[models.Model], QuerySet[Any]]) -> None:
+        self.shown = shown
+        # The models of all related objects that a statement shows.
+        self.models: set[type[models.Model]] = set()
+
+    def condition(self, model: type[models.Model], path: str) -> Q | None:
+        """What is true of the objects at this path that may be shown; None where all may."""
+        self.models.add(model)
+        rows = self.shown.get(model, model._default_manager.all())
+        if model not in self.shown and not rows.query.where:
+            return None
+        return Q(**{f"{path}pk__in": rows.order_by().values("pk")})
+
+
 @dataclass(frozen=True)
 class Path:
     """An object in a query: its model, and the path to it from the query's rows, as `author__`."""
 
     model: type[models.Model]
+    scope: Scope
     path: str = ""
     # Whether it may be missing.
     nullable: bool = False
+    # What is true of it where it may be shown.
+    condition: Q = NO_CONDITION
 
     def field(self, attribute: str) -> Any:
         """The model's field behind an attribute of the instance."""
@@ -108,14 +132,22 @@ class Path:
                 raise UnsupportedError(f"“{attribute}” is no relation to one object.")
             if attribute == getattr(found, "attname", None):
                 raise UnsupportedError(f"“{attribute}” is a key.")
+            path = f"{place.path}{found.name}__"
+            condition = self.scope.condition(found.related_model, path)
             place = Path(
                 found.related_model,
-                f"{place.path}{found.name}__",
-                place.nullable or found.null,
+                self.scope,
+                path,
+                place.nullable or found.null or condition is not None,
+                place.condition if condition is None else place.condition & condition,
             )
         return place
 
-    def column(self, attribute: str) -> tuple[F, Any, bool]:
+    def of(self, rows: QuerySet[Any]) -> "Path":
+        """Each of these related objects, in a query of its own."""
+        return Path(rows.model, self.scope)
+
+    def column(self, attribute: str) -> tuple[Any, Any, bool]:
         """A column's expression, its field, and whether it may be null."""
         found = self.field(attribute)
         if found.is_relation and attribute != getattr(found, "attname", None):
@@ -127,7 +159,12 @@ class Path:
         target = found.target_field if found.is_relation else found
         # An empty name is no file.
         nullable = self.nullable or found.null or isinstance(found, models.FileField)
-        return F(self.path + found.attname), target, nullable
+        column = F(self.path + found.attname)
+        return (
+            Case(When(self.condition, then=column)) if self.condition else column,
+            target,
+            nullable,
+        )
 
     def rows(self, attribute: str) -> QuerySet[Any]:
         """The related objects, as the attribute's manager gives them for this object."""
@@ -142,7 +179,8 @@ class Path:
             case _:
                 raise UnsupportedError(f"“{attribute}” is no relation to many objects.")
         rows: QuerySet[Any] = found.related_model._default_manager.filter(**condition)
-        return rows
+        shown = self.scope.condition(rows.model, "")
+        return rows.filter(shown) if rows.model in self.scope.shown and shown else rows
 
 
 class Compiler:
@@ -207,7 +245,7 @@ class Compiler:
             return self.computed(field, place, expression)
         match field:
             case RelatedKeyField():
-                return self.key(place, field.relation.name)
+                return self.key(field, place, field.relation.name)
             case RelatedKeysField():
                 return self.keys(place, field.relation, at)
             case serializers.ListSerializer():
@@ -218,7 +256,7 @@ class Compiler:
                 return self.nested(field, place, at)
             case ManyRelatedField():
                 rows = self.rows(field, place)
-                item = self.related(field.child_relation, Path(rows.model))
+                item = self.related(field.child_relation, place.of(rows))
                 return self.make_list(at, str(field.source), rows, item)
             case serializers.RelatedField():
                 return self.related(field, self.reach(field, place, field.source_attrs))
@@ -240,7 +278,11 @@ class Compiler:
         reached = before.follow(way[-1:])
         # REST framework shows null for a foreign key that is null, at the end of the way. What is
         # missing before it, or on the other side of a one-to-one, is an exception there.
-        if before.nullable or (way and isinstance(before.field(way[-1]), models.OneToOneRel)):
+        if (
+            before.nullable
+            or (way and isinstance(before.field(way[-1]), models.OneToOneRel))
+            or reached.condition
+        ):
             _may_be_missing(field)
         return reached
 
@@ -255,12 +297,12 @@ class Compiler:
     def nested(self, serializer: Any, place: Path, at: str) -> Any:
         require_unchanged(serializer, serializers.Serializer)
         reached = self.reach(serializer, place, serializer.source_attrs)
-        inner = Path(reached.model, reached.path)
+        inner = Path(reached.model, reached.scope, reached.path)
         document = self.object(serializer._readable_fields, inner, f"{at}.")
         if not reached.nullable:
             return document
-        there = {f"{reached.path}pk__isnull": False}
-        return Case(When(**there, then=document), default=self.null)
+        there = Q(**{f"{reached.path}pk__isnull": False}) & reached.condition
+        return Case(When(there, then=document), default=self.null)
 
     def files(self, serializer: Any, place: Path, at: str) -> Any:
         require_unchanged(serializer, StoredFiles)
@@ -279,29 +321,36 @@ class Compiler:
             name, rows, where, item = _rows_of(field.relation, place)
         else:
             name, rows, where = field.source, self.rows(field, place), None
-            item = Path(rows.model)
+            item = place.of(rows)
         document = self.object(field.child._readable_fields, item, f"{at}.")
         return self.make_list(at, name, rows, document, where)
 
-    def key(self, place: Path, attribute: str) -> JSONValue:
+    def key(self, field: Any, place: Path, attribute: str) -> JSONValue:
         """The key of a related object."""
         found = place.field(attribute)
-        if isinstance(found, models.ForeignKey):
+        reached = place.follow([attribute])
+        if reached.condition:
+            _may_be_missing(field)
+        if isinstance(found, models.ForeignKey) and not reached.condition:
             column, of, nullable = place.column(found.attname)
         else:
-            column, of, nullable = place.follow([attribute]).column("pk")
+            column, of, nullable = reached.column("pk")
         return JSONValue(column, plain_format(of), nullable=nullable)
 
     def keys(self, place: Path, relation: Relation, at: str) -> Any:
         if isinstance(relation, ReverseVia):
             # From the rows that join the two: the objects themselves are not looked up.
             rows = place.rows(relation.through)
-            column, of, _ = Path(rows.model).column(relation.other_key(place.model))
+            other = relation.other_key(place.model)
+            column, of, _ = place.of(rows).column(other)
+            model = place.field(relation.name).related_model
+            if shown := place.scope.condition(model, f"{other.removesuffix('_id')}__"):
+                rows = rows.filter(shown)
             key = JSONValue(column, plain_format(of), nullable=False)
             return self.make_distinct_keys(at, relation, rows, key)
         name, rows, where, item = _rows_of(relation, place)
         if isinstance(relation, Via):
-            column, of, _ = Path(rows.model).column(f"{relation.to}_id")
+            column, of, _ = place.of(rows).column(f"{relation.to}_id")
         else:
             column, of, _ = item.column("pk")
         key = JSONValue(column, plain_format(of), nullable=False)
@@ -379,7 +428,10 @@ def _rows_of(relation: Relation, place: Path) -> tuple[str, QuerySet[Any], Q | N
     """A list's relation, its rows, which of them count, and where in a row its object is."""
     if isinstance(relation, Via):
         rows = place.rows(relation.through)
-        return relation.through, rows, Q(*relation.where), Path(rows.model).follow([relation.to])
+        item = place.of(rows).follow([relation.to])
+        # Of those that are left, each is there.
+        where = Q(*relation.where) & item.condition
+        return relation.through, rows, where, replace(item, condition=NO_CONDITION)
     rows = place.rows(relation.name)
     if isinstance(relation, ReverseVia):
         # Each object once, whatever the number of rows that join it.
@@ -387,11 +439,13 @@ def _rows_of(relation: Relation, place: Path) -> tuple[str, QuerySet[Any], Q | N
         joining = found.through._default_manager.filter(
             **{found.field.m2m_reverse_field_name(): OuterRef(OuterRef(f"{place.path}pk"))}
         )
-        rows = rows.model._default_manager.filter(
+        distinct: QuerySet[Any] = rows.model._default_manager.filter(
             pk__in=joining.order_by().values(found.field.m2m_field_name())
         )
-        return f"distinct {relation.name}", rows, None, Path(rows.model)
-    return relation.name, rows, None, Path(rows.model)
+        shown = place.scope.condition(rows.model, "")
+        rows = distinct if shown is None else distinct.filter(shown)
+        return f"distinct {relation.name}", rows, None, place.of(rows)
+    return relation.name, rows, None, place.of(rows)
 
 
 def order_of(model: type[models.Model]) -> list[Any]:

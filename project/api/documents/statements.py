@@ -1,7 +1,7 @@
 """Statements: each serializer class compiled once for each choice of fields, and kept."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache, cached_property, lru_cache
 from typing import Any
@@ -9,10 +9,10 @@ from typing import Any
 from django.contrib.auth import get_user_model
 from django.core.exceptions import ImproperlyConfigured
 from django.db import connections, models
-from django.db.models import Func
+from django.db.models import Func, QuerySet
 from rest_framework import serializers
 
-from .compiler import USER, Compiler, Path, require_unchanged
+from .compiler import USER, Compiler, Path, Scope, require_unchanged
 from .formats import UnsupportedError
 from .postgresql import PostgreSQLCompiler
 from .sqlite import SQLiteCompiler
@@ -58,6 +58,8 @@ class Statement:
     # All but the keys, which come last. USER stands for the key of who asks.
     params: tuple[Any, ...]
     key: "models.Field[Any, Any]"
+    # Of all related objects that it shows.
+    models: frozenset[type[models.Model]]
 
     @cached_property
     def depends_on_user(self) -> bool:
@@ -86,8 +88,16 @@ class Statement:
         return Document(array)
 
 
-def compile_statement(serializer_class: type[Any], unread: frozenset[str], using: str) -> Statement:
-    """The statement for a serializer without its fields `unread`; Uncompilable if there is none."""
+def compile_statement(
+    serializer_class: type[Any],
+    unread: frozenset[str],
+    using: str,
+    shown: Mapping[type[models.Model], QuerySet[Any]] | None = None,
+) -> Statement:
+    """The statement for a serializer without its fields `unread`; Uncompilable if there is none.
+
+    Of the models in `shown` it shows these related objects alone.
+    """
     serializer = serializer_class()
     compiler = COMPILERS[connections[using].vendor]()
     try:
@@ -96,7 +106,8 @@ def compile_statement(serializer_class: type[Any], unread: frozenset[str], using
         raise Uncompilable(serializer_class, {"": str(error)}) from error
     model = serializer_class.Meta.model
     fields = [each for each in serializer._readable_fields if each.field_name not in unread]
-    document = compiler.object(fields, Path(model))
+    scope = Scope(shown or {})
+    document = compiler.object(fields, Path(model, scope))
     if compiler.faults:
         raise Uncompilable(serializer_class, compiler.faults)
     key = model._meta.pk
@@ -104,7 +115,8 @@ def compile_statement(serializer_class: type[Any], unread: frozenset[str], using
     query = rows.values_list(document).query
     compiler.add_joins(query)
     sql, params = query.get_compiler(using).as_sql()
-    return Statement(compiler.array.replace("{0}", sql), tuple(params), key)
+    array = compiler.array.replace("{0}", sql)
+    return Statement(array, tuple(params), key, frozenset(scope.models))
 
 
 @cache

@@ -30,7 +30,7 @@ ACTIONS = {"GET": "retrieve", "POST": "create", "PATCH": "partial_update", "DELE
 class Resource:
     """A viewset, as the URL map has it."""
 
-    view_class: type[Any]
+    view_class: Any
     initkwargs: Mapping[str, Any]
     url_name: str
 
@@ -97,6 +97,24 @@ def _patterns(patterns: Iterable[Any], above: str = "") -> Iterator[tuple[str, A
 
 
 # What is hidden
+
+
+def may_hide(model: Model) -> bool:
+    """Whether the model's viewset leaves out objects of its lists, by who asks or at all."""
+    resource = resource_of(model)
+    return resource is not None and not _lists_all(resource.view_class)
+
+
+@cache
+def _lists_all(view_class: Any) -> bool:
+    return (
+        view_class.get_queryset.__module__ in ("rest_framework.generics", "project.api.viewsets")
+        and view_class.filter_queryset.__module__ == HOOKS["filter_queryset"]
+        and all(getattr(e.filter_queryset, "for_lists", False) for e in view_class.filter_backends)
+        and not narrows(getattr(view_class, "filterset_class", None))
+        and view_class.queryset is not None
+        and _is_whole(view_class.queryset)
+    )
 
 
 def for_lists(filter_queryset: Any) -> Any:
