@@ -5,6 +5,7 @@ from typing import Any
 from django.core.management.base import BaseCommand
 from django.db import connection
 from django.db.migrations.executor import MigrationExecutor
+from django.db.migrations.state import ProjectState
 
 from project.api.rewriting import RewriteTexts
 
@@ -14,13 +15,19 @@ class Command(BaseCommand):
 
     def handle(self, **options: Any) -> None:
         executor = MigrationExecutor(connection)
-        applied = list(executor.loader.applied_migrations)
-        known = [node for node in applied if node in executor.loader.graph.nodes]
-        apps = executor.loader.project_state(known).apps
+        loader = executor.loader
+        applied = {loader.graph.nodes.get(key) for key in loader.applied_migrations}
+        plan = executor.migration_plan(loader.graph.leaf_nodes(), clean_start=True)
+        # The models as their tables are now.
+        state = ProjectState(real_apps=loader.unmigrated_apps)
+        for migration, _ in plan:
+            if migration in applied:
+                migration.mutate_state(state, preserve=False)
+        apps = state.apps
+        apps_with_tables = {migration.app_label for migration in applied if migration}
         found = False
-        for migration, _ in executor.migration_plan(executor.loader.graph.leaf_nodes()):
-            if migration.app_label not in {app for app, _ in known}:
-                # Its tables are not there yet.
+        for migration, _ in plan:
+            if migration in applied or migration.app_label not in apps_with_tables:
                 continue
             for operation in migration.operations:
                 if isinstance(operation, RewriteTexts):
