@@ -1,6 +1,7 @@
 """Do a viewset's own querysets, backends, pages and actions work as REST framework says they do?"""
 
 import pytest
+from django.core.exceptions import ImproperlyConfigured
 from django.db.models import QuerySet
 from django.urls import include, path
 from drf_spectacular.generators import SchemaGenerator
@@ -17,7 +18,8 @@ from books.views import BookViewSet
 from project.api.filters import StrictFilterBackend
 from project.api.lists.ordering import OrderingFilter
 from project.api.search.filter import SearchFilter
-from tests.catalogue import book
+from project.api.writes.signals import rows_written
+from tests.catalogue import book, send
 
 router = SimpleRouter(use_regex_path=False)
 
@@ -84,6 +86,18 @@ class WithActions(BookViewSet):
     @action(detail=False, methods=["post"])
     def reset(self, request):
         return Response({})
+
+    @action(detail=True)
+    def similar(self, request, pk):
+        return self.get_list_response(self.get_queryset())
+
+    @action(detail=True, methods=["post"])
+    def translate(self, request, pk):
+        return self.get_update_response({"original_title": "", "language": "en"})
+
+    @action(detail=True, methods=["post"])
+    def write_anew(self, request, pk):
+        return self.get_update_response({**request.data, "editions": []})
 
 
 VIEWSETS = {
@@ -259,3 +273,53 @@ def test_the_contract_has_the_parameters_of_each_kind_of_list():
     assert parameters(paths["/api/pages/"]["get"]) == [*others, "page"]
     assert parameters(paths["/api/slices/"]["get"]) == [*others, "limit", "offset"]
     assert parameters(paths["/api/whole/"]["get"]) == others
+
+
+# Actions that write
+
+
+@pytest.fixture
+def heard():
+    """What the signal of writes has said of books: the versions of those that changed."""
+    versions = []
+
+    def hear(sender, changed, **kwargs):
+        versions.extend(book.version for book in changed.get(Book, {}))
+
+    rows_written.connect(hear)
+    yield versions
+    rows_written.disconnect(hear)
+
+
+def test_an_action_writes_as_a_patch_does(librarian, heard):
+    solaris = book("Solaris", original_title="Solaris", language="pl")
+    answer = send(librarian, "POST", f"/actions/{solaris.pk}/translate/")
+    assert answer == send(librarian, "GET", f"/actions/{solaris.pk}/")
+    assert (answer["language"], answer["original_title"], answer["version"]) == ("en", "", 2)
+    assert heard == [2]
+    # Nothing is left to change.
+    assert send(librarian, "POST", f"/actions/{solaris.pk}/translate/")["version"] == 2
+    chosen = send(librarian, "POST", f"/actions/{solaris.pk}/translate/?fields=version")
+    assert chosen == {"version": 2}
+
+
+def test_an_action_that_writes_refuses_whom_and_what_a_patch_refuses(member, librarian, heard):
+    solaris = book("Solaris", isbns=["9780156027601"])
+    path = f"/actions/{solaris.pk}"
+    assert send(member, "POST", f"{path}/translate/", status=403)["code"] == "permission_denied"
+    assert send(librarian, "POST", "/actions/999999/translate/", status=404)["code"] == "not_found"
+    problem = send(librarian, "POST", f"{path}/write_anew/", {"title": "", "tilte": 1}, 400)
+    assert [(each["pointer"], each["code"]) for each in problem["errors"]] == [
+        ("/title", "blank"),
+        ("/tilte", "unknown"),
+    ]
+    assert Book.objects.get().editions.count() == 1
+    assert heard == []
+    written = send(librarian, "POST", f"{path}/write_anew/", {"author_ids": []})
+    assert (written["editions"], written["version"]) == ([], 2)
+
+
+def test_a_list_under_an_object_is_refused_to_the_developer(db):
+    solaris = book("Solaris")
+    with pytest.raises(ImproperlyConfigured, match="“similar” is no GET"):
+        get(f"actions/{solaris.pk}/similar/")

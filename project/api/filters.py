@@ -134,9 +134,9 @@ class ListFilterSet(FilterSet):
 @lru_cache(maxsize=KEPT_FORMS)
 def _form_class(filterset_class: type[Any], model: type[Model], names: tuple[str, ...]) -> Any:
     """The form of these filters, which django-filter would make anew for each request."""
-    asked = QueryDict(mutable=True)
-    asked.update(dict.fromkeys(names, ""))
-    filterset = filterset_class(asked, model._default_manager.none())
+    blank = QueryDict(mutable=True)
+    blank.update(dict.fromkeys(names, ""))
+    filterset = filterset_class(blank, model._default_manager.none())
     return super(ListFilterSet, filterset).get_form_class()
 
 

@@ -7,6 +7,7 @@ from functools import cached_property, partial
 from typing import Any
 
 from django.conf import settings
+from django.core.exceptions import ImproperlyConfigured
 from django.db import models, router
 from django.db.models import ProtectedError, RestrictedError
 from django.http import Http404
@@ -21,7 +22,7 @@ from .documents.statements import Document, properties
 from .http.problems import Fault, Refused
 from .http.resources import lookup_kwargs, resource_of, shows_all
 from .lists.pagination import CursorPagination
-from .lists.parameters import StrictQueryParameters
+from .lists.parameters import StrictQueryParameters, is_list
 from .relations import ParentLink, owned_list
 from .serializers import documents
 from .writes.items import Edit
@@ -68,8 +69,8 @@ class ResourceViewSet(StrictQueryParameters, viewsets.ModelViewSet[Any]):
         return frozenset(getattr(self.get_serializer_class().Meta, "expandable", ()))  # type: ignore[attr-defined]
 
     def _names(self, parameter: str, known: frozenset[str]) -> frozenset[str]:
-        given = self.request.query_params.getlist(parameter)
-        names = frozenset(name for each in given for name in each.split(","))
+        lists = self.request.query_params.getlist(parameter)
+        names = frozenset(name for each in lists for name in each.split(","))
         if unknown := sorted(names - known):
             detail = f"There is no property “{unknown[0]}” to choose here."
             raise Refused([Fault("unknown", detail, parameter=parameter)])
@@ -85,7 +86,12 @@ class ResourceViewSet(StrictQueryParameters, viewsets.ModelViewSet[Any]):
         return self.get_list_response(self.get_queryset())
 
     def get_list_response(self, queryset: models.QuerySet[Any]) -> Response:
-        """A list of what the request chooses of these objects: filtered, ordered, a page of it."""
+        """A list of what the request chooses of these objects: filtered, ordered, a page of it.
+
+        For GET of a list or of a `@action(detail=False)`: others refuse the parameters of pages.
+        """
+        if not is_list(self):
+            raise ImproperlyConfigured(f"“{self.action}” is no GET of a @action(detail=False).")
         queryset = self.filter_queryset(queryset)
         if self.paginator is None or isinstance(self.paginator, CursorPagination):
             # The documents need no more.
@@ -128,9 +134,14 @@ class ResourceViewSet(StrictQueryParameters, viewsets.ModelViewSet[Any]):
         return Response(document, status.HTTP_201_CREATED, headers=headers)
 
     def update(self, request: Request, *args: Any, **kwargs: Any) -> Response:
-        serializer: Any = self.get_serializer(
-            self.get_object(), data=request.data, partial=kwargs.get("partial", False)
-        )
+        return self.get_update_response(request.data, partial=kwargs.get("partial", False))
+
+    def get_update_response(self, data: Any, *, partial: bool = True) -> Response:
+        """Update the object that the URL names by this body, as a PATCH is one, and show it.
+
+        An action that writes answers with it: all that holds for a PATCH holds for the action.
+        """
+        serializer: Any = self.get_serializer(self.get_object(), data=data, partial=partial)
         serializer.is_valid(raise_exception=True)
         self.perform_update(serializer)
         document = self._answer(serializer.instance)
