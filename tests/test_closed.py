@@ -17,6 +17,7 @@ from rest_framework_nested.routers import NestedSimpleRouter
 
 from auth_api.models import User
 from books.models import Book
+from project.api.http.resources import lists_all
 from project.api.relations import Shared
 from project.api.serializers import ItemSerializer, ResourceSerializer
 from project.api.viewsets import ItemViewSet, ResourceViewSet
@@ -117,6 +118,13 @@ urlpatterns = [
 ]
 
 
+@pytest.fixture(autouse=True)
+def forgets():
+    """A viewset that a test changes is looked at anew."""
+    yield
+    lists_all.cache_clear()
+
+
 @pytest.fixture
 def other(db):
     return User.objects.create_user("other", "other@example.org")
@@ -200,6 +208,7 @@ def test_what_is_hidden_from_who_asks_cannot_be_linked(member, other, monkeypatc
         "get_queryset",
         lambda self: Note.objects.filter(owner=self.request.user.pk),
     )
+    lists_all.cache_clear()
     hidden, own = (Note.objects.create(text="a", owner=each) for each in (other, member.user))
     before = rows()
     for key in (hidden.pk, own.pk + 100):

@@ -14,7 +14,7 @@ from rest_framework.serializers import BaseSerializer, ModelSerializer
 
 from .declarations import errors_of, has_fields, routes, with_nested
 from .documents.statements import Uncompilable, compile_statement
-from .http.resources import may_hide
+from .http.resources import hiding
 from .relations import relations_of
 from .search import tables
 from .serializers import ResourceSerializer, StrictModelSerializer
@@ -231,7 +231,7 @@ def _uncompilable_fields(serializer_class: type[Any]) -> dict[str, str]:
     try:
         compiled = compile_statement(serializer_class, frozenset(), DEFAULT_DB_ALIAS)
         # As for a request that may not see all.
-        shown = {each: each._default_manager.all() for each in compiled.models if may_hide(each)}
+        shown = {each: each._default_manager.all() for each in hiding(compiled.models)}
         compile_statement(serializer_class, frozenset(), DEFAULT_DB_ALIAS, shown)
     except Uncompilable as error:
         return error.faults

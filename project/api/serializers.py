@@ -17,7 +17,7 @@ from rest_framework.validators import UniqueValidator
 from . import fields
 from .documents.statements import Document, Uncompilable, compile_statement, statement
 from .http.problems import MAX_FAULTS
-from .http.resources import may_hide, visible
+from .http.resources import hiding, visible
 from .models import NameField
 from .relations import (
     MAX_ITEMS,
@@ -213,9 +213,9 @@ def documents(
     compiled = statement(serializer_class, unread, using)
     if request is None:
         return compiled.documents(keys, using)
-    if hiding := [model for model in compiled.models if may_hide(model)]:
+    if hidden := hiding(compiled.models):
         # Not kept: it has conditions of this request.
-        shown = {model: visible(model, request) for model in hiding}
+        shown = {model: visible(model, request) for model in hidden}
         compiled = compile_statement(serializer_class, unread, using, shown)
     return compiled.documents(keys, using, request.user.pk)
 

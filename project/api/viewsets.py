@@ -20,7 +20,7 @@ from rest_framework.response import Response
 from .databases.connections import without_prepared_plans
 from .documents.statements import Document, properties
 from .http.problems import Fault, Refused
-from .http.resources import lookup_kwargs, resource_of, shows_all
+from .http.resources import lookup_kwargs, resource_of, shows_all, shows_each
 from .lists.pagination import CursorPagination
 from .lists.parameters import StrictQueryParameters, is_list
 from .relations import ParentLink, owned_list
@@ -249,10 +249,8 @@ class NestedViewSet(ResourceViewSet):
         if parent is None:
             raise Http404
         resource = resource_of(link.model)
-        if resource is not None:
-            view = resource.view(self.request, "GET", parent)
-            if not shows_all(view):
-                view.get_object()
+        if resource is not None and not shows_each(resource.view_class):
+            resource.view(self.request, "GET", parent).get_object()
         return parent
 
     def check_permissions(self, request: Request) -> None:

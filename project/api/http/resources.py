@@ -1,6 +1,6 @@
 """The viewset of a model: what it shows and whom it lets write holds wherever else the model is."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache, reduce
 from typing import Any
@@ -99,21 +99,44 @@ def _patterns(patterns: Iterable[Any], above: str = "") -> Iterator[tuple[str, A
 # What is hidden
 
 
-def may_hide(model: Model) -> bool:
-    """Whether the model's viewset leaves out objects of its lists, by who asks or at all."""
-    resource = resource_of(model)
-    return resource is not None and not _lists_all(resource.view_class)
+def hiding(shown: frozenset[Model]) -> Sequence[Model]:
+    """Those of these models whose viewsets leave out objects of their lists."""
+    return _hiding(shown, get_urlconf() or settings.ROOT_URLCONF)
 
 
 @cache
-def _lists_all(view_class: Any) -> bool:
+def _hiding(shown: frozenset[Model], urlconf: str) -> Sequence[Model]:
+    resources = _resources(urlconf)
+    return [
+        each for each in shown if each in resources and not lists_all(resources[each].view_class)
+    ]
+
+
+@cache
+def lists_all(view_class: Any) -> bool:
+    """Whether the lists of a viewset have each object that there is, whoever asks."""
     return (
-        view_class.get_queryset.__module__ in ("rest_framework.generics", "project.api.viewsets")
+        view_class.get_queryset.__module__ == "rest_framework.generics"
         and view_class.filter_queryset.__module__ == HOOKS["filter_queryset"]
         and all(getattr(e.filter_queryset, "for_lists", False) for e in view_class.filter_backends)
         and not narrows(getattr(view_class, "filterset_class", None))
         and view_class.queryset is not None
         and _is_whole(view_class.queryset)
+    )
+
+
+@cache
+def shows_each(view_class: Any) -> bool:
+    """Whether a viewset shows each object that there is, whoever asks."""
+    return (
+        lists_all(view_class)
+        and all(getattr(view_class, name).__module__ == HOOKS[name] for name in HOOKS)
+        and view_class.get_permissions.__module__ == "rest_framework.views"
+        and not any(
+            # Composed ones have operands and no class.
+            getattr(each, "has_object_permission", None) is not BasePermission.has_object_permission
+            for each in view_class.permission_classes
+        )
     )
 
 
@@ -162,8 +185,8 @@ def visible(model: Model, request: Request | None) -> models.QuerySet[Any]:
     resource = None if request is None else resource_of(model)
     if request is None or resource is None:
         return rows
-    view = resource.view(request, "GET")
-    if shows_all(view):
+    if lists_all(resource.view_class):
         return rows
+    view = resource.view(request, "GET")
     shown = view.filter_queryset(view.get_queryset())
     return rows.filter(pk__in=shown.order_by().values("pk"))
