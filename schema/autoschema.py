@@ -55,7 +55,7 @@ WITH_A_BODY = ("POST", "PUT", "PATCH")
 # In this order they come before a list's filters.
 COMMON_PARAMETERS = [
     *("cursor", "page_size", "count"),
-    *("ordering", "search"),
+    *("ordering", "search", "exact"),
     *("fields", "omit", "expand"),
 ]
 ITEM = (

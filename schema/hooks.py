@@ -64,8 +64,8 @@ def _set_width(schema: dict[str, Any]) -> None:
 MENDED_SEARCH = {
     "type": "object",
     "description": (
-        "Only where a word of `search` that nothing has gave way to another; `exact=true` refuses"
-        " that."
+        "Present if a word of `search` occurs nowhere and another one was used instead, which"
+        " `exact=true` prevents."
     ),
     "required": ["asked", "used"],
     "properties": {

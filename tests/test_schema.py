@@ -11,7 +11,9 @@ import yaml
 from django.core.management import call_command
 
 from auth_api.models import User
+from authors.filters import AuthorFilter
 from authors.models import Author
+from books.filters import BookFilter
 from books.models import Book, Contribution, Edition, Publisher, Subject
 from tests.contract import AMBIGUOUS, CONTRACT
 
@@ -146,6 +148,13 @@ def test_what_a_model_says_of_its_fields_stands_in_the_contract(model, contract)
     # What the values of an enumeration mean comes behind.
     described = {name: properties[name]["description"].partition("\n\n")[0] for name in said}
     assert described == said
+
+
+def test_the_filters_of_a_list_come_behind_all_else_so_that_one_more_moves_nothing(contract):
+    for path, filters in [("/api/books/", BookFilter), ("/api/authors/", AuthorFilter)]:
+        parameters = contract["paths"][path]["get"]["parameters"]
+        names = [each.get("name", each.get("$ref")) for each in parameters]
+        assert names[-len(filters.base_filters) :] == list(filters.base_filters)
 
 
 def test_a_list_comes_in_the_order_that_the_contract_says(librarian, contract):

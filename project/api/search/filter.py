@@ -23,7 +23,7 @@ DESCRIPTION = (
     " has gives way to one that differs by a slip of the finger; then the answer says so in"
     " `search`."
 )
-EXACT_DESCRIPTION = "With `true`, no word of `search` gives way to another."
+EXACT_DESCRIPTION = "With `true`, no word of `search` is replaced by another."
 
 
 def _is_ordered(request: Request) -> bool:
