@@ -26,13 +26,18 @@ import psycopg
 from benchmarks.run import ROOT, cpu_of, database
 
 # In the order in which they go in; what books share, and each part of a book with its book's id.
-# Contributions before their books, as the import puts them in.
-SHARED = ("books_publisher", "books_series", "books_subject", "authors_author")
+# Contributions before their books, as the import puts them in, and what a search finds behind them.
+SHARED = (
+    *("books_publisher", "books_series", "books_subject", "authors_author"),
+    *("books_publishersearch", "books_seriessearch", "books_subjectsearch", "authors_authorsearch"),
+    "search_word",
+)
 PARTS = {
     "books_contribution": "book_id",
     "books_book": "id",
     "books_book_subjects": "book_id",
     "books_edition": "book_id",
+    "books_booksearch": "rowid",
 }
 TABLES = ", ".join((*SHARED, *PARTS))
 # About as many as a batch of the import has.

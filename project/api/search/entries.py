@@ -145,6 +145,8 @@ def _source(model: Model, path: str, paths: Sequence[Sequence[str]]) -> Source:
         if relation.many_to_one:
             targets.append((relation.attname, onward))
         elif relation.one_to_many and not path:
+            if any(onward.model._meta.get_field(key).null for key, _ in onward.targets):
+                raise TypeError(f"{onward.model.__name__} may refer to nothing.")
             children.append((relation.field.attname, onward))
         else:
             raise TypeError(f"{model.__name__}.{name} neither is nor refers to one object.")
@@ -171,17 +173,24 @@ class Reader:
     def __init__(self, connection: BaseDatabaseWrapper, created: Rows) -> None:
         self._connection = connection
         self._created = {model: _columns(rows) for model, rows in created.items()}
+        # What came with the children of the rows at hand.
+        self._joined: dict[Model, dict[int, Row]] = {}
 
     def entries(
         self, entries: type[SearchEntry], rows: Sequence[Row], *, are_new: bool = False
     ) -> list[Entry]:
         """Those of these root rows. What belongs to new ones is all among the created rows."""
         source, titles = source_of(entries), entries.index.titles
+        self._joined.clear()
         texts: dict[int, set[str]] = {row["id"]: set() for row in rows}
         for key, text in self._texts(source, [(row["id"], row) for row in rows], are_new):
-            texts[key].add(text)
+            if text:
+                texts[key].add(text)
         return [
-            Entry.of(row["id"], [row[title] for title in titles], texts[row["id"]]) for row in rows
+            Entry.of(
+                row["id"], [title for name in titles if (title := row[name])], texts[row["id"]]
+            )
+            for row in rows
         ]
 
     def write(
@@ -198,7 +207,7 @@ class Reader:
     ) -> Iterator[tuple[int, str]]:
         """Texts of these rows and of what they lead to, each with the key of its root."""
         for name in source.columns:
-            yield from ((key, row[name]) for key, row in found)
+            yield from [(key, row[name]) for key, row in found]
         for name, target in source.targets:
             rows = self._targets(target, {row[name] for _, row in found} - {None})
             onward = [(key, rows[row[name]]) for key, row in found if row[name] in rows]
@@ -214,6 +223,8 @@ class Reader:
 
     def _targets(self, source: Source, keys: set[int]) -> dict[int, Row]:
         rows = {row["id"]: row for row in self._created.get(source.model, ()) if row["id"] in keys}
+        joined = self._joined.get(source.model, {})
+        rows |= {key: joined[key] for key in keys & joined.keys()}
         stored = self.select(source, "id", keys - rows.keys(), lock="FOR SHARE")
         return rows | {row["id"]: row for row in stored}
 
@@ -224,16 +235,37 @@ class Reader:
         if not values:
             return []
         names = [*dict.fromkeys(("id", column, *source.attributes))]
-        quote = self._connection.ops.quote_name
-        selected = ", ".join(map(quote, names))
-        condition, parameter = dialect(self._connection.vendor).any_of(quote(column), values)
-        table = quote(source.model._meta.db_table)
-        sql = f"SELECT {selected} FROM {table} WHERE {condition} ORDER BY id"
+        condition, parameter = dialect(self._connection.vendor).any_of(f"it.{column}", values)
+        # What children refer to comes with them.
+        targets = [*source.targets] if column != "id" else []
+        selected = [f"it.{name}" for name in names]
+        tables, order = [f"{source.model._meta.db_table} it"], ["it.id"]
+        for place, (foreign_key, target) in enumerate(targets):
+            selected += [f"t{place}.{name}" for name in target.attributes]
+            tables.append(
+                f"{target.model._meta.db_table} t{place} ON t{place}.id = it.{foreign_key}"
+            )
+            order.insert(0, f"t{place}.id")
+            lock = f"FOR SHARE OF {', '.join(f't{i}' for i in range(place + 1))}"
+        sql = (
+            f"SELECT {', '.join(selected)} FROM {' JOIN '.join(tables)}"
+            f" WHERE {condition} ORDER BY {', '.join(order)}"
+        )
         if lock and self._connection.features.has_select_for_update:
             sql += f" {lock}"
         with self._connection.cursor() as cursor:
             cursor.execute(sql, [parameter])
-            return [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
+            found = cursor.fetchall()
+        rows: list[Row] = [dict(zip(names, row, strict=False)) for row in found]
+        start = len(names)
+        for foreign_key, target in targets:
+            known, end = self._joined.setdefault(target.model, {}), start + len(target.attributes)
+            for row, values_of in zip(rows, found, strict=True):
+                if (key := row[foreign_key]) not in known:
+                    values = values_of[start:end]
+                    known[key] = {"id": key, **dict(zip(target.attributes, values, strict=True))}
+            start = end
+        return rows
 
 
 # Writing

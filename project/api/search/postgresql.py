@@ -125,6 +125,7 @@ def numbers(cursor: Any, table: str, queries: Iterable[Any]) -> list[int]:
 def create_words(cursor: Any) -> None:
     # Every word that has ever been found. One that is gone does no harm; two of the same neither,
     # and so nobody waits for another who is about to add it.
+    cursor.execute("DROP TABLE IF EXISTS search_word")
     cursor.execute("""CREATE TABLE search_word (word text COLLATE "C" NOT NULL)""")
     cursor.execute("CREATE INDEX search_word_word ON search_word (word)")
 
@@ -154,4 +155,3 @@ def drop_former(cursor: Any, tables: Iterable[str]) -> None:
     )
     for (function,) in cursor.fetchall():
         cursor.execute(f"DROP FUNCTION {function} CASCADE")
-    cursor.execute("DROP TABLE IF EXISTS search_word")

@@ -94,6 +94,7 @@ def numbers(cursor: Any, table: str, queries: Iterable[Any]) -> list[int]:
 
 
 def create_words(cursor: Any) -> None:
+    cursor.execute("DROP TABLE IF EXISTS search_word")
     cursor.execute("CREATE TABLE search_word (word text PRIMARY KEY NOT NULL) WITHOUT ROWID")
 
 

@@ -12,6 +12,7 @@ from typing import Any
 import regex
 from django.db import connections, models, transaction
 from django.db.backends.base.base import BaseDatabaseWrapper
+from django.db.migrations import Migration, RunPython, RunSQL
 from django.db.models.signals import post_migrate, pre_migrate
 from django.dispatch import receiver
 
@@ -22,14 +23,25 @@ DEFINITIONS = "search_definition"
 
 
 @receiver(pre_migrate, dispatch_uid="search")
-def drop_former_before_migrations(sender: Any, using: str, **kwargs: Any) -> None:
-    """Drop what kept entries before 1.0.0. On SQLite a trigger keeps the tables that it reads from
-    being altered."""
+def prepare_for_migrations(sender: Any, using: str, plan: Any = (), **kwargs: Any) -> None:
+    """Drop what kept entries before 1.0.0: on SQLite a trigger keeps the tables that it reads from
+    being altered. What migrations write tells nobody, so that the entries are due then."""
+    if sender.label != "api":
+        return
     connection = connections[using]
-    if sender.label == "api" and not _exist(connection):
-        with transaction.atomic(using), connection.cursor() as cursor:
+    with transaction.atomic(using), connection.cursor() as cursor:
+        if not _exist(connection):
             tables = [model._meta.db_table for model in entry_models()]
             dialect(connection.vendor).drop_former(cursor, tables)
+        elif any(map(_may_write_texts, (migration for migration, _ in plan))):
+            cursor.execute(f"DELETE FROM {DEFINITIONS}")
+
+
+def _may_write_texts(migration: Migration) -> bool:
+    sources = (source for model in entry_models() for source, _ in source_of(model).walk())
+    return migration.app_label in {source.model._meta.app_label for source in sources} and any(
+        isinstance(operation, RunPython | RunSQL) for operation in migration.operations
+    )
 
 
 @receiver(post_migrate, dispatch_uid="search")
