@@ -20,7 +20,7 @@ from django.utils import timezone
 from rest_framework_simplejwt.token_blacklist import admin as _  # noqa: F401
 from rest_framework_simplejwt.token_blacklist.models import BlacklistedToken, OutstandingToken
 
-from .models import LastAdmin, Session, User, end_sessions
+from .models import LastAdmin, LoginRecord, Session, User, end_sessions
 
 admin.site.unregister([BlacklistedToken, OutstandingToken])
 
@@ -133,30 +133,53 @@ class AccountAdmin(UserAdmin):
             return HttpResponseRedirect(request.get_full_path())
 
 
-@admin.register(Session)
-class SessionAdmin(admin.ModelAdmin):
-    """Who is logged in where. There is nothing to change, but a session can be ended."""
+class ReadOnlyAdmin(admin.ModelAdmin):
+    """Rows to look at."""
 
-    list_display = ["user", "user_agent", "started", "last_used_at", "ends", "goes_on"]
-    list_select_related = ["token__user", "token__blacklistedtoken"]
-    search_fields = ["token__user__username", "token__user__email", "user_agent"]
-    ordering = ["-token"]
-    fields = ["user", "user_agent", "started", "last_used_at", "ends", "goes_on"]
-    actions = ["end"]
     show_full_result_count = False
-
-    def get_queryset(self, request: HttpRequest) -> QuerySet[Session]:
-        # Those of deleted accounts are nobody's.
-        return super().get_queryset(request).filter(token__user__isnull=False)
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         return False
 
-    def has_change_permission(self, request: HttpRequest, obj: Session | None = None) -> bool:
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return False
 
-    def has_delete_permission(self, request: HttpRequest, obj: Session | None = None) -> bool:
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return False
+
+
+@admin.register(LoginRecord)
+class LoginRecordAdmin(ReadOnlyAdmin):
+    """The log of logins."""
+
+    list_display = ["at", "user", "succeeded", "address", "request_id"]
+    list_filter = ["succeeded", "at"]
+    list_select_related = ["user"]
+    search_fields = ["user__username", "user__email", "address", "request_id"]
+
+
+@admin.register(Session)
+class SessionAdmin(ReadOnlyAdmin):
+    """Who is logged in where. There is nothing to change, but a session can be ended."""
+
+    list_display = [
+        "user",
+        "device_name",
+        "user_agent",
+        "started",
+        "last_used_at",
+        "ends",
+        "goes_on",
+    ]
+    list_select_related = ["token__user", "token__blacklistedtoken"]
+    search_fields = ["token__user__username", "token__user__email", "device_name", "user_agent"]
+    ordering = ["-token"]
+    fields = ["user", "device_name", "user_agent", "started", "last_used_at", "ends", "goes_on"]
+    actions = ["end"]
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Session]:
+        # Those of deleted accounts are nobody's.
+        return super().get_queryset(request).filter(token__user__isnull=False)
 
     @admin.display(ordering="token__user__username")
     def user(self, session: Session) -> User | None:

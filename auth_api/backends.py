@@ -1,16 +1,22 @@
 """Who is it? The one place where a password is looked at: API, admin and Basic all come here."""
 
+from datetime import timedelta
 from typing import Any
 
 from django.contrib.auth.backends import BaseBackend
 from django.contrib.auth.hashers import BasePasswordHasher, get_hashers, identify_hasher
+from django.db import IntegrityError
 from django.http import HttpRequest
+from django.utils import timezone
+from rest_framework.throttling import BaseThrottle
 
 from .attempts import LoginThrottle
-from .models import User, normalise
+from .models import LoginRecord, User, normalise
 
 # What nobody's name or address is longer than; to normalise a megabyte takes a second.
 LONGEST_IDENTIFIER = 1000
+# How long the log of logins reaches back.
+KEPT = timedelta(days=90)
 
 
 class AccountBackend(BaseBackend):
@@ -43,7 +49,10 @@ class AccountBackend(BaseBackend):
         correct = user.check_password(password)
         # A correct password in an old hash has been hashed anew.
         algorithms.add(_algorithm(user))
-        if correct and user.is_active:
+        succeeded = correct and user.is_active
+        if request is not None:
+            record(request, user, succeeded)
+        if succeeded:
             if throttle is not None:
                 throttle.succeeded()
             return user
@@ -55,6 +64,22 @@ class AccountBackend(BaseBackend):
             if hasher.algorithm not in algorithms:
                 hasher.encode(password, hasher.salt())
         return None
+
+
+def record(request: HttpRequest, user: User, succeeded: bool) -> None:
+    """Note who came from where, and forget what is older than KEPT, some of it at a time."""
+    values = {
+        "succeeded": succeeded,
+        "address": str(BaseThrottle().get_ident(request))[:100],  # type: ignore[arg-type]
+        "request_id": str(request.META.get("HTTP_X_REQUEST_ID", "")).replace("\0", "")[:100],
+    }
+    try:
+        LoginRecord.objects.create(user_id=user.pk, **values)
+    except IntegrityError:
+        # The account has been deleted meanwhile.
+        LoginRecord.objects.create(**values)
+    old = LoginRecord.objects.filter(at__lt=timezone.now() - KEPT).order_by("at")
+    LoginRecord.objects.filter(pk__in=list(old.values_list("pk", flat=True)[:10])).delete()
 
 
 def _is_in_use(hasher: BasePasswordHasher) -> bool:

@@ -100,6 +100,7 @@ class UserQuerySet(models.QuerySet["User"]):
 
     def delete(self) -> tuple[int, dict[str, int]]:
         with keeping_an_admin():
+            forget_sessions(self)
             return super().delete()
 
 
@@ -210,17 +211,22 @@ class User(AbstractBaseUser):
             super().save(*args, **kwargs)
             if ends_sessions:
                 self.end_sessions()
+                MachineToken.objects.filter(user=self.pk).delete()
 
     def delete(self, *args: Any, **kwargs: Any) -> tuple[int, dict[str, int]]:
         with keeping_an_admin():
+            forget_sessions(User.objects.filter(pk=self.pk))
             return super().delete(*args, **kwargs)
 
-    def end_sessions(self) -> None:
-        """End all sessions of the account, those of browsers too; a deleted one has none."""
+    def end_sessions(self, but: str | None = None) -> None:
+        """End all sessions of the account, those of browsers too, but the one with this id.
+
+        A deleted account has none.
+        """
         with transaction.atomic():
             stored = User.objects.filter(pk=self.pk)
             if stored.update(sessions_ended=F("sessions_ended") + 1):
-                end_sessions(OutstandingToken.objects.filter(user=self))
+                end_sessions(OutstandingToken.objects.filter(user=self).exclude(jti=but))
                 self.refresh_from_db(fields=["sessions_ended"])
 
     def _get_session_auth_hash(self, secret: str | None = None) -> str:
@@ -259,9 +265,15 @@ class Session(models.Model):
     token = models.OneToOneField(OutstandingToken, on_delete=models.CASCADE, primary_key=True)
     last_used_at = models.DateTimeField()
     user_agent = models.CharField(max_length=200, blank=True)
+    device_name = models.CharField(
+        max_length=100,
+        blank=True,
+        default="",
+        help_text="What the user calls the device; empty as long as nobody has said.",
+    )
 
     def __str__(self) -> str:
-        return self.user_agent
+        return self.device_name or self.user_agent
 
 
 def end_sessions(sessions: models.QuerySet[OutstandingToken]) -> None:
@@ -270,6 +282,56 @@ def end_sessions(sessions: models.QuerySet[OutstandingToken]) -> None:
     BlacklistedToken.objects.bulk_create(
         [BlacklistedToken(token_id=pk) for pk in going_on], ignore_conflicts=True
     )
+
+
+def forget_sessions(users: models.QuerySet[User]) -> None:
+    """Delete these accounts' sessions, which simplejwt would keep, with the devices' names."""
+    OutstandingToken.objects.filter(user__in=users.order_by().values("pk")).delete()
+
+
+class MachineToken(models.Model):
+    """A key to the catalogue for a program, with the role that its owner has at the time.
+
+    Only the digest of the token is stored: who reads the table can use none.
+    """
+
+    user = models.ForeignKey(User, on_delete=models.CASCADE, related_name="machine_tokens")
+    name = models.CharField(max_length=100, help_text="What it is for.")
+    read_only = models.BooleanField(
+        default=True, help_text="Whether it is refused with all methods that write."
+    )
+    digest = models.CharField(max_length=64, unique=True)
+    created_at = models.DateTimeField(default=timezone.now)
+    expires_at = models.DateTimeField()
+
+    class Meta:
+        ordering = ["id"]
+        constraints = [
+            models.UniqueConstraint(fields=["user", "name"], name="machine_token_once_per_name")
+        ]
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class LoginRecord(models.Model):
+    """A password that was given: at a login, or to confirm a change.
+
+    What was typed is not kept, since it may have been the password. A failure without a user named
+    no account.
+    """
+
+    at = models.DateTimeField(default=timezone.now, db_index=True)
+    user = models.ForeignKey(User, null=True, on_delete=models.SET_NULL, related_name="+")
+    succeeded = models.BooleanField()
+    address = models.CharField(max_length=100)
+    request_id = models.CharField(max_length=100, blank=True)
+
+    class Meta:
+        ordering = ["-id"]
+
+    def __str__(self) -> str:
+        return f"{self.at:%Y-%m-%d %H:%M} {self.user or '?'}"
 
 
 class LoginAttempt(models.Model):

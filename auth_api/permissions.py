@@ -7,7 +7,8 @@ from django.db.models import Model
 from rest_framework.permissions import SAFE_METHODS, BasePermission
 from rest_framework.request import Request
 
-from .models import User
+from .machine_tokens import NotForMachines
+from .models import MachineToken, User
 
 CODENAMES = {"POST": "add", "PUT": "change", "PATCH": "change", "DELETE": "delete"}
 RELATED_CODENAMES = {"create": "add", "update": "change", "delete": "delete"}
@@ -52,8 +53,18 @@ class ReadOnlyUnlessLibrarian(BasePermission):
         return may(request, RELATED_CODENAMES[action], model)
 
 
-class AdminsOnly(BasePermission):
-    """Admins manage the accounts."""
+class InPerson(BasePermission):
+    """Whoever has logged in, for what a machine token is never good for: 403 `machine_token`."""
+
+    least = User.Role.MEMBER
 
     def has_permission(self, request: Request, view: Any) -> bool:
-        return has_role(request, User.Role.ADMIN)
+        if isinstance(request.auth, MachineToken):
+            raise NotForMachines
+        return has_role(request, self.least)
+
+
+class AdminsOnly(InPerson):
+    """Admins manage the accounts."""
+
+    least = User.Role.ADMIN

@@ -1,6 +1,7 @@
 """Accounts, sessions and tokens as the API shows them."""
 
 from collections.abc import Iterator
+from datetime import timedelta
 from typing import Any
 
 from django.contrib.auth import authenticate
@@ -9,17 +10,19 @@ from django.core.exceptions import ValidationError as DjangoValidationError
 from django.db import IntegrityError, transaction
 from django.http import HttpRequest
 from django.shortcuts import get_object_or_404
-from rest_framework import exceptions, serializers
+from django.utils import timezone
+from rest_framework import exceptions, serializers, status
 from rest_framework.request import Request
 from rest_framework_simplejwt import serializers as simplejwt
 
-from project.api.fields import StrictCharField, TimestampField
+from project.api.fields import StrictCharField, StrictIntegerField, TimestampField
 from project.api.http.problems import Fault, Refused, pointer
 from project.api.serializers import StrictModelSerializer, StrictSerializer
 
 from .backends import LONGEST_IDENTIFIER
-from .models import Session, User, keeping_an_admin, normalise
-from .tokens import NoActiveAccount, RefreshToken, UntypedToken, user_of
+from .machine_tokens import MAX_TOKENS, digest_of, new_token
+from .models import MachineToken, Session, User, keeping_an_admin, normalise
+from .tokens import NoActiveAccount, RefreshToken, UntypedToken, session_of, user_of
 
 
 class PasswordField(StrictCharField):
@@ -88,6 +91,13 @@ class TokenObtainPairSerializer(StrictSerializer, simplejwt.TokenObtainPairSeria
     email = StrictCharField(
         write_only=True, required=False, help_text="The e-mail address, instead of `username`."
     )
+    device_name = StrictCharField(
+        write_only=True,
+        required=False,
+        allow_blank=True,
+        max_length=100,
+        help_text="What the user calls the device, for the list of sessions.",
+    )
     access = serializers.CharField(read_only=True)
     refresh = serializers.CharField(read_only=True)
 
@@ -104,13 +114,16 @@ class TokenObtainPairSerializer(StrictSerializer, simplejwt.TokenObtainPairSeria
             message = "Send either `username` or `email`."
             raise serializers.ValidationError({"username": [message]}, "required")
         attrs["username"] = attrs.pop(identifiers.pop())
+        self._device_name = attrs.pop("device_name", "")
         return super().validate(attrs)
 
     def get_token(self, user: User) -> RefreshToken:  # type: ignore[override]  # is called on self
         with transaction.atomic():
             if still_open(user) is None:
                 raise NoActiveAccount
-            return RefreshToken.for_user(user, user_agent(self.context["request"]))
+            User.objects.filter(pk=user.pk).update(last_login=timezone.now())
+            agent = user_agent(self.context["request"])
+            return RefreshToken.for_user(user, agent, self._device_name)
 
 
 class TokenRefreshSerializer(StrictSerializer):
@@ -257,6 +270,14 @@ class MeSerializer(AccountSerializer):
         read_only_fields = ["role"]
 
 
+class DeletionSerializer(StrictSerializer):
+    current_password = PasswordField()
+
+    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
+        check_current_password(self.context["request"], attrs["current_password"])
+        return attrs
+
+
 class UserSerializer(AccountSerializer):
     password = PasswordField(required=False, help_text=f"Required for a new account. {STRENGTH}")
     current_password = PasswordField(
@@ -267,9 +288,10 @@ class UserSerializer(AccountSerializer):
     class Meta:
         model = User
         fields = [
-            *("id", "username", "email", "role", "is_active", "date_joined"),
+            *("id", "username", "email", "role", "is_active", "date_joined", "last_login"),
             *("password", "current_password"),
         ]
+        read_only_fields = ["last_login"]
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
         attrs = super().validate(attrs)
@@ -296,16 +318,89 @@ class UserSerializer(AccountSerializer):
             return super().update(instance, validated_data)
 
 
-class SessionSerializer(serializers.ModelSerializer[Session]):
+class SessionSerializer(StrictModelSerializer):
     id = serializers.CharField(
-        source="token.jti", help_text="The id of the session, which its tokens have as `sid`."
+        source="token.jti", read_only=True, help_text="The `sid` of its tokens."
     )
-    created_at = TimestampField(source="token.created_at")
+    created_at = TimestampField(source="token.created_at", read_only=True)
     last_used_at = TimestampField(
         read_only=True, help_text="When it was last given tokens, by a login or a refresh, in UTC."
     )
+    current = serializers.SerializerMethodField(help_text="Whether it is the one that asks.")
 
     class Meta:
         model = Session
-        fields = ["id", "created_at", "last_used_at", "user_agent"]
-        read_only_fields = fields
+        fields = ["id", "created_at", "last_used_at", "user_agent", "device_name", "current"]
+        read_only_fields = ["user_agent"]
+
+    def update(self, instance: Session, validated_data: dict[str, Any]) -> Session:
+        for name, value in validated_data.items():
+            setattr(instance, name, value)
+        # Nothing else: a refresh may be setting the time of its last use.
+        instance.save(update_fields=validated_data)
+        return instance
+
+    def get_current(self, session: Session) -> bool:
+        return session.token.jti == session_of(self.context["request"])
+
+
+# Machine tokens
+
+
+class TooManyTokens(exceptions.APIException):
+    status_code = status.HTTP_409_CONFLICT
+    default_detail = f"An account has at most {MAX_TOKENS} machine tokens. Delete one first."
+    default_code = "too_many"
+
+
+class MachineTokenSerializer(StrictModelSerializer):
+    """A machine token, without the token itself."""
+
+    class Meta:
+        model = MachineToken
+        fields = ["id", "name", "read_only", "created_at", "expires_at"]
+        read_only_fields = ["created_at", "expires_at"]
+
+
+class NewMachineTokenSerializer(MachineTokenSerializer):
+    """A machine token as it is made: the only time that the token itself is shown."""
+
+    name = StrictCharField(max_length=100, help_text="What it is for.")
+    expires_in = StrictIntegerField(
+        write_only=True,
+        default=90,
+        min_value=1,
+        max_value=365,
+        help_text="In days; 90 unless said.",
+    )
+    current_password = PasswordField()
+    token = serializers.CharField(read_only=True, help_text="Shown this once. Send it as Bearer.")
+
+    class Meta(MachineTokenSerializer.Meta):
+        fields = [*MachineTokenSerializer.Meta.fields, "expires_in", "current_password", "token"]
+
+    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
+        self._user = check_current_password(self.context["request"], attrs.pop("current_password"))
+        return attrs
+
+    def create(self, validated_data: dict[str, Any]) -> MachineToken:
+        days, text = validated_data.pop("expires_in"), new_token()
+        with transaction.atomic():
+            if (user := still_open(self._user)) is None:
+                raise NoActiveAccount
+            tokens, now = MachineToken.objects.filter(user=user), timezone.now()
+            tokens.filter(expires_at__lte=now).delete()
+            if same := tokens.filter(name=validated_data["name"]).first():
+                message = "Another of your tokens has this name."
+                raise Refused([Fault("unique", message, "/name", existing_id=same.pk)])
+            if tokens.count() >= MAX_TOKENS:
+                raise TooManyTokens
+            token = MachineToken.objects.create(
+                user=user,
+                digest=digest_of(text),
+                created_at=now,
+                expires_at=now + timedelta(days=days),
+                **validated_data,
+            )
+        token.token = text  # type: ignore[attr-defined]  # for this answer alone
+        return token

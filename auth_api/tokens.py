@@ -69,7 +69,7 @@ class RefreshToken(_Token, simplejwt.RefreshToken):
     user: User
 
     @classmethod
-    def for_user(cls, user: Any, user_agent: str = "") -> Self:
+    def for_user(cls, user: Any, user_agent: str = "", device_name: str = "") -> Self:
         """Start a session of this user."""
         # Not BlacklistMixin's, which would store the token itself.
         token: Self = super(simplejwt.BlacklistMixin, cls).for_user(user)
@@ -84,7 +84,10 @@ class RefreshToken(_Token, simplejwt.RefreshToken):
                 expires_at=datetime_from_epoch(token["exp"]),
             )
             Session.objects.create(
-                token=row, last_used_at=token.current_time, user_agent=user_agent
+                token=row,
+                last_used_at=token.current_time,
+                user_agent=user_agent,
+                device_name=device_name,
             )
             going_on = OutstandingToken.objects.filter(
                 user=user, blacklistedtoken=None, expires_at__gt=token.current_time
@@ -207,6 +210,11 @@ def look_up(token: _Token) -> tuple[User | None, str | None]:
     *values, is_active, live = row
     # SQLite knows no booleans.
     return User.from_db(connection.alias, LOADED, [*values, bool(is_active)]), live
+
+
+def session_of(request: Any) -> str | None:
+    """The id of the session whose access token has come with this request, if one has."""
+    return request.auth["sid"] if isinstance(request.auth, AccessToken) else None
 
 
 def user_of(token: _Token) -> User:

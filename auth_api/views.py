@@ -3,6 +3,7 @@
 from collections.abc import Callable, Collection
 from typing import Any
 
+from django.contrib.auth import update_session_auth_hash
 from django.db import transaction
 from django.db.models import QuerySet
 from django.urls import reverse
@@ -12,19 +13,22 @@ from django.views.decorators.cache import cache_control
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import extend_schema, extend_schema_view
 from rest_framework import exceptions, generics, mixins, viewsets
-from rest_framework.permissions import AllowAny, IsAuthenticated
+from rest_framework.permissions import AllowAny
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 from rest_framework_simplejwt.token_blacklist.models import OutstandingToken
 from rest_framework_simplejwt.views import TokenViewBase
 
+from project.api.filters import StrictFilterBackend
 from project.api.lists.parameters import StrictQueryParameters
 
 from . import serializers
+from .filters import UserFilter
 from .keys import key_ring
-from .models import Session, User, end_sessions
-from .permissions import AdminsOnly
+from .models import MachineToken, Session, User, end_sessions
+from .permissions import AdminsOnly, InPerson
+from .tokens import session_of
 
 # What is written before a refusal stays written, with ATOMIC_REQUESTS too: a session that ends
 # because its token was stolen, and the count of failed logins.
@@ -92,7 +96,7 @@ class LogoutView(TokenView):
 
 
 class LogoutEverywhereView(StrictQueryParameters, APIView):
-    permission_classes = [IsAuthenticated]
+    permission_classes = [InPerson]
 
     @extend_schema(
         operation_id="logOutEverywhere",
@@ -103,7 +107,27 @@ class LogoutEverywhereView(StrictQueryParameters, APIView):
     )
     def post(self, request: Request) -> Response:
         """Ends all sessions of the account, this one too, and those of browsers."""
-        request.user.end_sessions()  # type: ignore[union-attr]  # IsAuthenticated
+        request.user.end_sessions()  # type: ignore[union-attr]  # InPerson
+        return Response(status=204)
+
+
+class LogoutOthersView(StrictQueryParameters, APIView):
+    permission_classes = [InPerson]
+
+    @extend_schema(
+        operation_id="logOutOtherDevices",
+        summary="Log out the other devices",
+        tags=["tokens"],
+        request=None,
+        responses={204: None},
+    )
+    def post(self, request: Request) -> Response:
+        """Ends all other sessions of the account, and those of other browsers."""
+        user: User = request.user  # type: ignore[assignment]  # InPerson
+        user.end_sessions(but=session_of(request))
+        if request.auth is None:
+            # It was asked with the cookie of a browser, which stays.
+            update_session_auth_hash(request._request, user)
         return Response(status=204)
 
 
@@ -140,7 +164,7 @@ class MeView(StrictQueryParameters, generics.RetrieveUpdateAPIView[User]):
 
     queryset = User.objects.all()
     serializer_class = serializers.MeSerializer
-    permission_classes = [IsAuthenticated]
+    permission_classes = [InPerson]
     http_method_names = ["get", "head", "options", "patch"]
 
     @property
@@ -149,7 +173,7 @@ class MeView(StrictQueryParameters, generics.RetrieveUpdateAPIView[User]):
         return {429} if self.request.method == "PATCH" else ()
 
     def get_object(self) -> User:
-        return self.request.user  # type: ignore[return-value]  # IsAuthenticated
+        return self.request.user  # type: ignore[return-value]  # InPerson
 
 
 @described("changePassword", "Change the password", "accounts")
@@ -158,13 +182,75 @@ class MeView(StrictQueryParameters, generics.RetrieveUpdateAPIView[User]):
 class PasswordView(StrictQueryParameters, generics.GenericAPIView[User]):
     serializer_class = serializers.PasswordChangeSerializer
     problem_statuses = {429}
-    permission_classes = [IsAuthenticated]
+    permission_classes = [InPerson]
 
     def post(self, request: Request) -> Response:
         """Takes the current password and a new one. All sessions end; the answer starts one."""
         serializer = self.get_serializer(data=request.data)
         serializer.is_valid(raise_exception=True)
         return Response(serializer.validated_data)
+
+
+@described("deleteMe", "Delete one's own account", "accounts", responses={204: None})
+@outside_of_transactions
+class DeletionView(StrictQueryParameters, generics.GenericAPIView[User]):
+    serializer_class = serializers.DeletionSerializer
+    problem_statuses = {409, 429}
+    permission_classes = [InPerson]
+
+    def post(self, request: Request) -> Response:
+        """Takes the current password and deletes the account for good.
+
+        Its sessions and machine tokens end with it. The last active admin cannot go: 409
+        `last_admin`.
+        """
+        serializer = self.get_serializer(data=request.data)
+        serializer.is_valid(raise_exception=True)
+        request.user.delete()
+        return Response(status=204)
+
+
+@extend_schema(tags=["accounts"])
+@extend_schema_view(
+    list=extend_schema(operation_id="listMachineTokens", summary="List one's machine tokens"),
+    create=extend_schema(operation_id="createMachineToken", summary="Create a machine token"),
+    destroy=extend_schema(operation_id="deleteMachineToken", summary="Delete a machine token"),
+)
+@outside_of_transactions
+@never_stored
+class MachineTokenViewSet(
+    StrictQueryParameters,
+    mixins.CreateModelMixin,
+    mixins.ListModelMixin,
+    mixins.DestroyModelMixin,
+    viewsets.GenericViewSet[MachineToken],
+):
+    """Keys to the catalogue for programs, at most 20 of one account.
+
+    A machine token is sent as `Authorization: Bearer …`. It has the role of its owner, and is never
+    good for accounts, sessions and tokens: 403 `machine_token`. It ends when the password changes.
+    """
+
+    queryset = MachineToken.objects.order_by("id")
+    permission_classes = [InPerson]
+    lookup_value_converter = "id"
+
+    @property
+    def problem_statuses(self) -> Collection[int]:
+        """For the contract: the limits on names, tokens and guesses."""
+        return {409, 429} if self.action == "create" else ()
+
+    def get_serializer_class(self) -> Any:
+        if self.action == "create":
+            return serializers.NewMachineTokenSerializer
+        return serializers.MachineTokenSerializer
+
+    def get_queryset(self) -> QuerySet[MachineToken]:
+        return super().get_queryset().filter(user=self.request.user.pk)
+
+    def get_success_headers(self, data: Any) -> dict[str, str]:
+        url = reverse("machine-token-detail", args=[data["id"]])
+        return {"Location": self.request.build_absolute_uri(url)}
 
 
 @extend_schema(tags=["accounts"])
@@ -177,6 +263,8 @@ class UserViewSet(StrictQueryParameters, viewsets.ModelViewSet[User]):
 
     queryset = User.objects.order_by("id")
     serializer_class = serializers.UserSerializer
+    filter_backends = [StrictFilterBackend]
+    filterset_class = UserFilter
     permission_classes = [AdminsOnly]
     lookup_value_converter = "id"
 
@@ -209,7 +297,7 @@ class SessionViewSet(
 
     queryset = Session.objects.select_related("token").order_by("token_id")
     serializer_class = serializers.SessionSerializer
-    permission_classes = [IsAuthenticated]
+    permission_classes = [InPerson]
     lookup_field = "token__jti"
     lookup_url_kwarg = "sid"
     lookup_value_converter = "slug"
@@ -224,6 +312,12 @@ class SessionViewSet(
                 token__expires_at__gt=timezone.now(),
             )
         )
+
+    def partial_update(self, request: Request, *args: Any, **kwargs: Any) -> Response:
+        serializer = self.get_serializer(self.get_object(), data=request.data, partial=True)
+        serializer.is_valid(raise_exception=True)
+        serializer.save()
+        return Response(serializer.data)
 
     def perform_destroy(self, instance: Session) -> None:
         end_sessions(OutstandingToken.objects.filter(session=instance))

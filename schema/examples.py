@@ -86,7 +86,8 @@ EXAMPLES: dict[str, list[OpenApiExample]] = {
         _request("A librarian", {"username": "librarian", "password": "demo-librarian"}),
         _request("By e-mail", {"email": "member@example.org", "password": "demo-member"}),
     ],
-    "partialUpdateMe": [_request("A new address", {"email": "me@example.org"})],
+    "partialUpdateMe": [_request("A new name", {"username": "me"})],
+    "partialUpdateSession": [_request("A name", {"device_name": "Ann's phone"})],
     "createUser": [
         _request(
             "A member",

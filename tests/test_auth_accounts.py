@@ -1,6 +1,7 @@
 """What can be done with an account: one's own, and by an admin anybody's?"""
 
 from collections import Counter
+from datetime import timedelta
 from importlib import import_module
 from unittest import mock
 
@@ -10,10 +11,11 @@ from django.contrib.admin.models import LogEntry
 from django.core.management import call_command
 from django.db import IntegrityError, connection, models, transaction
 from django.test import Client
+from django.utils import timezone
 from rest_framework.test import APIClient
-from rest_framework_simplejwt.token_blacklist.models import BlacklistedToken
+from rest_framework_simplejwt.token_blacklist.models import BlacklistedToken, OutstandingToken
 
-from auth_api.models import LastAdmin, Session, User
+from auth_api.models import LastAdmin, LoginRecord, Session, User
 from auth_api.tokens import RefreshToken
 
 PASSWORD = "correct horse battery"
@@ -294,9 +296,97 @@ def test_admin_creates_an_account(admin):
         "role": "member",
         "is_active": True,
         "date_joined": joined.strftime("%Y-%m-%dT%H:%M:%S.%fZ"),
+        "last_login": None,
     }
     assert admin.get(answer["Location"]).json() == body
     assert log_in("new@example.org", PASSWORD).status_code == 200
+    last_login = User.objects.get(username="new").last_login
+    assert admin.get(answer["Location"]).json()["last_login"] == (
+        last_login.strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+    )
+
+
+@pytest.mark.parametrize(
+    ("query", "found"),
+    [
+        ("search=LIB", ["librarian"]),
+        ("search=MEMBER@example", ["member"]),
+        ("search=Ö", ["Özil"]),
+        ("search=example.org", ["admin", "member", "librarian", "Özil"]),
+        ("search=%25", []),
+        ("role=member", ["member", "Özil"]),
+        ("is_active=false", ["Özil"]),
+        ("is_active=TRUE&role=member", ["member"]),
+        ("search=e&role=librarian&is_active=1", ["librarian"]),
+    ],
+)
+def test_admin_finds_accounts(query, found, admin, member, librarian):
+    User.objects.create_user("Özil", "oe@example.org", is_active=False)
+    answer = admin.get(f"/api/users/?{query}")
+    assert [each["username"] for each in answer.json()["results"]] == found
+
+
+@pytest.mark.parametrize("query", ["role=king", "is_active=yes", "search=", "role="])
+def test_filter_of_accounts_that_is_no_value_is_400(query, admin):
+    answer = admin.get(f"/api/users/?{query}")
+    assert answer.status_code == 400
+    assert [error["parameter"] for error in answer.json()["errors"]] == [query.partition("=")[0]]
+
+
+# The end of an account
+
+
+def test_own_account_is_deleted_with_all_that_belongs_to_it(member):
+    log_in("member", "test-member")
+    answer = member.post("/api/me/delete/", {"current_password": "wrong"}, format="json")
+    assert (answer.status_code, errors(answer)) == (400, [("/current_password", "wrong_password")])
+    answer = member.post("/api/me/delete/", {}, format="json")
+    assert (answer.status_code, errors(answer)) == (400, [("/current_password", "required")])
+    body = {"current_password": "test-member"}
+    answer = member.post("/api/me/delete/", body, format="json")
+    assert (answer.status_code, answer.content) == (204, b"")
+    assert not User.objects.exists()
+    assert not OutstandingToken.objects.exists()
+    assert member.get("/api/me/").json()["code"] == "user_not_found"
+    assert log_in("member", "test-member").status_code == 401
+
+
+def test_last_admin_cannot_delete_the_own_account(admin, member):
+    body = {"current_password": "test-admin"}
+    answer = admin.post("/api/me/delete/", body, format="json")
+    assert (answer.status_code, answer.json()["code"]) == (409, "last_admin")
+    User.objects.create_user("other", "other@example.org", PASSWORD, role="admin")
+    assert admin.post("/api/me/delete/", body, format="json").status_code == 204
+
+
+# The log of logins
+
+
+def test_each_password_that_was_given_is_on_record(member, browser):
+    log_in("member", "test-member")
+    client = APIClient(REMOTE_ADDR="192.0.2.7", headers={"X-Request-ID": "abc"})
+    for username in ("member", "nobody"):
+        client.post("/api/token/", {"username": username, "password": "wrong"}, format="json")
+    columns = ("user__username", "succeeded", "address", "request_id")
+    records = LoginRecord.objects.order_by("pk").values_list(*columns)
+    assert list(records) == [
+        ("member", True, "127.0.0.1", ""),
+        ("member", False, "192.0.2.7", "abc"),
+        (None, False, "192.0.2.7", "abc"),
+    ]
+    page = browser.get("/admin/auth_api/loginrecord/").content.decode()
+    assert "192.0.2.7" in page
+    assert browser.post("/admin/auth_api/loginrecord/add/").status_code == 403
+    User.objects.get(pk=member.user.pk).delete()
+    assert LoginRecord.objects.count() == 3
+
+
+def test_the_log_of_logins_reaches_back_ninety_days(member):
+    for days in (91, 89):
+        at = timezone.now() - timedelta(days=days)
+        LoginRecord.objects.create(succeeded=True, address="", at=at)
+    log_in("member", "test-member")
+    assert LoginRecord.objects.count() == 2
 
 
 @pytest.mark.parametrize(
@@ -478,7 +568,7 @@ def test_listing_accounts_costs_two_queries(users, admin, django_assert_num_quer
         assert len(admin.get("/api/users/").json()["results"]) == users + 1
 
 
-@pytest.mark.parametrize("url", ["/api/users/?role=admin", "/api/sessions/?x=1"])
+@pytest.mark.parametrize("url", ["/api/users/?name=x", "/api/sessions/?x=1"])
 def test_parameter_that_is_not_known_is_400(url, admin):
     assert admin.get(url).status_code == 400
 

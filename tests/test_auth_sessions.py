@@ -530,8 +530,44 @@ def test_sessions_are_listed_with_their_devices(member, librarian):
         "created_at": row.token.created_at.strftime("%Y-%m-%dT%H:%M:%S.%fZ"),
         "last_used_at": row.last_used_at.strftime("%Y-%m-%dT%H:%M:%S.%fZ"),
         "user_agent": "Phone/1.0",
+        "device_name": "",
+        "current": False,
     }
+    assert own["current"] is True
     assert phone["created_at"] < phone["last_used_at"]
+
+
+def test_device_has_a_name_that_its_user_gives(member, librarian):
+    body = {"username": "member", "password": "test-member", "device_name": "Ann's phone"}
+    pair = post("/api/token/", body).json()
+    url = f"/api/sessions/{claims(pair['access'])['sid']}/"
+    [_, phone] = member.get("/api/sessions/").json()["results"]
+    assert phone["device_name"] == "Ann's phone"
+    answer = member.patch(url, {"device_name": "Old phone"}, format="json")
+    assert (answer.status_code, answer.json()) == (200, {**phone, "device_name": "Old phone"})
+    assert code(member.patch(url, {"device_name": "x" * 101}, format="json")) == (400, "invalid")
+    assert code(member.patch(url, {"name": "x"}, format="json")) == (400, "invalid")
+    assert code(librarian.patch(url, {"device_name": "x"}, format="json")) == (404, "not_found")
+    assert refresh(pair["refresh"]).status_code == 200
+
+
+def test_other_devices_are_logged_out_and_this_one_stays(member, librarian):
+    pairs, browser = [log_in(), log_in()], browser_of(member.user)
+    assert member.post("/api/token/blacklist/others/").status_code == 204
+    for pair in pairs:
+        assert code(me(pair)) == code(refresh(pair["refresh"])) == (401, "token_not_valid")
+    assert code(browser.get("/api/me/")) == (401, "not_authenticated")
+    assert member.get("/api/me/").status_code == librarian.get("/api/me/").status_code == 200
+    [session] = member.get("/api/sessions/").json()["results"]
+    assert session["current"] is True
+
+
+def test_browser_logs_out_all_others_and_stays(member):
+    pair, browser, other = log_in(), browser_of(member.user), browser_of(member.user)
+    assert browser.post("/api/token/blacklist/others/").status_code == 204
+    assert browser.get("/api/me/").status_code == 200
+    assert code(other.get("/api/me/")) == (401, "not_authenticated")
+    assert code(me(pair)) == (401, "token_not_valid")
 
 
 def test_login_beyond_the_most_sessions_ends_the_oldest(member, librarian, settings):

@@ -50,12 +50,23 @@ MATRIX = {
         "OPTIONS": row(401, 200, 200, 200),
         "POST": row(401, 204, 204, 204),
     },
+    "api/token/blacklist/others/": {
+        "OPTIONS": row(401, 200, 200, 200),
+        "POST": row(401, 204, 204, 204),
+    },
     "api/.well-known/jwks.json/": EVERYONE,
     "api/me/": {**MEMBERS, "PATCH": row(401, 200, 200, 200)},
     "api/me/password/": {"OPTIONS": row(401, 200, 200, 200), "POST": row(401, 400, 400, 400)},
+    "api/me/delete/": {"OPTIONS": row(401, 200, 200, 200), "POST": row(401, 400, 400, 400)},
+    "api/me/tokens/": {**MEMBERS, "POST": row(401, 400, 400, 400)},
+    "api/me/tokens/<id:pk>/": {
+        "OPTIONS": row(401, 200, 200, 200),
+        "DELETE": row(401, 404, 404, 404),
+    },
     "api/sessions/": MEMBERS,
     "api/sessions/<slug:sid>/": {
         "OPTIONS": row(401, 200, 200, 200),
+        "PATCH": row(401, 200, 200, 200),
         "DELETE": row(401, 204, 204, 204),
     },
     "api/users/": {**read(401, 403, 403, 200), "POST": row(401, 403, 403, 201)},
@@ -220,6 +231,7 @@ CASES = [(route, method) for route, rows in MATRIX.items() for method in rows]
 
 @pytest.mark.parametrize(("route", "method"), CASES, ids=[f"{m} {r}" for r, m in CASES])
 def test_roles_may_do_what_the_matrix_says(route, method, stored, clients):
+    stored["tokens"] = 1
     stored["users"] = User.objects.create_user("other", "other@example.org", "x").pk
     answers = {}
     for role, client in clients.items():
@@ -256,7 +268,7 @@ UNOFFERED = [
 @pytest.mark.parametrize(("route", "method"), UNOFFERED, ids=[f"{m} {r}" for r, m in UNOFFERED])
 def test_method_that_a_route_does_not_have_does_nothing(route, method, stored, clients):
     for role, client in clients.items():
-        answer = client.generic(method, url_of(route, {**stored, "users": 1}, client))
+        answer = client.generic(method, url_of(route, {**stored, "users": 1, "tokens": 1}, client))
         assert answer.status_code in (401, 403, 405), role
     # 405 is what the one who may do the most sees.
     assert answer.status_code == 405

@@ -1,0 +1,86 @@
+"""What do answers say of who may keep them, and what a page may load?"""
+
+import pytest
+from django.test import Client
+from rest_framework.test import APIClient
+
+from books.models import Book
+from tests.test_permissions import MATRIX
+
+pytestmark = pytest.mark.django_db
+READ = [
+    route
+    for route, methods in MATRIX.items()
+    if "GET" in methods and "<" not in route and "^" not in route
+]
+
+
+@pytest.mark.parametrize("route", READ)
+def test_answer_to_somebody_who_was_identified_is_for_nobody_else(route, admin):
+    answer = admin.get(f"/{route}")
+    assert answer.status_code == 200
+    kept = {
+        "livez": "no-store",
+        "readyz": "no-store",
+        "api/me/tokens/": "no-store",
+        "api/.well-known/jwks.json/": "public, max-age=300",
+    }
+    assert kept.get(route, "private, no-cache") in answer["Cache-Control"]
+
+
+@pytest.mark.parametrize("path", ["/api/books/", "/api/me/", "/api/books/{}/", "/api/books/999/"])
+def test_so_it_is_for_a_cookie_and_a_machine_token_and_where_the_answer_is_an_error(path, member):
+    path = path.format(Book.objects.create(title="Book").pk)
+    browser = Client()
+    browser.force_login(member.user)
+    assert browser.get(path)["Cache-Control"] == "private, no-cache"
+    body = {"name": "x", "current_password": "test-member"}
+    token = member.post("/api/me/tokens/", body, format="json").json()["token"]
+    machine = APIClient(headers={"Authorization": f"Bearer {token}"})
+    assert machine.get(path)["Cache-Control"] == "private, no-cache"
+    assert member.post(path)["Cache-Control"] == "private, no-cache"
+
+
+@pytest.mark.parametrize("path", ["/api/books/", "/api/me/", "/nowhere"])
+def test_answer_to_a_stranger_says_nothing_of_it(path, anonymous):
+    assert not anonymous.get(path).has_header("Cache-Control")
+
+
+POLICY = {
+    "default-src 'self'",
+    "style-src 'self' 'unsafe-inline'",
+    "img-src 'self' data:",
+    "object-src 'none'",
+    "base-uri 'none'",
+    "form-action 'self'",
+    "frame-ancestors 'none'",
+}
+
+
+@pytest.mark.parametrize(
+    "path", ["/admin/", "/admin/login/", "/api/books/", "/api/me/", "/livez", "/nowhere"]
+)
+def test_every_page_says_what_it_may_load(path, admin):
+    browser = Client(headers={"Accept": "text/html"})
+    for logged_in in (False, True):
+        if logged_in:
+            browser.force_login(admin.user)
+        policy = browser.get(path)["Content-Security-Policy"]
+        assert set(policy.split("; ")) == POLICY
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        *("/admin/", "/admin/login/", "/admin/books/book/", "/admin/books/book/add/"),
+        *("/admin/auth_api/user/", "/admin/auth_api/user/add/", "/api/books/", "/api/me/"),
+    ],
+)
+def test_no_page_has_a_script_of_its_own(path, admin):
+    browser = Client(headers={"Accept": "text/html"})
+    browser.force_login(admin.user)
+    page = browser.get(path).content.decode()
+    scripts = [tag.partition(">")[0] for tag in page.split("<script")[1:]]
+    assert all("src=" in tag or "application/json" in tag for tag in scripts), scripts
+    assert " onclick=" not in page
+    assert "javascript:" not in page
