@@ -395,20 +395,20 @@ class ItemViewSet(NestedViewSet):
 
     def _owner(self, item: models.Model | None, named: int | None) -> Any:
         """The owner, which the item, the URL or else the body names."""
-        at = f"/{self.owner_name}_id"
+        pointer = f"/{self.owner_name}_id"
         model = self.owner_serializer_class.Meta.model
         if item is not None:
             owner = getattr(item, self.owner_name)
         elif isinstance(self.parent, model):
             owner = self.parent
         elif named is None:
-            raise Refused([Fault("required", "This field is required.", pointer=at)])
+            raise Refused([Fault("required", "This field is required.", pointer=pointer)])
         else:
             owner = model._default_manager.filter(pk=named).first()
         if owner is None:
             detail = f"There is no {self.owner_name} {named}."
-            raise Refused([Fault("does_not_exist", detail, pointer=at)])
+            raise Refused([Fault("does_not_exist", detail, pointer=pointer)])
         if named not in (None, owner.pk):
             detail = f"This belongs to {self.owner_name} {owner.pk}."
-            raise Refused([Fault("conflicting_values", detail, pointer=at)])
+            raise Refused([Fault("conflicting_values", detail, pointer=pointer)])
         return owner

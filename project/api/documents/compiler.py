@@ -127,18 +127,18 @@ class Path:
         """The object at the end of these relations, each to one object."""
         place = self
         for attribute in attributes:
-            found = place.field(attribute)
-            if not isinstance(found, models.ForeignKey | models.OneToOneRel):
+            relation = place.field(attribute)
+            if not isinstance(relation, models.ForeignKey | models.OneToOneRel):
                 raise UnsupportedError(f"“{attribute}” is no relation to one object.")
-            if attribute == getattr(found, "attname", None):
+            if attribute == getattr(relation, "attname", None):
                 raise UnsupportedError(f"“{attribute}” is a key.")
-            path = f"{place.path}{found.name}__"
-            condition = self.scope.condition(found.related_model, path)
+            path = f"{place.path}{relation.name}__"
+            condition = self.scope.condition(relation.related_model, path)
             place = Path(
-                found.related_model,
+                relation.related_model,
                 self.scope,
                 path,
-                place.nullable or found.null or condition is not None,
+                place.nullable or relation.null or condition is not None,
                 place.condition if condition is None else place.condition & condition,
             )
         return place
@@ -149,17 +149,17 @@ class Path:
 
     def column(self, attribute: str) -> tuple[Any, Any, bool]:
         """A column's expression, its field, and whether it may be null."""
-        found = self.field(attribute)
-        if found.is_relation and attribute != getattr(found, "attname", None):
+        field = self.field(attribute)
+        if field.is_relation and attribute != getattr(field, "attname", None):
             raise UnsupportedError(
                 f"“{attribute}” is a relation: nest a serializer, or show the key."
             )
-        if not getattr(found, "concrete", False):
+        if not getattr(field, "concrete", False):
             raise UnsupportedError(f"“{attribute}” has no column.")
-        target = found.target_field if found.is_relation else found
+        target = field.target_field if field.is_relation else field
         # An empty name is no file.
-        nullable = self.nullable or found.null or isinstance(found, models.FileField)
-        column = F(self.path + found.attname)
+        nullable = self.nullable or field.null or isinstance(field, models.FileField)
+        column = F(self.path + field.attname)
         return (
             Case(When(self.condition, then=column)) if self.condition else column,
             target,
@@ -168,17 +168,19 @@ class Path:
 
     def rows(self, attribute: str) -> QuerySet[Any]:
         """The related objects, as the attribute's manager gives them for this object."""
-        found = self.field(attribute)
-        match found:
+        relation = self.field(attribute)
+        match relation:
             case models.ManyToOneRel(one_to_many=True):
-                condition = {found.field.name: OuterRef(self.path + found.field.target_field.name)}
+                condition = {
+                    relation.field.name: OuterRef(self.path + relation.field.target_field.name)
+                }
             case models.ManyToManyRel():
-                condition = {found.field.name: OuterRef(f"{self.path}pk")}
+                condition = {relation.field.name: OuterRef(f"{self.path}pk")}
             case models.ManyToManyField():
-                condition = {found.related_query_name(): OuterRef(f"{self.path}pk")}
+                condition = {relation.related_query_name(): OuterRef(f"{self.path}pk")}
             case _:
                 raise UnsupportedError(f"“{attribute}” is no relation to many objects.")
-        rows: QuerySet[Any] = found.related_model._default_manager.filter(**condition)
+        rows: QuerySet[Any] = relation.related_model._default_manager.filter(**condition)
         shown = self.scope.condition(rows.model, "")
         return rows.filter(shown) if rows.model in self.scope.shown and shown else rows
 
@@ -206,7 +208,7 @@ class Compiler:
 
     def make_list(
         self,
-        at: str,
+        field_path: str,
         name: str,
         rows: QuerySet[Any],
         item: Any,
@@ -215,12 +217,12 @@ class Compiler:
     ) -> Any:
         """The list of these items, one for each of the rows, of the relation `name`.
 
-        `at` is the field's dotted path from the serializer that is compiled.
+        `field_path` is the field's dotted path from the serializer that is compiled.
         """
         raise NotImplementedError
 
     def make_distinct_keys(
-        self, at: str, relation: ReverseVia, rows: QuerySet[Any], key: JSONValue
+        self, field_path: str, relation: ReverseVia, rows: QuerySet[Any], key: JSONValue
     ) -> Any:
         """The list of the different values of this key in the rows, in their order."""
         raise NotImplementedError
@@ -228,18 +230,18 @@ class Compiler:
     def add_joins(self, query: Any) -> None:
         """Complete the query of the documents by what their expressions refer to."""
 
-    def object(self, fields: Iterable[Any], place: Path, at: str = "") -> Any:
+    def object(self, fields: Iterable[Any], place: Path, field_path: str = "") -> Any:
         members: list[tuple[str, Any]] = []
         for field in fields:
             try:
-                value = self.value(field, place, at + field.field_name)
+                value = self.value(field, place, field_path + field.field_name)
             except UnsupportedError as error:
-                self.faults[at + field.field_name] = str(error)
+                self.faults[field_path + field.field_name] = str(error)
             else:
                 members.append((field.field_name, value))
         return self.make_object(members)
 
-    def value(self, field: Any, place: Path, at: str) -> Any:
+    def value(self, field: Any, place: Path, field_path: str) -> Any:
         expression = expressions_of(type(field.parent)).get(field.field_name)
         if expression is not None:
             return self.computed(field, place, expression)
@@ -247,17 +249,17 @@ class Compiler:
             case RelatedKeyField():
                 return self.key(field, place, field.relation.name)
             case RelatedKeysField():
-                return self.keys(place, field.relation, at)
+                return self.keys(place, field.relation, field_path)
             case serializers.ListSerializer():
-                return self.list(field, place, at)
+                return self.list(field, place, field_path)
             case StoredFiles():
-                return self.files(field, place, at)
+                return self.files(field, place, field_path)
             case serializers.Serializer():
-                return self.nested(field, place, at)
+                return self.nested(field, place, field_path)
             case ManyRelatedField():
                 rows = self.rows(field, place)
                 item = self.related(field.child_relation, place.of(rows))
-                return self.make_list(at, str(field.source), rows, item)
+                return self.make_list(field_path, str(field.source), rows, item)
             case serializers.RelatedField():
                 return self.related(field, self.reach(field, place, field.source_attrs))
         if not field.source_attrs:
@@ -294,27 +296,27 @@ class Compiler:
             raise UnsupportedError("Its source may be missing; nest it in a serializer of that.")
         return reached.rows(last)
 
-    def nested(self, serializer: Any, place: Path, at: str) -> Any:
+    def nested(self, serializer: Any, place: Path, field_path: str) -> Any:
         require_unchanged(serializer, serializers.Serializer)
         reached = self.reach(serializer, place, serializer.source_attrs)
         inner = Path(reached.model, reached.scope, reached.path)
-        document = self.object(serializer._readable_fields, inner, f"{at}.")
+        document = self.object(serializer._readable_fields, inner, f"{field_path}.")
         if not reached.nullable:
             return document
         there = Q(**{f"{reached.path}pk__isnull": False}) & reached.condition
         return Case(When(there, then=document), default=self.null)
 
-    def files(self, serializer: Any, place: Path, at: str) -> Any:
+    def files(self, serializer: Any, place: Path, field_path: str) -> Any:
         require_unchanged(serializer, StoredFiles)
         if serializer.source != "*":
             raise UnsupportedError("Its files are the row's own: leave out `source`.")
-        document = self.object(serializer._readable_fields, place, f"{at}.")
+        document = self.object(serializer._readable_fields, place, f"{field_path}.")
         sources = (place.path + field.source for field in serializer._readable_fields)
         return Case(
             When(Q(*((f"{each}__gt", "") for each in sources)), then=document), default=self.null
         )
 
-    def list(self, field: Any, place: Path, at: str) -> Any:
+    def list(self, field: Any, place: Path, field_path: str) -> Any:
         require_unchanged(field, serializers.ListSerializer)
         require_unchanged(field.child, serializers.Serializer)
         if isinstance(field, ItemList):
@@ -322,22 +324,22 @@ class Compiler:
         else:
             name, rows, where = field.source, self.rows(field, place), None
             item = place.of(rows)
-        document = self.object(field.child._readable_fields, item, f"{at}.")
-        return self.make_list(at, name, rows, document, where)
+        document = self.object(field.child._readable_fields, item, f"{field_path}.")
+        return self.make_list(field_path, name, rows, document, where)
 
     def key(self, field: Any, place: Path, attribute: str) -> JSONValue:
         """The key of a related object."""
-        found = place.field(attribute)
+        relation = place.field(attribute)
         reached = place.follow([attribute])
         if reached.condition:
             _may_be_missing(field)
-        if isinstance(found, models.ForeignKey) and not reached.condition:
-            column, of, nullable = place.column(found.attname)
+        if isinstance(relation, models.ForeignKey) and not reached.condition:
+            column, of, nullable = place.column(relation.attname)
         else:
             column, of, nullable = reached.column("pk")
         return JSONValue(column, plain_format(of), nullable=nullable)
 
-    def keys(self, place: Path, relation: Relation, at: str) -> Any:
+    def keys(self, place: Path, relation: Relation, field_path: str) -> Any:
         if isinstance(relation, ReverseVia):
             # From the rows that join the two: the objects themselves are not looked up.
             rows = place.rows(relation.through)
@@ -347,14 +349,14 @@ class Compiler:
             if shown := place.scope.condition(model, f"{other.removesuffix('_id')}__"):
                 rows = rows.filter(shown)
             key = JSONValue(column, plain_format(of), nullable=False)
-            return self.make_distinct_keys(at, relation, rows, key)
+            return self.make_distinct_keys(field_path, relation, rows, key)
         name, rows, where, item = _rows_of(relation, place)
         if isinstance(relation, Via):
             column, of, _ = place.of(rows).column(f"{relation.to}_id")
         else:
             column, of, _ = item.column("pk")
         key = JSONValue(column, plain_format(of), nullable=False)
-        return self.make_list(at, name, rows, key, where)
+        return self.make_list(field_path, name, rows, key, where)
 
     def related(self, field: Any, place: Path) -> JSONValue:
         """A related object, shown as its key or its slug."""
@@ -435,12 +437,12 @@ def _rows_of(relation: Relation, place: Path) -> tuple[str, QuerySet[Any], Q | N
     rows = place.rows(relation.name)
     if isinstance(relation, ReverseVia):
         # Each object once, whatever the number of rows that join it.
-        found: Any = place.field(relation.name)
-        joining = found.through._default_manager.filter(
-            **{found.field.m2m_reverse_field_name(): OuterRef(OuterRef(f"{place.path}pk"))}
+        reverse: Any = place.field(relation.name)
+        joining = reverse.through._default_manager.filter(
+            **{reverse.field.m2m_reverse_field_name(): OuterRef(OuterRef(f"{place.path}pk"))}
         )
         distinct: QuerySet[Any] = rows.model._default_manager.filter(
-            pk__in=joining.order_by().values(found.field.m2m_field_name())
+            pk__in=joining.order_by().values(reverse.field.m2m_field_name())
         )
         shown = place.scope.condition(rows.model, "")
         rows = distinct if shown is None else distinct.filter(shown)

@@ -99,8 +99,8 @@ def _default_format(setting: str, default: str, supported: Format) -> Callable[[
 
 
 def _format(field: Any, setting: str) -> Any:
-    found = getattr(field, "format", getattr(api_settings, setting))
-    return found.lower() if isinstance(found, str) else found
+    value = getattr(field, "format", getattr(api_settings, setting))
+    return value.lower() if isinstance(value, str) else value
 
 
 def _big_integer(field: Any) -> Format:
@@ -165,13 +165,13 @@ def format_of(field: Any, column: "models.Field[Any, Any]") -> Format:
     """How this serializer field shows this column, or UnsupportedError."""
     if isinstance(column, models.FileField):
         return _file(field, column)
-    for kind, columns, found in RENDERINGS:
+    for kind, columns, rendering in RENDERINGS:
         if type(field).to_representation is not kind.to_representation:
             continue
         # A DateTimeField of a model is a DateField to Python.
         is_moment = isinstance(column, models.DateTimeField) and columns == (models.DateField,)
         if isinstance(column, columns) and not is_moment:
-            return found(field) if callable(found) else found
+            return rendering(field) if callable(rendering) else rendering
     if type(field).to_representation is serializers.ReadOnlyField.to_representation:
         return plain_format(column)
     raise UnsupportedError(
@@ -237,9 +237,9 @@ def _base_url(storage: Any) -> str:
 def plain_format(column: "models.Field[Any, Any]") -> Format:
     if isinstance(column, models.ForeignKey):
         column = column.target_field
-    for columns, found in PLAIN:
+    for columns, rendering in PLAIN:
         if isinstance(column, columns):
-            return found
+            return rendering
     raise UnsupportedError(
         f"A {type(column).__name__} has no form of its own: say which field shows it."
     )

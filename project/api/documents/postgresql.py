@@ -161,24 +161,26 @@ class PostgreSQLCompiler(Compiler):
 
     def make_list(
         self,
-        at: str,
+        field_path: str,
         name: str,
         rows: QuerySet[Any],
         item: Any,
         where: Q | None = None,
         order: Sequence[Any] = (),
     ) -> Concat:
-        return self._array_of(at, name, rows, StringAgg(item, order or order_of(rows.model), where))
-
-    def make_distinct_keys(
-        self, at: str, relation: ReverseVia, rows: QuerySet[Any], key: JSONValue
-    ) -> Concat:
         return self._array_of(
-            at, relation.through, rows, DistinctKeys(*key.get_source_expressions())
+            field_path, name, rows, StringAgg(item, order or order_of(rows.model), where)
         )
 
-    def _array_of(self, at: str, name: str, rows: QuerySet[Any], items: Func) -> Concat:
-        if "." not in at:
+    def make_distinct_keys(
+        self, field_path: str, relation: ReverseVia, rows: QuerySet[Any], key: JSONValue
+    ) -> Concat:
+        return self._array_of(
+            field_path, relation.through, rows, DistinctKeys(*key.get_source_expressions())
+        )
+
+    def _array_of(self, field_path: str, name: str, rows: QuerySet[Any], items: Func) -> Concat:
+        if "." not in field_path:
             alias = f"rows{len(self.laterals)}"
             lateral = self.laterals.setdefault(name, LateralLists(alias, rows))
             return Concat("[", lateral.add(items), "]")

@@ -149,7 +149,7 @@ class SQLiteCompiler(Compiler):
 
     def make_list(
         self,
-        at: str,
+        field_path: str,
         name: str,
         rows: QuerySet[Any],
         item: Any,
@@ -160,11 +160,11 @@ class SQLiteCompiler(Compiler):
         return ScannedList(name, rows, written, order or order_of(rows.model), where)
 
     def make_distinct_keys(
-        self, at: str, relation: ReverseVia, rows: QuerySet[Any], key: JSONValue
+        self, field_path: str, relation: ReverseVia, rows: QuerySet[Any], key: JSONValue
     ) -> ScannedList:
         [column] = key.get_source_expressions()
         name = f"distinct {relation.through}"
-        return self.make_list(at, name, rows.distinct(), key, order=[column.asc()])
+        return self.make_list(field_path, name, rows.distinct(), key, order=[column.asc()])
 
 
 # What SQLite cannot write by itself
