@@ -38,6 +38,8 @@ SUBJECTS = 3_000
 TITLE_WORDS = 40_000
 # As "the", "of" and "and" are: in many titles, and in none alone.
 LINKING_WORDS = SYLLABLES
+# About as many as are in use.
+HAN = [chr(0x4E00 + i) for i in range(3_000)]
 GIVEN_NAMES = 3_000
 FAMILY_NAMES = 60_000
 BATCH = 5_000
@@ -137,6 +139,14 @@ class Catalogue:
             title += f" {link}{self._name(1)}"
         return title
 
+    def _original_title(self) -> str:
+        """Of every fifth book, and of half of these without blanks, in Chinese characters."""
+        if self.random.random() >= 0.2:
+            return ""
+        if self.random.random() < 0.5:
+            return self._name(2)
+        return "".join(self._pick(HAN) for _ in range(self.random.randint(3, 10)))
+
     def _moments(self) -> tuple[datetime, datetime]:
         start = datetime(2020, 1, 1, tzinfo=UTC)
         created = start + timedelta(microseconds=self.random.randrange(10**14))
@@ -165,7 +175,7 @@ class Catalogue:
             yield (
                 *(i, 1, *self._moments(), f"The {title}" if is_definite else title),
                 f"{title}, The" if is_definite else title,
-                self._name(2) if self.random.random() < 0.2 else "",
+                self._original_title(),
                 self.random.choice(["en", "en", "en", "fr", "de", None]),
                 year if self.random.random() < 0.97 else None,
                 self._name(self.random.randint(0, 40)),

@@ -121,6 +121,13 @@ class Sample:
         return series
 
     @property
+    def unspaced(self) -> str:
+        """A title without blanks, in Chinese characters."""
+        while (title := str(self.book.original_title)) < "\u4e00":
+            pass
+        return title
+
+    @property
     def year(self) -> int:
         while (year := self.book.first_published_year) is None:
             pass
@@ -211,6 +218,9 @@ QUESTIONS: dict[str, Question] = {
     "books?search, a misspelt name": books(
         search=lambda a: " ".join(map(a.misspelt, a.contribution.author.name.split()))
     ),
+    "books?search, an unspaced title": books(search=lambda a: a.unspaced),
+    "books?search, two characters inside": books(search=lambda a: a.unspaced[1:3]),
+    "books?search, one character": books(search=lambda a: a.unspaced[0]),
     "books?search, an ISBN": books(search=lambda a: hyphenated(a.edition.isbn13)),
     "books?search&ordering": books(
         search=lambda a: a.book.title.split()[-1], ordering=lambda a: "-first_published_year"
