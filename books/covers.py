@@ -6,7 +6,6 @@ anew, so that nothing of it is stored but what can be seen.
 
 import secrets
 import struct
-import warnings
 import zlib
 from io import BytesIO
 from typing import Any, NamedTuple
@@ -38,10 +37,10 @@ UPRIGHT = {
 }
 SRGB = ImageCms.createProfile("sRGB")
 
-# Pillow itself refuses what has more pixels, when it has read the header and nothing else: from
-# here on with a warning, from twice as many on with an error.
+# When it has read the header, and nothing else, Pillow warns of more pixels, and refuses twice as
+# many.
 Image.MAX_IMAGE_PIXELS = MAX_PIXELS
-warnings.simplefilter("error", Image.DecompressionBombWarning)
+TOO_MANY_PIXELS = "A cover has 25 megapixels at most."
 BOMBS = (Image.DecompressionBombError, Image.DecompressionBombWarning)
 # What Pillow raises where a file is not what its first bytes say.
 BROKEN = (OSError, ValueError, SyntaxError, EOFError, IndexError, struct.error, zlib.error)
@@ -65,12 +64,14 @@ def make_cover(file: "File[bytes]") -> Cover:
     try:
         opened = Image.open(file, formats=[*FORMATS])
     except BOMBS as error:
-        raise ValidationError("A cover has 25 megapixels at most.", "too_large") from error
+        raise ValidationError(TOO_MANY_PIXELS, "too_large") from error
     except UnidentifiedImageError as error:
         message = "A cover is a picture in JPEG, PNG or WebP."
         raise ValidationError(message, "not_a_picture") from error
     except BROKEN as error:
         raise ValidationError("The picture is broken.", "broken") from error
+    if opened.width * opened.height > MAX_PIXELS:
+        raise ValidationError(TOO_MANY_PIXELS, "too_large")
     # A JPEG with other pictures behind it calls itself MPO.
     extension, options = FORMATS.get(opened.format or "", FORMATS["JPEG"])
     try:

@@ -2,10 +2,12 @@
 
 import json
 import re
+from errno import ENOSPC
 from io import BytesIO
 from pathlib import Path
 
 import pytest
+from django.core.files.base import ContentFile
 from django.core.files.storage import default_storage
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.db import DatabaseError, OperationalError, connection, transaction
@@ -18,6 +20,7 @@ from rest_framework.test import APIClient
 from authors.models import Author
 from books.covers import MAX_BYTES, MAX_PIXELS, THUMBNAIL
 from books.models import Book, Edition, Publisher
+from project.api.files import new_files
 from project.api.http.problems import Fault, Refused
 from project.api.writes.signals import rows_written
 from tests.catalogue import book, isbn, send, statements
@@ -347,6 +350,15 @@ def test_a_header_that_tells_too_many_pixels_is_refused_before_any_is_decoded(
     assert upload(librarian, edition, png_that_says(5000, 5000)).status_code == 400
 
 
+@pytest.mark.filterwarnings("ignore::PIL.Image.DecompressionBombWarning")
+def test_so_it_is_where_warnings_say_nothing(librarian, edition):
+    assert upload(librarian, edition, png_that_says(5001, 5000)).status_code == 413
+
+
+def test_a_picture_of_nothing_is_no_picture(librarian, edition):
+    assert upload(librarian, edition, png_that_says(0, 10)).status_code in (400, 415)
+
+
 def test_25_megapixels_are_taken(librarian, edition):
     cover = put(librarian, edition, encoded(Image.new("L", (25_000, 1000)), "PNG"))
     assert stored(cover["url"]).size == (25_000, 1000)
@@ -666,6 +678,42 @@ def test_a_write_whose_commit_nobody_heard_of_keeps_its_files(librarian, edition
     assert cover is not None
     assert files() == known()
     assert len(files()) == 2
+
+
+def test_a_file_goes_with_the_outermost_write_that_fails(edition):
+    @new_files()
+    def write():
+        with new_files():
+            edition.cover.save("a.jpg", ContentFile(b"x"), save=False)
+        assert len(files()) == 1
+        raise DatabaseError("The disk is full.")
+
+    with pytest.raises(DatabaseError):
+        write()
+    assert files() == set()
+
+
+def test_a_disk_that_is_full_keeps_no_part_of_a_cover(librarian, edition, monkeypatch):
+    cover = put(librarian, edition)
+    before = files()
+    librarian.raise_request_exception = False
+    for whole in (0, 1):
+        left = [whole]
+
+        def chunks(content, chunk_size=None, left=left):
+            data = content.read()
+            yield data[:100]
+            left[0] -= 1
+            if left[0] < 0:
+                raise OSError(ENOSPC, "No space left on device")
+            yield data[100:]
+
+        monkeypatch.setattr(ContentFile, "chunks", chunks)
+        assert upload(librarian, edition).status_code == 500
+        assert left == [-1]
+        assert files() == before
+    monkeypatch.undo()
+    assert edition_of(librarian, edition)["cover"] == cover
 
 
 def test_a_storage_that_fails_to_remove_spoils_no_write(librarian, edition, monkeypatch):

@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import Any, cast
 
-from django.db import DatabaseError, models, transaction
+from django.db import Error, models, transaction
 from django.db.models.fields.files import FieldFile
 from django.db.models.signals import post_delete
 
@@ -23,9 +23,18 @@ _stored: ContextVar["list[tuple[OwnedFileField, str]] | None"] = ContextVar(
 
 class OwnedFile(FieldFile):
     def save(self, name: str, content: Any, save: bool = True) -> None:
+        stored = _stored.get()
+        if stored is None:
+            super().save(name, content, save)
+            return
+        field = cast(OwnedFileField, self.field)
+        path = field.generate_filename(self.instance, name)
+        # Where the disk is full, part of the file is there.
+        if not self.storage.exists(path):
+            stored.append((field, path))
         super().save(name, content, save)
-        if (stored := _stored.get()) is not None:
-            stored.append((cast(OwnedFileField, self.field), str(self.name)))
+        if self.name != path:
+            stored.append((field, str(self.name)))
 
 
 class OwnedFileField(models.FileField):
@@ -60,14 +69,18 @@ def new_files() -> Iterator[None]:
     where the database does not answer: an outage may hide that the write was committed.
     """
     stored: list[tuple[OwnedFileField, str]] = []
+    outer = _stored.get()
     token = _stored.set(stored)
     try:
         yield
     except BaseException:
         for field, name in stored:
             if not _may_be_referred_to(field, name):
-                field.storage.delete(name)
+                _delete(field.storage, name)
         raise
+    else:
+        if outer is not None:
+            outer += stored
     finally:
         _stored.reset(token)
 
@@ -75,9 +88,16 @@ def new_files() -> Iterator[None]:
 def _may_be_referred_to(field: OwnedFileField, name: str) -> bool:
     try:
         return bool(field.model._base_manager.filter(**{field.attname: name}).exists())
-    except DatabaseError:
-        logger.warning("The file %s is left, to which no row may refer.", name)
+    except Error:
+        logger.warning("The file %s is left, which no row may refer to.", name)
         return True
+
+
+def _delete(storage: Any, name: str) -> None:
+    try:
+        storage.delete(name)
+    except OSError as error:
+        logger.warning("The file %s is left, which no row refers to: %s", name, error)
 
 
 def remove_after_commit(file: FieldFile, using: str | None = None) -> None:
