@@ -725,7 +725,7 @@ def test_a_bad_row_of_csv_does_not_take_its_neighbours_along(run, row, expected)
         (b" \r\n\n", "The file is empty."),
         (b"PK\x03\x04\x14\x00", "This begins neither with a JSON object nor with a header"),
         ("title,authors\nDune,".encode("utf-16"), "This begins neither with a JSON object nor"),
-        (b"title,authors,autors\n", "There is no column “autors”; there are title, sort_title,"),
+        (b"title,authors,autors\n", "There is no column “autors”; there are uid, title,"),
         (b"title,authors,title\n", "Column “title” stands twice in the header."),
         (b'title,"authors', "The header can't be read. This is not CSV:"),
     ],
