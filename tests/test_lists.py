@@ -5,19 +5,22 @@ from django.core.exceptions import ImproperlyConfigured
 from django.db.models import QuerySet
 from django.urls import include, path
 from drf_spectacular.generators import SchemaGenerator
+from rest_framework import filters as backends
 from rest_framework.decorators import action
 from rest_framework.filters import BaseFilterBackend
 from rest_framework.pagination import LimitOffsetPagination, PageNumberPagination
 from rest_framework.response import Response
 from rest_framework.routers import SimpleRouter
 from rest_framework.test import APIClient
+from rest_framework_nested.routers import NestedSimpleRouter
 
 from authors.models import Author
-from books.models import Book
-from books.views import BookViewSet
+from books.models import Book, Publisher
+from books.views import BookViewSet, PublisherViewSet
 from project.api.filters import StrictFilterBackend
 from project.api.lists.ordering import OrderingFilter
 from project.api.search.filter import SearchFilter
+from project.api.viewsets import NestedViewSet
 from project.api.writes.signals import rows_written
 from tests.catalogue import book, send
 
@@ -61,6 +64,26 @@ class OfTheShelf(BookViewSet):
 
     def filter_queryset(self, queryset):
         return super().filter_queryset(queryset).exclude(title="Lent")
+
+
+class OfAPublisher(NestedViewSet, BookViewSet):
+    """Which no relation of a book's body says: its editions do."""
+
+    parent_lookup = "editions__publisher"
+
+
+class OfAnEdition(NestedViewSet, BookViewSet):
+    parent_lookup = "editions"
+
+
+class SearchedAsThere(BookViewSet):
+    """As REST framework's documentation has it."""
+
+    filter_backends = [backends.SearchFilter]
+    search_fields = ["title", "authors__name"]
+    filterset_class = None
+    ordering_fields = ()
+    ordering = None
 
 
 class WithActions(BookViewSet):
@@ -110,7 +133,16 @@ VIEWSETS = {
 }
 for prefix, viewset in VIEWSETS.items():
     router.register(prefix, viewset, f"test-{prefix}")
-urlpatterns = [path("api/", include(router.urls))]
+router.register("searched-as-there", SearchedAsThere, "test-there")
+router.register("publishers", PublisherViewSet, "test-publisher")
+router.register("editions", PublisherViewSet, "test-edition")
+of_publisher = NestedSimpleRouter(router, "publishers", lookup="publisher", use_regex_path=False)
+of_publisher.register("books", OfAPublisher, "test-publisher-book")
+of_edition = NestedSimpleRouter(router, "editions", lookup="edition", use_regex_path=False)
+of_edition.register("books", OfAnEdition, "test-edition-book")
+urlpatterns = [
+    path("api/", include([*router.urls, *of_publisher.urls, *of_edition.urls])),
+]
 pytestmark = [pytest.mark.urls(__name__), pytest.mark.django_db]
 
 
@@ -196,6 +228,37 @@ def test_a_queryset_and_a_filter_of_ones_own_decide_what_a_list_has(moons):
     assert titles(get("shelf/")) == sorted([*moons, "Left"])
     assert titles(get("shelf/", language="en")) == ["Left"]
     assert titles(get("shelf/", search="l")) == ["Left"]
+
+
+def test_a_search_as_rest_framework_has_it_works(moons):
+    assert titles(get("searched-as-there/", search="sea")) == ["Moon of the Sea"]
+    page = get("searched-as-there/", search="unit", page_size=3)
+    assert len(page["results"]) == 3
+
+
+def test_a_parent_that_no_body_names_has_a_list_and_takes_what_belongs_to_it(librarian):
+    tor, ace = (Publisher.objects.create(name=name) for name in ("Tor", "Ace"))
+    dune, solaris = book("Dune"), book("Solaris")
+    of_tor, _ = (
+        dune.editions.create(publisher=tor),
+        solaris.editions.create(publisher=ace),
+    )
+    assert titles(get(f"publishers/{tor.pk}/books/")) == ["Dune"]
+    assert titles(get(f"editions/{of_tor.pk}/books/")) == ["Dune"]
+    get(f"publishers/{tor.pk}/books/{solaris.pk}/", 404)
+    path = f"/publishers/{tor.pk}/books/"
+    problem = send(librarian, "POST", path, {"title": "Ubik"}, 400)
+    assert problem["errors"] == [
+        {
+            "pointer": "",
+            "code": "conflicting_values",
+            "detail": f"This would put it outside of publisher {tor.pk}.",
+        }
+    ]
+    body = {"title": "Ubik", "editions": [{"publisher_id": tor.pk}]}
+    made = send(librarian, "POST", path, body, 201)
+    assert get(f"publishers/{tor.pk}/books/{made['id']}/") == made
+    assert Book.objects.count() == 3
 
 
 # Actions

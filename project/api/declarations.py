@@ -158,7 +158,14 @@ def _parent_findings(viewset: Any, route: Route) -> Iterator[Finding]:
         model = viewset.queryset.model
         yield f"parent_lookup: {error}", _choose(lookup.split("__")[0], _relation_names(model))
         return
-    if link.relation is None and not issubclass(viewset, ItemViewSet) and "create" in route.actions:
+    first = viewset.queryset.model._meta.get_field(lookup.split("__")[0])
+    if (
+        link.relation is None
+        # Of rows in between, a body may say that they belong to the parent.
+        and not first.one_to_many
+        and not issubclass(viewset, ItemViewSet)
+        and "create" in route.actions
+    ):
         yield (
             f"parent_lookup: nothing that can be written says which {link.name} is the parent.",
             f"Add a relation that goes by “{lookup}” to Meta.relations of"

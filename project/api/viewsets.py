@@ -269,7 +269,7 @@ class NestedViewSet(ResourceViewSet):
     def _of_parent(self, queryset: models.QuerySet[Any]) -> models.QuerySet[Any]:
         name, _, rest = self.parent_lookup.partition("__")
         relation: Any = queryset.model._meta.get_field(name)
-        if not relation.one_to_many:
+        if not (relation.one_to_many and rest):
             return queryset.filter(**{self.parent_lookup: self.parent})
         # A subquery, since a join gives an object once for each row that ties it to the parent.
         rows = relation.related_model._default_manager.filter(**{rest: self.parent})
@@ -303,13 +303,13 @@ class NestedViewSet(ResourceViewSet):
         if relation is None:
             return self._confirm("")
         names: list[str] = [relation.name, relation.key, getattr(relation, "through", "")]
-        given = [name for name in names if name in attrs]
-        if given:
+        sent = [name for name in names if name in attrs]
+        if sent:
             stored = [] if instance is None else relation.keys(instance)
             # The twin that differs from what is stored is the one that counts.
-            twins = [name for name in given if name in (relation.name, relation.key)]
+            twins = [name for name in sent if name in (relation.name, relation.key)]
             telling = (name for name in twins if _ids(attrs[name]) != _ids(stored))
-            return self._confirm(next(telling, given[-1]))
+            return self._confirm(next(telling, sent[-1]))
         if instance is None:
             many = isinstance(serializer.fields[relation.key], serializers.ListField)
             attrs[relation.key] = [self.parent.pk] if many else self.parent.pk
