@@ -4,13 +4,17 @@ That it gives no other is what Schemathesis looks for (tests/clients).
 """
 
 import re
+from datetime import timedelta
 
 import pytest
 import yaml
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.db import OperationalError, connection
+from django.utils import timezone
 from rest_framework.test import APIClient
+from rest_framework_simplejwt.token_blacklist.models import OutstandingToken
 
+from auth_api.models import MachineToken
 from auth_api.tokens import RefreshToken
 from authors.models import Author, AuthorProfile
 from books.covers import MAX_BYTES
@@ -40,6 +44,8 @@ STATUSES = {
 CONFLICTS = {
     "Me": {"username": "admin"},
     "User": {"username": "admin", "email": "new@example.org", "password": "a long one of 27"},
+    "Deletion": {"current_password": "test-admin"},
+    "NewMachineToken": {"name": "Taken", "current_password": "test-admin"},
     "Author": {"name": "New", "openlibrary_key": "OL1A"},
     "Book": {"title": "New", "series_id": MISSING},
     "Contribution": {"author_id": MISSING},
@@ -57,6 +63,15 @@ GARBAGE = {
 FAILURES = {
     "obtainTokens": GARBAGE["obtainTokens"],
     "changePassword": {"current_password": "wrong", "new_password": "a long one of 27"},
+    "deleteMe": {"current_password": "wrong"},
+    "createMachineToken": {"name": "New", "current_password": "wrong"},
+    "partialUpdateMe": {"email": "new@example.org", "current_password": "wrong"},
+    "partialUpdateUser": {"email": "new@example.org", "current_password": "wrong"},
+    "updateUser": {
+        "username": "admin",
+        "email": "new@example.org",
+        "current_password": "wrong",
+    },
 }
 
 
@@ -105,8 +120,15 @@ def stored(admin, member):
     Publisher.objects.create(name="Taken")
     Subject.objects.create(name="Taken", slug="taken")
     Edition.objects.create(book=book, isbn13="9780441013593")
+    token = MachineToken.objects.create(
+        user=admin.user, name="Taken", digest="x", expires_at=timezone.now() + timedelta(days=1)
+    )
     rows = (author, series, subject, publisher, book, contribution, edition)
-    return {row._meta.model_name: row.pk for row in rows} | {"user": member.user.pk}
+    return {row._meta.model_name: row.pk for row in rows} | {
+        "user": member.user.pk,
+        "token": token.pk,
+        "sid": OutstandingToken.objects.get(user=admin.user).jti,
+    }
 
 
 SINGULAR = {"series": "series"}
@@ -175,6 +197,7 @@ def provoke(problem, method, path, operation, clients, stored, settings):
         case "UnsupportedMediaType":
             return admin.generic(method.upper(), here, "x", content_type="text/plain")
         case "TooManyRequests":
+            here = url(path, {**stored, "user": admin.user.pk})
             for _ in range(5):
                 ask(admin, method, here, FAILURES[name])
             return ask(admin, method, here, FAILURES[name])
