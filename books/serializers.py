@@ -183,10 +183,7 @@ class ContributionKeyItem(ItemSerializer):
         relations = [Shared("author", key="author_id")]
 
 
-LEFT_OUT = {
-    *("series", "subjects", "authors", "author_ids", "editions"),
-    *("version", "created_at", "updated_at"),
-}
+LEFT_OUT = {"author_ids", "version", "created_at", "updated_at"}
 
 
 class BookOfAuthorItem(ItemSerializer):
@@ -194,8 +191,12 @@ class BookOfAuthorItem(ItemSerializer):
 
     class Meta(ItemSerializer.Meta):
         model = Book
-        # As a book's own, but what is nested deeper, or its own business, is left out.
-        fields = [name for name in BookSerializer.Meta.fields if name not in LEFT_OUT]
+        # As a book's own, but for what is nested deeper or computed, and what says when it changed.
+        fields = [
+            name
+            for name in BookSerializer.Meta.fields
+            if name == "contributions" or name not in {*BookSerializer._declared_fields, *LEFT_OUT}
+        ]
         relations = [
             Shared("series", key="series_id"),
             Shared("subjects", key="subject_ids"),

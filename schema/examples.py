@@ -6,8 +6,6 @@ from django.core.validators import RegexValidator
 from drf_spectacular.utils import OpenApiExample
 from rest_framework import serializers
 
-from project.api.fields import StrictCharField, StrictEmailField, StrictURLField
-
 
 def _request(summary: str, value: dict[str, Any]) -> OpenApiExample:
     name = summary.title().replace(" ", "").replace(",", "")
@@ -37,11 +35,17 @@ def _sample(field: Any) -> Any:
             return max(field.min_value or 1, 1)
         case serializers.DateField():
             return "2020-02-29"
-        case StrictEmailField() | StrictURLField():
+        case serializers.PrimaryKeyRelatedField():
+            return 1
+        case serializers.EmailField() | serializers.IPAddressField():
             return None
-        case StrictCharField() if not any(isinstance(v, RegexValidator) for v in field.validators):
+        case serializers.CharField() if not _has_pattern(field):
             return f"A {str(field.label).lower()}"
     return None
+
+
+def _has_pattern(field: Any) -> bool:
+    return any(isinstance(each, RegexValidator) for each in field.validators)
 
 
 NESTED = _request(

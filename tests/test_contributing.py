@@ -137,6 +137,18 @@ def test_a_resource_more_is_five_steps(copy, engine):
     }
 
 
+def test_an_app_of_ones_own_is_what_docs_reviews_shows(copy, engine):
+    page = (ROOT / "docs" / "reviews.md").read_text("utf-8")
+    for name in re.findall(r"empty `([^`]+)`", page):
+        (copy.folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (copy.folder / name).touch()
+    copy.follow(page)
+    copy.generate()
+    copy.test(engine, "reviews", "bookmarks")
+    contract = (copy.folder / "schema" / "openapi.yaml").read_text("utf-8")
+    assert "operationId: createBookReview" in contract
+
+
 FILE_TEST = """
 from pathlib import Path
 

