@@ -514,6 +514,9 @@ class AutoSchema(SpectacularAutoSchema):
             for name in constraint.fields
         }
         writable = {name for name, field in serializer.fields.items() if not field.read_only}
+        if self.action != "create":
+            # It never changes, and so is refused for what it is.
+            writable.discard("uid")
         return bool(unique & writable)
 
     def _is_referred_to(self) -> bool:

@@ -22,6 +22,7 @@ from books.models import Book, Contribution, Edition, Publisher, Series, Subject
 from tests.contract import CONTRACT
 
 MISSING = 999_999_999
+TAKEN = "00000000-0000-4000-8000-000000000001"
 OPERATIONS = [
     (method, path, operation)
     for path, methods in yaml.safe_load(CONTRACT.read_text("utf-8"))["paths"].items()
@@ -50,6 +51,7 @@ CONFLICTS = {
     "Book": {"title": "New", "series_id": MISSING},
     "Contribution": {"author_id": MISSING},
     "Edition": {"book_id": None, "isbn13": "9780441013593"},
+    "Series": {"name": "New", "uid": TAKEN},
     "Publisher": {"name": "Taken"},
     "Subject": {"name": "New", "slug": "taken"},
 }
@@ -108,7 +110,7 @@ def test_every_documented_refusal_is_tried_below():
 def stored(admin, member):
     """The ids in the paths, of one object of each kind; another holds what is taken."""
     author = Author.objects.create(name="Frank Herbert")
-    series = Series.objects.create(name="Dune")
+    series = Series.objects.create(name="Dune", uid=TAKEN)
     subject = Subject.objects.create(name="Deserts")
     publisher = Publisher.objects.create(name="Ace")
     book = Book.objects.create(title="Dune", series=series)
