@@ -15,14 +15,14 @@ from .matching import Authors, ByColumn, Catalogue, MatchedBook, Subjects, descr
 
 
 class Batch:
-    """What some drafts add to the catalogue, all of it written once this object is made.
+    """What some drafts add to the catalogue, found out and written by `put_in`.
 
     The caller opens the transaction. Nothing that is stored changes, except that a book may get
     another edition, which raises its version. The number of statements is the same whatever the
     number of drafts.
     """
 
-    def __init__(self, drafts: Sequence[Draft]) -> None:
+    def __init__(self) -> None:
         # What speaks against a draft once the catalogue is known, by its place.
         self.refused: dict[int, list[Fault]] = {}
         self.unchanged = self.changed = 0
@@ -34,6 +34,8 @@ class Batch:
         # Book, author, role, position and the name on the title page.
         self._contributions: list[tuple[Columns, Columns, str, int, str]] = []
         self._subject_links: list[tuple[Columns, Columns]] = []
+
+    def put_in(self, drafts: Sequence[Draft]) -> None:
         if connection.vendor == "postgresql":
             # The tables grow faster than the planner's knowledge of them; an index always fits.
             with connection.cursor() as cursor:

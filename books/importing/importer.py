@@ -205,7 +205,9 @@ def _put_in(drafts: list[Draft]) -> Batch:
     if connection.vendor == "postgresql":
         with connection.cursor() as cursor:
             cursor.execute("SELECT pg_advisory_xact_lock(%s)", [IMPORT_LOCK])
-    return Batch(drafts)
+    batch = Batch()
+    batch.put_in(drafts)
+    return batch
 
 
 def _import(rows: Sequence[FileRow], report: Report) -> None:
