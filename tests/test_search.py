@@ -445,6 +445,32 @@ def test_every_change_of_a_book_changes_what_finds_it(librarian):
     assert books("persuasion") == []
 
 
+def test_a_series_that_is_deleted_is_no_way_to_its_books_any_more(admin):
+    series = Series.objects.create(name="Novels")
+    for title in ("Emma", "Persuasion"):
+        book(title, "Jane Austen", series=series)
+    assert books("novels") == ["Emma", "Persuasion"]
+    assert admin.delete(f"/api/series/{series.pk}/").status_code == 204
+    assert books("novels") == found("/api/series/", "novels") == []
+    assert books("austen") == ["Emma", "Persuasion"]
+    call_command("reindex", "--check")
+
+
+def test_what_the_admin_writes_is_found_at_once(db, client):
+    client.force_login(User.objects.create_user("admin", "a@example.org", role=User.Role.ADMIN))
+    response = client.post("/admin/books/series/add/", {"name": "Discworld"})
+    assert response.status_code == 302, response.content
+    assert found("/api/series/", "discworld") == ["Discworld"]
+    series = Series.objects.get()
+    made = book("Sourcery", series=series)
+    client.post(f"/admin/books/series/{series.pk}/change/", {"name": "Scheibenwelt"})
+    assert (books("scheibenwelt"), books("discworld")) == (["Sourcery"], [])
+    chosen = {"action": "delete_selected", "_selected_action": [made.pk], "post": "yes"}
+    assert client.post("/admin/books/book/", chosen).status_code == 302
+    assert books("sourcery") == []
+    call_command("reindex", "--check")
+
+
 @pytest.mark.parametrize(("script", "title", "query", "is_found"), [*pairs()])
 def test_a_title_is_found_whatever_its_script(db, script, title, query, is_found):
     book(title)
