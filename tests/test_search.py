@@ -402,7 +402,7 @@ def test_of_common_words_beside_a_rare_one_the_index_is_not_asked(db, search):
 def test_any_title_is_found_by_itself_and_no_search_is_a_500(title, search):
     title = title.replace("\0", " ").encode("utf-8", "ignore").decode()
     with transaction.atomic():
-        made = Book.objects.create(title=title or "x", sort_title="x")
+        made = Book.objects.create(title=title if title.strip() else "x", sort_title="x")
         if parse(title).groups and len(title.split()) <= 20:
             assert made.title in books(title)
         assert APIClient().get("/api/books/", {"search": search}).status_code in (200, 400)
