@@ -4,7 +4,8 @@ from collections.abc import Iterator, Sequence
 from functools import cache
 from typing import Any
 
-from django.db import models, router
+from django.db import models, router, transaction
+from django.db.models import signals
 from django.db.models.deletion import Collector
 from django.utils import timezone
 
@@ -33,10 +34,24 @@ def remove(instances: Sequence[models.Model], written: WrittenRows) -> None:
     if is_fast:
         written.removed[model] += instances
     keys = [(row, row.pk) for rows in written.removed.values() for row in rows]
-    collector.delete()
+    if {*collector.data} == {model} and not (collector.fast_deletes or collector.field_updates):
+        _delete_at_once(queryset, instances)
+    else:
+        collector.delete()
     # Django takes them away.
     for row, key in keys:
         row.pk = key
+
+
+def _delete_at_once(queryset: models.QuerySet[Any], instances: Sequence[models.Model]) -> None:
+    """In one statement what nothing goes along with, where Django takes one for each hundred."""
+    told = {"using": queryset.db, "origin": queryset}
+    with transaction.atomic(using=queryset.db):
+        for row in instances:
+            signals.pre_delete.send(type(row), instance=row, **told)
+        queryset._raw_delete(queryset.db)
+        for row in instances:
+            signals.post_delete.send(type(row), instance=row, **told)
 
 
 def _whole(model: type[models.Model], rows: Any, using: str) -> list[Any]:
