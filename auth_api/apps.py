@@ -1,3 +1,5 @@
+"""The app of accounts: keys that are no use stop the start."""
+
 from django.apps import AppConfig
 from django.contrib.admin import apps as admin
 

@@ -1,3 +1,5 @@
+"""Where a librarian keeps the authors."""
+
 from django.contrib import admin
 
 from project.api.admin import FORM_FIELDS, AggregateRootAdmin, RecordForm

@@ -1,3 +1,5 @@
+"""The app of authors."""
+
 from django.apps import AppConfig
 
 

@@ -1,3 +1,5 @@
+"""Who contributed to books: columns, and the rules that the database keeps."""
+
 from django.core.exceptions import ValidationError
 from django.core.validators import RegexValidator
 from django.db import models

@@ -1,3 +1,5 @@
+"""The body of an author, at its own URL and inside of a book."""
+
 from project.api.relations import Owned, ReverseVia
 from project.api.serializers import ItemSerializer, ResourceSerializer
 

@@ -1,3 +1,5 @@
+"""The URLs of authors: what each lists, and in which order."""
+
 from project.api.viewsets import ResourceViewSet
 
 from .filters import AuthorFilter

@@ -1,3 +1,5 @@
+"""The app of books, and of what goes with them."""
+
 from django.apps import AppConfig
 
 

@@ -1,3 +1,9 @@
+"""Books and what goes with them: columns, and the rules that the database keeps.
+
+Authors, series, publishers and subjects are shared by books; contributions and editions are owned
+by one book, and live and die with it.
+"""
+
 from django.core.exceptions import ValidationError
 from django.core.validators import MaxValueValidator, MinValueValidator, RegexValidator
 from django.db import models

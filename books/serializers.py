@@ -1,3 +1,9 @@
+"""The bodies of books and of what goes with them.
+
+A `…Item` is an object inside of another's body, a `…Serializer` one at its own URL.
+`Meta.relations` says how each relation is read and written; docs/relations.md shows it.
+"""
+
 from typing import Any
 
 from rest_framework import serializers

@@ -1,3 +1,5 @@
+"""The URLs of books, and of what goes with them: what each lists, and in which order."""
+
 from collections.abc import Callable
 from typing import Any
 

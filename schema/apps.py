@@ -1,3 +1,5 @@
+"""The app of the contract and of the two pages that show it."""
+
 from django.apps import AppConfig
 
 

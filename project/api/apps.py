@@ -1,3 +1,5 @@
+"""The app that the others are built of: its checks, converters and signals."""
+
 from django.apps import AppConfig
 
 

@@ -1,3 +1,5 @@
+"""`manage.py import_books FILE`: a file into the catalogue, with its progress and a report."""
+
 from argparse import ArgumentParser
 from pathlib import Path
 from typing import Any

@@ -1,3 +1,5 @@
+"""`manage.py load_demo`: the demo catalogue, and a user for each role, for development alone."""
+
 from pathlib import Path
 from typing import Any
 

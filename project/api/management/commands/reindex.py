@@ -1,3 +1,5 @@
+"""`manage.py reindex`: the entries of searches made anew, or compared."""
+
 from argparse import ArgumentParser
 from typing import Any
 
