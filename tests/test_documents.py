@@ -602,6 +602,18 @@ def test_a_statement_is_planned_once_and_not_for_each_request(length):
         assert cursor.fetchall() == [(5, True)]
 
 
+@pytest.mark.skipif("connection.vendor != 'postgresql'", reason="SQLite keeps no plans.")
+def test_a_page_is_chosen_by_a_plan_for_its_values(anonymous):
+    for i in range(10):
+        assert anonymous.get("/api/series/", {"name": f"Series {i}"}).json()["results"] == []
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT statement FROM pg_prepared_statements"
+            " WHERE statement LIKE '%%books_series%%' AND statement LIKE '%%LIMIT%%'"
+        )
+        assert cursor.fetchall() == []
+
+
 def test_objects_come_in_the_order_of_their_keys_and_missing_ones_are_left_out():
     keys = [Series.objects.create(name=name).pk for name in "abc"]
     asked = [keys[2], keys[0], keys[2] + 1000, keys[1]]

@@ -809,6 +809,11 @@ def test_the_short_way_of_validation_leads_where_the_serializer_does(body):
         assert plain.keys() == full.keys()
 
 
+def test_what_most_of_a_file_is_takes_the_short_way():
+    for body in (HOBBIT, {"title": "A", "authors": [{"name": "B"}]}):
+        assert Validation(BookSerializer()).plainly(body) is not None
+
+
 # The command
 
 

@@ -21,7 +21,6 @@ from project.api.writes.transactions import retried
 from .batches import Batch
 from .drafts import Draft
 from .formats import FORMS, form_of
-from .jsonl import read_again
 from .rows import FileRow, Lines
 from .validation import Validation
 
@@ -190,10 +189,6 @@ def prepare(row: FileRow, validate: Validation) -> None:
     if row.faults:
         return
     attrs = validate.plainly(row.body)
-    if attrs is None:
-        read_again(row)
-    if row.faults:
-        return
     try:
         row.draft = Draft(validate.fully(row.body) if attrs is None else attrs)
     except Refused as error:

@@ -2,9 +2,7 @@
 
 import json
 from collections.abc import Iterator
-from typing import Any
 
-import orjson
 from rest_framework.exceptions import ParseError
 
 from project.api.http.parsers import parse_json
@@ -25,37 +23,9 @@ def json_lines(lines: Lines) -> Iterator[FileRow]:
         if lines.row_is_too_long:
             row.source = lines.beginning_of_row
             row.faults.append(too_long_fault())
-        elif (document := _plain_object(line)) is not None:
-            row.source = row.body = document
-            row.hasty = line
         else:
             _parse(row, line)
         yield row
-
-
-def read_again(row: FileRow) -> None:
-    """Read with all rules what was read in haste."""
-    if row.hasty:
-        _parse(row, row.hasty)
-
-
-def _plain_object(line: bytes) -> dict[str, Any] | None:
-    """What `parse_json` gives for this line; None where that is no object, or doubtful.
-
-    Depth and size of numbers are not looked at: the validation, which knows what belongs where,
-    refuses what is too deep or too large.
-    """
-    if b"\\u00" in line:
-        # NUL may stand here, or a colon.
-        return None
-    try:
-        document = orjson.loads(line)
-    except orjson.JSONDecodeError:
-        return None
-    # A key that stands twice has one more colon in the line than in what was read.
-    if type(document) is dict and orjson.dumps(document).count(b":") == line.count(b":"):
-        return document
-    return None
 
 
 def _parse(row: FileRow, line: bytes) -> None:

@@ -34,9 +34,6 @@ class FileRow:
     omitted: list[Fault] = field(default_factory=list)
     # The column behind each place of the body; empty where the body is the row itself.
     columns: Mapping[str, str] = field(default_factory=dict)
-    # The line of JSON that `body` was read from in haste: right if it is valid, else
-    # `jsonl.read_again`.
-    hasty: bytes = b""
     # What is to go in, once the row is found good.
     draft: Draft | None = None
 
