@@ -34,26 +34,23 @@ class Batch:
         # Book, author, role, position and the name on the title page.
         self._contributions: list[tuple[Columns, Columns, str, int, str]] = []
         self._subject_links: list[tuple[Columns, Columns]] = []
+        self.catalogue = Catalogue()
+        self.authors = Authors()
+        self.series = ByColumn(Series, "name")
+        self.subjects = Subjects()
+        self.publishers = ByColumn(Publisher, "name_folded")
 
     def put_in(self, drafts: Sequence[Draft]) -> None:
         if connection.vendor == "postgresql":
             # The tables grow faster than the planner's knowledge of them; an index always fits.
             with connection.cursor() as cursor:
                 cursor.execute("SET LOCAL enable_seqscan = off")
-        self.catalogue = Catalogue(drafts)
-        self.authors = Authors([credit.author for draft in drafts for credit in draft.credits])
-        self.series = ByColumn(Series, "name", [d.series for d in drafts if d.series])
-        self.subjects = Subjects([each for draft in drafts for each in draft.subjects])
-        self.publishers = ByColumn(
-            Publisher,
-            "name_folded",
-            [
-                edition["publisher"]
-                for d in drafts
-                for edition in d.editions
-                if edition["publisher"]
-            ],
-        )
+        editions = [edition for draft in drafts for edition in draft.editions]
+        self.catalogue.load(drafts)
+        self.authors.load([credit.author for draft in drafts for credit in draft.credits])
+        self.series.load([draft.series for draft in drafts if draft.series])
+        self.subjects.load([each for draft in drafts for each in draft.subjects])
+        self.publishers.load([each["publisher"] for each in editions if each["publisher"]])
         for place, draft in enumerate(drafts):
             try:
                 self._settle(draft)

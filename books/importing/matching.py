@@ -70,12 +70,16 @@ def stored_by_uid(
 class Shared:
     """The things of one model that the books of a batch share."""
 
-    def __init__(self, model: type[models.Model], uids: Iterable[UUID | None]) -> None:
+    def __init__(self, model: type[models.Model]) -> None:
         self.model = model
-        self._by_uid = stored_by_uid(model, uids)
+        self._by_uid: dict[UUID | None, Columns] = {}
         self.new: list[Columns] = []
         # Those that were found or made, by identity.
         self.used: dict[int, Columns] = {}
+
+    def load(self, given: Sequence[Columns]) -> None:
+        """Read what is stored and may be meant by these."""
+        self._by_uid = stored_by_uid(self.model, (each["uid"] for each in given))
 
     def find(self, given: Columns) -> Columns | None:
         found = self._by_uid.get(given["uid"]) or self._look_up(given)
@@ -105,11 +109,16 @@ class Shared:
 class ByColumn(Shared):
     """Publishers, series or subjects, told apart by one column."""
 
-    def __init__(self, model: type[models.Model], column: str, given: Sequence[Columns]) -> None:
-        super().__init__(model, (each["uid"] for each in given))
+    def __init__(self, model: type[models.Model], column: str) -> None:
+        super().__init__(model)
         self._column = column
+        self._known: dict[Any, Columns] = {}
+
+    def load(self, given: Sequence[Columns]) -> None:
+        super().load(given)
+        column = self._column
         values = {each[column] for each in given}
-        stored = model._default_manager.filter(**{f"{column}__any_of": values})
+        stored = self.model._default_manager.filter(**{f"{column}__any_of": values})
         # Where several have one name, the oldest stands.
         self._known = {each[column]: each for each in stored.order_by("-pk").values("id", column)}
 
@@ -121,9 +130,13 @@ class ByColumn(Shared):
 
 
 class Subjects(ByColumn):
-    def __init__(self, given: Sequence[Columns]) -> None:
-        super().__init__(Subject, "name_folded", given)
+    def __init__(self) -> None:
+        super().__init__(Subject, "name_folded")
         self._slug: Any = Subject._meta.get_field("slug")
+        self._taken: set[str] = set()
+
+    def load(self, given: Sequence[Columns]) -> None:
+        super().load(given)
         slugs = {each["slug"] for each in given} - {""}
         self._taken = self._stored(slugs) if slugs else set()
 
@@ -162,10 +175,13 @@ class Subjects(ByColumn):
 
 
 class Authors(Shared):
-    def __init__(self, given: Sequence[Columns]) -> None:
-        super().__init__(Author, (each["uid"] for each in given))
+    def __init__(self) -> None:
+        super().__init__(Author)
         self._by_key: dict[str, Columns] = {}
         self._by_name: dict[str, list[Columns]] = defaultdict(list)
+
+    def load(self, given: Sequence[Columns]) -> None:
+        super().load(given)
         authors = Author.objects.values("id", *COLUMNS_OF_AUTHOR)
         for author in stored_like(given, "name", authors):
             self._remember(author)
@@ -228,11 +244,14 @@ class MatchedBook:
 class Catalogue:
     """The stored books that the drafts of a batch may mean, and those that it adds to them."""
 
-    def __init__(self, drafts: Sequence[Draft]) -> None:
+    def __init__(self) -> None:
         self._by_uid: dict[UUID | None, MatchedBook] = {}
         self._by_key: dict[str, MatchedBook] = {}
         self._by_title: dict[str, list[MatchedBook]] = defaultdict(list)
         self._by_isbn: dict[str | None, MatchedBook] = {}
+
+    def load(self, drafts: Sequence[Draft]) -> None:
+        """Read what is stored and may be meant by these."""
         editions = [edition for draft in drafts for edition in draft.editions]
         isbns = {edition["isbn13"] for edition in editions} - {None}
         held = dict(Edition.objects.filter(isbn13__any_of=isbns).values_list("isbn13", "book_id"))
