@@ -17,8 +17,8 @@ from rest_framework_nested.routers import NestedSimpleRouter
 
 from auth_api.models import User
 from books.models import Book
-from project.api.http.resources import lists_all
-from project.api.relations import Shared
+from project.api.http.resources import _hiding, lists_all
+from project.api.relations import RelatedKeyField, Shared
 from project.api.serializers import ItemSerializer, ResourceSerializer
 from project.api.viewsets import ItemViewSet, ResourceViewSet
 from tests.catalogue import authors, book, everything, send
@@ -67,7 +67,9 @@ class NoteItem(ItemSerializer):
 
 
 class CommentSerializer(ResourceSerializer):
-    note = NoteItem(required=False)
+    # Null where the note is hidden from who asks.
+    note = NoteItem(required=False, allow_null=True)
+    note_id = RelatedKeyField(required=False, allow_null=True)
 
     class Meta:
         model = Remark
@@ -121,8 +123,14 @@ urlpatterns = [
 @pytest.fixture(autouse=True)
 def forgets():
     """A viewset that a test changes is looked at anew."""
+    forget()
     yield
+    forget()
+
+
+def forget():
     lists_all.cache_clear()
+    _hiding.cache_clear()
 
 
 @pytest.fixture
@@ -208,7 +216,7 @@ def test_what_is_hidden_from_who_asks_cannot_be_linked(member, other, monkeypatc
         "get_queryset",
         lambda self: Note.objects.filter(owner=self.request.user.pk),
     )
-    lists_all.cache_clear()
+    forget()
     hidden, own = (Note.objects.create(text="a", owner=each) for each in (other, member.user))
     before = rows()
     for key in (hidden.pk, own.pk + 100):
