@@ -15,7 +15,7 @@ from typing import Any, Self
 from uuid import UUID
 
 from django.core.exceptions import ValidationError
-from django.db import models, router
+from django.db import IntegrityError, models, router
 from django.utils import timezone
 from rest_framework.fields import get_error_detail
 from rest_framework.request import Request
@@ -242,8 +242,12 @@ class UnitOfWork:
         keys = [key for key in sought if not self._is_complete(fields, key)]
         holder_ids = self._holder_ids(model, fields, keys) if keys else {}
         for key, row in sought.items():
-            if (existing_id := holder_ids.get(key)) is not None:
-                self._taken(row, fields, existing_id)
+            if (existing_id := holder_ids.get(key)) is None:
+                continue
+            if row.pointer and fields[0].name == "uid":
+                # Nobody had it when the body was read, or the row would be linked.
+                raise IntegrityError("Another request was faster with this uid.")
+            self._taken(row, fields, existing_id)
 
     def _sought(
         self, model: type[models.Model], fields: tuple[Any, ...]
