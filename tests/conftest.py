@@ -89,7 +89,8 @@ def pytest_report_header():
 @pytest.fixture(autouse=True)
 def compare_documents(request, monkeypatch):
     """With --both-ways, in the tests that ask in this process."""
-    if request.config.getoption("both_ways"):
+    alone = request.node.get_closest_marker("documents_alone")
+    if request.config.getoption("both_ways") and alone is None:
         from tests import serializer_oracle
 
         monkeypatch.setattr(

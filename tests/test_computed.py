@@ -103,6 +103,7 @@ def shown(thing, client):
     }
 
 
+@pytest.mark.documents_alone
 @given(
     stars=st.lists(
         st.dictionaries(st.sampled_from([1, 2]), st.integers(1, 5)), min_size=1, max_size=4

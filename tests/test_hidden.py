@@ -145,6 +145,7 @@ def urlconf(notes):
 PROJECTS = {way: urlconf(notes) for way, notes in WAYS.items()}
 
 
+@pytest.mark.documents_alone
 @pytest.mark.parametrize("way", WAYS)
 @given(owned=st.lists(st.booleans(), min_size=1, max_size=3))
 @examples(
@@ -263,6 +264,7 @@ coins.register("boxes", Boxes, "box")
 urlpatterns = [path("api/", include(coins.urls)), path("", include("project.urls"))]
 
 
+@pytest.mark.documents_alone
 @given(st.lists(st.tuples(st.booleans(), st.integers(0, 2)), max_size=4), st.integers(0, 2))
 @examples(
     max_examples=15,
