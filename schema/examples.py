@@ -91,6 +91,9 @@ EXAMPLES: dict[str, list[OpenApiExample]] = {
         _request("By e-mail", {"email": "member@example.org", "password": "demo-member"}),
     ],
     "partialUpdateMe": [_request("A new name", {"username": "me"})],
+    "createMachineToken": [
+        _request("To read with", {"name": "Backup", "current_password": "demo-admin"})
+    ],
     "partialUpdateSession": [_request("A name", {"device_name": "Ann's phone"})],
     "createUser": [
         _request(

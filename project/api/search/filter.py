@@ -38,12 +38,14 @@ class SearchFilter(backends.SearchFilter):
         return frozenset({self.search_param, EXACT} if hasattr(model, "search") else ())
 
     def search(self, request: Request, view: Any) -> Search | None:
-        text = request.query_params.get(self.search_param)
-        if not text or not is_list(view):
+        if not is_list(view) or not self.parameters_of(view):
             return None
         exact = request.query_params.get(EXACT, "false")
         if exact not in ("true", "false"):
-            raise Refused([Fault("invalid", "Either true or false.", parameter=EXACT)])
+            raise Refused([Fault("invalid", "Give true or false.", parameter=EXACT)])
+        text = request.query_params.get(self.search_param)
+        if not text:
+            return None
         try:
             return Search.of(text, view.search_keys, is_exact=exact == "true")
         except ValidationError as error:
