@@ -1,12 +1,21 @@
 """Can a phone that is offline name what it makes, so that a repeat makes nothing twice?"""
 
+from importlib import import_module
 from uuid import uuid4
 
 import pytest
+from django.apps import apps
+from django.db import connection
+from django.db.migrations.state import ProjectState
+from django.db.models import CharField, Func, Value
+from django.urls import get_resolver
 from rest_framework.test import APIClient
 
 from authors.models import Author
 from books.models import Book, Publisher, Series, Subject
+from project.api.declarations import routes
+from project.api.documents.statements import statement
+from project.api.models import AggregateRoot
 from tests.catalogue import authors, book, faults, send
 
 pytestmark = pytest.mark.django_db
@@ -18,6 +27,10 @@ ROOTS = [
     ("/publishers/", {"name": "Harper & Row"}),
     ("/subjects/", {"name": "Utopias"}),
 ]
+UPGRADES = {
+    "authors": import_module("authors.migrations.0005_hyphenated_uids"),
+    "books": import_module("books.migrations.0009_hyphenated_uids"),
+}
 NOT_UIDS = [
     *(5, None, "", "x", "0b5f4d6e4a1f4f398f0b3c1d2e4f5a6b"),
     "{0b5f4d6e-4a1f-4f39-8f0b-3c1d2e4f5a6b}",
@@ -59,6 +72,30 @@ def test_the_database_gives_uids_to_rows_that_come_without(model):
     assert len(uids) == 20
     assert {uid.version for uid in uids} == {4}
     assert {uid.variant for uid in uids} == {"specified in RFC 4122"}
+
+
+@pytest.mark.parametrize(("path", "body"), ROOTS)
+def test_an_upgrade_hyphenates_the_uids_that_sqlite_has_stored_as_digits(admin, path, body):
+    made = send(admin, "POST", path, body, 201)
+    label = "authors" if path == "/authors/" else "books"
+    state = ProjectState.from_apps(apps)
+    for operation in UPGRADES[label].Migration.operations:
+        model = apps.get_model(label, operation.model_name)
+        if connection.vendor == "sqlite":
+            digits = Func(
+                "uid", Value("-"), Value(""), function="replace", output_field=CharField()
+            )
+            model.objects.update(uid=digits)
+        operation.database_forwards(label, connection.schema_editor(), state, state)
+    assert send(admin, "GET", f"{path}?uid={made['uid']}")["results"] == [made]
+
+
+def test_no_statement_formats_a_uid():
+    for view in {each for each in routes(get_resolver()) if each.serializer_class is not None}:
+        if issubclass(view.queryset.model, AggregateRoot):
+            sql = statement(view.serializer_class, frozenset(), "default").sql
+            assert "uid" in sql
+            assert "|| '-' ||" not in sql
 
 
 def slug_of(model, i):

@@ -9,7 +9,15 @@ from django import forms
 from django.core.exceptions import ValidationError
 from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
+from django.db.backends.base.base import BaseDatabaseWrapper
 from django.utils.text import slugify
+
+if TYPE_CHECKING:
+    _CharField = models.CharField[str, str]
+    _UUIDField = models.UUIDField[str | uuid.UUID, uuid.UUID]
+else:
+    # No generics at run time.
+    _CharField, _UUIDField = models.CharField, models.UUIDField
 
 
 class RandomUUID(models.Func):
@@ -20,9 +28,28 @@ class RandomUUID(models.Func):
 
     def as_sqlite(self, compiler: Any, connection: Any, **extra_context: Any) -> Any:
         # Two of its 16 bytes begin with what says version and variant.
-        version = "'4' || substr(hex(randomblob(2)), 2)"
-        variant = "substr('89AB', 1 + (random() & 3), 1) || substr(hex(randomblob(8)), 2)"
-        return f"(lower(hex(randomblob(6)) || {version} || {variant}))", []
+        version = "'-4' || substr(hex(randomblob(2)), 2)"
+        variant = "'-' || substr('89AB', 1 + (random() & 3), 1) || substr(hex(randomblob(2)), 2)"
+        parts = ["hex(randomblob(4)) || '-' || hex(randomblob(2))", version, variant]
+        return f"(lower({' || '.join(parts)} || '-' || hex(randomblob(6))))", []
+
+
+class HyphenatedUUIDField(_UUIDField):
+    """A UUID that is stored as documents show it where a database has no type for it.
+
+    To put hyphens between Django's 32 digits took SQLite an eighth of a list's processor time.
+    """
+
+    def db_type(self, connection: BaseDatabaseWrapper) -> str | None:
+        native = connection.features.has_native_uuid_field
+        return super().db_type(connection) if native else "char(36)"
+
+    def get_db_prep_value(
+        self, value: Any, connection: BaseDatabaseWrapper, prepared: bool = False
+    ) -> Any:
+        native = connection.features.has_native_uuid_field
+        value = super().get_db_prep_value(value, connection, prepared)
+        return value if native or value is None else str(uuid.UUID(value))
 
 
 class AggregateRoot(models.Model):
@@ -32,7 +59,7 @@ class AggregateRoot(models.Model):
     """
 
     # No default in Python alone: rows also come from bulk statements and from hands with SQL.
-    uid = models.UUIDField(
+    uid = HyphenatedUUIDField(
         "UID",
         default=uuid.uuid4,
         db_default=RandomUUID(),
@@ -63,13 +90,6 @@ class NameFormField(forms.CharField):
     def to_python(self, value: Any) -> Any:
         text = super().to_python(value)
         return text and normalized_name(text)
-
-
-if TYPE_CHECKING:
-    _CharField = models.CharField[str, str]
-else:
-    # No generic at run time.
-    _CharField = models.CharField
 
 
 class NameField(_CharField):

@@ -8,6 +8,7 @@ from typing import Any
 from django.db import migrations, models
 from django.utils import timezone
 
+from .models import HyphenatedUUIDField
 from .search.tables import make_due
 
 BATCH = 1_000
@@ -91,6 +92,29 @@ class RewriteTexts(migrations.RunPython):
             make_due(schema_editor.connection)
         for name, number in count.items():
             print(f"\n  {number} {name} written anew", end="")  # noqa: T201
+
+
+class HyphenateUUIDs(migrations.AlterField):
+    """Alters a UUIDField to a HyphenatedUUIDField, and what SQLite has stored in it.
+
+    An operation of its own, since all that is searched is due after RunPython and RunSQL.
+    """
+
+    def database_forwards(
+        self, app_label: str, schema_editor: Any, from_state: Any, to_state: Any
+    ) -> None:
+        super().database_forwards(app_label, schema_editor, from_state, to_state)
+        if schema_editor.connection.vendor != "sqlite":
+            return
+        model = to_state.apps.get_model(app_label, self.model_name)
+        column = self.name
+        stored = f"replace({column}, '-', '')"
+        # This method takes migrations back, too.
+        if isinstance(model._meta.get_field(column), HyphenatedUUIDField):
+            starts, lengths = (1, 9, 13, 17, 21), (8, 4, 4, 4, 12)
+            parts = (f"substr({stored}, {s}, {n})" for s, n in zip(starts, lengths, strict=True))
+            stored = " || '-' || ".join(parts)
+        schema_editor.execute(f"UPDATE {model._meta.db_table} SET {column} = {stored}")  # noqa: S608
 
 
 def _update(rewrites: list[Rewrite], using: str) -> None:

@@ -15,6 +15,7 @@ from rest_framework import ISO_8601, serializers
 from rest_framework.settings import api_settings
 
 from ..fields import StoredFileField, TimestampField
+from ..models import HyphenatedUUIDField
 
 # By the vendor of the database, an SQL expression of a value, `{0}`; null for null. PostgreSQL's is
 # JSON once it is cast to text, SQLite's once json_object() or json_quote() has written it.
@@ -66,6 +67,7 @@ UUID = {
     "sqlite": "substr({0}, 1, 8) || '-' || substr({0}, 9, 4) || '-' ||"
     " substr({0}, 13, 4) || '-' || substr({0}, 17, 4) || '-' || substr({0}, 21)",
 }
+HYPHENATED_UUID = {"postgresql": "to_json({0})", "sqlite": "{0}"}
 JSON = {"postgresql": "{0}", "sqlite": "json({0})"}
 
 
@@ -109,10 +111,13 @@ def _big_integer(field: Any) -> Format:
     return INTEGER
 
 
-def _uuid(field: Any) -> Format:
-    if field.uuid_format != "hex_verbose":
-        raise UnsupportedError("Leave its format to the default, hex_verbose.")
-    return UUID
+def _hyphenated(supported: Format) -> Callable[[Any], Format]:
+    def supported_format(field: Any) -> Format:
+        if field.uuid_format != "hex_verbose":
+            raise UnsupportedError("Leave its format to the default, hex_verbose.")
+        return supported
+
+    return supported_format
 
 
 def _json(field: Any) -> Format:
@@ -147,7 +152,8 @@ RENDERINGS: list[tuple[type[Any], tuple[type[Any], ...], Format | Callable[[Any]
         (models.DurationField,),
         _default_format("DURATION_FORMAT", "django", DURATION),
     ),
-    (serializers.UUIDField, (models.UUIDField,), _uuid),
+    (serializers.UUIDField, (HyphenatedUUIDField,), _hyphenated(HYPHENATED_UUID)),
+    (serializers.UUIDField, (models.UUIDField,), _hyphenated(UUID)),
     (serializers.JSONField, (models.JSONField,), _json),
 ]
 
@@ -155,6 +161,7 @@ RENDERINGS: list[tuple[type[Any], tuple[type[Any], ...], Format | Callable[[Any]
 PLAIN: list[tuple[tuple[type[Any], ...], Format]] = [
     (_NUMBERS, INTEGER),
     (_TEXTS, TEXT),
+    ((HyphenatedUUIDField,), HYPHENATED_UUID),
     ((models.UUIDField,), UUID),
     ((models.BooleanField,), BOOLEAN),
     ((models.FloatField,), FLOAT),
