@@ -1,5 +1,7 @@
 """Does a nested write do what the body says, and nothing else?"""
 
+from uuid import uuid4
+
 import pytest
 
 from authors.models import Author, AuthorProfile
@@ -264,16 +266,31 @@ def test_an_isbn_of_another_book_is_409_with_its_id(librarian):
         ("/subjects/", {"name": "Ships", "slug": "sea-stories"}, "/slug"),
         ("/authors/", {"name": "A", "openlibrary_key": "OL1A"}, "/openlibrary_key"),
         ("/books/", {"title": "A", "openlibrary_key": "OL1W"}, "/openlibrary_key"),
+        # Nested, where something else is said of it
         (
             "/books/",
-            {"title": "A", "authors": [{"name": "A", "openlibrary_key": "OL1A"}]},
+            {"title": "A", "authors": [{"name": "B", "openlibrary_key": "OL1A"}]},
             "/authors/0/openlibrary_key",
         ),
-        ("/books/", {"title": "A", "subjects": [{"name": "SEA  stories"}]}, "/subjects/0/name"),
         (
             "/books/",
-            {"title": "A", "editions": [{"publisher": {"name": "gollancz"}}]},
+            {"title": "A", "subjects": [{"name": "SEA  stories", "slug": "sea"}]},
+            "/subjects/0/name",
+        ),
+        (
+            "/books/",
+            {"title": "A", "subjects": [{"name": "Ships", "slug": "sea-stories"}]},
+            "/subjects/0/slug",
+        ),
+        (
+            "/books/",
+            {"title": "A", "editions": [{"publisher": {"name": "gollancz", "uid": str(uuid4())}}]},
             "/editions/0/publisher/name",
+        ),
+        (
+            "/authors/",
+            {"name": "A", "books": [{"title": "B", "openlibrary_key": "OL1W"}]},
+            "/books/0/openlibrary_key",
         ),
     ],
 )
@@ -289,6 +306,82 @@ def test_a_natural_key_that_is_taken_is_409_naming_who_has_it(librarian, path, b
     assert (fault["pointer"], fault["code"]) == (at, "unique")
     assert fault["existing_id"] in {each.pk for each in made}
     assert everything() == stored
+
+
+@pytest.mark.parametrize(
+    ("body", "names"),
+    [
+        ({"subjects": [{"name": "SEA  stories"}]}, {"subject_ids": [1]}),
+        ({"subjects": [{"name": "sea stories", "slug": "sea-stories"}]}, {"subject_ids": [1]}),
+        ({"subjects": [{"name": "sea stories", "slug": ""}]}, {"subject_ids": [1]}),
+        ({"subjects": [{"name": "sea stories"}, {"name": "Sea stories"}]}, {"subject_ids": [1]}),
+        ({"subjects": [{"name": "sea stories"}, {"id": 2}]}, {"subject_ids": [1, 2]}),
+        ({"subjects": [{"name": "sea stories"}], "subject_ids": [1]}, {"subject_ids": [1]}),
+        ({"authors": [{"name": "A", "openlibrary_key": "OL1A"}]}, {"author_ids": [1]}),
+        (
+            {"contributions": [{"author": {"name": "A", "openlibrary_key": "OL1A"}}]},
+            {"author_ids": [1]},
+        ),
+        (
+            {
+                "contributions": [
+                    {"author": {"name": "A", "openlibrary_key": "OL1A", "sort_name": ""}},
+                    {"author_id": 1, "role": "editor"},
+                ],
+                "authors": [{"name": "A", "openlibrary_key": "OL1A"}],
+            },
+            {"author_ids": [1]},
+        ),
+    ],
+)
+@pytest.mark.parametrize("method", ["POST", "PUT", "PATCH"])
+def test_what_has_the_natural_key_is_linked_if_it_is_all_that_is_said(
+    librarian, method, body, names
+):
+    numbered(Subject, "Sea stories", "Ships")
+    Author.objects.create(id=1, name="A", openlibrary_key="OL1A")
+    continue_ids()
+    path = "/books/" if method == "POST" else f"/books/{book().pk}/"
+    answer = send(librarian, method, path, {"title": "X", **body}, 201 if method == "POST" else 200)
+    assert {name: answer[name] for name in names} == names
+    assert (Subject.objects.count(), Author.objects.count()) == (2, 1)
+
+
+def test_a_publisher_is_linked_by_its_name_and_a_book_by_its_key(librarian):
+    [publisher] = numbered(Publisher, "Gollancz")
+    stored = book(openlibrary_key="OL1W")
+    body = {"title": "X", "editions": [{"publisher": {"name": "GOLLANCZ"}} for _ in range(2)]}
+    answer = send(librarian, "POST", "/books/", body, 201)
+    assert [each["publisher"] for each in answer["editions"]] == [
+        {"id": publisher.pk, "uid": str(publisher.uid), "name": "Gollancz"}
+    ] * 2
+    body = {"name": "B", "books": [{"title": "Good Omens", "openlibrary_key": "OL1W"}]}
+    assert send(librarian, "POST", "/authors/", body, 201)["book_ids"] == [stored.pk]
+
+
+def test_to_say_again_what_a_list_has_by_its_natural_key_changes_nothing(librarian):
+    stored = book(contributors=[Author.objects.create(name="A", openlibrary_key="OL1A")])
+    stored.subjects.add(Subject.objects.create(name="Ships"))
+    body = {
+        "subjects": [{"name": "ships"}],
+        "authors": [{"name": "A", "openlibrary_key": "OL1A"}],
+    }
+    assert send(librarian, "PATCH", f"/books/{stored.pk}/", body)["version"] == 1
+
+
+def test_one_natural_key_in_one_body_is_one_new_object(librarian):
+    author = {"name": "A", "openlibrary_key": "OL1A"}
+    body = {
+        "title": "X",
+        "contributions": [{"author": author}, {"author": author, "role": "editor"}],
+        "subjects": [{"name": "New"}, {"name": "new"}, {"name": "Other"}],
+        "editions": [{"publisher": {"name": "New"}}, {"publisher": {"name": "NEW"}}],
+    }
+    answer = send(librarian, "POST", "/books/", body, 201)
+    assert len({each["author_id"] for each in answer["contributions"]}) == 1
+    assert [each["name"] for each in answer["subjects"]] == ["New", "Other"]
+    assert [each["publisher"]["name"] for each in answer["editions"]] == ["New", "New"]
+    assert (Author.objects.count(), Publisher.objects.count()) == (1, 1)
 
 
 # An owned one-to-one
@@ -598,17 +691,16 @@ def item(body):
             [("/editions/2/isbn13", "duplicate")],
         ),
         (
-            {"subjects": [{"name": "New"}, {"name": "new"}]},
+            {"subjects": [{"name": "New"}, {"name": "new", "slug": "other"}]},
             [("/subjects/1/name", "duplicate")],
         ),
         (
-            {
-                "editions": [
-                    {"publisher": {"name": "New"}},
-                    {"publisher": {"name": "NEW"}},
-                ]
-            },
-            [("/editions/1/publisher/name", "duplicate")],
+            {"authors": [{"name": "B", "openlibrary_key": "OL1A"} for _ in range(2)]},
+            [("/authors/1", "duplicate")],
+        ),
+        (
+            {"authors": [{"name": "B", "openlibrary_key": "OL2A"} for _ in range(2)]},
+            [("/authors/1", "duplicate")],
         ),
         # unknown, at any depth
         ({"titel": "X"}, [("/titel", "unknown")]),
@@ -638,6 +730,7 @@ def item(body):
 @pytest.mark.parametrize("method", ["POST", "PUT", "PATCH"])
 def test_what_can_never_succeed_is_400_at_its_place(librarian, method, body, errors):
     numbered(Author, "A")
+    Author.objects.create(name="B", openlibrary_key="OL2A")
     numbered(Subject, "One", "Two")
     path = "/books/" if method == "POST" else f"/books/{book().pk}/"
     before = everything()
@@ -703,7 +796,7 @@ def test_both_kinds_of_fault_at_once_are_400(librarian):
     book("Mort", isbns=[isbn(1)])
     body = {"title": "X", "editions": [{"isbn13": isbn(1)}], "author_ids": [NOWHERE]}
     assert send(librarian, "POST", "/books/", body, 409)["code"] == "conflict"
-    body["subjects"] = [{"name": "A"}, {"name": "a"}]
+    body["subjects"] = [{"name": "A"}, {"name": "a", "slug": "b"}]
     problem = send(librarian, "POST", "/books/", body, 400)
     assert sorted(faults(problem)) == [
         ("/author_ids/0", "does_not_exist"),

@@ -29,7 +29,9 @@ from tests.catalogue import isbn
 
 NOWHERE = 10**12
 ROLES = ["author", "editor"]
-NAMES = ["Ann", "Bob"]
+NAMES = ["Ann", "Bob", "BOB"]
+# Of these a name, in whatever case, is a natural key.
+UNIQUE = ("subject", "publisher")
 ISBNS = [isbn(number) for number in range(4)]
 # The keys of the twins, by the name of the nested one, with the kind of what they refer to.
 ONE = {"series": "series_id", "publisher": "publisher_id", "author": "author_id"}
@@ -51,10 +53,12 @@ class Reference:
 
     def refusal(self):
         """The status that refuses this write, or None."""
-        self.check_new()
         return (409 if set(self.faults) == {409} else 400) if self.faults else None
 
     def create(self, kind, attrs):
+        for made in self.new:
+            if made["kind"] == kind and is_called(kind, made, attrs["name"]):
+                return made
         made = {"id": None, "kind": kind, "name": attrs["name"]}
         self.new.append(made)
         return made
@@ -66,7 +70,9 @@ class Reference:
         if not isinstance(value, dict):
             value = {"id": value}
         if "id" not in value:
-            return json.dumps(value)
+            stored = self.shared[kind].items()
+            called = (pk for pk, each in stored if is_called(kind, each, value["name"]))
+            return next(called, json.dumps(value))
         found = self.shared[kind].get(value["id"])
         if found is None:
             self.faults.append(409)
@@ -122,10 +128,23 @@ class Reference:
         for twin in ("subjects", "subject_ids"):
             if twin in body:
                 values = self.without_repeats(body[twin])
-                told.append(sorted((self.mention("subject", each) for each in values), key=repr))
+                told.append(self.set_of(values))
         given, meanings = self.agreed(told, sorted(book["subject_ids"], key=repr), is_new)
         if given:
-            book["subject_ids"] = [self.meant("subject", each) for each in meanings]
+            subjects = [self.meant("subject", each) for each in meanings]
+            book["subject_ids"] = [
+                each for i, each in enumerate(subjects) if each not in subjects[:i]
+            ]
+
+    def set_of(self, values):
+        """What these subjects mean; one that is called by its name beside its id stands once."""
+        keys = [self.mention("subject", each) for each in values if has_id(each)]
+        for each in values:
+            if not has_id(each):
+                meaning = self.mention("subject", each)
+                if isinstance(meaning, str) or meaning not in keys:
+                    keys.append(meaning)
+        return sorted(keys, key=repr)
 
     def write_contributions(self, book, body, is_new):
         before = book["contributions"]
@@ -264,14 +283,6 @@ class Reference:
         names = ("id", "isbn13", "pages", "publisher_id")
         book["editions"] = [{name: row[name] for name in names} for row in rows]
 
-    def check_new(self):
-        """Names of new subjects and publishers are new, and unlike each other."""
-        for kind in ("subject", "publisher"):
-            names = [made["name"].casefold() for made in self.new if made["kind"] == kind]
-            self.faults += [400] * (len(names) - len(set(names)))
-            taken = {each["name"].casefold() for each in self.shared[kind].values()}
-            self.faults += [409 for name in set(names) & taken]
-
     def new_book(self, body):
         book = {"title": "", "series_id": None, "subject_ids": set()}
         book.update({"contributions": [], "editions": [], "version": 1})
@@ -289,10 +300,14 @@ class Reference:
 
     def learn(self, book, answer):
         def learn_one(made, pk):
-            if isinstance(made, dict):
+            if not isinstance(made, dict):
+                return made
+            if made["id"] is None:
                 assert pk not in self.shared[made["kind"]]
                 self.shared[made["kind"]][pk] = {"name": made["name"], "version": 1}
-            return pk if isinstance(made, dict) else made
+                made["id"] = pk
+            assert made["id"] == pk
+            return pk
 
         book["id"] = answer["id"]
         book["series_id"] = learn_one(book["series_id"], answer["series_id"])
@@ -337,6 +352,10 @@ class Reference:
                 for row in book["editions"]
             ],
         }
+
+
+def is_called(kind, stored, name):
+    return kind in UNIQUE and stored["name"].casefold() == name.casefold()
 
 
 def has_id(value):

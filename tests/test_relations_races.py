@@ -86,7 +86,6 @@ def test_of_ten_forms_at_once_one_gets_a_name(posted):
     [
         ("/books/", {"title": "X", "editions": [{"isbn13": isbn(1)}]}, "/editions/0/isbn13", Book),
         ("/books/", {"title": "X", "openlibrary_key": "OL1W"}, "/openlibrary_key", Book),
-        ("/books/", {"title": "X", "subjects": [{"name": "S"}]}, "/subjects/0/name", Subject),
         ("/publishers/", {"name": "P"}, "/name", Publisher),
         (
             "/authors/",
@@ -104,6 +103,33 @@ def test_of_ten_at_once_one_gets_a_unique_value(sent, path, body, at, left):
     assert left.objects.count() == 1
     assert Book.objects.count() == (path == "/books/")
     assert AuthorProfile.objects.count() == (path == "/authors/")
+
+
+@pytest.mark.parametrize(
+    ("body", "left"),
+    [
+        ({"subjects": [{"name": "S"}, {"name": "s"}]}, Subject),
+        ({"editions": [{"publisher": {"name": "P"}}]}, Publisher),
+        ({"authors": [{"name": "A", "openlibrary_key": "OL1A"}]}, Author),
+    ],
+)
+def test_ten_who_name_a_new_object_at_once_all_link_the_same(sent, body, left):
+    answers = sent(10, lambda _: ("POST", "/books/", {"title": "X", **body}))
+    assert statuses(answers) == {201: 10}
+    [made] = left.objects.all()
+    assert (made.version, Book.objects.count()) == (1, 10)
+
+
+def test_of_ten_who_say_different_things_of_a_new_object_one_wins(sent):
+    def request(number):
+        author = {"name": f"A{number}", "openlibrary_key": "OL1A"}
+        return "POST", "/books/", {"title": "X", "authors": [author]}
+
+    answers = sent(10, request)
+    assert statuses(answers) == {201: 1, 409: 9}
+    for status, problem in answers:
+        assert status == 201 or faults(problem) == [("/authors/0/openlibrary_key", "unique")]
+    assert (Author.objects.count(), Book.objects.count()) == (1, 1)
 
 
 def test_ten_editions_of_one_book_at_once_get_one_isbn_once(sent):

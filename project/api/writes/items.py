@@ -3,15 +3,20 @@
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import reduce
+from operator import or_
 from typing import Any
 from uuid import UUID
 
 from django.db import models
+from django.db.models import Q
+from rest_framework.fields import empty
 
 from ..http.problems import pointer
 from ..http.resources import resource_of
-from ..relations import Relation, relations_of
-from .unit_of_work import RowState, UnitOfWork
+from ..models import FoldedFrom, MadeFrom
+from ..relations import Owned, Relation, Shared, relations_of
+from .unit_of_work import RowState, UnitOfWork, natural_keys
 
 
 @dataclass(eq=False)
@@ -24,6 +29,8 @@ class Item:
     attrs: dict[str, Any] | None = None
     # An object of this very write.
     instance: models.Model | None = None
+    # Whether a natural key gave the id: then all that it says is so.
+    by_key: bool = False
 
     @classmethod
     def of(cls, value: Any, pointer: str) -> "Item":
@@ -50,7 +57,7 @@ class Item:
 
     @property
     def id_pointer(self) -> str:
-        if self.attrs is None:
+        if self.attrs is None or self.by_key:
             return self.pointer
         return self.pointer + ("/id" if self.uid is None else "/uid")
 
@@ -102,25 +109,52 @@ def twins(relation: Relation, work: UnitOfWork, node: Node) -> Iterator[tuple[st
         value = node.attrs.pop(name)
         place = node.row.pointer + pointer(name)
         if isinstance(value, list):
-            items = [Item.of(each, place + pointer(i)) for i, each in enumerate(value)]
+            items = [named(work, model, each, place + pointer(i)) for i, each in enumerate(value)]
         else:
-            items = [] if value is None else [Item.of(value, place)]
-        for item in items:
-            if item.id is None and item.uid is not None:
-                item.id = work.ids_by_uid[model].get(item.uid)
-        yield name, list(_distinct(work, items))
+            items = [] if value is None else [named(work, model, value, place)]
+        yield name, list(_distinct(work, items, is_set=isinstance(relation, Shared)))
 
 
-def look_up_uids(work: UnitOfWork, serializer: Any, attrs: Mapping[str, Any]) -> None:
-    """Find the stored objects that a body names by their uid, with a query for each model."""
+def named(work: UnitOfWork, model: type[models.Model], value: Any, place: str) -> Item:
+    """The item of this value, with the id of the stored object that it names in other ways."""
+    item = Item.of(value, place)
+    if item.id is None and item.uid is not None:
+        item.id = work.ids_by_uid[model].get(item.uid)
+    if item.id is None and item.attrs:
+        item.id = _linked_by_key(work, model, item.attrs)
+        item.by_key = item.id is not None
+    return item
+
+
+def look_up_names(work: UnitOfWork, serializer: Any, attrs: Mapping[str, Any]) -> None:
+    """Find the stored objects that a body names by their uid or by a natural key, with a query
+    for each model and kind of name, and one for those that may be linked."""
     uids: dict[Any, set[UUID]] = defaultdict(set)
-    _collect_uids(serializer, attrs, uids)
-    for model, named in uids.items():
-        stored = model._default_manager.filter(uid__in=named)
+    keys: dict[Any, dict[str, set[Any]]] = defaultdict(lambda: defaultdict(set))
+    _collect_names(serializer, attrs, uids, keys)
+    for model, asked in uids.items():
+        stored = model._default_manager.filter(uid__in=asked)
         work.ids_by_uid[model].update(stored.values_list("uid", "pk"))
+    for model, columns in keys.items():
+        holders = work.holders_by_key[model]
+        for column, values in columns.items():
+            holders[column] = dict.fromkeys(values)
+        condition = reduce(or_, (Q(**{f"{name}__in": each}) for name, each in columns.items()))
+        stored = model._default_manager.filter(condition)
+        for pk, *values in stored.values_list("pk", *columns):
+            for column, value in zip(columns, values, strict=True):
+                if value in columns[column]:
+                    holders[column][value] = pk
+        found = (pk for each in holders.values() for pk in each.values())
+        work.fetch(model, [pk for pk in found if pk is not None])
 
 
-def _collect_uids(serializer: Any, attrs: Mapping[str, Any], uids: dict[Any, set[UUID]]) -> None:
+def _collect_names(
+    serializer: Any,
+    attrs: Mapping[str, Any],
+    uids: dict[Any, set[UUID]],
+    keys: dict[Any, dict[str, set[Any]]],
+) -> None:
     for relation in relations_of(serializer):
         value = attrs.get(relation.name)
         if isinstance(value, Edit):
@@ -131,9 +165,69 @@ def _collect_uids(serializer: Any, attrs: Mapping[str, Any], uids: dict[Any, set
         twin = serializer.fields[relation.name]
         child = getattr(twin, "child", twin)
         for each in nested:
-            if "uid" in each and "id" not in each:
-                uids[child.Meta.model].add(each["uid"])
-            _collect_uids(child, each, uids)
+            if not isinstance(relation, Owned) and "id" not in each:
+                if "uid" in each:
+                    uids[child.Meta.model].add(each["uid"])
+                for column, key in _keys_of(child.Meta.model, each):
+                    keys[child.Meta.model][column].add(key)
+            _collect_names(child, each, uids, keys)
+
+
+def _keys_of(model: type[models.Model], attrs: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
+    """The natural keys that a description gives, each with the column that stores it."""
+    for name, column in natural_keys(model).items():
+        if (value := attrs.get(name)) not in (None, ""):
+            yield (
+                column.attname,
+                column.make(value) if isinstance(column, FoldedFrom) else value,
+            )
+
+
+def _linked_by_key(
+    work: UnitOfWork, model: type[models.Model], attrs: Mapping[str, Any]
+) -> int | None:
+    """The id of the object that has a natural key of this description and is all that it says."""
+    holders = work.holders_by_key[model]
+    for column, key in _keys_of(model, attrs):
+        pk = holders.get(column, {}).get(key)
+        # Unless it is hidden from who asks.
+        stored = None if pk is None else work.fetch(model, [pk]).get(pk)
+        if stored is not None and _says_only(model, attrs, vars(stored)):
+            return pk
+    return None
+
+
+def made_by_key(work: UnitOfWork, model: type[models.Model], item: Item) -> models.Model | None:
+    """What this write makes already under a natural key of this item, which says no more of it."""
+    for key in _keys_of(model, item.attrs or {}):
+        first, instance = work.made_by_key.get((model, *key), (None, None))
+        if first is not None and _says_only(model, item.attrs or {}, first.attrs):
+            return instance
+    return None
+
+
+def remember_new(work: UnitOfWork, model: type[models.Model], item: Item, instance: Any) -> None:
+    """Let what names a new object again in this body find it."""
+    if item.uid is not None:
+        work.made_by_uid[model, item.uid] = item, instance
+    for key in _keys_of(model, item.attrs or {}):
+        work.made_by_key.setdefault((model, *key), (item, instance))
+
+
+def _says_only(model: Any, attrs: Mapping[str, Any], known: Mapping[str, Any]) -> bool:
+    """Whether a description says nothing but what is known; a unique name in whatever case."""
+    keys = natural_keys(model)
+    for name, value in attrs.items():
+        stored = known.get(name, empty)
+        if isinstance(column := keys.get(name), FoldedFrom) and stored is not empty:
+            value, stored = column.make(value), column.make(stored)
+        if stored != value and not (value == "" and _is_made(model, name)):
+            return False
+    return True
+
+
+def _is_made(model: Any, name: str) -> bool:
+    return any(f.name == name and isinstance(f, MadeFrom) for f in model._meta.concrete_fields)
 
 
 def _as_list(value: Any) -> list[Any]:
@@ -212,6 +306,8 @@ def resolve_stored(
             work.fault("does_not_exist", detail, item.id_pointer)
             continue
         objects[item] = instance
+        if item.by_key:
+            continue
         for name in differences(serializer, instance, item.attrs or {}):
             url = url_of(instance)
             detail = "This differs from what is stored" + (f"; edit it at {url}." if url else ".")
@@ -227,11 +323,13 @@ def differences(serializer: Any, instance: models.Model, attrs: dict[str, Any]) 
     return [n for n, value in attrs.items() if n in related or getattr(instance, n) != value]
 
 
-def _distinct(work: UnitOfWork, items: Iterable[Item]) -> Iterator[Item]:
+def _distinct(work: UnitOfWork, items: Iterable[Item], *, is_set: bool) -> Iterator[Item]:
     seen = set()
     for item in items:
         key = item.uid if item.id is None else item.id
         if key is not None and key in seen:
+            if item.by_key and is_set:
+                continue
             work.fault("duplicate", f"{key} stands twice in this list.", item.id_pointer)
         else:
             seen.add(key)
@@ -265,10 +363,10 @@ def says_what_is_stored(
                     return False
                 continue
             of: Any = row._meta.get_field(relation.name)
-            told = Item.of(value, "") if value is not None else Item("")
+            told = Item("") if value is None else named(work, of.related_model, value, "")
             if told.means != getattr(row, of.attname):
                 return False
-            if told.id is None or not told.attrs:
+            if told.id is None or not told.attrs or told.by_key:
                 continue
             linked = work.fetch(of.related_model, [told.id])[told.id]
             if differences(serializer.fields.get(relation.name), linked, told.attrs):

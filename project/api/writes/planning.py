@@ -21,7 +21,10 @@ from .items import (
     agreed,
     differences,
     fetch_mentioned,
+    made_by_key,
+    named,
     pick,
+    remember_new,
     require_agreement,
     require_properties,
     resolve_stored,
@@ -124,8 +127,13 @@ def _plan_set(
         for key, link in before.items():
             if key not in kept:
                 work.remove(link, node.root)
+        # One that is new may stand here twice, under one natural key.
+        linked: dict[int, Item] = {}
         for item in items:
-            if item.id not in before and item in objects:
+            if item in objects:
+                linked.setdefault(id(objects[item]), item)
+        for item in linked.values():
+            if item.id not in before:
                 link = through(**{source: node.instance, target: objects[item]})
                 work.add(RowState.new(link, item.pointer, node.root))
 
@@ -144,11 +152,13 @@ def _resolve(
                 first, objects[item] = work.made_by_uid[model, item.uid]
                 require_agreement(work, first, item)
                 continue
+            if (made := made_by_key(work, model, item)) is not None:
+                objects[item] = made
+                continue
             require_properties(work, serializer, item)
             node = Node(work.add(RowState.new(model(), item.pointer, None)), dict(item.attrs or {}))
             objects[item] = node.instance
-            if item.uid is not None:
-                work.made_by_uid[model, item.uid] = item, node.instance
+            remember_new(work, model, item, node.instance)
             nodes.append(node)
     plan(work, serializer, nodes)
     return objects
@@ -328,7 +338,7 @@ def _merged(
     if entries is None:
         return _with_block(relation, node, before, items)
     told = [
-        _meaning_of(relation, child_serializer, entry)
+        _meaning_of(relation, work, child_serializer, entry)
         for entry in entries
         if _holds(relation, child_serializer, entry)
     ]
@@ -360,11 +370,12 @@ def _holds(relation: Via, child_serializer: Any, entry: Entry) -> bool:
     return all(entry.attrs.get(name, getattr(row, name)) == value for name, value in relation.where)
 
 
-def _meaning_of(relation: Via, child_serializer: Any, entry: Entry) -> Any:
+def _meaning_of(relation: Via, work: UnitOfWork, child_serializer: Any, entry: Entry) -> Any:
     inner = next(r for r in relations_of(child_serializer) if r.name == relation.to)
+    model = child_serializer.Meta.model._meta.get_field(relation.to).related_model
     for name in (inner.name, inner.key):
         if name in entry.attrs:
-            return Item.of(entry.attrs[name], entry.pointer).means
+            return named(work, model, entry.attrs[name], entry.pointer).means
     return getattr(entry.stored, f"{relation.to}_id") if entry.stored is not None else None
 
 

@@ -13,7 +13,7 @@ from django.http import Http404
 from ..databases.errors import RETRYABLE
 from ..files import new_files
 from .deletions import raise_versions_of_owners, release, remove
-from .items import Edit, Node, look_up_uids
+from .items import Edit, Node, look_up_names
 from .planning import plan
 from .signals import WrittenRows
 from .unit_of_work import RowState, UnitOfWork
@@ -129,7 +129,7 @@ def _write(
         if locked is None:
             raise Http404
         row = RowState.stored(locked, "", None)
-    look_up_uids(work, serializer, attrs)
+    look_up_names(work, serializer, attrs)
     plan(work, serializer, [Node(work.add(row), dict(attrs))])
     work.check(serializer.context.get("view"), row)
     return work, work.execute(), row.instance

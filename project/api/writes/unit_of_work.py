@@ -22,7 +22,7 @@ from rest_framework.request import Request
 
 from ..http.problems import Fault, Refused, faults_of, pointer
 from ..http.resources import visible
-from ..models import AggregateRoot, MadeFrom, SlugMadeFrom
+from ..models import AggregateRoot, FoldedFrom, MadeFrom, SlugMadeFrom
 from .deletions import remove
 from .permissions import Touch, require_permission
 from .signals import WrittenRows
@@ -74,13 +74,25 @@ def _fields(model: type[models.Model]) -> list[Any]:
 
 
 @cache
-def _unique_keys(model: type[models.Model]) -> list[tuple[Any, ...]]:
+def unique_keys(model: type[models.Model]) -> list[tuple[Any, ...]]:
     """The sets of fields whose values no two rows share."""
     single = [(f,) for f in _fields(model) if f.unique]
     return single + [
         tuple(model._meta.get_field(name) for name in constraint.fields)
         for constraint in model._meta.total_unique_constraints
     ]
+
+
+@cache
+def natural_keys(model: type[models.Model]) -> dict[str, Any]:
+    """The columns, each unique alone, by which people tell the model's objects apart, by the
+    property that gives the value: a publisher's folded name by “name”."""
+    single = [fields[0] for fields in unique_keys(model) if len(fields) == 1]
+    return {
+        f.source if isinstance(f, FoldedFrom) else f.name: f
+        for f in single
+        if f.name != "uid" and not f.is_relation
+    }
 
 
 class PendingKey:
@@ -131,6 +143,10 @@ class UnitOfWork:
         # that says so, and the instance.
         self.ids_by_uid: dict[Any, dict[UUID, int]] = defaultdict(dict)
         self.made_by_uid: dict[tuple[Any, UUID | None], tuple[Any, models.Model]] = {}
+        # What it names by a natural key: by model, column and value, who has it, None where nobody
+        # does; of what is made, the same as above.
+        self.holders_by_key: dict[Any, dict[str, dict[Any, int | None]]] = defaultdict(dict)
+        self.made_by_key: dict[tuple[Any, str, Any], tuple[Any, models.Model]] = {}
         # The models of what is removed, each with the row that owned it.
         self._losses: set[tuple[type[models.Model], RowState]] = set()
         self._loaded: dict[type[models.Model], dict[int, models.Model]] = defaultdict(dict)
@@ -191,7 +207,7 @@ class UnitOfWork:
             for f in _fields(model):
                 if isinstance(f, SlugMadeFrom):
                     self._number(model, f)
-            for fields in _unique_keys(model):
+            for fields in unique_keys(model):
                 self._check_unique(model, fields)
         if self.faults:
             raise Refused(self.faults)
@@ -239,8 +255,9 @@ class UnitOfWork:
     def _check_unique(self, model: type[models.Model], fields: tuple[Any, ...]) -> None:
         """Judge uniqueness on the final state: what the plan changes no longer stands."""
         sought = self._sought(model, fields)
-        keys = [key for key in sought if not self._is_complete(fields, key)]
-        holder_ids = self._holder_ids(model, fields, keys) if keys else {}
+        known = self._known_holder_ids(model, fields)
+        keys = [key for key in sought if key not in known and not self._is_complete(fields, key)]
+        holder_ids = {**known, **(self._holder_ids(model, fields, keys) if keys else {})}
         for key, row in sought.items():
             if (existing_id := holder_ids.get(key)) is None:
                 continue
@@ -266,6 +283,21 @@ class UnitOfWork:
             elif row.is_new or _moves(row, fields):
                 sought[key] = row
         return sought
+
+    def _known_holder_ids(
+        self, model: type[models.Model], fields: tuple[Any, ...]
+    ) -> dict[tuple[Any, ...], int | None]:
+        """Who holds the values that were looked up when the body was read, None where nobody does.
+
+        If another request takes one of those meanwhile, the database says so, and all is made
+        again, with what it then finds.
+        """
+        if len(fields) > 1:
+            return {}
+        own = {row.instance.pk for row in self.rows[model] if not row.is_new}
+        own.update(gone.pk for gone in self.removed[model])
+        holders = self.holders_by_key[model].get(fields[0].attname, {})
+        return {(value,): pk for value, pk in holders.items() if pk not in own}
 
     def _holder_ids(
         self, model: type[models.Model], fields: tuple[Any, ...], keys: list[tuple[Any, ...]]
@@ -355,14 +387,14 @@ class UnitOfWork:
 
     def _swapping_rows(self, model: type[models.Model]) -> list[RowState]:
         """The rows that can't be updated one by one, since one takes another's unique value."""
-        for fields in _unique_keys(model):
+        for fields in unique_keys(model):
             moving = [row for row in self.rows[model] if _moves(row, fields)]
             left = {_stored_key(row, fields) for row in moving} - {None}
             if any(_key(row.instance, fields) in left for row in moving):
                 return [
                     row
                     for row in self.rows[model]
-                    if any(_moves(row, each) for each in _unique_keys(model))
+                    if any(_moves(row, each) for each in unique_keys(model))
                 ]
         return []
 
