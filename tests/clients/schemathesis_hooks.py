@@ -31,10 +31,18 @@ class Session:
 def before_call(context, case, kwargs):
     """Leave out what makes an answer lack properties, as its description says.
 
-    Where the request is to be refused, it may be for these.
+    Where the request is to be refused, it may be for these, but not where an invalid value (a text
+    for a list) is written as a valid one is.
     """
+    if not isinstance(case.query, dict):
+        return
     is_valid = case.meta is None or case.meta.generation.mode == GenerationMode.POSITIVE
-    if is_valid and isinstance(case.query, dict):
-        case.query = {
-            name: value for name, value in case.query.items() if name not in ("fields", "omit")
-        }
+    partial = {item.name: item for item in case.operation.query if item.name in ("fields", "omit")}
+    case.query = {
+        name: value
+        for name, value in case.query.items()
+        if name not in partial
+        or not (
+            is_valid or (isinstance(value, str) and partial[name].is_valid(str(value).split(",")))
+        )
+    }
