@@ -30,11 +30,11 @@ def development(database_url):
     }
 
 
-def manage(*command, env):
+def manage(*command, env, folder=ROOT):
     """Run manage.py to its end."""
     return subprocess.run(
         [sys.executable, "manage.py", *command],
-        cwd=ROOT,
+        cwd=folder,
         env=env,
         capture_output=True,
         text=True,
@@ -62,8 +62,9 @@ class Server:
     `server.client` asks, `server.log` holds what the processes said.
     """
 
-    def __init__(self, env):
+    def __init__(self, env, folder=ROOT):
         self.env = env
+        self.folder = folder
         self.port = free_port()
         self.url = f"http://127.0.0.1:{self.port}"
 
@@ -72,7 +73,7 @@ class Server:
         self.client = httpx.Client(base_url=self.url, timeout=30)
         self.process = subprocess.Popen(
             [sys.executable, "-m", "project.serve", "--port", str(self.port)],
-            cwd=ROOT,
+            cwd=self.folder,
             env=self.env,
             stdout=self.log_file,
             stderr=self.log_file,

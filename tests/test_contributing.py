@@ -1,101 +1,21 @@
 """Does a newcomer who follows the guide to the letter get what it promises?"""
 
-import os
 import re
 import shutil
-import subprocess
 import sys
 import textwrap
 
 import pytest
 
+from tests.copies import Copy
 from tests.server import ROOT
-
-LEFT_OUT = shutil.ignore_patterns(
-    *(".git", ".venv*", ".uv", ".*_cache", ".hypothesis", "__pycache__", "node_modules")
-)
-# What compares whole bodies, who may do what, what holds the contract, and its pages.
-QUICK_PART = ("resources", "permissions", "schema", "schema_stability")
-DIFFERENCE = re.compile(r"^( *)```diff\n(.*?)^\1```$", re.DOTALL | re.MULTILINE)
-WHOLE_FILE = re.compile(
-    r"^( *)\*\*`([^`]+)`\*\*\n\n\1```python\n(.*?)^\1```$", re.DOTALL | re.MULTILINE
-)
-
-
-class Copy:
-    """The tree as it would be committed now, in a folder where it can be changed."""
-
-    def __init__(self, folder):
-        self.folder = folder
-
-    def run(self, *command):
-        environment = {
-            name: value
-            for name, value in os.environ.items()
-            if not name.startswith(("DJANGO_", "TEST_DATABASE_", "PYTEST_"))
-        }
-        done = subprocess.run(
-            command, cwd=self.folder, env=environment, capture_output=True, text=True, check=False
-        )
-        assert done.returncode == 0, done.stdout[-5_000:] + done.stderr[-5_000:]
-        return done.stdout
-
-    def manage(self, *command):
-        return self.run(sys.executable, "manage.py", *command)
-
-    def git(self, *arguments):
-        who = ("-c", "user.name=Newcomer", "-c", "user.email=newcomer@example.org")
-        return self.run("git", *who, *arguments)
-
-    def follow(self, page):
-        """Do all that this part of a page shows: whole files, and differences."""
-        for _, name, text in WHOLE_FILE.findall(page):
-            path = self.folder / name
-            path.parent.mkdir(exist_ok=True)
-            path.write_text(textwrap.dedent(text), "utf-8")
-        for indent, text in DIFFERENCE.findall(page):
-            lines = [line.removeprefix(indent) for line in text.splitlines()]
-            path = self.folder / lines[1].removeprefix("+++ b/")
-            source = path.read_text("utf-8")
-            for hunk in "\n".join(lines[2:]).split("@@\n")[1:]:
-                before, after = (_side(hunk, sign) for sign in "-+")
-                assert source.count(before) == 1, f"{path.name} has not once:\n{before}"
-                source = source.replace(before, after)
-            path.write_text(source, "utf-8")
-
-    def insert(self, name, pattern, text):
-        """Put this text behind the first place in the file that the pattern matches."""
-        path = self.folder / name
-        source = path.read_text("utf-8")
-        end = re.search(pattern, source, re.DOTALL).end()
-        path.write_text(source[:end] + text + source[end:], "utf-8")
-
-    def generate(self):
-        """What `make generate` does."""
-        self.manage("makemigrations", "--verbosity", "0")
-        self.manage("spectacular", "--validate", "--fail-on-warn", "--file", "schema/openapi.yaml")
-
-    def test(self, engine, *files):
-        self.manage("check", "--fail-level", "WARNING")
-        paths = [f"tests/test_{name}.py" for name in (*QUICK_PART, *files)]
-        self.run(sys.executable, "-m", "pytest", "-q", "-x", "--engine", engine, *paths)
-
-    def changed(self):
-        return {line[3:] for line in self.git("status", "--porcelain", "-uall").splitlines()}
-
-
-def _side(hunk, sign):
-    """The lines of a hunk on one side; an empty line is one of both."""
-    lines = (line or " " for line in hunk.splitlines())
-    return "".join(f"{line[1:]}\n" for line in lines if line[0] in (" ", sign))
 
 
 @pytest.fixture
 def copy(tmp_path):
-    shutil.copytree(ROOT, tmp_path / "copy", ignore=LEFT_OUT)
-    copy = Copy(tmp_path / "copy")
     if shutil.which("git") is None:
         pytest.skip("There is no git here to hold the contract against what it was.")
+    copy = Copy(tmp_path / "copy")
     for command in (["init", "--quiet"], ["add", "--all"], ["commit", "--quiet", "-m", "Begin"]):
         copy.git(*command)
     return copy
@@ -138,11 +58,7 @@ def test_a_resource_more_is_five_steps(copy, engine):
 
 
 def test_an_app_of_ones_own_is_what_docs_reviews_shows(copy, engine):
-    page = (ROOT / "docs" / "reviews.md").read_text("utf-8")
-    for name in re.findall(r"empty `([^`]+)`", page):
-        (copy.folder / name).parent.mkdir(parents=True, exist_ok=True)
-        (copy.folder / name).touch()
-    copy.follow(page)
+    copy.follow((ROOT / "docs" / "reviews.md").read_text("utf-8"))
     copy.generate()
     copy.test(engine, "reviews", "bookmarks")
     contract = (copy.folder / "schema" / "openapi.yaml").read_text("utf-8")

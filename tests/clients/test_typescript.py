@@ -1,5 +1,6 @@
 """Do the TypeScript clients that the contract makes work as they come?"""
 
+import os
 import shutil
 from pathlib import Path
 
@@ -8,18 +9,22 @@ import pytest
 from tests.clients.generators import (
     CONTRACT,
     NODE_MODULES,
+    ROOT,
     node,
     openapi_generator,
     run,
 )
+from tests.copies import Copy
+from tests.server import Server, development, manage
 
 # One worker of pytest-xdist runs them all, so that the clients are made once.
 pytestmark = pytest.mark.xdist_group(__name__)
 SCENARIOS = Path(__file__).parent / "typescript"
+OWN_APP = Path(__file__).parent / "typescript_reviews"
 
 
-def openapi_typescript(target):
-    node("openapi-typescript", CONTRACT, "-o", target.with_suffix(".ts"))
+def openapi_typescript(target, contract=CONTRACT):
+    node("openapi-typescript", contract, "-o", target.with_suffix(".ts"))
 
 
 def hey_api(target):
@@ -55,11 +60,29 @@ def checked(tmp_path_factory):
     return folder
 
 
+def run_scenario(folder, name, env):
+    bundle = ("--bundle", "--platform=node", "--format=esm", f"--outfile={name}.mjs")
+    node("esbuild", f"{name}.ts", *bundle, "--log-level=warning", cwd=folder)
+    run("node", f"{name}.mjs", cwd=folder, env=env)
+
+
 @pytest.mark.parametrize("client", ["openapi_fetch", "hey_api", "orval", "typescript_fetch"])
 def test_works_as_it_comes(checked, scenario, client):
-    node(
-        *("esbuild", f"{client}.ts", "--bundle", "--platform=node", "--format=esm"),
-        *(f"--outfile={client}.mjs", "--log-level=warning"),
-        cwd=checked,
-    )
-    run("node", f"{client}.mjs", cwd=checked, env=scenario)
+    run_scenario(checked, client, scenario)
+
+
+def test_knows_an_app_of_ones_own(tmp_path):
+    copy = Copy(tmp_path / "copy")
+    copy.follow((ROOT / "docs" / "reviews.md").read_text("utf-8"))
+    copy.generate()
+    folder = tmp_path / "typescript"
+    shutil.copytree(OWN_APP, folder)
+    shutil.copy(SCENARIOS / "tsconfig.json", folder)
+    (folder / "node_modules").symlink_to(NODE_MODULES)
+    openapi_typescript(folder / "catalogue", copy.folder / "schema" / "openapi.yaml")
+    assert node("tsc", "--project", folder) == ""
+    env = development(f"sqlite:///{tmp_path}/catalogue.sqlite3")
+    loaded = manage("load_demo", env=env, folder=copy.folder)
+    assert loaded.returncode == 0, loaded.stderr
+    with Server(env, copy.folder) as server:
+        run_scenario(folder, "reviews", {**os.environ, "CATALOGUE_URL": server.url})
