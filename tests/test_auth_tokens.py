@@ -8,6 +8,7 @@ import json
 import socket
 import time
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 
 import jwt
 import pytest
@@ -15,8 +16,10 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
 from django.core.exceptions import ImproperlyConfigured
 from rest_framework.test import APIClient
+from rest_framework_simplejwt.exceptions import TokenBackendExpiredToken
 
-from auth_api.keys import KeyRing
+from auth_api.keys import KeyRing, key_ring
+from auth_api.models import User
 from auth_api.tokens import RefreshToken
 
 UNAUTHORISED = {
@@ -221,6 +224,76 @@ def test_expired_token_is_401_after_five_seconds_of_leeway(seconds_ago, code, pa
     claims = {**json.loads(payload), "exp": int(time.time()) - seconds_ago}
     answer = me(forge(HS256, json.dumps(claims).encode(), A))
     assert (answer.status_code, answer.json().get("code")) == (401 if code else 200, code)
+
+
+# Tokens that have been verified
+
+
+@pytest.fixture
+def verifications(monkeypatch):
+    """The tokens whose signatures have been checked."""
+    checked, decode = [], jwt.decode
+
+    def recording(text, *args, **options):
+        checked.append(text)
+        return decode(text, *args, **options)
+
+    monkeypatch.setattr(jwt, "decode", recording)
+    return checked
+
+
+def test_the_signature_of_a_token_is_checked_once(verifications, access):
+    token = str(access)
+    assert [me(token).status_code for _ in range(3)] == [200, 200, 200]
+    assert verifications == [token.encode()]
+
+
+def test_a_token_that_was_refused_is_checked_again(verifications, payload):
+    forged = forge(HS256, payload, B)
+    assert [me(forged).json() for _ in range(2)] == [UNAUTHORISED, UNAUTHORISED]
+    assert verifications == [forged.encode()] * 2
+
+
+def test_the_claims_of_one_request_are_not_those_of_the_next(keys, access):
+    ring, token = key_ring(), str(access)
+    claims = ring.decode(token)
+    claims["user_id"] = "0"
+    assert ring.decode(token)["user_id"] == access["user_id"]
+
+
+@pytest.mark.parametrize("as_text", [False, True])
+def test_a_verified_token_is_good_until_its_leeway_ends(as_text, verifications, payload):
+    exp = int(time.time()) - 4
+    claims = {**json.loads(payload), "exp": str(exp) if as_text else exp}
+    token, ring = forge(HS256, json.dumps(claims).encode(), A), key_ring()
+    assert ring.decode(token) == ring.decode(token)
+    assert len(verifications) == 1
+    time.sleep(exp + 5 - time.time())
+    with pytest.raises(TokenBackendExpiredToken):
+        ring.decode(token)
+
+
+def test_no_more_tokens_are_remembered_than_there_is_room_for(monkeypatch, verifications, payload):
+    monkeypatch.setattr("auth_api.keys.REMEMBERED_TOKENS", 3)
+    ring = KeyRing(json.dumps([secret("a", A)]))
+    bodies = ({**json.loads(payload), "jti": str(i)} for i in range(4))
+    tokens = [forge(HS256, json.dumps(each).encode(), A) for each in bodies]
+    verifications.clear()
+    for token in [*tokens, tokens[3], tokens[0]]:
+        ring.decode(token)
+    assert verifications == [each.encode() for each in (*tokens, tokens[0])]
+
+
+def test_a_role_and_an_account_that_end_do_so_at_once_for_a_verified_token(librarian):
+    token = RefreshToken.for_user(librarian.user).access_token
+    client = APIClient()
+    client.credentials(HTTP_AUTHORIZATION=f"Bearer {token}")
+    post = partial(client.post, "/api/subjects/", format="json")
+    assert post({"name": "A"}).status_code == 201
+    User.objects.filter(pk=librarian.user.pk).update(role="member")
+    assert post({"name": "B"}).status_code == 403
+    User.objects.filter(pk=librarian.user.pk).update(is_active=False)
+    assert post({"name": "C"}).json()["code"] == "user_inactive"
 
 
 def test_refresh_token_as_bearer_is_401(keys, member):
