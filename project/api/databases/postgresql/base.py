@@ -5,7 +5,8 @@ It need not be asked before each request whether it is still there, either.
 https://docs.djangoproject.com/en/stable/ref/databases/#subclassing-the-built-in-database-backends
 """
 
-from selectors import EVENT_READ, DefaultSelector
+import select
+import sys
 from typing import Any
 
 from django.db import Error, NotSupportedError
@@ -95,6 +96,9 @@ class DatabaseWrapper(base.DatabaseWrapper):
 
 
 def _has_something(socket: int) -> bool:
-    with DefaultSelector() as selector:
-        selector.register(socket, EVENT_READ)
-        return bool(selector.select(timeout=0))
+    if sys.platform == "win32":
+        return bool(select.select([socket], [], [], 0)[0])
+    # A selector would take 16 µs instead of 0.7, with each request.
+    poll = select.poll()
+    poll.register(socket, select.POLLIN)
+    return bool(poll.poll(0))
