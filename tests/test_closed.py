@@ -17,7 +17,7 @@ from rest_framework_nested.routers import NestedSimpleRouter
 
 from auth_api.models import User
 from books.models import Book
-from project.api.http.resources import _hiding, lists_all
+from project.api.http.resources import _hiding, lists_all, shows_each
 from project.api.relations import RelatedKeyField, Shared
 from project.api.serializers import ItemSerializer, ResourceSerializer
 from project.api.viewsets import ItemViewSet, ResourceViewSet
@@ -130,6 +130,7 @@ def forgets():
 
 def forget():
     lists_all.cache_clear()
+    shows_each.cache_clear()
     _hiding.cache_clear()
 
 

@@ -1,5 +1,6 @@
 """What one way hides, does every way hide? And is nothing looked up where nothing can be hidden?"""
 
+from functools import wraps
 from types import ModuleType
 
 import pytest
@@ -10,6 +11,7 @@ from hypothesis import settings as examples
 from hypothesis import strategies as st
 from rest_framework import serializers
 from rest_framework.filters import BaseFilterBackend
+from rest_framework.generics import GenericAPIView
 from rest_framework.permissions import AllowAny, BasePermission
 from rest_framework.routers import SimpleRouter
 from rest_framework_nested.routers import NestedSimpleRouter
@@ -188,6 +190,33 @@ def test_what_is_hidden_is_hidden_everywhere(member, settings, way, owned):
     assert list(Note.objects.order_by("pk").values_list("pk", "text")) == [(pk, "a") for pk in kept]
 
 
+class OpenNotes(ResourceViewSet):
+    queryset = Note.objects.all()
+    serializer_class = NoteSerializer
+    permission_classes = [AllowAny]
+    filterset_class = None
+
+
+GIVEN = {
+    "queryset": {"queryset": Note.objects.exclude(text="a")},
+    **{name: WAYS[name] for name in ("filter backend", "qs of a FilterSet", "object permission")},
+}
+
+
+@pytest.mark.parametrize("way", GIVEN.values(), ids=GIVEN)
+def test_what_the_url_map_gives_to_a_view_hides_too(member, settings, way):
+    """As `@action(permission_classes=…)` does."""
+    views = [OpenNotes.as_view({"get": "retrieve"}, **each) for each in ({}, way)]
+    settings.ROOT_URLCONF = ModuleType("urls")
+    settings.ROOT_URLCONF.urlpatterns = [
+        path(f"api/{name}/<int:pk>/", view)
+        for name, view in zip(("all", "own"), views, strict=True)
+    ]
+    note = Note.objects.create(text="a")
+    send(member, "GET", f"/all/{note.pk}/")
+    send(member, "GET", f"/own/{note.pk}/", status=403 if "permission_classes" in way else 404)
+
+
 @pytest.mark.parametrize("way", WAYS)
 def test_the_answer_to_a_write_shows_no_more_than_a_get(member, settings, way):
     settings.ROOT_URLCONF = PROJECTS[way]
@@ -326,6 +355,23 @@ def test_what_may_be_hidden_may_be_null(name):
 
 
 # Where nothing can be hidden
+
+
+def test_that_nothing_can_be_hidden_is_found_out_once(anonymous, monkeypatch):
+    path = f"/books/{Book.objects.create(title='Dune').pk}/"
+    send(anonymous, "GET", path)
+    calls, get_queryset = [], GenericAPIView.get_queryset
+
+    @wraps(get_queryset)
+    def recording(view):
+        calls.append(view)
+        return get_queryset(view)
+
+    monkeypatch.setattr(GenericAPIView, "get_queryset", recording)
+    send(anonymous, "GET", path)
+    assert calls == []
+    send(anonymous, "GET", "/books/")
+    assert len(calls) == 1
 
 
 def test_where_nothing_can_be_hidden_one_statement_is_enough(

@@ -58,6 +58,8 @@ class ResourceViewSet(StrictQueryParameters, viewsets.ModelViewSet[Any]):
     @cached_property
     def unread_properties(self) -> frozenset[str]:
         """What this answer leaves out."""
+        if self.list_parameters.isdisjoint(self.request.query_params):
+            return self._expandable
         serializer_class: Any = self.get_serializer_class()
         known = properties(serializer_class)
         expand, fields = self._names("expand", self._expandable), self._names("fields", known)

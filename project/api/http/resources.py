@@ -22,6 +22,8 @@ HOOKS = {
     "filter_queryset": "rest_framework.generics",
     "check_object_permissions": "rest_framework.views",
 }
+# What a view may have of its own, beside its class, that says what it hides.
+OVERRIDES = frozenset({"queryset", "filter_backends", "filterset_class", "permission_classes"})
 # What each method of HTTP calls in a viewset.
 ACTIONS = {"GET": "retrieve", "POST": "create", "PATCH": "partial_update", "DELETE": "destroy"}
 
@@ -152,9 +154,14 @@ def shows_all(view: Any, queryset: Any = None) -> bool:
     It is no wherever one of REST framework's hooks might hide an object: a queryset with a
     condition, a filter that is not for lists alone, an object permission, a `get_object` or
     `filter_queryset` of the view's own.
+
+    What a class says is known from its first request on: to ask for each what follows takes 25 µs.
     """
+    view_class: Any = type(view)
+    if queryset is None and OVERRIDES.isdisjoint(vars(view)) and shows_each(view_class):
+        return True
     return (
-        all(getattr(type(view), name).__module__ == module for name, module in HOOKS.items())
+        all(getattr(view_class, name).__module__ == module for name, module in HOOKS.items())
         and all(getattr(each.filter_queryset, "for_lists", False) for each in view.filter_backends)
         and not narrows(getattr(view, "filterset_class", None))
         and _is_whole(view.get_queryset() if queryset is None else queryset)

@@ -27,7 +27,8 @@ class StrictQueryParameters:
         # A method that the view does not have is 405, whatever the parameters.
         if method == "options" or not hasattr(self, method):
             return
-        if faults := list(self._parameter_faults(request)):
+        # Without any, which names are known need not be put together.
+        if request.query_params and (faults := list(self._parameter_faults(request))):
             raise Refused(faults)
 
     def _parameter_faults(self, request: Request) -> Iterator[Fault]:
