@@ -123,7 +123,6 @@ class Catalogue:
                     {
                         "publisher": named[Publisher][each.pop("publisher_id") - 1],
                         **each,
-                        "published_on": each["published_on"].isoformat(),
                     }
                     for each in editions(number)
                 ],
@@ -206,7 +205,7 @@ class Catalogue:
                     self.random.randint(1, self.publishers),
                     self.random.choice(Format.values),
                     self.random.randint(80, 900),
-                    datetime(self.random.randint(1970, 2025), 5, 17, tzinfo=UTC).date(),
+                    datetime(self.random.randint(1970, 2025), 5, 17, tzinfo=UTC).date().isoformat(),
                     *("en", "", ""),
                 )
 

@@ -6,11 +6,11 @@ from django.db.models import QuerySet
 from django_filters.rest_framework import ChoiceFilter
 
 from project.api.filters import (
-    DateFilter,
     FoldedNameFilter,
     IntegerFilter,
     ListFilterSet,
     NameFilter,
+    PartialDateFilter,
     RootFilterSet,
     TextFilter,
 )
@@ -107,11 +107,17 @@ class EditionFilter(ListFilterSet):
         help_text="The format in which the edition was published.",
     )
     language = _language()
-    published_on_min = DateFilter(
-        "published_on", "gte", help_text="Published on this day or later."
+    published_on_min = PartialDateFilter(
+        "published_on",
+        "gte",
+        help_text="Published on this day, or on the first day of this month or year, or later. An"
+        " edition of which only the year is known counts from its first day.",
     )
-    published_on_max = DateFilter(
-        "published_on", "lte", help_text="Published on this day or earlier."
+    published_on_max = PartialDateFilter(
+        "published_on",
+        "lte",
+        help_text="Published on this day, or on the last day of this month or year, or earlier. An"
+        " edition of which only the year is known counts from its first day.",
     )
 
 

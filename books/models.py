@@ -20,7 +20,9 @@ from project.api.models import (
     FoldedFrom,
     MadeFrom,
     NameField,
+    PartialDateField,
     SlugMadeFrom,
+    is_partial_date,
     not_blank,
     year_in_range,
 )
@@ -295,7 +297,9 @@ class Edition(models.Model):
     pages = models.PositiveIntegerField(
         null=True, blank=True, validators=[MinValueValidator(1), MaxValueValidator(100_000)]
     )
-    published_on = models.DateField(null=True, blank=True)
+    published_on = PartialDateField(
+        help_text="As exact as it is known: `1987-06-15`, `1987-06` or `1987`."
+    )
     language = models.CharField(
         max_length=35,
         null=True,
@@ -317,6 +321,7 @@ class Edition(models.Model):
             # By `unique=True` PostgreSQL would get a second index, for LIKE.
             models.UniqueConstraint(fields=["isbn13"], name="edition_once_per_isbn"),
             models.CheckConstraint(condition=Q(pages__gt=0), name="edition_has_pages"),
+            is_partial_date("published_on", name="edition_published_on_a_date"),
             models.CheckConstraint(
                 condition=Q(format__in=Format.values), name="edition_format_is_known"
             ),

@@ -63,7 +63,7 @@ NESTED = _request(
         ],
         "editions": [
             {"format": "hardcover", "pages": 320, "publisher_id": 1},
-            {"format": "ebook", "published_on": "2020-02-29"},
+            {"format": "ebook", "published_on": "2020-02"},
         ],
     },
 )
@@ -80,7 +80,7 @@ CONTRIBUTION = [
     _request("A new translator", {"author": {"name": "T. Lator"}, "role": "translator"})
 ]
 CREDIT = [_request("Another name on the title page", {"credited_as": "A. N. Other"})]
-EDITION = [_request("An e-book", {"format": "ebook", "published_on": "2020-02-29"})]
+EDITION = [_request("An e-book", {"format": "ebook", "published_on": "2020-02"})]
 EDITION_OF_BOOK = [_request("An e-book", {"book_id": 1, **EDITION[0].value})]
 PAGES = [_request("How many pages", {"pages": 320})]
 DESCRIPTION = _request("Another description", {"description": "Read it."})

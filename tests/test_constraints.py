@@ -4,6 +4,7 @@ from uuid import UUID
 
 import pytest
 from django.apps import apps
+from django.core.exceptions import ValidationError
 from django.db import DatabaseError, IntegrityError, models, transaction
 
 from authors.models import Author, AuthorProfile
@@ -104,6 +105,43 @@ def test_what_has_not_the_form_of_an_isbn_is_not_stored(rows, number):
         put(Edition, 1, {"isbn13": number})
 
 
+NO_DATES = [
+    *("0", "198", "19870", "1987-", "1987-6", "1987-00", "1987-13", "1987-06-", "1987-06-1"),
+    *("1987-06-00", "1987-06-31", "1987-02-29", "1900-02-29", "0000", "0000-01-01"),
+    *(
+        "1987-06-151",
+        "198X",
+        "١٩٨٧",
+        "-987",
+        " 987",
+        "1987/06",
+        "19870615",
+        "1987-W05-6",
+        "1987-02-30",
+    ),
+]
+
+
+@pytest.mark.parametrize("text", NO_DATES)
+def test_what_is_no_date_is_not_stored(rows, text):
+    with pytest.raises(ValidationError):
+        Edition._meta.get_field("published_on").run_validators(text)
+    with pytest.raises(IntegrityError):
+        put(Edition, 1, {"published_on": ""})
+    # Too long a text is an error of another kind on PostgreSQL.
+    with pytest.raises(DatabaseError):
+        put(Edition, 1, {"published_on": text})
+
+
+DATES = ["0001", "1987", "1987-06", "1987-12-31", "2000-02-29", "1904-02-29", "0004-02-29", "9999"]
+
+
+@pytest.mark.parametrize("text", DATES)
+def test_a_date_is_stored_as_exact_as_it_is(rows, text):
+    Edition._meta.get_field("published_on").run_validators(text)
+    put(Edition, 1, {"published_on": text})
+
+
 @pytest.mark.parametrize(("model", "values"), UNIQUE)
 def test_what_is_unique_is_stored_once(rows, model, values):
     put(model, 1, values)
@@ -125,8 +163,9 @@ def test_every_constraint_is_broken_above():
         for constraint in model._meta.constraints
         if isinstance(constraint, models.CheckConstraint)
     }
-    # The form of an ISBN has a test of its own.
-    assert declared - {"edition_isbn_has_13_digits"} == REFUSED.keys()
+    # The forms of an ISBN and of a date have tests of their own.
+    of_forms = {"edition_isbn_has_13_digits", "edition_published_on_a_date"}
+    assert declared - of_forms == REFUSED.keys()
     unique = [
         (model, {model._meta.get_field(name).attname for name in names})
         for app in ("authors", "books")

@@ -465,7 +465,7 @@ EDITION = st.fixed_dictionaries(
     {
         "format": st.sampled_from(Format),
         "pages": st.none() | st.integers(1, 2**31 - 1),
-        "published_on": st.none() | st.dates(),
+        "published_on": st.none() | st.dates().map(str),
         "publisher": st.booleans(),
         "isbn13": st.none() | st.just("9780261103283"),
     }

@@ -198,6 +198,7 @@ def test_a_filter_costs_no_query_of_its_own(catalogue, django_assert_num_queries
         ("/api/books/?first_published_year_min=MCMLXV", "invalid"),
         ("/api/books/{book}/editions/?published_on_min=08/01/1965", "invalid"),
         ("/api/books/{book}/editions/?published_on_min=1965-8-1", "invalid"),
+        ("/api/books/{book}/editions/?published_on_min=1965-13", "invalid"),
         ("/api/books/{book}/editions/?published_on_min=1965-02-29", "invalid"),
         ("/api/books/{book}/editions/?published_on_max=1965-08-0%D9%A1", "invalid"),
         ("/api/books/{book}/editions/?published_on_max=%00", "invalid"),
@@ -337,3 +338,50 @@ def test_every_ordering_on_offer_works(catalogue, url):
 def test_no_value_of_a_parameter_is_a_500(parameter, value):
     response = APIClient().get("/api/books/", {parameter: value})
     assert response.status_code in (200, 400)
+
+
+DATES = [
+    "1986-12-31",
+    "1987",
+    "1987-01",
+    "1987-01-01",
+    "1987-06",
+    "1987-06-01",
+    "1987-06-15",
+    "1988",
+]
+
+
+@pytest.mark.parametrize(
+    ("asked", "found"),
+    [
+        ("published_on_min=1987", DATES[1:]),
+        ("published_on_min=1987-01", DATES[1:]),
+        ("published_on_min=1987-01-01", DATES[1:]),
+        ("published_on_min=1987-01-02", DATES[4:]),
+        ("published_on_min=1987-06", DATES[4:]),
+        ("published_on_min=1987-06-01", DATES[4:]),
+        ("published_on_min=1987-06-02", DATES[6:]),
+        ("published_on_max=1986", DATES[:1]),
+        ("published_on_max=1987", DATES[:7]),
+        ("published_on_max=1987-01", DATES[:4]),
+        ("published_on_max=1987-01-01", DATES[:4]),
+        ("published_on_max=1987-06-01", DATES[:6]),
+        ("published_on_max=1987-06", DATES[:7]),
+        ("published_on_max=1987-05", DATES[:4]),
+        ("published_on_min=1987&published_on_max=1987-05", DATES[1:4]),
+    ],
+)
+@pytest.mark.django_db
+def test_dates_are_asked_for_by_their_first_day(anonymous, asked, found):
+    stored = Book.objects.create(title="Dune")
+    for date in reversed(DATES):
+        Edition.objects.create(book=stored, published_on=date)
+    path = f"/api/books/{stored.pk}/editions/"
+    for ordering, expected in (("published_on", found), ("-published_on", found[::-1])):
+        url, dates = f"{path}?ordering={ordering}&page_size=3&{asked}", []
+        while url:
+            page = anonymous.get(url).json()
+            dates += [each["published_on"] for each in page["results"]]
+            url = page["next"]
+        assert dates == expected

@@ -482,6 +482,13 @@ def test_a_new_edition_joins_its_stored_book_and_raises_its_version(run):
     assert set(after.editions.values_list("isbn13", flat=True)) == {isbn(1), isbn(2)}
 
 
+def test_an_edition_knows_as_much_of_its_date_as_the_row(run):
+    header = "title,authors,isbn13,format,published_on\n"
+    run(header + "Timeline,Michael Crichton,0345417623,paperback,2000\nCongo,,,ebook,1980-06\n")
+    editions = Edition.objects.order_by("pk").values_list("published_on", flat=True)
+    assert list(editions) == ["2000", "1980-06"]
+
+
 def test_authors_are_told_apart_by_key_and_by_year_of_birth(run):
     def row(n, **author):
         return {"title": f"Book {n}", "authors": [{"name": "Alexandre Dumas", **author}]}

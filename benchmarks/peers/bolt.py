@@ -1,6 +1,6 @@
 """django-bolt, with nested serializers (https://bolt.farhana.li/topics/serializers/)."""
 
-from datetime import date, datetime
+from datetime import datetime
 from operator import attrgetter
 from typing import Annotated, Any
 from uuid import UUID
@@ -55,7 +55,7 @@ class EditionOut(Serializer):
     publisher_id: int | None
     format: str
     pages: int | None
-    published_on: date | None
+    published_on: str | None
     language: str | None
     cover_name: str
     cover_thumbnail_name: str

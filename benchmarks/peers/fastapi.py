@@ -6,7 +6,7 @@ https://docs.sqlalchemy.org/en/20/orm/extensions/asyncio.html.
 
 import os
 from collections.abc import AsyncIterator
-from datetime import date, datetime
+from datetime import datetime
 from typing import Annotated
 from uuid import UUID
 
@@ -96,7 +96,7 @@ class Edition(Base):
     publisher_id: Mapped[int | None] = mapped_column(ForeignKey("books_publisher.id"))
     format: Mapped[str]
     pages: Mapped[int | None]
-    published_on: Mapped[date | None]
+    published_on: Mapped[str | None]
     language: Mapped[str | None]
     cover_name: Mapped[str] = mapped_column("cover")
     cover_thumbnail: Mapped[str]
@@ -189,7 +189,7 @@ class EditionOut(Out):
     publisher_id: int | None
     format: str
     pages: int | None
-    published_on: date | None
+    published_on: str | None
     language: str | None
     cover: CoverOut | None
 

@@ -130,8 +130,6 @@ class Draft:
         publisher = attrs.get("publisher")
         if publisher is not None:
             attrs["publisher"] = self._shared(Publisher, publisher, *at, "publisher")
-        if attrs.get("published_on") is not None:
-            attrs["published_on"] = str(attrs["published_on"])
         return {"publisher": None, **EDITION, **attrs}
 
     def _refuse_repeated_isbns(self) -> None:

@@ -354,6 +354,6 @@ def description(edition: Columns, publisher: Columns | None) -> tuple[Any, ...]:
         publisher and publisher["name_folded"],
         edition["format"],
         edition["pages"],
-        edition["published_on"] and str(edition["published_on"]),
+        edition["published_on"],
         edition["language"],
     )

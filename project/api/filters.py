@@ -4,7 +4,7 @@ import re
 from collections import OrderedDict
 from collections.abc import Mapping
 from contextlib import suppress
-from datetime import UTC, date, datetime
+from datetime import UTC, datetime
 from functools import lru_cache
 from typing import Any
 from uuid import UUID
@@ -19,11 +19,12 @@ from django_filters.rest_framework import CharFilter, Filter, FilterSet
 from rest_framework import filters as backends
 from rest_framework.request import Request
 
-from .fields import DAY, UUID_FORM
+from .fields import UUID_FORM
 from .http.problems import Fault, Refused
 from .http.resources import for_lists, narrows
 from .lists.parameters import is_list, parameter_schema
-from .models import FoldedFrom, NameFormField
+from .models import PARTIAL_DATE, FoldedFrom, NameFormField
+from .models import PartialDateField as PartialDate
 
 # How many sets of filters, as requests combine them, keep their form.
 KEPT_FORMS = 256
@@ -45,14 +46,10 @@ class IntegerField(forms.IntegerField):
         return super().to_python(value)
 
 
-class DateField(forms.DateField):
-    """A day in RFC 3339's form."""
+class PartialDateField(forms.CharField):
+    """A day, a month or a year: 1987-06-15, 1987-06, 1987."""
 
-    def to_python(self, value: Any) -> date | None:
-        # strptime() itself takes `2026-1-31`, and digits of any script.
-        if value and not re.fullmatch(DAY, value):
-            raise ValidationError(self.error_messages["invalid"], "invalid")
-        return super().to_python(value)
+    default_validators = PartialDate.default_validators
 
 
 class TimestampField(forms.Field):
@@ -114,8 +111,19 @@ class FoldedNameFilter(NameFilter):
         return super().filter(qs, value and FoldedFrom.make(value))
 
 
-class DateFilter(Filter):
-    field_class = DateField
+class PartialDateFilter(Filter):
+    """Dates that begin at the first day of the one that is given or later (`gte`), or at its last
+    day or earlier (`lte`)."""
+
+    field_class = PartialDateField
+
+    def filter(self, qs: QuerySet[Any], value: str) -> QuerySet[Any]:
+        if value and self.lookup_expr == "gte":
+            # A year begins at its first month and day, and sorts before them.
+            value = re.sub("(-01){1,2}$", "", value)
+        elif value:
+            value += "-12-31"[len(value) - 4 :]
+        return super().filter(qs, value)
 
 
 class ListFilterSet(FilterSet):
@@ -213,8 +221,8 @@ def _schema_of(field: forms.Field) -> dict[str, Any]:
             return {"type": "string", "format": "date-time"}
         case UUIDField():
             return {"type": "string", "format": "uuid"}
-        case DateField():
-            return {"type": "string", "format": "date"}
+        case PartialDateField():
+            return {"type": "string", "pattern": PARTIAL_DATE}
         case forms.ChoiceField():
             choices: Any = field.choices
             return {"type": "string", "enum": [value for value, _ in choices if value]}

@@ -1,7 +1,6 @@
 // What a user of the catalogue does, with the Kotlin client that openapi-generator makes.
 import java.net.URI
 import java.net.URLDecoder
-import java.time.LocalDate
 import okhttp3.MediaType.Companion.toMediaType
 import okhttp3.OkHttpClient
 import okhttp3.Request
@@ -100,7 +99,7 @@ fun main() {
                 EditionItemRequest(
                     isbn13 = isbns[1],
                     format = EditionFormat.ebook,
-                    publishedOn = LocalDate.of(2020, 2, 29),
+                    publishedOn = "2020-02",
                 ),
             ),
         ),
@@ -114,7 +113,7 @@ fun main() {
     same(book.subjectIds.sorted(), subjectIds)
     same(book.authors.map { it.name }, listOf("Ada $mark", "Bob $mark"))
     same(book.editions.map { it.isbn13 }, isbns)
-    same(book.editions[1].publishedOn, LocalDate.of(2020, 2, 29))
+    same(book.editions[1].publishedOn, "2020-02")
 
     // All pages, by cursor, to the end.
     val seen = mutableSetOf<Long>()
