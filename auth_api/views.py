@@ -33,8 +33,12 @@ from .tokens import session_of
 # What is written before a refusal stays written, with ATOMIC_REQUESTS too: a session that ends
 # because its token was stolen, and the count of failed logins.
 outside_of_transactions = method_decorator(transaction.non_atomic_requests, name="dispatch")
-# RFC 6749, section 5.1
-never_stored = method_decorator(cache_control(no_store=True), name="dispatch")
+
+
+def never_stored(view_class: Any) -> Any:
+    """Say of a view that nobody may keep what it answers (RFC 6749, section 5.1)."""
+    view_class.never_stored = True
+    return method_decorator(cache_control(no_store=True), name="dispatch")(view_class)
 
 
 def described(name: str, summary: str, tag: str, **more: Any) -> Callable[[Any], Any]:

@@ -14,6 +14,7 @@ from rest_framework.viewsets import GenericViewSet
 
 from project.api.files import new_files
 from project.api.http.parsers import UploadParser
+from project.api.http.preconditions import ConditionalWrites
 from project.api.http.problems import Fault, PayloadTooLarge, Refused
 from project.api.lists.parameters import StrictQueryParameters
 from project.api.viewsets import ItemViewSet, NestedViewSet, ResourceViewSet
@@ -138,13 +139,14 @@ class BookEditionViewSet(ItemViewSet):
     ordering = ["id"]
 
 
-class CoverViewSet(StrictQueryParameters, GenericViewSet[Edition]):
+class CoverViewSet(ConditionalWrites, StrictQueryParameters, GenericViewSet[Edition]):
     """The covers of editions."""
 
     queryset = Edition.objects.select_related("book").order_by("pk")
     serializer_class = CoverUploadSerializer
     filter_backends = ()
     lookup_value_converter = "id"
+    root_path = "book"
 
     @extend_schema(
         operation_id="putEditionCover",

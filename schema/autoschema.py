@@ -23,6 +23,7 @@ from rest_framework.request import Request
 from rest_framework.serializers import BaseSerializer, ModelSerializer
 from rest_framework.viewsets import ViewSetMixin
 
+from project.api.http.preconditions import OVERWRITES, UNSAFE, ConditionalWrites
 from project.api.http.problems import MEDIA_TYPE
 from project.api.lists.parameters import is_list
 from project.api.relations import Owned
@@ -30,7 +31,17 @@ from project.api.serializers import ItemSerializer
 from project.api.viewsets import ItemViewSet, ResourceViewSet
 
 from .examples import EXAMPLES, least_of
-from .problems import FAULT, HEADERS, PROBLEM, description, name_of
+from .problems import (
+    ENTITY_TAG,
+    FAULT,
+    HEADERS,
+    IF_MATCH,
+    IF_NONE_MATCH,
+    NOT_MODIFIED,
+    PROBLEM,
+    description,
+    name_of,
+)
 from .wording import (
     METHOD_SUMMARIES,
     METHOD_VERBS,
@@ -429,19 +440,23 @@ class AutoSchema(SpectacularAutoSchema):
         if "requestBody" in operation:
             # Where it may be left out, some generated clients put it last of all arguments.
             operation["requestBody"]["required"] = True
-        if "parameters" in operation:
-            operation["parameters"] = self._shared(operation["parameters"])
+        conditions = self._conditions()
+        if conditions or "parameters" in operation:
+            parameters = operation.get("parameters", [])
+            # A filter comes last.
+            place = sum(_place_of(each) < len(COMMON_PARAMETERS) for each in parameters)
+            parameters = self._shared(parameters)
+            operation["parameters"] = [*parameters[:place], *conditions, *parameters[place:]]
         responses = operation["responses"]
         for status, response in responses.items():
             if not response.get("description") or "content" not in response:
                 response["description"] = self._success(status)
         if "201" in responses and self._says_where:
-            responses["201"]["headers"] = {
-                "Location": {
-                    "description": "The URL of what is created.",
-                    "schema": {"type": "string", "format": "uri"},
-                }
+            responses["201"].setdefault("headers", {})["Location"] = {
+                "description": "The URL of what is created.",
+                "schema": {"type": "string", "format": "uri"},
             }
+        self._tag(responses)
         for status in sorted(self._problem_statuses()):
             responses[str(status)] = self._problem_response(status)
         return operation
@@ -457,6 +472,45 @@ class AutoSchema(SpectacularAutoSchema):
         headers = getattr(type(self.view), "get_success_headers", None)
         own = headers is not mixins.CreateModelMixin.get_success_headers
         return self.action == "create" and (isinstance(self.view, ResourceViewSet) or own)
+
+    # Conditions
+
+    @property
+    def _root_path(self) -> str | None:
+        """As ConditionalWrites has it; None of any other view, too."""
+        is_conditional = isinstance(self.view, ConditionalWrites)
+        return self.view.root_path if is_conditional else None
+
+    @property
+    def _takes_if_match(self) -> bool:
+        is_for_one = bool(getattr(self.view, "detail", False))
+        return is_for_one and self.method in UNSAFE and self._root_path is not None
+
+    @property
+    def _has_tag(self) -> bool:
+        """Whether what a GET gives has an ETag: not what nobody may keep."""
+        return self.method == "GET" and not getattr(self.view, "never_stored", False)
+
+    def _conditions(self) -> list[dict[str, Any]]:
+        """The headers that make the request depend on what is stored, as parameters."""
+        known = {"IfMatch": IF_MATCH} if self._takes_if_match else {}
+        known |= {"IfNoneMatch": IF_NONE_MATCH} if self._has_tag else {}
+        return [
+            self._component(name, each, ResolvedComponent.PARAMETER) for name, each in known.items()
+        ]
+
+    def _tag(self, responses: dict[str, Any]) -> None:
+        """Say of which answers have an ETag, and that they need not be sent again."""
+        is_written = self.method in UNSAFE and self._root_path is not None
+        if not (self._has_tag or is_written):
+            return
+        header = self._component("ETag", ENTITY_TAG, ResolvedComponent.HEADER)
+        for status, response in responses.items():
+            if status in ("200", "201") and "content" in response:
+                response.setdefault("headers", {})["ETag"] = header
+        if self._has_tag:
+            unchanged = {**NOT_MODIFIED, "headers": {"ETag": header}}
+            responses["304"] = self._component("NotModified", unchanged, ResolvedComponent.RESPONSE)
 
     def _problem_response(self, status: int) -> dict[str, Any]:
         self._component("Fault", FAULT)
@@ -490,6 +544,8 @@ class AutoSchema(SpectacularAutoSchema):
                 statuses.add(403)
         if self.method == "DELETE" and self._is_referred_to():
             statuses.add(409)
+        if self._takes_if_match:
+            statuses |= {412, 428} if self.method in OVERWRITES else {412}
         return statuses
 
     def _can_conflict(self) -> bool:

@@ -18,6 +18,7 @@ FAULT: dict[str, Any] = {
             ),
         },
         "parameter": {"type": "string", "description": "The query parameter that is wrong."},
+        "header": {"type": "string", "description": "The header of the request that is wrong."},
         "code": {
             "type": "string",
             "description": "A code for programs, such as `required` or `unique`.",
@@ -68,8 +69,10 @@ NAMES_OF_PROBLEMS = {
     406: "NotAcceptable",
     409: "Conflict",
     411: "LengthRequired",
+    412: "PreconditionFailed",
     413: "ContentTooLarge",
     415: "UnsupportedMediaType",
+    428: "PreconditionRequired",
     429: "TooManyRequests",
     503: "ServiceUnavailable",
 }
@@ -82,8 +85,10 @@ DESCRIPTIONS = {
     406: "The answer has no representation of a media type that `Accept` names.",
     409: "The request conflicts with stored data: `errors` says with what, and where.",
     411: "The request has a body and no `Content-Length`.",
+    412: "The object is not what `If-Match` names: it has changed since.",
     413: "The body, or a file in it, is too large.",
     415: "The operation does not take a body, or a file, of this type.",
+    428: "This server demands `If-Match`.",
     429: "Too many failed attempts.",
     503: "The service is not available now. Repeat the request after `Retry-After`.",
 }
@@ -105,7 +110,37 @@ RETRY_AFTER = {
         "schema": {"type": "integer", "minimum": 0, "maximum": 86_400},
     }
 }
+# A list of entity tags, or any (RFC 9110, section 13.1)
+TAGS = r'^(\*|(W/)?"[!#-~]*"(, ?(W/)?"[!#-~]*")*)$'
+ENTITY_TAG = {
+    "description": (
+        "Names the bytes of the answer (RFC 9110, section 8.8.3). Of an object it is"
+        ' `"version.digest"`; what an object owns has the version of its owner.'
+    ),
+    "schema": {"type": "string"},
+}
+IF_MATCH = {
+    "name": "If-Match",
+    "in": "header",
+    "description": (
+        "The `ETag` of what was read. If the object has another version by now, the answer is 412"
+        ' and nothing changes. `"7"`, a version alone, is taken too; `*` is any version.'
+    ),
+    "schema": {"type": "string", "pattern": TAGS},
+    "example": "*",
+}
+IF_NONE_MATCH = {
+    "name": "If-None-Match",
+    "in": "header",
+    "description": (
+        "The `ETag` of what the client has. If the answer would be the same, it is 304 and has no"
+        " body."
+    ),
+    "schema": {"type": "string", "pattern": TAGS},
+}
+NOT_MODIFIED = {"description": "What the client has, as `If-None-Match` says, has not changed."}
 HEADERS: dict[int, Any] = {
+    412: {"ETag": {"$ref": "#/components/headers/ETag"}},
     503: RETRY_AFTER,
     401: {
         "WWW-Authenticate": {

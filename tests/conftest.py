@@ -93,9 +93,10 @@ def compare_documents(request, monkeypatch):
     if request.config.getoption("both_ways") and alone is None:
         from tests import serializer_oracle
 
-        monkeypatch.setattr(
-            serializer_oracle.ResourceViewSet, "documents", serializer_oracle.documents
-        )
+        for name in ("documents", "get_document"):
+            monkeypatch.setattr(
+                serializer_oracle.ResourceViewSet, name, getattr(serializer_oracle, name)
+            )
 
 
 @pytest.fixture(scope="module")

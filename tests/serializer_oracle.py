@@ -16,6 +16,7 @@ from project.api.viewsets import ResourceViewSet
 ATTEMPTS = 50
 
 by_database = ResourceViewSet.documents
+one_by_database = ResourceViewSet.get_document
 
 
 def documents(view, keys):
@@ -23,6 +24,15 @@ def documents(view, keys):
         written = by_database(view, keys)
         expected = by_serializer(view, keys)
         if json.loads(written) == expected:
+            return written
+    raise AssertionError(f"The database wrote {written}; the serializer {expected}.")
+
+
+def get_document(view, key):
+    for _ in range(ATTEMPTS):
+        written = one_by_database(view, key)
+        expected = by_serializer(view, [key])
+        if [json.loads(written)] == expected:
             return written
     raise AssertionError(f"The database wrote {written}; the serializer {expected}.")
 

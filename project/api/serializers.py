@@ -15,7 +15,13 @@ from rest_framework.request import Request
 from rest_framework.validators import UniqueValidator
 
 from . import fields
-from .documents.statements import Document, Uncompilable, compile_statement, statement
+from .documents.statements import (
+    Document,
+    Statement,
+    Uncompilable,
+    compile_statement,
+    statement,
+)
 from .http.problems import MAX_FAULTS
 from .http.resources import hiding, visible
 from .models import NameField
@@ -210,14 +216,39 @@ def documents(
 
     Of the objects that are related to them, those that who asks may see.
     """
-    compiled = statement(serializer_class, unread, using)
-    if request is None:
-        return compiled.documents(keys, using)
-    if hidden := hiding(compiled.models):
+    compiled = _statement(serializer_class, unread, using, request)
+    return compiled.documents(keys, using, request and request.user.pk)
+
+
+def document(
+    serializer_class: Any,
+    unread: frozenset[str],
+    key: Any,
+    using: str,
+    request: Request | None,
+    version: str | None,
+) -> Document | None:
+    """The representation of one object, None where it is not stored.
+
+    It has the version at the end of this path of the ORM's, if one is given.
+    """
+    compiled = _statement(serializer_class, unread, using, request, version)
+    return compiled.document(key, using, request and request.user.pk)
+
+
+def _statement(
+    serializer_class: Any,
+    unread: frozenset[str],
+    using: str,
+    request: Request | None,
+    version: str | None = None,
+) -> Statement:
+    compiled = statement(serializer_class, unread, using, version=version)
+    if request is not None and (hidden := hiding(compiled.models)):
         # Not kept: it has conditions of this request.
         shown = {model: visible(model, request) for model in hidden}
-        compiled = compile_statement(serializer_class, unread, using, shown)
-    return compiled.documents(keys, using, request.user.pk)
+        return compile_statement(serializer_class, unread, using, shown, version=version)
+    return compiled
 
 
 def _has_no_body(request: Request) -> bool:

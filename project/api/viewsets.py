@@ -12,6 +12,7 @@ from django.db import models, router
 from django.db.models import ProtectedError, RestrictedError
 from django.http import Http404
 from django.urls import NoReverseMatch
+from django.utils.encoding import force_bytes
 from rest_framework import serializers, status, viewsets
 from rest_framework.exceptions import NotAuthenticated, PermissionDenied
 from rest_framework.request import Request
@@ -19,12 +20,14 @@ from rest_framework.response import Response
 
 from .databases.connections import without_prepared_plans
 from .documents.statements import Document, properties
+from .http.preconditions import ConditionalWrites, entity_tag
 from .http.problems import Fault, Refused
 from .http.resources import lookup_kwargs, resource_of, shows_all, shows_each
 from .lists.pagination import CursorPagination
 from .lists.parameters import StrictQueryParameters, is_list
+from .models import AggregateRoot
 from .relations import ParentLink, owned_list
-from .serializers import documents
+from .serializers import document, documents
 from .writes.items import Edit
 from .writes.transactions import Confirm, delete, write, write_item
 
@@ -32,10 +35,11 @@ from .writes.transactions import Confirm, delete, write, write_item
 MAX_NAMED = 20
 
 
-class ResourceViewSet(StrictQueryParameters, viewsets.ModelViewSet[Any]):
+class ResourceViewSet(ConditionalWrites, StrictQueryParameters, viewsets.ModelViewSet[Any]):
     """A resource whose body is read and written with all that it nests.
 
-    `?fields=`, `?omit=` and `?expand=` choose the properties of the answer.
+    `?fields=`, `?omit=` and `?expand=` choose the properties of the answer. What it gives has an
+    `ETag`, and what it changes can be named by `If-Match`.
     """
 
     lookup_value_converter = "id"
@@ -118,10 +122,27 @@ class ResourceViewSet(StrictQueryParameters, viewsets.ModelViewSet[Any]):
 
     def get_document(self, pk: Any) -> Document:
         """The representation of the object as it is stored now; 404 where there is none."""
-        array = self.documents([pk])
-        if array == "[]":
+        serializer_class: Any = self.get_serializer_class()
+        using = router.db_for_read(serializer_class.Meta.model)
+        version = self.version_path
+        found = document(serializer_class, self.unread_properties, pk, using, self.request, version)
+        if found is None:
             raise Http404
-        return Document(array[1:-1])
+        return found
+
+    @property
+    def root_path(self) -> str | None:
+        serializer_class: Any = self.get_serializer_class()
+        return "" if issubclass(serializer_class.Meta.model, AggregateRoot) else None
+
+    def current_tag(self, instance: models.Model, version: int) -> str:
+        renderer = self.request.accepted_renderer
+        if renderer.format != "json":
+            return super().current_tag(instance, version)
+        document = self.get_document(instance.pk)
+        context = self.get_renderer_context()
+        content = renderer.render(document, self.request.accepted_media_type, context)
+        return entity_tag(force_bytes(content), document.version)
 
     # Writing
 
@@ -365,6 +386,10 @@ class ItemViewSet(NestedViewSet):
 
     @property
     def parent_lookup(self) -> str:  # type: ignore[override]
+        return self.owner_name
+
+    @property
+    def root_path(self) -> str | None:
         return self.owner_name
 
     def _write(

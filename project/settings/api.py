@@ -35,6 +35,9 @@ REST_FRAMEWORK = {
 # Whether reading the catalogue takes a login too.
 CATALOGUE_REQUIRES_LOGIN = False
 
+# Whether PUT, PATCH and DELETE of what has a version must say of which, by If-Match: else 428.
+PRECONDITIONS_REQUIRED = False
+
 # https://django-rest-framework-simplejwt.readthedocs.io/en/latest/settings.html
 SIMPLE_JWT = {
     "ACCESS_TOKEN_LIFETIME": timedelta(minutes=5),

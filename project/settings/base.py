@@ -7,6 +7,7 @@ from typing import Any
 
 import dj_database_url
 import django
+from corsheaders.defaults import default_headers
 from django.core.exceptions import ImproperlyConfigured
 
 from .api import *
@@ -40,6 +41,7 @@ MIDDLEWARE = [
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "corsheaders.middleware.CorsMiddleware",
+    "project.api.http.preconditions.ConditionalRequests",
     "project.api.http.middleware.OptionalTrailingSlash",
     "project.api.http.middleware.RequireContentLength",
     "project.api.http.middleware.RepeatOnNewConnection",
@@ -110,8 +112,9 @@ AUTH_PASSWORD_VALIDATORS = [
 # cookie of a session (https://github.com/adamchainz/django-cors-headers#configuration).
 CORS_URLS_REGEX = r"^/api/"
 CORS_ALLOWED_ORIGINS: list[str] = []
+CORS_ALLOW_HEADERS = [*default_headers, "if-match", "if-none-match"]
 CORS_EXPOSE_HEADERS = [
-    *("Location", "WWW-Authenticate"),
+    *("ETag", "Location", "WWW-Authenticate"),
     *("Retry-After", "RateLimit", "RateLimit-Policy"),
 ]
 

@@ -4,12 +4,12 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache, cached_property, lru_cache
-from typing import Any
+from typing import Any, Self
 
 from django.contrib.auth import get_user_model
 from django.core.exceptions import ImproperlyConfigured
 from django.db import connections, models
-from django.db.models import Func, QuerySet
+from django.db.models import F, Func, QuerySet
 from rest_framework import serializers
 
 from .compiler import USER, Compiler, Path, Scope, require_unchanged
@@ -28,7 +28,15 @@ KEPT_STATEMENTS = 256
 class Document(str):
     """JSON, finished: it is sent as it is."""
 
-    __slots__ = ()
+    __slots__ = ("version",)
+    # Of the root that the one object in it is, or belongs to; None of a list, and where there is
+    # none.
+    version: int | None
+
+    def __new__(cls, text: str, version: int | None = None) -> Self:
+        document = super().__new__(cls, text)
+        document.version = version
+        return document
 
 
 class Uncompilable(ImproperlyConfigured):
@@ -50,6 +58,14 @@ class EachKey(Func):
         return f"keys.value::{self.output_field.rel_db_type(connection)}", []
 
 
+class Versioned(Func):
+    """A document behind the version of its root: `7 {"id": …}`."""
+
+    template = "%(expressions)s"
+    arg_joiner = " || ' ' || "
+    output_field = models.TextField()
+
+
 @dataclass(frozen=True)
 class Statement:
     """Makes the documents of one serializer, or of some of its fields, in one database."""
@@ -60,6 +76,8 @@ class Statement:
     key: "models.Field[Any, Any]"
     # Of all related objects that it shows.
     models: frozenset[type[models.Model]]
+    # Whether each document stands behind its version.
+    versioned: bool = False
 
     @cached_property
     def depends_on_user(self) -> bool:
@@ -87,16 +105,26 @@ class Statement:
             [array] = cursor.fetchone()
         return Document(array)
 
+    def document(self, key: Any, using: str, user: Any = None) -> Document | None:
+        """This one object, with its version where the statement is `versioned`; None without it."""
+        text = self.documents([key], using, user)[1:-1]
+        if not self.versioned:
+            return Document(text) if text else None
+        version, _, text = text.partition(" ")
+        return Document(text, int(version)) if text else None
+
 
 def compile_statement(
     serializer_class: type[Any],
     unread: frozenset[str],
     using: str,
     shown: Mapping[type[models.Model], QuerySet[Any]] | None = None,
+    version: str | None = None,
 ) -> Statement:
     """The statement for a serializer without its fields `unread`; Uncompilable if there is none.
 
-    Of the models in `shown` it shows these related objects alone.
+    Of the models in `shown` it shows these related objects alone. `version` is the ORM's path to
+    the number that stands before each document, for `Statement.document`.
     """
     serializer = serializer_class()
     compiler = COMPILERS[connections[using].vendor]()
@@ -112,11 +140,13 @@ def compile_statement(
         raise Uncompilable(serializer_class, compiler.faults)
     key = model._meta.pk
     rows = model._base_manager.using(using).filter(pk=EachKey(output_field=key)).order_by()
+    if version is not None:
+        document = Versioned(F(version), document)
     query = rows.values_list(document).query
     compiler.add_joins(query)
     sql, params = query.get_compiler(using).as_sql()
     array = compiler.array.replace("{0}", sql)
-    return Statement(array, tuple(params), key, frozenset(scope.models))
+    return Statement(array, tuple(params), key, frozenset(scope.models), version is not None)
 
 
 @cache

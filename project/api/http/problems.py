@@ -1,9 +1,9 @@
 """Every error as application/problem+json (RFC 9457).
 
 A problem that has a place in the request lists it in `errors`: each fault with a JSON `pointer`
-(RFC 6901) into the body, or the name of the query `parameter`; a `code` for programs and a
-`detail` for people. Status 400 says that the request can never succeed, 409 that it conflicts
-with what is stored now; where both kinds of fault occur, the answer is 400.
+(RFC 6901) into the body, or the name of the query `parameter` or of the `header`; a `code` for
+programs and a `detail` for people. Status 400 says that the request can never succeed, 409 that it
+conflicts with what is stored now; where both kinds of fault occur, the answer is 400.
 
 Whatever was sent, a problem has at most MAX_FAULTS faults and MAX_SIZE bytes.
 """
@@ -38,6 +38,7 @@ class Fault:
     parameter: str | None = None
     # Of the row that has the unique value already, or that stands in the way of a deletion.
     existing_id: int | None = None
+    header: str | None = None
 
     CONFLICTS = frozenset({"unique", "does_not_exist", "in_use"})
 
@@ -49,6 +50,7 @@ class Fault:
         members = {
             "pointer": self.pointer,
             "parameter": self.parameter and _shortened(self.parameter),
+            "header": self.header,
             "code": self.code,
             "detail": _shortened(self.detail),
             "existing_id": self.existing_id,
@@ -149,10 +151,11 @@ def problem_response(
     detail: str,
     code: str,
     headers: Mapping[str, str] | None = None,
+    faults: Iterable[Fault] = (),
 ) -> JsonResponse:
     """A problem as the answer of what is no view of REST framework's."""
     return JsonResponse(
-        problem(status_code, detail, code, request.get_full_path()),
+        problem(status_code, detail, code, request.get_full_path(), faults),
         status=status_code,
         content_type=MEDIA_TYPE,
         headers=headers,

@@ -53,8 +53,12 @@ def write_item(
     edit: Edit,
     confirm: Confirm | None = None,
 ) -> models.Model | None:
-    """Change one item of the list `name` that `owner` owns; the item, or None where it is gone."""
-    model = serializer.Meta.model._meta.get_field(name).related_model
+    """Change one item of the list `name` that `owner` owns; the item, or None where it is gone.
+
+    The item comes with its owner, whose version has risen.
+    """
+    relation: Any = serializer.Meta.model._meta.get_field(name)
+    model = relation.related_model
 
     def attempt() -> models.Model | None:
         work, written, root = _write(serializer, owner, {name: edit})
@@ -64,8 +68,10 @@ def write_item(
             if (row.is_new if edit.id is None else row.instance.pk == edit.id)
         ]
         item = items[0] if items else None
-        if item is not None and confirm is not None:
-            confirm(item)
+        if item is not None:
+            setattr(item, relation.field.name, root)
+            if confirm is not None:
+                confirm(item)
         written.announce(type(root))
         return item
 

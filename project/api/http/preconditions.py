@@ -1,0 +1,290 @@
+"""Entity tags, and requests that depend on them (RFC 9110, sections 8.8.3 and 13).
+
+The tag of an object is `"<version>.<digest of the bytes sent>"`, strong. What is nested in a root
+has the root's version; a list, and what has no version, has the digest alone. A request is compared
+by the version, so that what others show in the same document, as an author's new name, does not
+refuse an honest edit.
+"""
+
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import reduce
+from hashlib import sha256
+from typing import Any
+
+from django.conf import settings
+from django.db import models, transaction
+from django.http import Http404, HttpRequest, HttpResponseBase, HttpResponseNotModified
+from rest_framework import exceptions
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.utils.serializer_helpers import ReturnDict
+
+from ..documents.statements import Document
+from .problems import Fault, Refused, problem_response
+
+IF_MATCH, IF_NONE_MATCH = "If-Match", "If-None-Match"
+UNSAFE = frozenset({"POST", "PUT", "PATCH", "DELETE"})
+# What overwrites or deletes what somebody may have changed meanwhile.
+OVERWRITES = frozenset({"PUT", "PATCH", "DELETE"})
+# A tag of the list, with what surrounds it; a comma may stand inside of its quotes.
+TAG = re.compile(r'[ \t,]*(W/)?"([\x21\x23-\x7e\x80-\xff]*)"[ \t]*(?=,|$)')
+# What stands behind the tag of an answer that is compressed.
+CODING = re.compile(r"-(?:zstd|gzip)$")
+# Of 64 hexadecimal digits: by chance two documents of one version are as good as never alike.
+DIGEST_LENGTH = 32
+
+
+def entity_tag(content: bytes, version: int | None = None) -> str:
+    digest = sha256(content).hexdigest()[:DIGEST_LENGTH]
+    return f'"{digest}"' if version is None else f'"{version}.{digest}"'
+
+
+@dataclass(frozen=True)
+class Condition:
+    """What `If-Match` or `If-None-Match` names: some tags, or with `*` any."""
+
+    # Without their quotes and codings, each with whether it is weak.
+    tags: tuple[tuple[str, bool], ...] = ()
+    is_any: bool = False
+
+    @classmethod
+    def of(cls, value: str, header: str) -> "Condition":
+        """Raises Refused where the value is neither `*` nor a list of entity tags."""
+        text = value.strip(" \t")
+        if text == "*":
+            return cls(is_any=True)
+        tags, end = [], 0
+        while tag := TAG.match(text, end):
+            tags.append((CODING.sub("", tag[2]), tag[1] is not None))
+            end = tag.end()
+        if not tags or text[end:].strip(" \t,"):
+            detail = 'Give a list of entity tags, as "7.1f0c", "8.a2b9", or *.'
+            raise Refused([Fault("malformed", detail, header=header)])
+        return cls(tuple(tags))
+
+    def has_version(self, version: int) -> bool:
+        """Whether a tag is of this version. Weak ones never match (RFC 9110, section 13.1.1)."""
+        return self.is_any or any(
+            not is_weak and tag.partition(".")[0] == str(version) for tag, is_weak in self.tags
+        )
+
+    def has_tag(self, tag: str) -> bool:
+        """Whether it names these bytes, by weak comparison (RFC 9110, section 8.8.3.2)."""
+        return self.is_any or any(each == tag for each, _ in self.tags)
+
+
+class PreconditionFailed(exceptions.APIException):
+    """412: what the request would change is not what `If-Match` names."""
+
+    status_code = 412
+    default_detail = "It has changed since. Read it again, and decide anew."
+    default_code = "precondition_failed"
+
+    def __init__(self, tag: str) -> None:
+        super().__init__()
+        self.headers = {"ETag": tag}
+
+
+class PreconditionRequired(exceptions.APIException):
+    """428 (RFC 6585): a change must say what it changes."""
+
+    status_code = 428
+    default_detail = "Send the ETag of what you have read as If-Match."
+    default_code = "precondition_required"
+
+
+class ConditionalRequests:
+    """Give what is read its `ETag`, and answer 304 or 412 where a condition on it says so.
+
+    A condition that its URL does not know is refused, never ignored.
+    """
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponseBase]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponseBase:
+        response = self.get_response(request)
+        if not request.path_info.startswith("/api/") or not 200 <= response.status_code < 300:
+            return response
+        version = getattr(response, "version", None)
+        is_read = request.method in ("GET", "HEAD") and response.status_code == 200
+        if (is_read or version is not None) and _may_be_tagged(response):
+            response.headers["ETag"] = entity_tag(response.content, version)  # type: ignore[attr-defined]
+        return _conditional(request, response, version) if is_read else response
+
+    def process_view(
+        self, request: HttpRequest, view: Any, args: Any, kwargs: Any
+    ) -> HttpResponseBase | None:
+        """Refuse what is malformed, and what the view would not look at."""
+        for header in (IF_MATCH, IF_NONE_MATCH):
+            if header not in request.headers or not hasattr(view, "cls"):
+                continue
+            try:
+                Condition.of(request.headers[header], header)
+                if request.method in UNSAFE and _offers(view, request.method):
+                    _require_known(view, header)
+            except Refused as refused:
+                return problem_response(
+                    request, 400, str(refused.detail), "invalid", faults=refused.faults
+                )
+        return None
+
+
+def _may_be_tagged(response: HttpResponseBase) -> bool:
+    headers = response.headers
+    return not (
+        response.streaming
+        or "ETag" in headers
+        or "no-store" in headers.get("Cache-Control", "")
+        # Pages have a token of their own each time.
+        or headers.get("Content-Type", "").startswith("text/html")
+    )
+
+
+def _conditional(
+    request: HttpRequest, response: HttpResponseBase, version: int | None
+) -> HttpResponseBase:
+    """The answer to a GET, or what its conditions make of it, in the order of section 13.2.2."""
+    tag = response.headers.get("ETag")
+    if (value := request.headers.get(IF_MATCH)) is not None:
+        condition = Condition.of(value, IF_MATCH)
+        if not condition.is_any and tag is None:
+            return _unsupported(request, IF_MATCH)
+        is_met = tag is None or (
+            condition.has_tag(_opaque(tag)) if version is None else condition.has_version(version)
+        )
+        if not is_met:
+            detail, code = PreconditionFailed.default_detail, PreconditionFailed.default_code
+            headers = {"ETag": tag} if tag else None
+            return problem_response(request, 412, detail, code, headers)
+    value = request.headers.get(IF_NONE_MATCH)
+    if value is None or tag is None:
+        return response
+    if Condition.of(value, IF_NONE_MATCH).has_tag(_opaque(tag)):
+        return _not_modified(response)
+    return response
+
+
+def _not_modified(response: HttpResponseBase) -> HttpResponseBase:
+    """304 with the headers that a 200 would have and a cache may need (section 15.4.5)."""
+    unchanged = HttpResponseNotModified()
+    for name in ("ETag", "Cache-Control", "Content-Location", "Expires", "Vary"):
+        if name in response.headers:
+            unchanged.headers[name] = response.headers[name]
+    unchanged.cookies = response.cookies
+    return unchanged
+
+
+def _opaque(tag: str) -> str:
+    return tag.strip('"')
+
+
+def _offers(view: Any, method: str) -> bool:
+    actions: Mapping[str, str] | None = getattr(view, "actions", None)
+    return method.lower() in actions if actions else hasattr(view.cls, method.lower())
+
+
+def _require_known(view: Any, header: str) -> None:
+    is_known = issubclass(view.cls, ConditionalWrites) and view.initkwargs.get("detail")
+    if header == IF_MATCH and is_known:
+        return
+    raise Refused([_not_supported(header)])
+
+
+def _not_supported(header: str) -> Fault:
+    return Fault("not_supported", "This URL does not take the header here.", header=header)
+
+
+def _unsupported(request: HttpRequest, header: str) -> HttpResponseBase:
+    refused = Refused([_not_supported(header)])
+    return problem_response(request, 400, str(refused.detail), "invalid", faults=refused.faults)
+
+
+class ConditionalWrites:
+    """For a viewset: its URLs of single objects take `If-Match`, whatever they do.
+
+    The root is locked until the answer is made, and its version compared, before the body is looked
+    at (RFC 9110, section 13.2.1). PRECONDITIONS_REQUIRED makes that compulsory.
+    """
+
+    @property
+    def root_path(self) -> str | None:
+        """The ORM's path from the object at the URL to the root that has its version.
+
+        It is empty where the object is one; None where there is no version.
+        """
+        raise NotImplementedError
+
+    @property
+    def version_path(self) -> str | None:
+        """The same path to the version itself."""
+        path = self.root_path
+        if path is None:
+            return None
+        return f"{path}__version" if path else "version"
+
+    def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
+        dispatch = super().dispatch  # type: ignore[misc]
+        if request.method not in UNSAFE or IF_MATCH not in request.headers:
+            return dispatch(request, *args, **kwargs)  # type: ignore[no-any-return]
+        with transaction.atomic():
+            response: HttpResponseBase = dispatch(request, *args, **kwargs)
+            if response.status_code >= 400:
+                transaction.set_rollback(True)
+        return response
+
+    def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
+        super().initial(request, *args, **kwargs)  # type: ignore[misc]
+        method = str(request.method)
+        is_for_one = getattr(self, "detail", False) and method in UNSAFE
+        # A method that the view does not have is 405, whatever the condition.
+        if not (is_for_one and hasattr(self, method.lower())):
+            return
+        value = request.headers.get(IF_MATCH)
+        if value is not None:
+            self._require_match(Condition.of(value, IF_MATCH))
+        elif (
+            settings.PRECONDITIONS_REQUIRED and method in OVERWRITES and self.root_path is not None
+        ):
+            raise PreconditionRequired
+
+    def _require_match(self, condition: Condition) -> None:
+        if self.root_path is None:
+            raise Refused([_not_supported(IF_MATCH)])
+        instance: Any = self.get_object()  # type: ignore[attr-defined]
+        root = _root_of(instance, self.root_path)
+        version = (
+            type(root)
+            ._base_manager.select_for_update(no_key=True)
+            .filter(pk=root.pk)
+            .values_list("version", flat=True)
+            .first()
+        )
+        if version is None:
+            raise Http404
+        if not condition.has_version(version):
+            raise PreconditionFailed(self.current_tag(instance, version))
+
+    def finalize_response(
+        self, request: Request, response: Any, *args: Any, **kwargs: Any
+    ) -> Response:
+        """Note the version of what is answered, for its tag."""
+        response = super().finalize_response(request, response, *args, **kwargs)  # type: ignore[misc]
+        data = getattr(response, "data", None)
+        if isinstance(data, Document):
+            response.version = data.version
+        elif isinstance(data, ReturnDict) and self.root_path is not None:
+            instance = getattr(data.serializer, "instance", None)
+            if isinstance(instance, models.Model):
+                response.version = _root_of(instance, self.root_path).version
+        return response  # type: ignore[no-any-return]
+
+    def current_tag(self, instance: models.Model, version: int) -> str:
+        """What a GET would have as its tag; of what has none, the version alone."""
+        return f'"{version}"'
+
+
+def _root_of(instance: models.Model, path: str) -> Any:
+    return reduce(getattr, filter(None, path.split("__")), instance)
