@@ -1,10 +1,15 @@
 """What do answers say of who may keep them, and what a page may load?"""
 
+from functools import partial
+
 import pytest
+from django.contrib.messages.storage import default_storage
+from django.http import HttpResponse
 from django.test import Client
 from rest_framework.test import APIClient
 
 from books.models import Book
+from project.api.http.middleware import ContentSecurityPolicy
 from tests.test_permissions import MATRIX
 
 pytestmark = pytest.mark.django_db
@@ -67,6 +72,40 @@ def test_every_page_says_what_it_may_load(path, admin):
             browser.force_login(admin.user)
         policy = browser.get(path)["Content-Security-Policy"]
         assert set(policy.split("; ")) == POLICY
+
+
+def test_what_a_view_says_of_a_page_stays(rf):
+    def view(request):
+        return HttpResponse(headers={"Content-Security-Policy": "default-src 'none'"})
+
+    answer = ContentSecurityPolicy(view)(rf.get("/"))
+    assert answer["Content-Security-Policy"] == "default-src 'none'"
+
+
+@pytest.mark.parametrize("status", [404, 500])
+def test_the_pages_on_which_django_explains_an_error_may_run_their_scripts(status, rf, settings):
+    answer = partial(ContentSecurityPolicy(lambda _: HttpResponse(status=status)), rf.get("/"))
+    assert answer().has_header("Content-Security-Policy")
+    settings.DEBUG = True
+    assert not answer().has_header("Content-Security-Policy")
+
+
+def test_messages_are_kept_for_the_page_that_shows_them_and_made_for_no_other(admin, monkeypatch):
+    made = []
+    monkeypatch.setattr(
+        "project.api.http.middleware.default_storage",
+        lambda request: made.append(request.path) or default_storage(request),
+    )
+    browser = Client()
+    browser.force_login(admin.user)
+    browser.get("/api/books/")
+    admin.get("/api/books/")
+    assert made == []
+    add = "/admin/books/series/add/"
+    assert browser.post(add, {"name": "Hainish Cycle"}).url == "/admin/books/series/"
+    assert made == [add]
+    shown = ["was added successfully" in browser.get("/admin/").content.decode() for _ in range(2)]
+    assert shown == [True, False]
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import Any
 
 import dj_database_url
-import django
 from corsheaders.defaults import default_headers
 from django.core.exceptions import ImproperlyConfigured
 
@@ -37,6 +36,7 @@ INSTALLED_APPS = [
 
 MIDDLEWARE = [
     # Their headers are on every answer, also on what a later one refuses.
+    "project.api.http.middleware.ContentSecurityPolicy",
     "django.middleware.security.SecurityMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
@@ -49,28 +49,17 @@ MIDDLEWARE = [
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
-    "django.contrib.messages.middleware.MessageMiddleware",
+    "project.api.http.middleware.LazyMessages",
     "auth_api.middleware.ThrottledLogins",
     "auth_api.middleware.PrivateAnswers",
 ]
 
 # What a page may load and run: what comes from here. Styles stand in the pages of REST framework.
 # https://developer.mozilla.org/en-US/docs/Web/HTTP/Reference/Headers/Content-Security-Policy
-CONTENT_SECURITY_POLICY_DIRECTIVES = {
-    "default-src": ["'self'"],
-    "style-src": ["'self'", "'unsafe-inline'"],
-    "img-src": ["'self'", "data:"],
-    "object-src": ["'none'"],
-    "base-uri": ["'none'"],
-    "form-action": ["'self'"],
-    "frame-ancestors": ["'none'"],
-}
-if django.VERSION >= (6, 0):
-    MIDDLEWARE.insert(0, "django.middleware.csp.ContentSecurityPolicyMiddleware")
-    SECURE_CSP = CONTENT_SECURITY_POLICY_DIRECTIVES
-else:
-    MIDDLEWARE.insert(0, "csp.middleware.CSPMiddleware")
-    CONTENT_SECURITY_POLICY = {"DIRECTIVES": CONTENT_SECURITY_POLICY_DIRECTIVES}
+CONTENT_SECURITY_POLICY = (
+    "default-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:;"
+    " object-src 'none'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
+)
 
 ROOT_URLCONF = "project.urls"
 CSRF_FAILURE_VIEW = "project.api.http.handlers.csrf_failure"

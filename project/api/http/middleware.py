@@ -3,13 +3,52 @@
 import logging
 from collections.abc import Callable
 
+from django.conf import settings
+from django.contrib.messages.middleware import MessageMiddleware
+from django.contrib.messages.storage import default_storage
 from django.core.exceptions import RequestDataTooBig
-from django.http import HttpRequest, HttpResponseBase
+from django.http import HttpRequest, HttpResponse, HttpResponseBase
+from django.utils.functional import SimpleLazyObject, empty
 
 from ..databases.connections import begin_request, drop_spoilt
 from .handlers import length_required
 
 logger = logging.getLogger(__name__)
+
+
+class ContentSecurityPolicy:
+    """Say with each answer what a page may load: CONTENT_SECURITY_POLICY, or what a view says.
+
+    A text that never changes: django-csp makes it anew for each answer, which takes 0.12 of the
+    processor time of one document.
+    """
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponseBase]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponseBase:
+        response = self.get_response(request)
+        # Django's own pages about errors have scripts in them.
+        if not (settings.DEBUG and response.status_code in (404, 500)):
+            policy: str = settings.CONTENT_SECURITY_POLICY
+            response.headers.setdefault("Content-Security-Policy", policy)
+        return response
+
+
+class LazyMessages(MessageMiddleware):
+    """Django's messages, whose storage is made when something asks for them.
+
+    Only pages do. To make one for each request takes 0.03 of the processor time of one document.
+    """
+
+    def process_request(self, request: HttpRequest) -> None:
+        request._messages = SimpleLazyObject(lambda: default_storage(request))  # type: ignore[attr-defined]
+
+    def process_response(self, request: HttpRequest, response: HttpResponse) -> HttpResponse:
+        messages = getattr(request, "_messages", None)
+        if isinstance(messages, SimpleLazyObject) and messages._wrapped is empty:
+            return response
+        return super().process_response(request, response)
 
 
 class OptionalTrailingSlash:
