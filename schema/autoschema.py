@@ -29,8 +29,9 @@ from project.api.lists.parameters import is_list
 from project.api.relations import Owned
 from project.api.serializers import ItemSerializer
 from project.api.viewsets import ItemViewSet, ResourceViewSet
+from project.api.writes.bulk import ADDRESS, MAX_ITEMS, METHODS
 
-from .examples import EXAMPLES, least_of
+from .examples import EXAMPLES, in_bulk, least_of
 from .problems import (
     ENTITY_TAG,
     FAULT,
@@ -69,6 +70,10 @@ COMMON_PARAMETERS = [
     *("ordering", "search", "exact"),
     *("fields", "omit", "expand"),
 ]
+RESULT = (
+    "What has become of an item: the `status` that it would be answered with at its own URL, the "
+    "object as it is stored now, and the `problem` of one that is refused. With 412 there are both."
+)
 ITEM = (
     "With an `id`, a stored object, which the other properties change. Without an `id`, a new "
     "object."
@@ -113,6 +118,10 @@ class AutoSchema(SpectacularAutoSchema):
         return self.action in VERBS
 
     @property
+    def _is_bulk(self) -> bool:
+        return self.action == "bulk" and isinstance(self.view, ResourceViewSet)
+
+    @property
     def _handler(self) -> Any:
         is_viewset = isinstance(self.view, ViewSetMixin)
         return getattr(self.view, self.action if is_viewset else self.method.lower(), None)
@@ -140,7 +149,7 @@ class AutoSchema(SpectacularAutoSchema):
     @property
     def _answered(self) -> Any:
         """The serializer of the objects, one or many, that are answered; None of other answers."""
-        serializer = self.get_response_serializers()
+        serializer = self._serializer() if self._is_bulk else self.get_response_serializers()
         if isinstance(serializer, Mapping) and serializer:
             serializer = serializer[min(serializer, key=str)]
         return _single(serializer)
@@ -184,6 +193,8 @@ class AutoSchema(SpectacularAutoSchema):
         )
         if self.action == "list" and words:
             return self._name(self.action, [*(parents if len(words) > 1 else ()), words[-1]])
+        if self._is_bulk:
+            return camel_case(VERBS["bulk"], words[-2])
         if self._is_resource:
             return self._name(self.action, [*parents, one])
         extra = self._extra_action
@@ -397,6 +408,60 @@ class AutoSchema(SpectacularAutoSchema):
 
     # Bodies
 
+    def _serializer(self, **kwargs: Any) -> Any:
+        """The resource's own, of whatever operation."""
+        return self.view.get_serializer_class()(**kwargs)
+
+    def get_request_serializer(self) -> Any:
+        if not self._is_bulk:
+            return super().get_request_serializer()
+        serializer = self._serializer()
+        name = self._get_serializer_name(serializer, "response")
+        address = {
+            each: self._map_serializer_field(field, "request")  # type: ignore[no-untyped-call]
+            for each, field in ADDRESS.items()
+        }
+        changes = self._map_serializer(self._serializer(partial=True), "request")  # type: ignore[no-untyped-call]
+        changes.pop("required", None)
+        changes["properties"] = {**changes["properties"], **address}
+        items = {
+            "create": dict(self.resolve_serializer(serializer, "request").ref),
+            "update": self._component(f"{name}BulkUpdateRequest", changes),
+            "delete": self._component(
+                "BulkDeleteRequest", {"type": "object", "properties": address}
+            ),
+        }
+        lists = {
+            each: {"type": "array", "maxItems": MAX_ITEMS, "items": items[each]}
+            for each, method in reversed(METHODS.items())
+            if method.lower() in self.view.http_method_names
+        }
+        words = {"description": "Whether each item stands alone; false if left out."}
+        partial = {"type": "boolean", **words}
+        body = {"type": "object", "properties": {**lists, "partial": partial}}
+        return {"application/json": self._component(f"{name}BulkRequest", body)}
+
+    def get_response_serializers(self) -> Any:
+        if not self._is_bulk:
+            return super().get_response_serializers()
+        serializer = self._serializer()
+        name = self._get_serializer_name(serializer, "response")
+        self._component("Fault", FAULT)
+        result = {
+            "type": "object",
+            "description": RESULT,
+            "required": ["status"],
+            "properties": {
+                "status": {"type": "integer", "minimum": 200, "maximum": 499},
+                "document": dict(self.resolve_serializer(serializer, "response").ref),
+                "problem": self._component("Problem", PROBLEM),
+            },
+        }
+        results = {"type": "array", "items": self._component(f"{name}BulkResult", result)}
+        lists = dict.fromkeys(reversed(METHODS), results)
+        answer = {"type": "object", "required": [*lists], "properties": lists}
+        return {200: self._component(f"{name}Bulk", answer)}
+
     def _map_basic_serializer(self, serializer: Any, direction: Any) -> Any:
         schema: dict[str, Any] = super()._map_basic_serializer(serializer, direction)  # type: ignore[no-untyped-call]
         schema.pop("description", None)
@@ -422,6 +487,10 @@ class AutoSchema(SpectacularAutoSchema):
     def get_examples(self) -> list[OpenApiExample]:
         if self.get_operation_id() in EXAMPLES or self.method not in WITH_A_BODY:
             return EXAMPLES.get(self.get_operation_id(), [])
+        if self._is_bulk:
+            serializer = self._serializer()
+            create = self.examples_of("create") or least_of(serializer)
+            return [in_bulk(each) for each in create[:1]]
         serializer = self.get_request_serializer()
         return least_of(serializer) if isinstance(serializer, ModelSerializer) else []
 
@@ -501,7 +570,8 @@ class AutoSchema(SpectacularAutoSchema):
 
     def _tag(self, responses: dict[str, Any]) -> None:
         """Say of which answers have an ETag, and that they need not be sent again."""
-        is_written = self.method in UNSAFE and self._root_path is not None
+        is_one = self._root_path is not None and not self._is_bulk
+        is_written = self.method in UNSAFE and is_one
         if not (self._has_tag or is_written):
             return
         header = self._component("ETag", ENTITY_TAG, ResolvedComponent.HEADER)
@@ -546,6 +616,8 @@ class AutoSchema(SpectacularAutoSchema):
             statuses.add(409)
         if self._takes_if_match:
             statuses |= {412, 428} if self.method in OVERWRITES else {412}
+        if self._is_bulk:
+            statuses |= {404, 409, 412, 428}
         return statuses
 
     def _can_conflict(self) -> bool:

@@ -24,6 +24,11 @@ def least_of(serializer: Any) -> list[OpenApiExample]:
     return [_request("The least", {name: fields[name] for name in names})] if names else []
 
 
+def in_bulk(example: OpenApiExample) -> OpenApiExample:
+    """The same object, created by a bulk."""
+    return _request(str(example.summary), {"create": [example.value]})
+
+
 def _sample(field: Any) -> Any:
     """A value that a plain field takes."""
     match field:

@@ -85,7 +85,7 @@ DESCRIPTIONS = {
     406: "The answer has no representation of a media type that `Accept` names.",
     409: "The request conflicts with stored data: `errors` says with what, and where.",
     411: "The request has a body and no `Content-Length`.",
-    412: "The object is not what `If-Match` names: it has changed since.",
+    412: "The object is not what `If-Match`, or a `version`, names: it has changed since.",
     413: "The body, or a file in it, is too large.",
     415: "The operation does not take a body, or a file, of this type.",
     428: "This server demands `If-Match`.",

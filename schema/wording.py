@@ -13,6 +13,7 @@ VERBS = {
     "update": "update",
     "partial_update": "partialUpdate",
     "destroy": "delete",
+    "bulk": "bulk",
 }
 SUMMARIES = {
     "list": "List {many}",
@@ -21,6 +22,7 @@ SUMMARIES = {
     "update": "Update {one}",
     "partial_update": "Update some properties of {one}",
     "destroy": "Delete {one}",
+    "bulk": "Write many {many} at once",
 }
 ANSWERS = {
     "list": "A page of {many}.",
@@ -29,6 +31,7 @@ ANSWERS = {
     "update": "The {noun}, as it is stored now.",
     "partial_update": "The {noun}, as it is stored now.",
     "destroy": "The {noun} is deleted.",
+    "bulk": "What has become of each item, in the order of the request.",
 }
 # By the method of whatever else
 METHOD_VERBS = {
@@ -127,6 +130,20 @@ class Resource:
             yield f"It is gone at its own URL as well, not only from this {self.parent}."
         if self.is_referred_to:
             yield "As long as others refer to it, it stays: 409 `in_use` names them."
+
+    def _bulk(self) -> Iterable[str]:
+        yield (
+            f"Deletes, updates and creates {self.plural}, in this order and in one transaction. A "
+            "request has at most 200 items, which hold at most 2,000 objects; more are 413.\n\n"
+            "An item of `create` is what POST takes. One of `update` is what PATCH takes, with the "
+            "`id` or the `uid` of the object; one of `delete` has that alone. With a `version`, "
+            "it is refused where the object has another one by now: 412. To delete a `uid` that "
+            "does not exist is a success.\n\n"
+            "If an item is refused, nothing is written: the answer has the status of all faults, "
+            "or 400 if they differ, and each `pointer` begins at the list, as `/update/3/title`. "
+            "With `partial` each item stands alone: the answer is 200 and has the status of each, "
+            "and beside a 412 the object as it is stored now."
+        )
 
 
 def success(status: str) -> str:

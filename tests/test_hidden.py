@@ -230,6 +230,43 @@ def test_the_answer_to_a_write_shows_no_more_than_a_get(member, settings, way):
     assert answer.json() == send(member, "GET", f"/notes/{note.pk}/")
 
 
+@pytest.mark.parametrize("is_partial", [False, True])
+@pytest.mark.parametrize("own_hooks", [False, True])
+@pytest.mark.parametrize("way", WAYS)
+def test_a_bulk_reaches_no_more_than_requests_for_each_do(
+    member, settings, way, own_hooks, is_partial
+):
+    hooks = {"perform_update": lambda self, serializer: serializer.save()} if own_hooks else {}
+    hooks |= {"perform_destroy": lambda self, note: note.delete()} if own_hooks else {}
+    settings.ROOT_URLCONF = urlconf({**WAYS[way], **hooks})
+    own, hidden, gone = (
+        Note.objects.create(text=text, owner=None if text == "hidden" else member.user)
+        for text in ("own", "hidden", "gone")
+    )
+    good = {"update": [{"id": own.pk, "text": "b"}], "delete": [{"uid": str(gone.uid)}]}
+    [edited] = send(member, "POST", "/notes/bulk/", {**good, "partial": is_partial})["update"]
+    assert edited == {"status": 200, "document": send(member, "GET", f"/notes/{own.pk}/")}
+    is_refused = way in ("object permission", "composed permission", "get_permissions")
+    status = 403 if is_refused else 404
+    for body, expected in [
+        ({"update": [{"id": hidden.pk, "text": "b"}]}, status),
+        ({"update": [{"uid": str(hidden.uid), "version": 9}]}, status),
+        ({"delete": [{"id": hidden.pk}]}, status),
+        # As if there were none.
+        ({"delete": [{"uid": str(hidden.uid)}]}, 403 if is_refused else 204),
+    ]:
+        if is_partial:
+            answer = send(member, "POST", "/notes/bulk/", {**body, "partial": True})
+            [result] = answer["update"] + answer["delete"]
+            assert result["status"] == expected
+            assert "document" not in result
+        else:
+            whole = 200 if expected == 204 else expected
+            send(member, "POST", "/notes/bulk/", body, whole)
+    stored = dict(Note.objects.values_list("pk", "text"))
+    assert stored == {own.pk: "b", hidden.pk: "hidden"}
+
+
 def test_a_queryset_with_a_condition_hides(member, settings):
     settings.ROOT_URLCONF = urlconf({"queryset": Note.objects.exclude(text="hidden")})
     hidden, shown = (Note.objects.create(text=text) for text in ("hidden", "shown"))

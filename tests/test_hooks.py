@@ -16,7 +16,7 @@ from books.views import BookEditionViewSet, BookViewSet, SeriesBookViewSet, Seri
 from project.api.relations import Owned, Shared
 from project.api.serializers import ItemSerializer, ResourceSerializer
 from project.api.viewsets import ResourceViewSet
-from tests.catalogue import book, everything, numbered, send
+from tests.catalogue import book, everything, faults, numbered, send
 from tests.models import Note, Remark
 
 pytestmark = [pytest.mark.django_db, pytest.mark.urls(__name__)]
@@ -240,6 +240,26 @@ def test_what_is_saved_beside_the_body_reaches_the_model(member, stored):
     assert (answer["text"], answer["version"]) == ("LOUD", 2)
     send(member, "DELETE", f"/notes/{note.pk}/", status=204)
     assert not Note.objects.exists()
+
+
+def test_a_bulk_calls_them_for_each_of_its_items(librarian, member, stored):
+    body = {"create": [{"text": "a"}, {"text": "b", "remarks": [{"text": "c"}]}]}
+    made = send(member, "POST", "/notes/bulk/", body)["create"]
+    assert [each["document"]["owner_id"] for each in made] == [member.user.pk] * 2
+    ids = [each["document"]["id"] for each in made]
+    body = {"update": [{"id": ids[0], "version": 1, "text": "loud"}], "delete": [{"id": ids[1]}]}
+    answer = send(member, "POST", "/notes/bulk/", body)
+    assert answer["update"][0]["document"]["text"] == "LOUD"
+    assert [note.pk for note in Note.objects.all()] == ids[:1]
+    before = everything(), list(Note.objects.values())
+    body = {"create": [{"text": "d"}], "update": [{"id": ids[0], "version": 1, "text": "e"}]}
+    problem = send(member, "POST", "/notes/bulk/", body, 412)
+    assert faults(problem) == [("/update/0/version", "precondition_failed")]
+    assert (everything(), list(Note.objects.values())) == before
+    Hooked.calls = []
+    Hooked.is_asked = True
+    send(librarian, "POST", "/books/bulk/", {"create": [{"title": "A"}, {"title": "B"}]})
+    assert Hooked.calls.count("perform_create") == 2
 
 
 class Kept(BasePermission):

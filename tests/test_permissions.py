@@ -36,6 +36,7 @@ DETAIL = {
 }
 # Shared by many books: only an admin deletes it.
 SHARED = {**DETAIL, "DELETE": row(401, 403, 403, 204)}
+BULK = {"OPTIONS": row(200, 200, 200, 200), "POST": row(401, 403, 200, 200)}
 # The body of a token endpoint says who is asking. These send none.
 ANYONE_POSTS = {"OPTIONS": row(200, 200, 200, 200), "POST": row(400, 400, 400, 400)}
 
@@ -83,10 +84,12 @@ MATRIX = {
     "api/docs/": PAGE,
     "api/redoc/": PAGE,
     "api/authors/": LIST,
+    "api/authors/bulk/": BULK,
     "api/authors/<id:pk>/": SHARED,
     "api/authors/<id:author_pk>/books/": LIST,
     "api/authors/<id:author_pk>/books/<id:pk>/": DETAIL,
     "api/books/": LIST,
+    "api/books/bulk/": BULK,
     "api/books/<id:pk>/": DETAIL,
     "api/books/<id:book_pk>/contributions/": LIST,
     "api/books/<id:book_pk>/contributions/<id:pk>/": DETAIL,
@@ -98,14 +101,17 @@ MATRIX = {
         "DELETE": row(401, 403, 204, 204),
     },
     "api/series/": LIST,
+    "api/series/bulk/": BULK,
     "api/series/<id:pk>/": SHARED,
     "api/series/<id:series_pk>/books/": LIST,
     "api/series/<id:series_pk>/books/<id:pk>/": DETAIL,
     "api/publishers/": LIST,
+    "api/publishers/bulk/": BULK,
     "api/publishers/<id:pk>/": SHARED,
     "api/publishers/<id:publisher_pk>/editions/": LIST,
     "api/publishers/<id:publisher_pk>/editions/<id:pk>/": DETAIL,
     "api/subjects/": LIST,
+    "api/subjects/bulk/": BULK,
     "api/subjects/<id:pk>/": SHARED,
     "api/subjects/<id:subject_pk>/books/": LIST,
     "api/subjects/<id:subject_pk>/books/<id:pk>/": DETAIL,
@@ -210,6 +216,7 @@ BODIES = {
     "publishers": {"name": "New"},
     "books": {"title": "New"},
     "users": NEW_USER,
+    "bulk": {},
 }
 
 

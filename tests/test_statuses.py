@@ -178,6 +178,12 @@ def provoke(problem, method, path, operation, clients, stored, settings):
             everybody_may = "Requires a login." in operation["description"]
             client = clients["session" if everybody_may else "member"]
             return ask(client, method, here, body_of(operation, {"x": 1}))
+        case "NotFound" if path.endswith("/bulk/"):
+            return ask(admin, method, here, {"update": [{"id": MISSING}]})
+        case "PreconditionFailed" if path.endswith("/bulk/"):
+            kind = path.split("/")[2]
+            pk = stored[SINGULAR.get(kind, kind.removesuffix("s"))]
+            return ask(admin, method, here, {"update": [{"id": pk, "version": 999}]})
         case "NotFound":
             return ask(admin, method, url(path, stored, MISSING), body_of(operation, {"x": 1}))
         case "NotAcceptable":
@@ -187,7 +193,10 @@ def provoke(problem, method, path, operation, clients, stored, settings):
         case "Conflict":
             [content] = operation["requestBody"]["content"].values()
             kind = content["schema"]["$ref"].rpartition("/")[2]
-            body = CONFLICTS[kind.removeprefix("Patched").removesuffix("Request")]
+            kind = kind.removeprefix("Patched").removesuffix("Request")
+            body = CONFLICTS[kind.removesuffix("Bulk")]
+            if kind.endswith("Bulk"):
+                return ask(admin, method, here, {"create": [body]})
             if "book_id" in body:
                 body = {**body, "book_id": stored["book"]}
             who = "member" if name == "partialUpdateMe" else "admin"
@@ -196,6 +205,11 @@ def provoke(problem, method, path, operation, clients, stored, settings):
             return ask(admin, method, here, HTTP_TRANSFER_ENCODING="chunked")
         case "PreconditionFailed":
             return ask(admin, method, here, body_of(operation, {"x": 1}), HTTP_IF_MATCH='"0"')
+        case "PreconditionRequired" if path.endswith("/bulk/"):
+            settings.PRECONDITIONS_REQUIRED = True
+            kind = path.split("/")[2]
+            pk = stored[SINGULAR.get(kind, kind.removesuffix("s"))]
+            return ask(admin, method, here, {"delete": [{"id": pk}]})
         case "PreconditionRequired":
             settings.PRECONDITIONS_REQUIRED = True
             return ask(admin, method, here, body_of(operation, {"x": 1}))

@@ -135,8 +135,8 @@ class StrictModelSerializer(StrictSerializer, serializers.ModelSerializer[Any]):
     def run_validation(self, data: Any = empty) -> Any:
         request = self.context.get("request")
         # REST framework takes no body for an empty object, which a PATCH would be content with.
-        if self.parent is None and request is not None and not data and _has_no_body(request):
-            raise ParseError("The body is missing.")
+        if self.parent is None and request is not None:
+            require_body(request, data)
         return super().run_validation(data)
 
 
@@ -251,8 +251,9 @@ def _statement(
     return compiled
 
 
-def _has_no_body(request: Request) -> bool:
-    return request.META.get("CONTENT_LENGTH") in (None, "", "0")
+def require_body(request: Request, data: Any) -> None:
+    if not data and request.META.get("CONTENT_LENGTH") in (None, "", "0"):
+        raise ParseError("The body is missing.")
 
 
 @contextmanager

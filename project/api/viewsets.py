@@ -1,8 +1,7 @@
 """The viewsets that every resource is made of."""
 
 import json
-from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property, partial
 from typing import Any
 
@@ -14,6 +13,7 @@ from django.http import Http404
 from django.urls import NoReverseMatch
 from django.utils.encoding import force_bytes
 from rest_framework import serializers, status, viewsets
+from rest_framework.decorators import action
 from rest_framework.exceptions import NotAuthenticated, PermissionDenied
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -22,17 +22,17 @@ from .databases.connections import without_prepared_plans
 from .documents.statements import Document, properties
 from .http.preconditions import ConditionalWrites, entity_tag
 from .http.problems import Fault, Refused
+from .http.renderers import DocumentRenderer
 from .http.resources import lookup_kwargs, resource_of, shows_all, shows_each
 from .lists.pagination import CursorPagination
 from .lists.parameters import StrictQueryParameters, is_list
 from .models import AggregateRoot
 from .relations import ParentLink, owned_list
-from .serializers import document, documents
+from .serializers import document, documents, require_body
+from .writes.bulk import Bulk, read_bulk, require_some_permission
+from .writes.deletions import in_use
 from .writes.items import Edit
 from .writes.transactions import Confirm, delete, write, write_item
-
-# How many of the objects that stand in the way of a deletion are named.
-MAX_NAMED = 20
 
 
 class ResourceViewSet(ConditionalWrites, StrictQueryParameters, viewsets.ModelViewSet[Any]):
@@ -204,10 +204,37 @@ class ResourceViewSet(ConditionalWrites, StrictQueryParameters, viewsets.ModelVi
         try:
             self.perform_destroy(instance)
         except ProtectedError as error:
-            raise Refused(_in_use(error.protected_objects)) from error
+            raise Refused(in_use(error.protected_objects)) from error
         except RestrictedError as error:
-            raise Refused(_in_use(error.restricted_objects)) from error
+            raise Refused(in_use(error.restricted_objects)) from error
         return Response(status=status.HTTP_204_NO_CONTENT)
+
+    # Many at once
+
+    @classmethod
+    def get_extra_actions(cls) -> Any:
+        extra: Any = super().get_extra_actions()
+        return [each for each in extra if each.__name__ != "bulk" or cls.has_bulk()]
+
+    @classmethod
+    def has_bulk(cls) -> bool:
+        """Whether it is a root's own viewset, which has the URL `bulk/`."""
+        model = getattr(cls.queryset, "model", None)
+        return model is not None and issubclass(model, AggregateRoot)
+
+    def check_permissions(self, request: Request) -> None:
+        if self.action != "bulk":
+            super().check_permissions(request)
+        else:
+            # Each of the lists has the rule of its own method.
+            require_some_permission(self)
+
+    @action(detail=False, methods=["post"])
+    def bulk(self, request: Request, *args: Any, **kwargs: Any) -> Response:
+        require_body(request, request.data)
+        items, is_partial = read_bulk(request.data)
+        bulk = Bulk(self, items, DocumentRenderer().render, is_partial=is_partial)
+        return Response(Document(bulk.carry_out()))
 
     # What a serializer and an object call when they are saved and deleted: what the URL adds to
     # that, and where it sets bounds.
@@ -221,25 +248,6 @@ class ResourceViewSet(ConditionalWrites, StrictQueryParameters, viewsets.ModelVi
         delete(instance)
 
 
-def _in_use(objects: Iterable[models.Model]) -> list[Fault]:
-    """One fault for each object that stands in the way of a deletion, the first few of them."""
-    first = sorted(objects, key=lambda each: (each._meta.label, each.pk))[:MAX_NAMED]
-    keys = defaultdict(list)
-    for each in first:
-        keys[type(each)].append(each.pk)
-    return [
-        Fault(
-            "in_use",
-            f"In use by {model._meta.verbose_name} {each.pk}: {each}.",
-            existing_id=each.pk,
-        )
-        for model, pks in keys.items()
-        for each in model._default_manager.filter(pk__in=pks)
-        .select_related(*(f.name for f in model._meta.concrete_fields if f.is_relation))
-        .order_by("pk")
-    ]
-
-
 class NestedViewSet(ResourceViewSet):
     """A resource under a parent's URL: the objects whose `parent_lookup` is the parent.
 
@@ -251,6 +259,10 @@ class NestedViewSet(ResourceViewSet):
     parent_lookup: str
     # Of which there may be a parent here; all, unless declared.
     parent_queryset: models.QuerySet[Any] | None = None
+
+    @classmethod
+    def has_bulk(cls) -> bool:
+        return False
 
     @property
     def parent_link(self) -> ParentLink:

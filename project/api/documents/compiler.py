@@ -194,7 +194,8 @@ class Compiler:
     # The statement of the array of the documents `{0}`, one for each key, whose parameter is one
     # JSON array of all keys. So there is one statement for pages of any size, and a plan that
     # depends on none of the keys: with an array for a parameter, PostgreSQL would plan each request
-    # anew. An aggregate leaves out nulls, which keys without an object give.
+    # anew. An aggregate leaves out nulls, which keys without an object give. Each document is a
+    # line, since none has a line break in it.
     array: str
     # What stands for an object that is missing.
     null: Any = None

@@ -140,7 +140,7 @@ class PostgreSQLCompiler(Compiler):
     """Each expression gives JSON text and is never null: null is the text `null`."""
 
     array = (
-        "SELECT '[' || coalesce(string_agg(({0}), ',' ORDER BY keys.place), '') || ']'"
+        "SELECT '[' || coalesce(string_agg(({0}), E',\\n' ORDER BY keys.place), '') || ']'"
         " FROM json_array_elements_text(%s::json) WITH ORDINALITY AS keys(value, place)"
     )
 

@@ -140,7 +140,7 @@ class SQLiteCompiler(Compiler):
 
     # A subquery's order is kept, for the reason in SharedScan.
     array = (
-        "SELECT '[' || coalesce(group_concat(document, ','), '') || ']'"
+        "SELECT '[' || coalesce(group_concat(document, ',' || char(10)), '') || ']'"
         " FROM (SELECT ({0}) AS document FROM json_each(%s) AS keys ORDER BY keys.key)"
     )
 

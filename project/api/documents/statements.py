@@ -38,6 +38,10 @@ class Document(str):
         document.version = version
         return document
 
+    def items(self) -> "list[Document]":
+        """The documents of the array that `Statement.documents` has made."""
+        return [Document(each) for each in self[1:-1].split(",\n")] if self != "[]" else []
+
 
 class Uncompilable(ImproperlyConfigured):
     """The fields that the database cannot write, by their paths, with what to do about each."""

@@ -33,7 +33,8 @@ from .problems import (
 logger = logging.getLogger(__name__)
 
 
-def _as_api_exception(error: Exception) -> exceptions.APIException | None:
+def as_api_exception(error: Exception) -> exceptions.APIException | None:
+    """The refusal, or the outage, that this error stands for; None where it is a bug."""
     match error:
         case exceptions.APIException():
             return error
@@ -53,24 +54,11 @@ def _as_api_exception(error: Exception) -> exceptions.APIException | None:
 
 def exception_handler(error: Exception, context: dict[str, Any]) -> Response | None:
     """DRF's EXCEPTION_HANDLER. An exception it does not know stays one: a bug is a 500."""
-    known = _as_api_exception(error)
+    known = as_api_exception(error)
     if known is None:
         return None
     request = context["request"]
-    faults: Iterable[Fault] = ()
-    detail: Any = known.detail
-    code: Any = known.default_code
-    match known:
-        case Refused():
-            faults = known.faults
-        case exceptions.ValidationError():
-            faults = faults_of(known.detail)
-            detail = "The request is invalid."
-        case _ if isinstance(known.detail, dict):
-            # simplejwt's exceptions carry a dict with detail, code and messages. The code of the
-            # detail itself is not the one.
-            detail, code = str(known.detail["detail"]), known.detail["code"]
-    code = getattr(detail, "code", code)
+    detail, code, faults = described(known)
     headers = {}
     if challenge := getattr(known, "auth_header", None):
         headers["WWW-Authenticate"] = challenge
@@ -85,11 +73,29 @@ def exception_handler(error: Exception, context: dict[str, Any]) -> Response | N
         request.accepted_renderer = JSONRenderer()
         request.accepted_media_type = JSONRenderer.media_type
     return Response(
-        problem(known.status_code, str(detail), str(code), request.get_full_path(), faults),
+        problem(known.status_code, detail, code, request.get_full_path(), faults),
         status=known.status_code,
         headers=headers,
         content_type=None if html else MEDIA_TYPE,
     )
+
+
+def described(known: exceptions.APIException) -> tuple[str, str, Iterable[Fault]]:
+    """What a problem says of an exception: the detail, its code, and the faults."""
+    faults: Iterable[Fault] = ()
+    detail: Any = known.detail
+    code: Any = known.default_code
+    match known:
+        case Refused():
+            faults = known.faults
+        case exceptions.ValidationError():
+            faults = faults_of(known.detail)
+            detail = "The request is invalid."
+        case _ if isinstance(known.detail, dict):
+            # simplejwt's exceptions carry a dict with detail, code and messages. The code of the
+            # detail itself is not the one.
+            detail, code = str(known.detail["detail"]), known.detail["code"]
+    return str(detail), str(getattr(detail, "code", code)), faults
 
 
 # What Django itself refuses, before or outside of a view of the API (handler400 … in project.urls)

@@ -16,13 +16,18 @@ from typing import Any
 from django.conf import settings
 from django.db import models, transaction
 from django.http import Http404, HttpRequest, HttpResponseBase, HttpResponseNotModified
-from rest_framework import exceptions
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.utils.serializer_helpers import ReturnDict
 
 from ..documents.statements import Document
-from .problems import Fault, Refused, problem_response
+from .problems import (
+    Fault,
+    PreconditionFailed,
+    PreconditionRequired,
+    Refused,
+    problem_response,
+)
 
 IF_MATCH, IF_NONE_MATCH = "If-Match", "If-None-Match"
 UNSAFE = frozenset({"POST", "PUT", "PATCH", "DELETE"})
@@ -73,26 +78,6 @@ class Condition:
     def has_tag(self, tag: str) -> bool:
         """Whether it names these bytes, by weak comparison (RFC 9110, section 8.8.3.2)."""
         return self.is_any or any(each == tag for each, _ in self.tags)
-
-
-class PreconditionFailed(exceptions.APIException):
-    """412: what the request would change is not what `If-Match` names."""
-
-    status_code = 412
-    default_detail = "It has changed since. Read it again, and decide anew."
-    default_code = "precondition_failed"
-
-    def __init__(self, tag: str) -> None:
-        super().__init__()
-        self.headers = {"ETag": tag}
-
-
-class PreconditionRequired(exceptions.APIException):
-    """428 (RFC 6585): a change must say what it changes."""
-
-    status_code = 428
-    default_detail = "Send the ETag of what you have read as If-Match."
-    default_code = "precondition_required"
 
 
 class ConditionalRequests:

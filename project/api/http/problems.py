@@ -72,6 +72,26 @@ class Refused(exceptions.APIException):
         )
 
 
+class PreconditionFailed(exceptions.APIException):
+    """412: what the request would change is not what it names."""
+
+    status_code = status.HTTP_412_PRECONDITION_FAILED
+    default_detail = "It has changed since. Read it again, and decide anew."
+    default_code = "precondition_failed"
+
+    def __init__(self, tag: str | None = None) -> None:
+        super().__init__()
+        self.headers = {} if tag is None else {"ETag": tag}
+
+
+class PreconditionRequired(exceptions.APIException):
+    """428 (RFC 6585): a change must say what it changes."""
+
+    status_code = status.HTTP_428_PRECONDITION_REQUIRED
+    default_detail = "Send the ETag of what you have read as If-Match."
+    default_code = "precondition_required"
+
+
 class PayloadTooLarge(exceptions.APIException):
     status_code = status.HTTP_413_REQUEST_ENTITY_TOO_LARGE
     default_detail = "The body of the request is too large."

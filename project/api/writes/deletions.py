@@ -1,6 +1,7 @@
 """Rows taken away, with those that go along and those that let go of them."""
 
-from collections.abc import Iterator, Sequence
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Sequence
 from functools import cache
 from typing import Any
 
@@ -9,9 +10,12 @@ from django.db.models import signals
 from django.db.models.deletion import Collector
 from django.utils import timezone
 
+from ..http.problems import Fault
 from ..models import AggregateRoot
 from .signals import WrittenRows
 
+# How many of the objects that stand in the way of a deletion are named.
+MAX_NAMED = 20
 # How many of the rows that refer to an object let go of it at once: an object may have millions.
 BLOCK = 1000
 
@@ -62,14 +66,14 @@ def _whole(model: type[models.Model], rows: Any, using: str) -> list[Any]:
     return whole
 
 
-def release(instance: models.Model) -> Iterator[WrittenRows]:
-    """Let go of an object what refers to it and lives on when it is deleted, block by block.
+def release(instances: Sequence[models.Model]) -> Iterator[WrittenRows]:
+    """Let go of objects of one model what refers to them and lives on, block by block.
 
     The version of each root concerned rises by one. Roots are locked before their rows, in the
     order of their keys, as by every other write.
     """
     raised: set[tuple[type[models.Model], int]] = set()
-    relations: Any = instance._meta.get_fields(include_hidden=True)
+    relations: Any = instances[0]._meta.get_fields(include_hidden=True)
     for relation in relations:
         if relation.concrete or not relation.auto_created:
             continue
@@ -79,7 +83,7 @@ def release(instance: models.Model) -> Iterator[WrittenRows]:
             link = relation.field
         else:
             continue
-        rows = link.model._base_manager.filter(**{link.name: instance}).order_by("pk")
+        rows = link.model._base_manager.filter(**{f"{link.name}__in": instances}).order_by("pk")
         owner = owner_of(link.model)
         holders = rows
         if owner is not None:
@@ -130,6 +134,25 @@ def raise_versions(roots: Sequence[AggregateRoot], written: WrittenRows) -> None
     queryset.update(version=models.F("version") + 1, updated_at=now)
     for root in roots:
         written.change(root, {"version": root.version + 1, "updated_at": now})
+
+
+def in_use(objects: Iterable[models.Model]) -> list[Fault]:
+    """One fault for each object that stands in the way of a deletion, the first few of them."""
+    first = sorted(objects, key=lambda each: (each._meta.label, each.pk))[:MAX_NAMED]
+    keys = defaultdict(list)
+    for each in first:
+        keys[type(each)].append(each.pk)
+    return [
+        Fault(
+            "in_use",
+            f"In use by {model._meta.verbose_name} {each.pk}: {each}.",
+            existing_id=each.pk,
+        )
+        for model, pks in keys.items()
+        for each in model._default_manager.filter(pk__in=pks)
+        .select_related(*(f.name for f in model._meta.concrete_fields if f.is_relation))
+        .order_by("pk")
+    ]
 
 
 @cache

@@ -126,12 +126,13 @@ def named(work: UnitOfWork, model: type[models.Model], value: Any, place: str) -
     return item
 
 
-def look_up_names(work: UnitOfWork, serializer: Any, attrs: Mapping[str, Any]) -> None:
-    """Find the stored objects that a body names by their uid or by a natural key, with a query
-    for each model and kind of name, and one for those that may be linked."""
+def look_up_names(work: UnitOfWork, serializer: Any, bodies: Iterable[Mapping[str, Any]]) -> None:
+    """Find the stored objects that bodies name by their uid or by a natural key, with a query for
+    each model and kind of name, and one for those that may be linked."""
     uids: dict[Any, set[UUID]] = defaultdict(set)
     keys: dict[Any, dict[str, set[Any]]] = defaultdict(lambda: defaultdict(set))
-    _collect_names(serializer, attrs, uids, keys)
+    for attrs in bodies:
+        _collect_names(serializer, attrs, uids, keys)
     for model, asked in uids.items():
         stored = model._default_manager.filter(uid__in=asked)
         work.ids_by_uid[model].update(stored.values_list("uid", "pk"))

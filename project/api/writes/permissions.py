@@ -1,6 +1,6 @@
 """Who may write what a body nests: closed, unless a rule opens it."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 from django.db import models
@@ -29,15 +29,15 @@ class Touch(NamedTuple):
 
 
 def require_permission(
-    request: Request, view: Any, top: "RowState", touched: Collection[Touch]
+    request: Request, view: Any, tops: Sequence["RowState"], touched: Collection[Touch]
 ) -> None:
     """Raise PermissionDenied or NotAuthenticated unless all of this may be written.
 
     A permission class of the view that has `has_related_permission` decides for every model. Any
-    other has judged the view's own object, `top`, with what it owns, and nothing else: of the rest
-    each root is judged by the permission classes of its model's own viewset, as if it were written
-    at its own URL; or by those of the project that have `has_related_permission`, where its model
-    has no viewset; and where there is none of these either, it is refused.
+    other has judged the view's own objects, `tops`, with what they own, and nothing else: of the
+    rest each root is judged by the permission classes of its model's own viewset, as if it were
+    written at its own URL; or by those of the project that have `has_related_permission`, where its
+    model has no viewset; and where there is none of these either, it is refused.
     """
     permissions = view.get_permissions() if hasattr(view, "get_permissions") else []
     related = [each for each in permissions if hasattr(each, "has_related_permission")]
@@ -46,10 +46,10 @@ def require_permission(
             _refuse(request, each.action, each.model)
     if related and len(related) == len(permissions):
         return
-    has_judged = bool(permissions) and _is_for(view, top)
+    judged = tops if permissions and _is_for(view, tops) else ()
     for root in {each.root for each in touched}:
         of_root = [each for each in in_order(touched) if each.root is root]
-        if not (has_judged and root is top):
+        if root not in judged:
             _require_rule_of_model(request, root, of_root)
 
 
@@ -57,11 +57,11 @@ def in_order(touched: Collection[Touch]) -> list[Touch]:
     return sorted(touched, key=lambda each: (each.action, each.model.__name__))
 
 
-def _is_for(view: Any, top: "RowState") -> bool:
-    """Whether the object is one of those that the view is for, and so has been judged by it."""
+def _is_for(view: Any, tops: Sequence["RowState"]) -> bool:
+    """Whether the objects are of those that the view is for, and so have been judged by it."""
     get_serializer_class = getattr(view, "get_serializer_class", None)
     meta = getattr(get_serializer_class() if get_serializer_class else None, "Meta", None)
-    return getattr(meta, "model", None) is type(top.instance)
+    return getattr(meta, "model", None) is type(tops[0].instance)
 
 
 def _require_rule_of_model(request: Request, root: "RowState", touched: list[Touch]) -> None:

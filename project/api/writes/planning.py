@@ -249,13 +249,11 @@ def _children(
         entries = _entries(work, child_serializer.Meta.model, items, before)
     for view in views:
         entries = _merged(view, work, child_serializer, node, before, entries)
-    for attrs in node.extra.get(relation.name, ()):
-        added = Entry(node.row.pointer, attrs)
+    if added := [Entry(node.row.pointer, attrs) for attrs in node.extra.get(relation.name, ())]:
         if node.row.is_new:
-            entries = [added, *(entries or [])]
-        else:
-            kept = [Entry(node.row.pointer, {}, child) for child in before]
-            entries = [*(kept if entries is None else entries), added]
+            return [added[0], *(entries or []), *added[1:]]
+        kept = [Entry(node.row.pointer, {}, child) for child in before]
+        return [*(kept if entries is None else entries), *added]
     return entries
 
 
@@ -394,17 +392,30 @@ def _plan_reverse(
                 work.fault("not_editable_here", detail, node.row.pointer + pointer(name))
     child = getattr(serializer.fields.get(relation.name), "child", None)
     stored = resolve_stored(work, child, model, [item for _, item in joining], lock=True)
-    children = []
+    # By the identity of the object, which several nodes may join, and once each.
+    children: dict[int, Node] = {}
+    joined: set[tuple[Node, int]] = set()
     for node, item in joining:
-        if item.id is None:
-            require_properties(work, child, item)
-            row = RowState.new(model(), item.pointer, None)
-        elif item in stored:
-            row = RowState.stored(stored[item], item.pointer, None)
-        else:
-            continue
         entrance = {**dict(relation.where), relation.to: Item(item.pointer, instance=node.instance)}
-        attrs = item.attrs or {} if item.id is None else {}
-        children.append(Node(work.add(row), dict(attrs), {relation.through: [entrance]}))
+        if item.id is not None:
+            instance = stored.get(item)
+        elif (model, item.uid) in work.made_by_uid:
+            first, instance = work.made_by_uid[model, item.uid]
+            require_agreement(work, first, item)
+        else:
+            instance = made_by_key(work, model, item)
+            if instance is None or (node, id(instance)) in joined:
+                require_properties(work, child, item)
+                instance = model()
+                remember_new(work, model, item, instance)
+        if instance is None:
+            continue
+        if id(instance) not in children:
+            create = RowState.new if item.id is None else RowState.stored
+            attrs = dict(item.attrs or {}) if item.id is None else {}
+            row = work.add(create(instance, item.pointer, None))
+            children[id(instance)] = Node(row, attrs, {relation.through: []})
+        children[id(instance)].extra[relation.through].append(entrance)
+        joined.add((node, id(instance)))
     if children:
-        plan(work, child, children)
+        plan(work, child, list(children.values()))

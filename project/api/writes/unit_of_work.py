@@ -138,6 +138,8 @@ class UnitOfWork:
         self.request = request
         self.rows: dict[type[models.Model], list[RowState]] = defaultdict(list)
         self.removed: dict[type[models.Model], list[models.Model]] = defaultdict(list)
+        # The objects that the request is for.
+        self.tops: list[RowState] = []
         self.faults: list[Fault] = []
         # What the body names by uid: the keys of what is stored; of what is made, the first item
         # that says so, and the instance.
@@ -191,18 +193,15 @@ class UnitOfWork:
 
     # Checking
 
-    def check(self, view: Any, top: RowState) -> None:
-        """Raise what speaks against writing this: permissions first, then every fault.
-
-        `top` is the object that the request is for.
-        """
+    def check(self, view: Any) -> None:
+        """Raise what speaks against writing this: permissions first, then every fault."""
         for row in self._all_rows():
             self._derive(row)
             if any(f.name == "uid" for f in row.changed):
                 self.fault("read_only", "A uid never changes.", row.pointer + "/uid")
         self._touch_roots()
         if self.request is not None:
-            require_permission(self.request, view, top, self._touched())
+            require_permission(self.request, view, self.tops, self._touched())
         for model in self.rows:
             for f in _fields(model):
                 if isinstance(f, SlugMadeFrom):
@@ -261,7 +260,7 @@ class UnitOfWork:
         for key, row in sought.items():
             if (existing_id := holder_ids.get(key)) is None:
                 continue
-            if row.pointer and fields[0].name == "uid":
+            if fields[0].name == "uid" and row not in self.tops:
                 # Nobody had it when the body was read, or the row would be linked.
                 raise IntegrityError("Another request was faster with this uid.")
             self._taken(row, fields, existing_id)

@@ -1,0 +1,550 @@
+"""Many objects of one kind in one request: `POST /api/{kind}/bulk/`. docs/bulk.md shows it.
+
+Deletions come first, then updates, then what is new. What all items of a list do is planned
+together, so the number of statements does not depend on how many they are; what a viewset does by
+a method of its own, as `perform_create`, is done item by item.
+"""
+
+import json
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+from uuid import UUID
+
+from django.conf import settings
+from django.core.exceptions import PermissionDenied
+from django.db import models, transaction
+from django.db.models.deletion import ProtectedError, RestrictedError
+from django.http import Http404
+from rest_framework import exceptions, serializers
+from rest_framework.exceptions import APIException
+from rest_framework.request import Request
+
+from ..fields import KeyField, StrictIntegerField, StrictUUIDField
+from ..http.handlers import as_api_exception, described
+from ..http.problems import (
+    Fault,
+    PayloadTooLarge,
+    PreconditionFailed,
+    PreconditionRequired,
+    Refused,
+    faults_of,
+    pointer,
+    problem,
+)
+from ..http.resources import Resource, lookup_kwargs, shows_all
+from .deletions import in_use
+from .transactions import Change, delete_locked, retried, write_locked
+
+# What each list does, in the order in which they are carried out.
+METHODS = {"delete": "DELETE", "update": "PATCH", "create": "POST"}
+STATUSES = {"delete": 204, "update": 200, "create": 201}
+MAX_ITEMS = 200
+# With all that is nested in the items.
+MAX_OBJECTS = 2000
+# What an item says of a stored object beside its properties.
+ADDRESS: Mapping[str, serializers.Field[Any, Any, Any, Any]] = {
+    "id": KeyField(help_text="The id of the object."),
+    "uid": StrictUUIDField(help_text="The uid of the object, where there is no `id`."),
+    "version": StrictIntegerField(
+        min_value=1, help_text="The version that the object must have, else 412."
+    ),
+}
+# What an app may do otherwise, by the modules in which it is as the contract has it.
+HOOKS = {
+    "create": ["create", "perform_create"],
+    "update": ["update", "partial_update", "perform_update", "get_object", "get_update_response"],
+    "delete": ["destroy", "perform_destroy", "get_object", "delete_within"],
+}
+SERIALIZER_HOOKS = ["save", "is_valid"]
+OWN_MODULES = ("rest_framework.", "project.api.")
+
+
+class VersionRequired(PreconditionRequired):
+    default_detail = "Give the `version` of what you have read."
+
+
+@dataclass(frozen=True)
+class Refusal:
+    """Why an item is refused, with pointers into the body of the request."""
+
+    status: int
+    detail: str
+    code: str
+    faults: Sequence[Fault]
+
+    @classmethod
+    def of(cls, error: APIException, at: str) -> "Refusal":
+        """What this error says of the item at this place."""
+        detail, code, faults = described(error)
+        located = [replace(each, pointer=at + (each.pointer or "")) for each in faults]
+        return cls(error.status_code, detail, code, located)
+
+    def faults_at(self, at: str) -> Sequence[Fault]:
+        return self.faults or [Fault(self.code, self.detail, pointer=at)]
+
+
+class RefusedBulk(Refused):
+    """All that speaks against a request that is to be carried out as a whole.
+
+    With the status of all its faults, 400 where they differ.
+    """
+
+    def __init__(self, refusals: Mapping["Item", Refusal]) -> None:
+        super().__init__(
+            [each for item, refusal in refusals.items() for each in refusal.faults_at(item.pointer)]
+        )
+        statuses = {refusal.status for refusal in refusals.values()}
+        self.status_code = statuses.pop() if len(statuses) == 1 else 400
+        [code, *others] = dict.fromkeys(refusal.code for refusal in refusals.values())
+        self.detail = exceptions.ErrorDetail(
+            "Nothing is written, since items are refused.", "invalid" if others else code
+        )
+
+
+@dataclass(eq=False)
+class Item:
+    """What the request says of one object, and what has become of it."""
+
+    action: str
+    place: int
+    body: dict[str, Any]
+    pk: Any = None
+    uid: UUID | None = None
+    version: int | None = None
+    # The body as its serializer validates it.
+    attrs: dict[str, Any] | None = None
+    # The object once it is written.
+    written: models.Model | None = None
+    # What is answered, whatever else the request does.
+    status: int | None = None
+    document: str | None = None
+
+    @property
+    def pointer(self) -> str:
+        return pointer(self.action, self.place)
+
+    def take_address(self) -> Iterator[Fault]:
+        """Take out of the body which object is meant; what is wrong with that."""
+        names: list[str] = [name for name in ("id", "version") if name in self.body]
+        named: dict[str, Any] = {name: self.body.pop(name) for name in names}
+        if "uid" in self.body and "id" not in named:
+            named["uid"] = self.body.pop("uid")
+        if not named.keys() & {"id", "uid"}:
+            yield Fault("required", "Give an `id` or a `uid`.", self.pointer)
+        for name, value in named.items():
+            try:
+                setattr(self, "pk" if name == "id" else name, ADDRESS[name].run_validation(value))
+            except serializers.ValidationError as error:
+                yield from faults_of(error.detail, self.pointer + pointer(name))
+        if self.action == "delete":
+            for name in self.body.keys() - {"uid"}:
+                yield Fault("unknown", "There is no such property.", self.pointer + pointer(name))
+
+
+def read_bulk(data: Any) -> tuple[list[Item], bool]:
+    """The items of a body in the order in which they are carried out, and whether each stands
+    alone. Raises Refused or PayloadTooLarge."""
+    if not isinstance(data, dict):
+        raise Refused([Fault("invalid", "A bulk is an object of lists.", "")])
+    faults = [
+        Fault("unknown", "There is no such property.", pointer(name))
+        for name in data.keys() - {*METHODS, "partial"}
+    ]
+    is_partial = data.get("partial", False)
+    if not isinstance(is_partial, bool):
+        faults.append(Fault("invalid", "Give true or false.", "/partial"))
+    items = []
+    for action in METHODS:
+        listed = data.get(action, [])
+        if not isinstance(listed, list):
+            faults.append(Fault("not_a_list", "Give a list of items.", pointer(action)))
+            continue
+        for place, body in enumerate(listed):
+            if isinstance(body, dict):
+                items.append(Item(action, place, dict(body)))
+            else:
+                faults.append(Fault("invalid", "An item is an object.", pointer(action, place)))
+    if faults:
+        raise Refused(faults)
+    if len(items) > MAX_ITEMS:
+        raise PayloadTooLarge(f"A bulk has at most {MAX_ITEMS} items.")
+    if sum(_number_of_objects(item.body) for item in items) > MAX_OBJECTS:
+        raise PayloadTooLarge(f"The items of a bulk hold at most {MAX_OBJECTS:,} objects.")
+    return items, is_partial
+
+
+def _number_of_objects(value: Any) -> int:
+    if isinstance(value, dict):
+        return 1 + sum(map(_number_of_objects, value.values()))
+    return sum(map(_number_of_objects, value)) if isinstance(value, list) else 0
+
+
+def item_view(view: Any, action: str) -> Any:
+    """The view as it would be asked for one item of this list."""
+    resource = Resource(type(view), {"basename": view.basename}, "")
+    each = resource.view(view.request, METHODS[action])
+    each.detail = action != "create"
+    each.headers = view.headers
+    return each
+
+
+def require_some_permission(view: Any) -> None:
+    """Raise what refuses who may carry out no item at all, before the body is looked at."""
+    refusals: list[APIException] = []
+    for action in reversed(METHODS):
+        each = item_view(view, action)
+        try:
+            each.check_permissions(each.request)
+        except (exceptions.NotAuthenticated, exceptions.PermissionDenied) as error:
+            refusals.append(error)
+        else:
+            return
+    raise refusals[0]
+
+
+class Bulk:
+    """The items of one request, carried out by a viewset as if each came to its own URL.
+
+    `render` makes JSON of what the viewset's own methods answer.
+    """
+
+    def __init__(
+        self, view: Any, items: Sequence[Item], render: Callable[[Any], bytes], *, is_partial: bool
+    ) -> None:
+        self.view = view
+        self.items = items
+        self.render = render
+        self.is_partial = is_partial
+        self.model: type[models.Model] = view.get_queryset().model
+        self.views = {action: item_view(view, action) for action in METHODS}
+        self.serializers = {
+            "update": self.views["update"].get_serializer(partial=True),
+            "create": self.views["create"].get_serializer(),
+        }
+        self.refusals: dict[Item, Refusal] = {}
+
+    def carry_out(self) -> str:
+        """What has become of each item, in JSON. Raises RefusedBulk where the whole is refused."""
+        self._prepare()
+        prepared = dict(self.refusals)
+
+        def attempt() -> str:
+            self.refusals = dict(prepared)
+            for item in self.items:
+                item.written = item.document = None
+            for action in METHODS:
+                self._carry_out(action)
+            if self.refusals and not self.is_partial:
+                raise RefusedBulk({i: self.refusals[i] for i in self.items if i in self.refusals})
+            self._read_documents()
+            return self._answer()
+
+        return retried(attempt)
+
+    def _refuse(self, item: Item, error: Exception, at: str | None = None) -> None:
+        """Note why this item is refused; what refuses the whole request is raised."""
+        known = as_api_exception(error)
+        if known is None or known.status_code >= 500 or known.status_code == 401:
+            raise error
+        self.refusals[item] = Refusal.of(known, item.pointer if at is None else at)
+
+    def _of(self, action: str) -> list[Item]:
+        """The items of this list that are neither refused nor done."""
+        return [
+            item
+            for item in self.items
+            if item.action == action and item.status is None and item not in self.refusals
+        ]
+
+    # Before anything is written
+
+    def _prepare(self) -> None:
+        for action in METHODS:
+            if items := self._of(action):
+                self._require_permission(action, items)
+        for item in self.items:
+            if item.action != "create" and (faults := list(item.take_address())):
+                self._refuse(item, Refused(faults), "")
+        self._look_up()
+        for action in ("delete", "update"):
+            if self._is_standard(action):
+                self._find(action)
+        for action in ("update", "create"):
+            if self._is_standard(action):
+                self._validate(action)
+
+    def _require_permission(self, action: str, items: Sequence[Item]) -> None:
+        view = self.views[action]
+        method = METHODS[action]
+        try:
+            if method.lower() not in view.http_method_names:
+                raise exceptions.MethodNotAllowed(method)
+            view.check_permissions(view.request)
+        except APIException as error:
+            if not self.is_partial:
+                raise
+            for item in items:
+                self._refuse(item, error)
+
+    def _look_up(self) -> None:
+        """Find out the keys of what is named by its uid; none may be named twice."""
+        uids = [item.uid for item in self.items if item.uid is not None and item.action != "create"]
+        keys: dict[Any, Any] = {}
+        if uids:
+            stored = self.model._default_manager.filter(uid__in=uids)
+            keys = dict(stored.values_list("uid", "pk"))
+        seen: set[Any] = set()
+        for item in self.items:
+            if item.action == "create" or item in self.refusals:
+                continue
+            if item.pk is None:
+                item.pk = keys.get(item.uid)
+            named = item.uid if item.pk is None else item.pk
+            if named in seen:
+                at = item.pointer + pointer("id" if item.uid is None else "uid")
+                self._refuse(item, Refused([Fault("duplicate", f"{named} stands twice.", at)]), "")
+            elif item.pk is None:
+                self._note_absence(item)
+            seen.add(named)
+
+    def _note_absence(self, item: Item) -> None:
+        """What nobody has, or nobody shows, is deleted already, if a client has named it."""
+        if item.action == "delete" and item.uid is not None:
+            item.status = STATUSES["delete"]
+        else:
+            self._refuse(item, exceptions.NotFound())
+
+    def _find(self, action: str) -> None:
+        """Of what is stored, what the viewset shows and lets who asks write."""
+        if not (items := self._of(action)):
+            return
+        view = self.views[action]
+        queryset = view.filter_queryset(view.get_queryset())
+        found = {each.pk: each for each in queryset.filter(pk__in=[item.pk for item in items])}
+        for item in items:
+            if item.pk not in found:
+                self._note_absence(item)
+                continue
+            try:
+                view.check_object_permissions(view.request, found[item.pk])
+            except (Http404, exceptions.NotFound):
+                self._note_absence(item)
+            except (APIException, PermissionDenied) as error:
+                self._refuse(item, error)
+            item.written = found[item.pk]
+
+    def _validate(self, action: str) -> None:
+        # One serializer for all: to make one takes longer than to validate a body.
+        serializer = self.serializers[action]
+        for item in self._of(action):
+            serializer.instance = item.written
+            serializer.initial_data = item.body
+            try:
+                item.attrs = serializer.run_validation(item.body)
+            except (APIException, Http404, PermissionDenied) as error:
+                self._refuse(item, error)
+
+    # Writing
+
+    def _is_standard(self, action: str) -> bool:
+        """Whether the viewset and its serializer write as those of all resources do."""
+        view = type(self.views[action])
+        named = [getattr(view, name) for name in HOOKS[action]]
+        if action in self.serializers:
+            serializer = type(self.serializers[action])
+            named += [getattr(serializer, name) for name in SERIALIZER_HOOKS]
+        return all(each.__module__.startswith(OWN_MODULES) for each in named)
+
+    def _carry_out(self, action: str) -> None:
+        items = self._of(action)
+        alone: list[Item] = []
+        if not self._is_standard(action):
+            items, alone = [], items
+        while items:
+            try:
+                with transaction.atomic():
+                    self._write(action, items)
+                break
+            except (Refused, ProtectedError, RestrictedError) as error:
+                blamed = self._blame(items, error)
+            except (exceptions.PermissionDenied, Http404):
+                # It does not say whose.
+                if not self.is_partial:
+                    raise
+                blamed = items
+            if not self.is_partial:
+                break
+            # Alone each may be refused for another reason, or for none.
+            for item in blamed:
+                self.refusals.pop(item, None)
+            alone += blamed
+            items = [item for item in self._of(action) if item not in alone]
+        for item in alone:
+            self._carry_out_alone(action, item)
+
+    def _write(self, action: str, items: Sequence[Item]) -> None:
+        if action == "create":
+            changes = [Change(None, item.attrs or {}, item.pointer) for item in items]
+        else:
+            locked = self._lock(action, items)
+            items = [item for item in items if self._is_current(item, locked.get(item.pk))]
+            changes = [Change(locked[i.pk], i.attrs or {}, i.pointer) for i in items]
+        if action == "delete":
+            if items:
+                delete_locked([locked[item.pk] for item in items])
+        elif changes:
+            written = write_locked(self.serializers[action], changes)
+            for item, each in zip(items, written, strict=True):
+                item.written = each
+
+    def _lock(self, action: str, items: Sequence[Item]) -> dict[Any, Any]:
+        """The objects by key, locked."""
+        queryset = self.model._default_manager.select_for_update(no_key=action == "update")
+        rows = queryset.filter(pk__in=[item.pk for item in items]).order_by("pk")
+        return {row.pk: row for row in rows}
+
+    def _is_current(self, item: Item, locked: Any) -> bool:
+        """Whether the object is still there, with the version that the item names."""
+        if locked is None:
+            self._note_absence(item)
+            return False
+        if item.version is None and settings.PRECONDITIONS_REQUIRED:
+            self._refuse_version(item, VersionRequired())
+            return False
+        if item.version in (None, locked.version):
+            return True
+        self._refuse_version(item, PreconditionFailed())
+        item.written = locked
+        return False
+
+    def _refuse_version(self, item: Item, error: APIException) -> None:
+        refusal = Refusal.of(error, item.pointer)
+        faults = refusal.faults_at(item.pointer + "/version")
+        self.refusals[item] = replace(refusal, faults=faults)
+
+    def _blame(self, items: Sequence[Item], error: Exception) -> list[Item]:
+        """Refuse those of the items that the error is about."""
+        by_item: dict[Item, list[Fault]] = defaultdict(list)
+        if isinstance(error, Refused):
+            places = {item.pointer: item for item in items}
+            for fault in error.faults:
+                place = "/".join((fault.pointer or "").split("/")[:3])
+                by_item[places[place]].append(fault)
+        else:
+            keys = {item.pk: item for item in items}
+            for each in _in_the_way(error):
+                for key in _keys_of(each, self.model) & keys.keys():
+                    item = keys[key]
+                    by_item[item] += (replace(f, pointer=item.pointer) for f in in_use([each]))
+        for item, faults in by_item.items():
+            self._refuse(item, Refused(faults), "")
+        return list(by_item)
+
+    def _carry_out_alone(self, action: str, item: Item) -> None:
+        """Have the viewset answer as if the item had come to the URL of its object."""
+        view = item_view(self.view, action)
+        try:
+            with transaction.atomic():
+                if action != "create":
+                    locked = self._lock(action, [item]).get(item.pk)
+                    if locked is not None:
+                        view.kwargs = lookup_kwargs(view, locked)
+                        # Of what is hidden, nobody learns the version.
+                        view.get_object()
+                    if not self._is_current(item, locked):
+                        return
+                _give_body(view.request, item.body)
+                handler = getattr(view, view.action)
+                response = handler(view.request, *view.args, **view.kwargs)
+        except (Http404, exceptions.NotFound):
+            self._note_absence(item)
+        except (APIException, PermissionDenied) as error:
+            self._refuse(item, error)
+        else:
+            item.status = response.status_code
+            if response.data is not None:
+                item.document = self.render(response.data).decode()
+
+    # Answering
+
+    def _read_documents(self) -> None:
+        """Of what is written, and of what has changed since, what a GET would give now."""
+        for action, view in self.views.items():
+            items = [
+                item
+                for item in self.items
+                if item.action == action and item.written is not None and item.document is None
+                if item not in self.refusals
+                or self.refusals[item].status == PreconditionFailed.status_code
+                if action != "delete" or item in self.refusals
+            ]
+            if not items:
+                continue
+            keys = [item.written.pk for item in items if item.written is not None]
+            shown = set(keys)
+            if not shows_all(view):
+                queryset = view.filter_queryset(view.get_queryset())
+                shown = {row.pk for row in queryset.filter(pk__in=keys) if _shows(view, row)}
+            chosen = [key for key in keys if key in shown]
+            documents = dict(zip(chosen, view.documents(chosen).items(), strict=True))
+            for item, key in zip(items, keys, strict=True):
+                item.document = documents.get(key)
+
+    def _answer(self) -> str:
+        results = {action: [""] * self._length(action) for action in reversed(METHODS)}
+        for item in self.items:
+            results[item.action][item.place] = self._result(item)
+        lists = (f'"{action}":[{",".join(each)}]' for action, each in results.items())
+        return f"{{{','.join(lists)}}}"
+
+    def _length(self, action: str) -> int:
+        return sum(item.action == action for item in self.items)
+
+    def _result(self, item: Item) -> str:
+        refusal = self.refusals.get(item)
+        status = item.status or STATUSES[item.action]
+        if refusal is not None:
+            status = refusal.status
+        elif item.document is None and item.action == "update":
+            status = 204
+        members = [f'"status":{status}']
+        if refusal is not None:
+            path = self.view.request.get_full_path()
+            faults = refusal.faults
+            whole = problem(status, refusal.detail, refusal.code, path, faults)
+            members.append(f'"problem":{json.dumps(whole, ensure_ascii=False)}')
+        if item.document is not None:
+            members.append(f'"document":{item.document}')
+        return f"{{{','.join(members)}}}"
+
+
+def _give_body(request: Request, body: Any) -> None:
+    """Have the request, which is a copy for one item, hold this body."""
+    vars(request).update(_data=body, _full_data=body)
+
+
+def _shows(view: Any, row: models.Model) -> bool:
+    try:
+        view.check_object_permissions(view.request, row)
+    except (APIException, Http404, PermissionDenied):
+        return False
+    return True
+
+
+def _in_the_way(error: Any) -> Iterable[models.Model]:
+    """The objects that keep others from being deleted."""
+    if isinstance(error, ProtectedError):
+        return error.protected_objects
+    restricted: Iterable[models.Model] = error.restricted_objects
+    return restricted
+
+
+def _keys_of(instance: models.Model, model: type[models.Model]) -> set[Any]:
+    """The keys of the model's objects that this one refers to."""
+    return {
+        getattr(instance, f.attname)
+        for f in instance._meta.concrete_fields
+        if f.is_relation and f.related_model is model
+    }
