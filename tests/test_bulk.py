@@ -1,7 +1,9 @@
 """Many objects of one kind in one request: `POST …/bulk/`."""
 
+import json
 import re
 from contextlib import contextmanager
+from pathlib import Path
 
 import pytest
 from django.db import connection, transaction
@@ -13,6 +15,7 @@ from hypothesis import strategies as st
 from authors.models import Author
 from books.models import Book, Publisher, Series, Subject
 from tests.catalogue import book, continue_ids, everything, faults, isbn, send
+from tests.test_relations_docs import shown
 
 pytestmark = pytest.mark.django_db
 
@@ -553,3 +556,24 @@ def test_alone_each_item_does_what_its_own_request_does(librarian, items, faulty
     ] == statuses
     del expected["authors"], after["authors"]
     assert sorted(after.values(), key=repr) == sorted(expected.values(), key=repr)
+
+
+# The page that shows it
+
+PAGE = Path(__file__).parent.parent / "docs" / "bulk.md"
+BLOCKS = re.findall(r"```http\n(.*?)\n\n(.*?)```", PAGE.read_text("utf-8"), re.DOTALL)
+
+
+@pytest.mark.parametrize(
+    ("asked", "answered"), list(zip(BLOCKS[::2], BLOCKS[1::2], strict=True)), ids=lambda _: ""
+)
+def test_the_examples_of_the_page_do_what_is_below_them(librarian, asked, answered):
+    for pk, title in enumerate(["Good Omens", "Mort"], 1):
+        book(title, id=pk)
+    continue_ids()
+    (first, body), (status, expected) = asked, answered
+    method, path = first.split()
+    response = librarian.generic(method, path, body.encode(), "application/json")
+    assert response.status_code == int(status), response.content
+    expected = json.loads(expected)
+    assert shown(expected, response.json()) == expected
