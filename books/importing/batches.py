@@ -1,44 +1,66 @@
 """What a batch of drafts adds to the catalogue, written by bulk statements."""
 
-from collections.abc import Sequence
+import sys
+from collections.abc import Collection, Sequence
+from typing import Any
 
 from django.db import connection
 
 from books.models import Book, Contribution, Edition, Publisher, Role, Series
-from project.api.http.problems import Fault, Refused
+from project.api.http.problems import Fault, Refused, pointer
+from project.api.relations import MAX_ITEMS
 from project.api.writes.deletions import raise_versions
 from project.api.writes.signals import WrittenRows
 
 from .bulk import give_keys, insert
 from .drafts import Columns, Draft
-from .matching import Authors, ByColumn, Catalogue, MatchedBook, Subjects, description
+from .matching import (
+    Authors,
+    ByColumn,
+    Catalogue,
+    MatchedBook,
+    Subjects,
+    is_same_author,
+    told_by,
+)
+from .merging import Changes, Disagreement, Update, unknown
 
 
 class Batch:
     """What some drafts add to the catalogue, found out and written by `put_in`.
 
-    The caller opens the transaction. Nothing that is stored changes, except that a book may get
-    another edition, which raises its version. The number of statements is the same whatever the
+    The caller opens the transaction. Which drafts mean the same book, and what of them counts where
+    they disagree, does not depend on their order. The number of statements is the same whatever the
     number of drafts.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, update: Update) -> None:
+        self._update = update
         # What speaks against a draft once the catalogue is known, by its place.
         self.refused: dict[int, list[Fault]] = {}
+        # What drafts say in vain, since something else is known.
+        self.disagreements: list[tuple[int, Disagreement]] = []
+        # The drafts of which an edition is that of an earlier one, word for word.
+        self.repeats: list[int] = []
         self.unchanged = self.changed = 0
-        self.editions_unchanged = 0
-        self.books: list[Columns] = []
-        # Each with its book.
-        self.editions: list[tuple[Columns, Columns]] = []
+        self.editions_unchanged = self.editions_changed = 0
+        self.new: list[MatchedBook] = []
+        # Whether the draft at a place, which means a known book, says something new.
+        self._learnt: dict[int, bool] = {}
+        self.editions: list[tuple[MatchedBook, Columns]] = []
+        # Stored editions that get a publisher.
+        self._published: list[Columns] = []
+        # Stored books that get something.
         self._extended: set[int] = set()
         # Book, author, role, position and the name on the title page.
-        self._contributions: list[tuple[Columns, Columns, str, int, str]] = []
-        self._subject_links: list[tuple[Columns, Columns]] = []
-        self.catalogue = Catalogue()
-        self.authors = Authors()
+        self._contributions: list[tuple[MatchedBook, Columns, str, int, str]] = []
+        self._subject_links: list[tuple[MatchedBook, Columns]] = []
+        self.authors = Authors(fills=update != "skip", overwrites=update == "overwrite")
+        self.catalogue = Catalogue(self.authors)
         self.series = ByColumn(Series, "name")
         self.subjects = Subjects()
         self.publishers = ByColumn(Publisher, "name_folded")
+        self._books, self._editions = Changes(Book), Changes(Edition)
 
     def put_in(self, drafts: Sequence[Draft]) -> None:
         if connection.vendor == "postgresql":
@@ -46,83 +68,235 @@ class Batch:
             with connection.cursor() as cursor:
                 cursor.execute("SET LOCAL enable_seqscan = off")
         editions = [edition for draft in drafts for edition in draft.editions]
+        mentions = [credit.author for draft in drafts for credit in draft.credits]
+        self.authors.load(mentions)
         self.catalogue.load(drafts)
-        self.authors.load([credit.author for draft in drafts for credit in draft.credits])
         self.series.load([draft.series for draft in drafts if draft.series])
         self.subjects.load([each for draft in drafts for each in draft.subjects])
         self.publishers.load([each["publisher"] for each in editions if each["publisher"]])
-        for place, draft in enumerate(drafts):
-            try:
-                self._settle(draft)
-            except Refused as error:
-                self.refused[place] = error.faults
+        for group in self.catalogue.groups(drafts):
+            found = [
+                (place, entry)
+                for place in group
+                if (entry := self._settle(place, drafts[place])) is not None
+            ]
+            # The other way round: what tells a book best says most of itself, and of an edition
+            # what it says first stays.
+            for place, entry in reversed(found):
+                self._count(place, entry, self._add_editions(place, entry, drafts[place]))
+        self.new.sort(key=lambda entry: entry.place)
+        self._contributions.sort(key=lambda each: each[0].place)
+        self._subject_links.sort(key=lambda each: each[0].place)
+        self.editions.sort(key=lambda each: each[1]["place"])
+        self.authors.forget_unused(mentions)
+        for shared in (self.series, self.subjects, self.publishers):
+            shared.order_new()
         self._write()
 
-    def _settle(self, draft: Draft) -> None:
-        entry = self.catalogue.find(draft)
+    def _settle(self, place: int, draft: Draft) -> MatchedBook | None:
+        """The book that a draft means, with all that the draft says of it but the editions."""
+        try:
+            entry = self.catalogue.find(draft)
+            editions = {told_by(edition) for edition in draft.editions}
+            if entry is not None:
+                self._refuse_long_lists(entry, draft, editions)
+        except Refused as error:
+            self.refused[place] = error.faults
+            return None
         if entry is None:
-            if faults := self.subjects.faults(draft):
-                raise Refused(faults)
-            self._add_editions(self._make(draft), draft)
-            return
-        self._count_as_used(draft)
-        if not self._add_editions(entry, draft):
-            self.unchanged += 1
-            return
-        self.changed += 1
-        if entry.is_stored:
-            self._extended.add(entry.book["id"])
+            entry = self._make(draft)
+        else:
+            self._merge(place, entry, draft)
+        entry.place = min(entry.place, place)
+        entry.told |= editions
+        for i, subject in enumerate(draft.subjects):
+            if subject["slug"] and self.subjects.has_slug_of_another(subject):
+                self._disagree(place, subject["slug"], None, "subjects", i, "slug")
+        for edition in draft.editions:
+            if edition["isbn13"] is not None:
+                self.catalogue.remember_isbn(edition["isbn13"], entry)
+        return entry
+
+    def _refuse_long_lists(
+        self, entry: MatchedBook, draft: Draft, editions: Collection[object]
+    ) -> None:
+        """Raise Refused where the book would have lists that the API does not take."""
+        lists = {
+            "editions": entry.number_of_others + len(entry.told.union(editions)),
+            "subjects": len(entry.subjects.union(each["name_folded"] for each in draft.subjects)),
+            "contributions": len(entry.credits) + len(draft.credits),
+        }
+        if lists["contributions"] > MAX_ITEMS:
+            lists["contributions"] -= sum(
+                bool(self._credited(entry, each, role)) for each, role, *_ in draft.credits
+            )
+        faults = [
+            Fault("max_length", f"“{name}” would have more than {MAX_ITEMS} items.", pointer(name))
+            for name, length in lists.items()
+            if length > MAX_ITEMS
+        ]
+        if faults and self._takes(entry):
+            raise Refused(faults)
+
+    def _credited(self, entry: MatchedBook, given: Columns, role: str) -> list[Columns]:
+        """Those who may be meant among those who have this role already."""
+        meant = self.authors.meant(given)
+        return [
+            each
+            for each, its in entry.credits
+            if its == role and (each is meant or is_same_author(given, each))
+        ]
 
     def _make(self, draft: Draft) -> MatchedBook:
         # A copy, since a draft may be tried again.
-        book = {**draft.book}
+        entry = MatchedBook({**draft.book}, None, is_stored=False, place=sys.maxsize)
         if draft.series is not None:
-            book["series"] = self.series.find_or_make(draft.series)
-        entry = MatchedBook(book, draft.series["name"] if draft.series else None, is_stored=False)
-        roles: set[tuple[int, str]] = set()
-        for given, role, credited_as in draft.credits:
-            author = self.authors.find_or_make(given)
-            if (id(author), role) in roles:
-                continue
-            self._contributions.append((book, author, role, len(roles), credited_as))
-            roles.add((id(author), role))
-            if role == Role.AUTHOR:
-                entry.authors.append(author)
-        subjects = {id(found): found for found in map(self.subjects.find_or_make, draft.subjects)}
-        self._subject_links += [(book, subject) for subject in subjects.values()]
-        self.books.append(book)
+            entry.series = self.series.find_or_make(draft.series)
+            entry.series_name = draft.series["name"]
+        self._add_credits(entry, draft)
+        self._add_subjects(entry, draft)
+        self.new.append(entry)
         self.catalogue.remember(entry)
         return entry
 
-    def _count_as_used(self, draft: Draft) -> None:
-        for credit in draft.credits:
-            self.authors.find(credit.author)
+    def _merge(self, place: int, entry: MatchedBook, draft: Draft) -> None:
+        new, other = unknown(Book, entry.book, draft.book)
         if draft.series is not None:
             self.series.find(draft.series)
-        for subject in draft.subjects:
-            self.subjects.find(subject)
-        for edition in draft.editions:
-            if edition["publisher"] is not None:
-                self.publishers.find(edition["publisher"])
+            if entry.series_name is None:
+                new["series"] = draft.series
+            elif entry.series_name != draft.series["name"]:
+                other["series"] = draft.series
+                # Of which series it would be the place nobody could tell.
+                if "series_position" in new:
+                    other["series_position"] = new.pop("series_position")
+        if entry.is_stored and self._update == "skip":
+            new = other = {}
+        if entry.is_stored and self._update == "overwrite":
+            new |= {name: value for name, value in other.items() if name not in entry.said}
+            entry.said |= new.keys()
+            other = {name: value for name, value in other.items() if name not in new}
+        if (series := new.pop("series", None)) is not None:
+            entry.series = self.series.find_or_make(series)
+            entry.series_name = series["name"]
+        if entry.is_stored and new:
+            self._books.change(entry.book, new)
+        else:
+            entry.book |= new
+        for name, value in other.items():
+            kept = entry.series_name if name == "series" else entry.book[name]
+            told = value["name"] if name == "series" else value
+            self._disagree(place, told, kept, name)
+        self._learnt[place] = bool(new) or series is not None
+        self._learnt[place] |= self._add_credits(entry, draft, place)
+        self._learnt[place] |= self._add_subjects(entry, draft)
+        self.catalogue.remember(entry, draft.book["title"])
 
-    def _add_editions(self, entry: MatchedBook, draft: Draft) -> int:
-        """The number of the draft's editions that the book did not have."""
-        before = len(self.editions)
-        for edition in draft.editions:
-            isbn13, publisher = edition["isbn13"], edition["publisher"]
-            if isbn13 is None:
-                told = description(edition, publisher)
-                is_known = told in entry.unnumbered
-                entry.unnumbered.add(told)
-            else:
-                is_known = self.catalogue.has_isbn(isbn13)
-                self.catalogue.remember_isbn(isbn13, entry)
-            if is_known:
-                self.editions_unchanged += 1
+    def _disagree(self, place: int, given: Any, kept: Any, *at: str | int) -> None:
+        self.disagreements.append((place, Disagreement(pointer(*at), given, kept)))
+
+    def _takes(self, entry: MatchedBook) -> bool:
+        return not (entry.is_stored and self._update == "skip")
+
+    def _add_credits(self, entry: MatchedBook, draft: Draft, place: int | None = None) -> bool:
+        """Whether there is somebody new. Authors come all together or not at all."""
+        authors = self.authors
+        before = len(entry.credits)
+        has_authors = place is not None and any(role == Role.AUTHOR for _, role in entry.credits)
+        for i, (given, role, credited_as) in enumerate(draft.credits):
+            meant = authors.meant(given)
+            same = self._credited(entry, given, role)
+            if place is not None and (other := authors.disagreements.get(id(given))):
+                for name, value in other.items():
+                    self._disagree(place, value, meant[name], "contributions", i, "author", name)
+            if same:
+                authors.use(meant if meant in same else same[0])
+            elif role == Role.AUTHOR and has_authors:
+                kept = "; ".join(each["name"] for each in entry.of_role(Role.AUTHOR))
+                self._disagree(place or 0, given["name"], kept, "contributions", i)
+            elif self._takes(entry):
+                authors.use(meant)
+                self._contributions.append((entry, meant, role, entry.next_position, credited_as))
+                entry.next_position += 1
+                entry.credits.append((meant, role))
+        return len(entry.credits) > before
+
+    def _add_subjects(self, entry: MatchedBook, draft: Draft) -> bool:
+        before = len(entry.subjects)
+        for given in draft.subjects:
+            name = given["name_folded"]
+            if name in entry.subjects or not self._takes(entry):
+                self.subjects.find(given)
                 continue
-            found = publisher and self.publishers.find_or_make(publisher)
-            self.editions.append((entry.book, {**edition, "publisher": found}))
-        return len(self.editions) - before
+            entry.subjects.add(name)
+            self._subject_links.append((entry, self.subjects.find_or_make(given)))
+        return len(entry.subjects) > before
+
+    def _add_editions(self, place: int, entry: MatchedBook, draft: Draft) -> bool:
+        """Whether the draft has editions that the book has not, or knows more of one."""
+        learnt = False
+        for i, edition in enumerate(draft.editions):
+            publisher, told = edition["publisher"], told_by(edition)
+            known = entry.editions.get(told)
+            if publisher is not None and known is not None:
+                self.publishers.find(publisher)
+            if known is None:
+                found = publisher and self.publishers.find_or_make(publisher)
+                known = {**edition, "publisher": found, "place": place}
+                entry.editions[told] = known
+                self.editions.append((entry, known))
+                learnt = True
+            elif self._merge_edition(place, i, entry, known, edition):
+                self.editions_changed += 1
+                learnt = True
+            else:
+                self.editions_unchanged += 1
+                if (first := entry.rows.get(told, place)) != place:
+                    self.repeats.append(max(first, place))
+            entry.rows[told] = min(place, entry.rows.get(told, place))
+        return learnt
+
+    def _merge_edition(
+        self, place: int, i: int, entry: MatchedBook, known: Columns, given: Columns
+    ) -> bool:
+        new, other = unknown(Edition, known, given)
+        if given["publisher"] is not None:
+            if known["publisher"] is None:
+                new["publisher"] = given["publisher"]
+            elif known["publisher"]["name_folded"] != given["publisher"]["name_folded"]:
+                other["publisher"] = given["publisher"]
+        is_stored = "id" in known
+        if is_stored and self._update == "skip":
+            return False
+        if is_stored and self._update == "overwrite":
+            said = known.setdefault("said", set())
+            new |= {name: value for name, value in other.items() if name not in said}
+            said |= new.keys()
+            other = {name: value for name, value in other.items() if name not in new}
+        for name, value in other.items():
+            kept, told = known[name], value
+            if name == "publisher":
+                kept, told = kept["name"], value["name"]
+            self._disagree(place, told, kept, "editions", i, name)
+        learnt = bool(new)
+        if (publisher := new.pop("publisher", None)) is not None:
+            known["publisher"] = self.publishers.find_or_make(publisher)
+            if is_stored:
+                self._published.append(known)
+        if is_stored and learnt:
+            self._extended.add(entry.book["id"])
+            self._editions.change(known, new)
+        else:
+            known |= new
+        return learnt
+
+    def _count(self, place: int, entry: MatchedBook, has_editions: bool) -> None:
+        learnt = has_editions or self._learnt.get(place, False)
+        if learnt and entry.is_stored:
+            self._extended.add(entry.book["id"])
+        if place in self._learnt:
+            self.changed += learnt
+            self.unchanged += not learnt
 
     def _write(self) -> None:
         written = WrittenRows()
@@ -130,12 +304,13 @@ class Batch:
         for shared in (self.authors, self.series, self.subjects, self.publishers):
             give_keys(shared.model, shared.new)
             insert(shared.model, shared.new, written)
-        give_keys(Book, self.books)
-        for book in self.books:
-            if "series" in book:
-                book["series_id"] = book["series"]["id"]
-        for book, edition in self.editions:
-            edition["book_id"] = book["id"]
+        books = [entry.book for entry in self.new]
+        give_keys(Book, books)
+        for entry in self.new:
+            if entry.series is not None:
+                entry.book["series_id"] = entry.series["id"]
+        for entry, edition in self.editions:
+            edition["book_id"] = entry.book["id"]
             edition["publisher_id"] = edition["publisher"] and edition["publisher"]["id"]
         # Before their books, whose words for searching are then complete when the books come. That
         # the books are there is checked at the end of the transaction.
@@ -143,26 +318,36 @@ class Batch:
             Contribution,
             [
                 {
-                    "book_id": book["id"],
+                    "book_id": entry.book["id"],
                     "author_id": author["id"],
                     "role": role,
                     "position": position,
                     "credited_as": credited_as,
                 }
-                for book, author, role, position, credited_as in self._contributions
+                for entry, author, role, position, credited_as in self._contributions
             ],
             written,
         )
-        insert(Book, self.books, written)
+        insert(Book, books, written)
         insert(
             Book.subjects.through,
             [
-                {"book_id": book["id"], "subject_id": subject["id"]}
-                for book, subject in self._subject_links
+                {"book_id": entry.book["id"], "subject_id": subject["id"]}
+                for entry, subject in self._subject_links
             ],
             written,
         )
         insert(Edition, [edition for _, edition in self.editions], written)
-        extended = Book.objects.select_for_update(no_key=True).order_by("pk")
-        raise_versions(list(extended.filter(pk__in=self._extended)), written)
+        self._write_changes(written)
         written.announce(Book)
+
+    def _write_changes(self, written: WrittenRows) -> None:
+        books, editions = self._books, self._editions
+        for entry in self.catalogue.stored:
+            if entry.series is not None:
+                books.change(entry.book, {"series_id": entry.series["id"]})
+        for edition in self._published:
+            editions.change(edition, {"publisher_id": edition["publisher"]["id"]})
+        raise_versions(self.authors.changes.write(written), written)
+        raise_versions(books.write(written, also=self._extended), written)
+        editions.write(written)

@@ -77,7 +77,7 @@ class Draft:
     Raises Refused where the API would refuse the validated `attrs`, whatever is stored.
     """
 
-    __slots__ = ("authors", "book", "credits", "editions", "faults", "series", "subjects")
+    __slots__ = ("book", "credits", "editions", "faults", "series", "subjects")
 
     def __init__(self, attrs: dict[str, Any]) -> None:
         self.faults: list[Fault] = []
@@ -88,8 +88,6 @@ class Draft:
             for i, each in enumerate(attrs.pop("subjects", ()))
         ]
         self.credits = list(self._credits(attrs))
-        # Those with the role author, in order.
-        self.authors = [credit.author for credit in self.credits if credit.role == Role.AUTHOR]
         editions = attrs.pop("editions", ())
         self.editions = [self._edition(each, "editions", i) for i, each in enumerate(editions)]
         if len(editions) > 1:
@@ -97,6 +95,25 @@ class Draft:
         self.book = {**BOOK, **attrs}
         if self.faults:
             raise Refused(self.faults)
+
+    def of_role(self, role: str) -> list[Columns]:
+        return [credit.author for credit in self.credits if credit.role == role]
+
+    def certainty(self) -> tuple[Any, ...]:
+        """Orders drafts by how well they tell which book they mean, and else by all they say."""
+        told = sum(value not in (None, "") for value in self.book.values())
+        told += len(self.credits) + len(self.subjects)
+        for edition in self.editions:
+            told += sum(value not in (None, EDITION.get(name)) for name, value in edition.items())
+        everything = (self.book, self.series, self.credits, self.subjects, self.editions)
+        return (
+            self.book["uid"] is None,
+            self.book["openlibrary_key"] is None,
+            all(edition["isbn13"] is None for edition in self.editions),
+            -sum(credit.author["openlibrary_key"] is not None for credit in self.credits),
+            -told,
+            repr(everything),
+        )
 
     def _shared(self, model: type[models.Model], attrs: Columns, *at: str | int) -> Columns:
         try:

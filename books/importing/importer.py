@@ -2,8 +2,9 @@
 
 import gc
 import json
+import re
 import time
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
@@ -21,6 +22,7 @@ from project.api.writes.transactions import retried
 from .batches import Batch
 from .drafts import Draft
 from .formats import FORMS, form_of
+from .merging import Update
 from .rows import FileRow, Lines
 from .validation import Validation
 
@@ -37,6 +39,9 @@ BATCH_SIZE = 20_000
 BATCH_BYTES = 8 * 1024 * 1024
 # How many reasons a report keeps.
 REASONS = 20
+
+
+REPEAT = Fault("repeat", "An earlier row has this edition.", "")
 
 
 @dataclass(slots=True)
@@ -73,6 +78,11 @@ class Report:
     counts: dict[str, Count] = field(default_factory=lambda: {kind: Count() for kind in RESOURCES})
     # The first few reasons why rows, or editions, were left out, each with its line.
     reasons: list[tuple[int, Fault]] = field(default_factory=list)
+    # What of accepted rows was left out, by its place or its column, and the first few of them.
+    left_out: Counter[str] = field(default_factory=Counter)
+    notes: list[tuple[int, Fault]] = field(default_factory=list)
+    # Rows with an edition that an earlier one has, word for word.
+    repeats: int = 0
     # What books share and the file has mentioned, by kind.
     mentioned: dict[str, Keys] = field(default_factory=lambda: {kind: Keys() for kind in SHARED})
 
@@ -82,18 +92,21 @@ class Report:
 
     def add(self, batch: Batch) -> None:
         books, editions = self.counts["books"], self.counts["editions"]
-        books.created += len(batch.books)
+        books.created += len(batch.new)
         books.changed += batch.changed
         books.unchanged += batch.unchanged
+        self.repeats += len(batch.repeats)
         editions.created += len(batch.editions)
+        editions.changed += batch.editions_changed
         editions.unchanged += batch.editions_unchanged
+        self.counts["authors"].changed += len(batch.authors.changes)
         for kind in (batch.authors, batch.series, batch.subjects, batch.publishers):
             name = str(kind.model._meta.verbose_name_plural)
             for each in kind.used.values():
                 self.mentioned[name].add(each["id"])
             count = self.counts[name]
             count.created += len(kind.new)
-            count.unchanged = len(self.mentioned[name]) - count.created
+            count.unchanged = len(self.mentioned[name]) - count.created - count.changed
 
 
 def import_file(
@@ -101,6 +114,7 @@ def import_file(
     *,
     form: str = "auto",
     rejects: str | PathLike[str] | None = None,
+    update: Update = "fill",
     progress: Callable[[Report], None] | None = None,
 ) -> Report:
     """Add what the file has and the catalogue has not; a second run changes nothing.
@@ -129,7 +143,7 @@ def import_file(
         # Whoever reads closes the file, since it can't be closed while somebody reads.
         reading.pop_all()
         for rows, bytes_read in _ahead(_batches(file, form, validate)):
-            _import(rows, report)
+            _import(rows, report, update)
             _note(rows, report, kept)
             if kept is not None:
                 kept.flush()
@@ -195,17 +209,17 @@ def prepare(row: FileRow, validate: Validation) -> None:
         row.faults += map(row.located, error.faults)
 
 
-def _put_in(drafts: list[Draft]) -> Batch:
+def _put_in(drafts: list[Draft], update: Update) -> Batch:
     """Imports take turns: two that hold new rows in opposite orders would wait for each other."""
     if connection.vendor == "postgresql":
         with connection.cursor() as cursor:
             cursor.execute("SELECT pg_advisory_xact_lock(%s)", [IMPORT_LOCK])
-    batch = Batch()
+    batch = Batch(update)
     batch.put_in(drafts)
     return batch
 
 
-def _import(rows: Sequence[FileRow], report: Report) -> None:
+def _import(rows: Sequence[FileRow], report: Report, update: Update) -> None:
     """Put these rows in, in one transaction; those that can't be get their faults."""
     accepted = [row for row in rows if row.draft is not None]
     if not accepted:
@@ -213,12 +227,16 @@ def _import(rows: Sequence[FileRow], report: Report) -> None:
     drafts = [row.draft for row in accepted if row.draft is not None]
     try:
         # Again where someone else writes the same at the same time, whose rows it then finds.
-        batch = retried(lambda: _put_in(drafts))
+        batch = retried(lambda: _put_in(drafts, update))
     except (IntegrityError, DataError) as error:
         reason = str(error).partition("\n")[0]
     else:
         for place, faults in batch.refused.items():
             accepted[place].faults += map(accepted[place].located, faults)
+        for place, each in batch.disagreements:
+            accepted[place].notes.append(accepted[place].located(each.as_fault()))
+        for place in batch.repeats:
+            accepted[place].notes.append(REPEAT)
         report.add(batch)
         return
     # There is a row that only the database refuses, and halving finds it.
@@ -226,8 +244,8 @@ def _import(rows: Sequence[FileRow], report: Report) -> None:
         accepted[0].faults.append(Fault("refused", f"The database refuses it: {reason}", ""))
         return
     middle = len(accepted) // 2
-    _import(accepted[:middle], report)
-    _import(accepted[middle:], report)
+    _import(accepted[:middle], report, update)
+    _import(accepted[middle:], report, update)
 
 
 def _note(rows: Sequence[FileRow], report: Report, rejects: IO[str] | None) -> None:
@@ -238,6 +256,11 @@ def _note(rows: Sequence[FileRow], report: Report, rejects: IO[str] | None) -> N
             report.counts["books"].rejected += 1
         else:
             report.counts["editions"].rejected += len(row.omitted)
+        for fault in row.notes:
+            if fault.code == "left_out":
+                report.left_out[re.sub(r"/\d+", "", fault.pointer or "").strip("/")] += 1
+        room = REASONS - len(report.notes)
+        report.notes += [(row.line, fault) for fault in row.notes[:room]]
         if not (faults := row.faults or row.omitted):
             continue
         report.reasons += [(row.line, fault) for fault in faults][: REASONS - len(report.reasons)]

@@ -1,36 +1,29 @@
 """Which stored author, book or shared thing a draft means. docs/import.md says the rules."""
 
+import sys
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from types import SimpleNamespace
 from typing import Any
 from uuid import UUID
 
 from django.db import models
-from django.db.models import Q
+from django.db.models import Count, Q
 
 from authors.models import Author
-from books.models import Book, Edition, Role, Subject
+from books.models import Book, Contribution, Edition, Role, Subject
 from project.api.http.problems import Fault, Refused, pointer
 
 from .drafts import Columns, Draft
-
-# By what an author and a book are told apart.
-COLUMNS_OF_AUTHOR = ("name", "birth_year", "openlibrary_key")
-COLUMNS_OF_BOOK = ("title", "openlibrary_key", "first_published_year", "series_position")
+from .merging import Changes, agree, facts_of, fitting, unknown
 
 
 def is_same_author(given: Columns, stored: Columns) -> bool:
     """By the Open Library's key if both have one; else by name, if no years of birth differ."""
     if given["openlibrary_key"] and stored["openlibrary_key"]:
         return bool(given["openlibrary_key"] == stored["openlibrary_key"])
-    return given["name"] == stored["name"] and _agree(given["birth_year"], stored["birth_year"])
-
-
-def _agree(one: Any, other: Any) -> bool:
-    """Whether two values are the same, as far as they are given."""
-    return one in (None, "") or other in (None, "") or one == other
+    return given["name"] == stored["name"] and agree(given["birth_year"], stored["birth_year"])
 
 
 def stored_like(
@@ -113,14 +106,33 @@ class ByColumn(Shared):
         super().__init__(model)
         self._column = column
         self._known: dict[Any, Columns] = {}
+        # Of each value, in the order of their mentions, how the batch spells the name.
+        self._spelt: dict[Any, Columns] = {}
 
     def load(self, given: Sequence[Columns]) -> None:
         super().load(given)
         column = self._column
-        values = {each[column] for each in given}
+        for each in given:
+            spelt = self._spelt.setdefault(each[column], each)
+            if spelt is not each and self._spelling(each) < self._spelling(spelt):
+                self._spelt[each[column]] = each
+        values = self._spelt.keys()
         stored = self.model._default_manager.filter(**{f"{column}__any_of": values})
         # Where several have one name, the oldest stands.
         self._known = {each[column]: each for each in stored.order_by("-pk").values("id", column)}
+
+    def order_new(self) -> None:
+        """Have the new ones in the order in which the batch mentions them."""
+        order = {value: place for place, value in enumerate(self._spelt)}
+        self.new.sort(key=lambda thing: order[thing[self._column]])
+
+    def _spelling(self, given: Columns) -> tuple[Any, ...]:
+        """Which is taken: what has a uid, then letters of both cases, “Ace” before “ACE”."""
+        name = given["name"]
+        return given["uid"] is None, name.isupper() or name.islower(), name, repr(given)
+
+    def find_or_make(self, given: Columns) -> Columns:
+        return super().find_or_make(self._spelt[given[self._column]])
 
     def _look_up(self, given: Columns) -> Columns | None:
         return self._known.get(given[self._column])
@@ -136,35 +148,35 @@ class Subjects(ByColumn):
         self._taken: set[str] = set()
 
     def load(self, given: Sequence[Columns]) -> None:
-        super().load(given)
         slugs = {each["slug"] for each in given} - {""}
         self._taken = self._stored(slugs) if slugs else set()
+        super().load(given)
+
+    def _spelling(self, given: Columns) -> tuple[Any, ...]:
+        return not given["slug"] or given["slug"] in self._taken, *super()._spelling(given)
 
     @staticmethod
     def _stored(slugs: set[str]) -> set[str]:
         return set(Subject.objects.filter(slug__any_of=slugs).values_list("slug", flat=True))
 
-    def faults(self, draft: Draft) -> list[Fault]:
-        """What speaks against the subjects that a draft would make: slugs that others have."""
-        return [
-            Fault("unique", "Another subject has this slug.", pointer("subjects", i, "slug"))
-            for i, each in enumerate(draft.subjects)
-            if each["slug"] in self._taken and not self._is_made(each) and not self.find(each)
-        ]
-
-    def _is_made(self, given: Columns) -> bool:
-        return bool(self._slug.is_made(given["slug"], self._slug.make(given["name"])))
-
-    def _remember(self, thing: Columns) -> None:
-        super()._remember(thing)
-        if thing["slug"] in self._taken:
-            thing["slug"] = ""
-        elif thing["slug"]:
-            self._taken.add(thing["slug"])
+    def has_slug_of_another(self, given: Columns) -> bool:
+        """Whether a new subject can't have the slug that it is given, and no number makes it so."""
+        slug = given["slug"]
+        return (
+            slug in self._taken
+            and "id" not in self._known.get(given["name_folded"], {})
+            and not self._slug.is_made(slug, self._slug.make(given["name"]))
+        )
 
     def give_slugs(self) -> None:
-        """Make the slugs of new subjects that have none."""
-        made = [thing for thing in self.new if not thing["slug"]]
+        """Make the slugs of new subjects that have none, or one that another has."""
+        new = sorted(self.new, key=lambda thing: str(thing["name"]))
+        for thing in new:
+            if thing["slug"] in self._taken:
+                thing["slug"] = ""
+            elif thing["slug"]:
+                self._taken.add(thing["slug"])
+        made = [thing for thing in new if not thing["slug"]]
         if made:
             slugs = [self._slug.made(SimpleNamespace(**thing)) for thing in made]
             distinct = self._slug.distinct(
@@ -175,16 +187,62 @@ class Subjects(ByColumn):
 
 
 class Authors(Shared):
-    def __init__(self) -> None:
+    """Whom each mention of an author means; it is the same whatever the order of the mentions."""
+
+    def __init__(self, *, fills: bool, overwrites: bool) -> None:
         super().__init__(Author)
+        self.changes = Changes(Author)
+        self._fills, self._overwrites = fills, overwrites
+        self._by_id: dict[int, Columns] = {}
         self._by_key: dict[str, Columns] = {}
         self._by_name: dict[str, list[Columns]] = defaultdict(list)
+        # By the identity of the mention, whom it means and what it says of them in vain.
+        self._meant: dict[int, Columns] = {}
+        self.disagreements: dict[int, dict[str, Any]] = {}
 
     def load(self, given: Sequence[Columns]) -> None:
+        """Read what is stored, and settle whom each of these means."""
+        mentions = {id(each): each for each in given}
         super().load(given)
-        authors = Author.objects.values("id", *COLUMNS_OF_AUTHOR)
+        self._by_uid = {uid: self.stored(row) for uid, row in self._by_uid.items()}
+        authors = Author.objects.values("id", "uid", *facts_of(Author))
         for author in stored_like(given, "name", authors):
-            self._remember(author)
+            self._remember(self.stored(author))
+        for each in sorted(mentions.values(), key=_certainty):
+            thing = self._meant[id(each)] = self.find_or_make(each)
+            self._learn(thing, each)
+        self.used.clear()
+
+    def stored(self, row: Columns) -> Columns:
+        """The one object for a stored author."""
+        return self._by_id.setdefault(row["id"], row)
+
+    def meant(self, mention: Columns) -> Columns:
+        return self._meant[id(mention)]
+
+    def use(self, thing: Columns) -> None:
+        self.used[id(thing)] = thing
+
+    def forget_unused(self, mentions: Iterable[Columns]) -> None:
+        """Leave out new ones whom no book has got; the others in the order of their mentions."""
+        made = {id(thing) for thing in self.new} & self.used.keys()
+        order = dict.fromkeys(id(self.meant(each)) for each in mentions)
+        self.new = [self.used[key] for key in order if key in made]
+
+    def _learn(self, thing: Columns, given: Columns) -> None:
+        new, other = unknown(Author, thing, given)
+        if not new and not other:
+            return
+        if "id" not in thing:
+            thing |= (new := fitting(Author, thing, new))
+        elif self._fills:
+            new = fitting(Author, thing, {**new, **other} if self._overwrites else new)
+            self.changes.change(thing, new)
+            other = {name: value for name, value in other.items() if name not in new}
+        if thing["openlibrary_key"]:
+            self._by_key[thing["openlibrary_key"]] = thing
+        if other:
+            self.disagreements[id(given)] = other
 
     def _remember(self, thing: Columns) -> None:
         self._by_name[thing["name"]].append(thing)
@@ -192,15 +250,32 @@ class Authors(Shared):
             self._by_key[thing["openlibrary_key"]] = thing
 
     def _look_up(self, given: Columns) -> Columns | None:
-        """Whose key it is, else the oldest of the same name, best of the same year of birth."""
+        """Whose key it is, else of those of the same name one who gets nothing new by it."""
         found = self._by_key.get(given["openlibrary_key"] or "")
         if found is None:
             found = min(
                 (each for each in self._by_name[given["name"]] if is_same_author(given, each)),
-                key=lambda each: each["birth_year"] != given["birth_year"],
+                key=lambda each: (
+                    bool(unknown(Author, each, given)[0]),
+                    each["birth_year"] != given["birth_year"],
+                    each["openlibrary_key"] or "",
+                    each["birth_year"] or 0,
+                    each.get("id", 0),
+                ),
                 default=None,
             )
         return found
+
+
+def _certainty(mention: Columns) -> tuple[Any, ...]:
+    """Those that say best whom they mean come first."""
+    return (
+        mention["uid"] is None,
+        mention["openlibrary_key"] is None,
+        mention["birth_year"] is None,
+        mention["name"],
+        repr(list(mention.values())),
+    )
 
 
 # Books
@@ -213,88 +288,143 @@ class MatchedBook:
     book: Columns
     series_name: str | None
     is_stored: bool
-    # Those with the role author, in order.
-    authors: list[Columns] = field(default_factory=list)
-    # What there is to tell its editions without an ISBN apart.
-    unnumbered: set[tuple[Any, ...]] = field(default_factory=set)
+    # The first row of this batch that means it.
+    place: int = sys.maxsize
+    # The one that it gets.
+    series: Columns | None = None
+    # Author and role, in order, and the position of the next.
+    credits: list[tuple[Columns, str]] = field(default_factory=list)
+    next_position: int = 0
+    # The folded names of its subjects.
+    subjects: set[str] = field(default_factory=set)
+    # By their ISBN, or else by all that is said of them; and the first row that does.
+    editions: dict[Any, Columns] = field(default_factory=dict)
+    rows: dict[Any, int] = field(default_factory=dict)
+    # Those that it has or will have, and how many others are stored.
+    told: set[object] = field(default_factory=set)
+    number_of_others: int = 0
+    # What rows of this batch have overwritten.
+    said: set[str] = field(default_factory=set)
 
-    def has_authors_of(self, draft: Draft) -> bool:
-        """In the same order; one that a draft names twice counts once."""
-        places = (
-            next((i for i, each in enumerate(self.authors) if is_same_author(given, each)), None)
-            for given in draft.authors
-        )
-        return list(dict.fromkeys(places)) == list(range(len(self.authors)))
+    def of_role(self, role: str) -> list[Columns]:
+        return [author for author, its in self.credits if its == role]
+
+    def has_creators_of(self, draft: Draft, authors: Authors) -> bool:
+        """The same authors in the same order, or editors where neither side has authors."""
+        for role in (Role.AUTHOR, Role.EDITOR):
+            own, given = self.of_role(role), draft.of_role(role)
+            if own or given:
+                places = [_place_of(each, own, authors) for each in given]
+                return list(dict.fromkeys(places)) == list(range(len(own)))
+        return True
 
     def has_key_of(self, draft: Draft) -> bool:
-        return _agree(draft.book["openlibrary_key"], self.book["openlibrary_key"])
+        return agree(draft.book["openlibrary_key"], self.book["openlibrary_key"])
 
-    def is_book_of(self, draft: Draft) -> bool:
-        """Whether title and authors are the same, and nothing else that both say differs."""
+    def is_book_of(self, draft: Draft, authors: Authors) -> bool:
+        """Whether all that tells books of one title apart is the same, as far as both say it."""
         return (
             self.has_key_of(draft)
-            and draft.book["title"] == self.book["title"]
-            and self.has_authors_of(draft)
-            and _agree(draft.book["first_published_year"], self.book["first_published_year"])
-            and _agree(draft.series and draft.series["name"], self.series_name)
-            and _agree(draft.book["series_position"], self.book["series_position"])
+            and self.has_creators_of(draft, authors)
+            and agree(draft.book["first_published_year"], self.book["first_published_year"])
+            and agree(draft.series and draft.series["name"], self.series_name)
+            and agree(draft.book["series_position"], self.book["series_position"])
         )
+
+    def fitness(self, draft: Draft) -> tuple[Any, ...]:
+        """The least fits best: to which the draft adds nothing, so that a second run does not."""
+        lacks = (
+            bool(unknown(Book, self.book, draft.book)[0])
+            or (draft.series is not None and self.series_name is None)
+            or not {each["name_folded"] for each in draft.subjects} <= self.subjects
+            or not {role for _, role, *_ in draft.credits} <= {role for _, role in self.credits}
+            or not all(told_by(edition) in self.editions for edition in draft.editions)
+        )
+        return (
+            lacks,
+            self.book["openlibrary_key"] or "",
+            self.book["first_published_year"] or 0,
+            self.series_name or "",
+            self.book["series_position"],
+            self.book.get("id", 0),
+        )
+
+
+def _place_of(given: Columns, own: Sequence[Columns], authors: Authors) -> int | None:
+    meant = authors.meant(given)
+    same = [i for i, each in enumerate(own) if each is meant or is_same_author(given, each)]
+    return min(same, key=lambda i: own[i] is not meant, default=None)
 
 
 class Catalogue:
     """The stored books that the drafts of a batch may mean, and those that it adds to them."""
 
-    def __init__(self) -> None:
+    def __init__(self, authors: Authors) -> None:
+        self._authors = authors
         self._by_uid: dict[UUID | None, MatchedBook] = {}
         self._by_key: dict[str, MatchedBook] = {}
         self._by_title: dict[str, list[MatchedBook]] = defaultdict(list)
         self._by_isbn: dict[str | None, MatchedBook] = {}
+        self.stored: list[MatchedBook] = []
 
     def load(self, drafts: Sequence[Draft]) -> None:
         """Read what is stored and may be meant by these."""
-        editions = [edition for draft in drafts for edition in draft.editions]
-        isbns = {edition["isbn13"] for edition in editions} - {None}
-        held = dict(Edition.objects.filter(isbn13__any_of=isbns).values_list("isbn13", "book_id"))
+        isbns = {each["isbn13"] for draft in drafts for each in draft.editions} - {None}
+        held = _editions(Edition.objects.filter(isbn13__any_of=isbns))
         named = stored_by_uid(Book, (draft.book["uid"] for draft in drafts))
-        books = Book.objects.values("id", "series__name", *COLUMNS_OF_BOOK)
+        books = Book.objects.values("id", "uid", "series_id", "series__name", *facts_of(Book))
         stored = stored_like(
             [draft.book for draft in drafts],
             "title",
             books,
-            Q(pk__in={*held.values(), *(row["id"] for row in named.values())}),
+            Q(
+                pk__in={
+                    *(edition["book_id"] for edition in held),
+                    *(row["id"] for row in named.values()),
+                }
+            ),
         )
         entries = {
             book["id"]: MatchedBook(book, book["series__name"], is_stored=True) for book in stored
         }
+        for edition in held:
+            entry = entries[edition["book_id"]]
+            entry.editions[edition["isbn13"]] = edition
+            self._by_isbn[edition["isbn13"]] = entry
         if entries:
-            self._load_authors(entries)
-            if any(edition["isbn13"] is None for edition in editions):
-                self._load_unnumbered(entries)
-        for entry in entries.values():
+            self._load_parts(entries, drafts)
+            numbers = Edition.objects.filter(book__in=entries).values_list("book_id")
+            for key, number in numbers.annotate(Count("pk")).order_by():
+                entry = entries[key]
+                entry.told.update(entry.editions)
+                entry.number_of_others = number - len(entry.editions)
+        self.stored = list(entries.values())
+        for entry in self.stored:
             self.remember(entry)
         for uid, row in named.items():
             self._by_uid[uid] = entries[row["id"]]
-        for isbn13, book_id in held.items():
-            self._by_isbn[isbn13] = entries[book_id]
 
-    @staticmethod
-    def _load_authors(entries: dict[int, MatchedBook]) -> None:
-        credited = Author.objects.filter(
-            contributions__role=Role.AUTHOR, contributions__book__in=entries
-        ).order_by("contributions__book", "contributions__position", "contributions__pk")
-        for author in credited.values("contributions__book", *COLUMNS_OF_AUTHOR):
-            entries[author["contributions__book"]].authors.append(author)
+    def _load_parts(self, entries: dict[int, MatchedBook], drafts: Sequence[Draft]) -> None:
+        credited = Contribution.objects.filter(book__in=entries).order_by("book", "position", "pk")
+        of_author = {f"author__{name}": name for name in ("id", "uid", *facts_of(Author))}
+        for row in credited.values("book_id", "role", "position", *of_author):
+            author = self._authors.stored({name: row[at] for at, name in of_author.items()})
+            entry = entries[row["book_id"]]
+            entry.credits.append((author, row["role"]))
+            entry.next_position = row["position"] + 1
+        if any(draft.subjects for draft in drafts):
+            links = Book.subjects.through.objects.filter(book__in=entries)
+            for key, name in links.values_list("book_id", "subject__name_folded"):
+                entries[key].subjects.add(name)
+        if any(each["isbn13"] is None for draft in drafts for each in draft.editions):
+            for edition in _editions(Edition.objects.filter(isbn13=None, book__in=entries)):
+                entries[edition["book_id"]].editions[told_by(edition)] = edition
 
-    @staticmethod
-    def _load_unnumbered(entries: dict[int, MatchedBook]) -> None:
-        editions = Edition.objects.filter(isbn13=None, book__in=entries)
-        for edition in editions.select_related("publisher"):
-            publisher = edition.publisher
-            told = description(vars(edition), vars(publisher) if publisher else None)
-            entries[edition.book_id].unnumbered.add(told)
-
-    def remember(self, entry: MatchedBook) -> None:
-        self._by_title[entry.book["title"]].append(entry)
+    def remember(self, entry: MatchedBook, title: str | None = None) -> None:
+        """Find this book by what it says; and by this title too, which a row gives it."""
+        namesakes = self._by_title[title or entry.book["title"]]
+        if entry not in namesakes:
+            namesakes.append(entry)
         if entry.book.get("uid") is not None:
             self._by_uid[entry.book["uid"]] = entry
         if entry.book["openlibrary_key"]:
@@ -303,8 +433,36 @@ class Catalogue:
     def remember_isbn(self, isbn13: str, entry: MatchedBook) -> None:
         self._by_isbn[isbn13] = entry
 
-    def has_isbn(self, isbn13: str) -> bool:
-        return isbn13 in self._by_isbn
+    def groups(self, drafts: Sequence[Draft]) -> Iterator[list[int]]:
+        """The drafts' places, those together that may mean one book, the most certain first."""
+        leaders: dict[Any, int] = {}
+        group_of = list(range(len(drafts) + len(self.stored)))
+
+        def leader(place: int) -> int:
+            while group_of[place] != place:
+                group_of[place] = place = group_of[group_of[place]]
+            return place
+
+        things: list[tuple[Columns, Iterable[Columns]]] = [
+            *((draft.book, draft.editions) for draft in drafts),
+            *((entry.book, entry.editions.values()) for entry in self.stored),
+        ]
+        for place, (book, editions) in enumerate(things):
+            isbns = [edition["isbn13"] for edition in editions]
+            marks = (("title", book["title"]), book["openlibrary_key"], book["uid"], *isbns)
+            for mark in marks:
+                if mark is not None:
+                    first = leaders.setdefault(mark, place)
+                    if first != place:
+                        one, other = sorted((leader(first), leader(place)))
+                        group_of[other] = one
+        groups: dict[int, list[int]] = defaultdict(list)
+        for place in range(len(drafts)):
+            groups[leader(place)].append(place)
+        for group in groups.values():
+            if len(group) > 1:
+                group.sort(key=lambda place: drafts[place].certainty())
+            yield group
 
     def find(self, draft: Draft) -> MatchedBook | None:
         """By the uid, the Open Library's key, an ISBN, or else by what describes the book.
@@ -325,8 +483,13 @@ class Catalogue:
                 (holder for holder in holders.values() if self._may_be(draft, holder)), None
             )
         if found is None:
-            same = (each for each in self._by_title[draft.book["title"]] if each.is_book_of(draft))
-            found = next(same, None)
+            namesakes = self._by_title.get(draft.book["title"], ())
+            same = [each for each in namesakes if each.is_book_of(draft, self._authors)]
+            found = (
+                min(same, key=lambda each: each.fitness(draft))
+                if len(same) > 1
+                else next(iter(same), None)
+            )
         faults = [
             Fault(
                 "unique",
@@ -340,20 +503,37 @@ class Catalogue:
             raise Refused(faults)
         return found
 
-    @staticmethod
-    def _may_be(draft: Draft, holder: MatchedBook) -> bool:
+    def _may_be(self, draft: Draft, holder: MatchedBook) -> bool:
         return holder.has_key_of(draft) and (
-            draft.book["title"] == holder.book["title"]
-            or (bool(holder.authors) and holder.has_authors_of(draft))
+            holder in self._by_title.get(draft.book["title"], ())
+            or (
+                any(role in (Role.AUTHOR, Role.EDITOR) for _, role in holder.credits)
+                and holder.has_creators_of(draft, self._authors)
+            )
         )
 
 
-def description(edition: Columns, publisher: Columns | None) -> tuple[Any, ...]:
-    """All that an edition says of itself beside its ISBN."""
-    return (
+def _editions(editions: models.QuerySet[Edition]) -> list[Columns]:
+    """These editions with their publishers, as drafts have them."""
+    names = ("id", "book_id", "publisher_id", "publisher__name", "publisher__name_folded")
+    return [
+        {
+            **row,
+            "publisher": row["publisher_id"]
+            and {
+                "id": row["publisher_id"],
+                "name": row["publisher__name"],
+                "name_folded": row["publisher__name_folded"],
+            },
+        }
+        for row in editions.values(*names, *facts_of(Edition))
+    ]
+
+
+def told_by(edition: Columns) -> object:
+    """What tells an edition from the others of its book: its ISBN, or else all that it says."""
+    publisher = edition["publisher"]
+    return edition["isbn13"] or (
         publisher and publisher["name_folded"],
-        edition["format"],
-        edition["pages"],
-        edition["published_on"],
-        edition["language"],
+        *(edition[name] for name in facts_of(Edition) if name != "isbn13"),
     )

@@ -32,6 +32,8 @@ class FileRow:
     faults: list[Fault] = field(default_factory=list)
     # What speaks against parts of it, which the body leaves out.
     omitted: list[Fault] = field(default_factory=list)
+    # What of it was left out though nothing is wrong with it, and that it repeats another.
+    notes: list[Fault] = field(default_factory=list)
     # The column behind each place of the body; empty where the body is the row itself.
     columns: Mapping[str, str] = field(default_factory=dict)
     # What is to go in, once the row is found good.

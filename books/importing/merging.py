@@ -1,0 +1,185 @@
+"""What one sight of a thing adds to another: what it knows, and where the two disagree."""
+
+from collections.abc import Collection, Mapping
+from copy import copy
+from functools import lru_cache
+from types import SimpleNamespace
+from typing import Any, Literal, NamedTuple
+
+from django.core.exceptions import ValidationError
+from django.db import connection, models
+
+from project.api.files import OwnedFileField
+from project.api.http.problems import Fault
+from project.api.models import AggregateRoot, FoldedFrom, MadeFrom, PartialDateField
+from project.api.writes.signals import WrittenRows
+
+from .drafts import Columns, columns_of, defaults_of
+
+# What a file may change of a stored book: what the book does not say yet; whatever the file says;
+# nothing, so that it gets new editions at most.
+Update = Literal["fill", "overwrite", "skip"]
+UPDATES: tuple[Update, ...] = ("fill", "overwrite", "skip")
+
+
+class Disagreement(NamedTuple):
+    """What a row says, and what stands instead of it."""
+
+    pointer: str
+    given: Any
+    kept: Any
+
+    def as_fault(self) -> Fault:
+        reason = "another one has it" if self.kept is None else f"“{self.kept}” stands"
+        return Fault("left_out", f"“{self.given}” is left out: {reason}.", self.pointer)
+
+
+@lru_cache
+def facts_of(model: type[models.Model]) -> dict[str, Any]:
+    """The columns that say something of a thing, each with its default.
+
+    Not what the database keeps for itself, nor what refers to another thing.
+    """
+    own = {field.name for field in AggregateRoot._meta.local_fields}
+    defaults = defaults_of(model)
+    return {
+        field.attname: defaults[field.attname]
+        for field in columns_of(model)
+        if field.name not in own
+        and not field.is_relation
+        and not isinstance(field, OwnedFileField | FoldedFrom)
+    }
+
+
+@lru_cache
+def made_columns(model: type[models.Model]) -> dict[str, MadeFrom]:
+    return {field.attname: field for field in columns_of(model) if isinstance(field, MadeFrom)}
+
+
+def agree(one: Any, other: Any) -> bool:
+    """Whether two values are the same, as far as they are given."""
+    return one in (None, "") or other in (None, "") or one == other
+
+
+def unknown(
+    model: type[models.Model], known: Columns, given: Columns
+) -> tuple[Columns, dict[str, Any]]:
+    """What is given and not known; and what is given where something else is known."""
+    new: Columns = {}
+    other: Columns = {}
+    for name, default in facts_of(model).items():
+        value = given[name]
+        if value is None or value == "" or value == default:
+            continue
+        had = known[name]
+        if had is None or had == "" or had == default:
+            new[name] = value
+        elif had != value and not _is_part(model, name, value, had):
+            says_more = _is_part(model, name, had, value) or _was_made(model, name, known)
+            (new if says_more else other)[name] = value
+    return new, other
+
+
+def _is_part(model: type[models.Model], name: str, less: str, more: str) -> bool:
+    """Whether these are one date, of which `less` knows less."""
+    is_date = isinstance(model._meta.get_field(name), PartialDateField)
+    return is_date and more.startswith(less)
+
+
+def _was_made(model: type[models.Model], name: str, known: Columns) -> bool:
+    made = made_columns(model).get(name)
+    return made is not None and made.made(SimpleNamespace(**known)) == known[name]
+
+
+def fitting(model: type[models.Model], known: Columns, new: Columns) -> Columns:
+    """What is new, or nothing where the model refuses it together with what is known."""
+    if new and model.clean is not models.Model.clean:
+        facts = {name: known[name] for name in facts_of(model)}
+        try:
+            model(**{**facts, **new}).clean()
+        except ValidationError:
+            return {}
+    return new
+
+
+class Changes:
+    """New values of stored rows of one model, each with the one that was read before."""
+
+    def __init__(self, model: type[models.Model]) -> None:
+        self.model = model
+        self._of: dict[int, dict[str, tuple[Any, Any]]] = {}
+
+    def __len__(self) -> int:
+        return len(self._of)
+
+    def __contains__(self, key: int) -> bool:
+        return key in self._of
+
+    @property
+    def keys(self) -> set[int]:
+        return set(self._of)
+
+    def change(self, stored: Columns, values: Mapping[str, Any]) -> None:
+        """Have these values from now on, in memory and, once it is written, in the database."""
+        if not values:
+            return
+        of_row = self._of.setdefault(stored["id"], {})
+        for name, value in values.items():
+            before, _ = of_row.get(name, (stored[name], None))
+            of_row[name] = before, value
+            stored[name] = value
+
+    def write(self, written: WrittenRows, also: Collection[int] = ()) -> list[Any]:
+        """The locked rows, those of the keys `also` included, with their values written.
+
+        What somebody else has changed meanwhile stays.
+        """
+        keys = {*self._of, *also}
+        if not keys:
+            return []
+        locked = self.model._base_manager.select_for_update(no_key=True).order_by("pk")
+        rows: list[Any] = list(locked.filter(pk__in=keys))
+        fields = {field.attname: field for field in columns_of(self.model)}
+        written_to = [name for name, field in fields.items() if self._may_change(field)]
+        values = []
+        for row in rows:
+            if row.pk not in self._of:
+                continue
+            new = {
+                name: fields[name].to_python(after)
+                for name, (before, after) in self._of[row.pk].items()
+                if getattr(row, name) == before
+            }
+            if follows := self._made(row, new):
+                new |= follows
+            written.change(row, new)
+            given = [
+                fields[name].get_db_prep_save(getattr(row, name), connection) for name in written_to
+            ]
+            values.append([*given, row.pk])
+        if values:
+            quote = connection.ops.quote_name
+            columns = ", ".join(f"{quote(fields[name].column)} = %s" for name in written_to)
+            with connection.cursor() as cursor:
+                cursor.executemany(
+                    f"UPDATE {quote(self.model._meta.db_table)} SET {columns} WHERE id = %s",  # noqa: S608
+                    values,
+                )
+        return rows
+
+    def _may_change(self, field: Any) -> bool:
+        names = {name for of_row in self._of.values() for name in of_row}
+        return field.attname in names or (
+            isinstance(field, MadeFrom) and not names.isdisjoint(field.sources)
+        )
+
+    def _made(self, row: Any, new: Columns) -> Columns:
+        """What follows from new sources of what was made."""
+        after = copy(row)
+        for name, value in new.items():
+            setattr(after, name, value)
+        return {
+            name: field.value_of(after, row)
+            for name, field in made_columns(self.model).items()
+            if name not in new and not new.keys().isdisjoint(field.sources)
+        }
