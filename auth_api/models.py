@@ -20,6 +20,9 @@ from .usernames import folded, validate_username
 # A model of an app that is not here is the admins' alone.
 CATALOGUE_APPS = frozenset({"authors", "books"})
 DELETED_BY_ADMINS = frozenset({"author", "series", "publisher", "subject"})
+# Who follows the feed of changes, and who sees by whom they were made.
+READ_BY_MEMBERS = frozenset({"changes.view_entry"})
+READ_BY_LIBRARIANS = frozenset({"changes.view_change"})
 
 
 class NormalisedEmailField(models.EmailField):  # type: ignore[type-arg]  # no generic at run time
@@ -249,6 +252,10 @@ class User(AbstractBaseUser):
 
     def has_perm(self, perm: str, obj: object = None) -> bool:
         """Whether the role includes a permission in Django's form, `books.change_edition`."""
+        if perm in READ_BY_MEMBERS:
+            return self.has_role(self.Role.MEMBER)
+        if perm in READ_BY_LIBRARIANS:
+            return self.has_role(self.Role.LIBRARIAN)
         app_label, _, codename = perm.partition(".")
         action, _, model = codename.partition("_")
         if app_label not in CATALOGUE_APPS or (action == "delete" and model in DELETED_BY_ADMINS):

@@ -6,6 +6,7 @@ from rest_framework_nested.routers import NestedSimpleRouter
 from auth_api.views import SessionViewSet, UserViewSet
 from authors.views import AuthorViewSet
 from books import views as books
+from project.api.changes.views import ChangeViewSet
 
 router = SimpleRouter(use_regex_path=False)
 
@@ -49,6 +50,9 @@ router.register("subjects", books.SubjectViewSet, "subject")
 subject = below("subjects", "subject")
 # /subjects/{subject_id}/books/  …/{id}/
 subject.register("books", books.SubjectBookViewSet, "subject-book")
+
+# /changes/
+router.register("changes", ChangeViewSet, "change")
 
 # /users/  /users/{id}/
 router.register("users", UserViewSet, "user")

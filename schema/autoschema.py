@@ -385,6 +385,9 @@ class AutoSchema(SpectacularAutoSchema):
     def _shared(self, parameters: list[dict[str, Any]]) -> list[dict[str, Any]]:
         """The parameters, those that many operations have as references."""
         shared = {"cursor": "Cursor", "page_size": "PageSize", "count": "Count"}
+        if getattr(self.view, "pagination_class", None) is None:
+            # A page of its own kind.
+            shared = {}
         lists: frozenset[str] = getattr(self.view, "list_parameters", frozenset())
         if lists and (serializer := self._answered):
             what = self._get_serializer_name(serializer, "response")

@@ -67,6 +67,7 @@ MATRIX = {
         "OPTIONS": row(401, 200, 200, 200),
         "DELETE": row(401, 404, 404, 404),
     },
+    "api/changes/": MEMBERS,
     "api/sessions/": MEMBERS,
     "api/sessions/<slug:sid>/": {
         "OPTIONS": row(401, 200, 200, 200),

@@ -36,6 +36,7 @@ STATUSES = {
     "NotFound": 404,
     "NotAcceptable": 406,
     "Conflict": 409,
+    "Gone": 410,
     "LengthRequired": 411,
     "PreconditionFailed": 412,
     "ContentTooLarge": 413,
@@ -201,6 +202,9 @@ def provoke(problem, method, path, operation, clients, stored, settings):
                 body = {**body, "book_id": stored["book"]}
             who = "member" if name == "partialUpdateMe" else "admin"
             return ask(clients[who], method, here, body)
+        case "Gone":
+            cursor = clients["member"].get(here).json()["next_cursor"]
+            return admin.get(here, {"after": cursor})
         case "LengthRequired":
             return ask(admin, method, here, HTTP_TRANSFER_ENCODING="chunked")
         case "PreconditionFailed":

@@ -17,6 +17,7 @@ from django.db import DataError, IntegrityError, connection
 
 from books.serializers import BookSerializer
 from project.api.http.problems import Fault, Refused
+from project.api.writes.attribution import program
 from project.api.writes.transactions import retried
 
 from .batches import Batch
@@ -128,6 +129,7 @@ def import_file(
     validate = Validation(BookSerializer())
     with ExitStack() as files:
         files.enter_context(_rare_garbage_collection())
+        files.enter_context(program("import"))
         reading = files.enter_context(ExitStack())
         file = reading.enter_context(Path(path).open("rb"))
         form = form_of(file.peek()) if form == "auto" else form

@@ -5,7 +5,7 @@ import unicodedata
 import uuid
 from calendar import monthrange
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from django import forms
 from django.core.exceptions import ValidationError
@@ -62,6 +62,10 @@ class AggregateRoot(models.Model):
 
     `version` starts at 1 and rises by 1 with every write that changes the root or what it owns.
     """
+
+    # The foreign key to the account that alone sees the object. The feed then tells nobody else of
+    # its deletion.
+    private_to: ClassVar[str | None] = None
 
     # No default in Python alone: rows also come from bulk statements and from hands with SQL.
     uid = HyphenatedUUIDField(

@@ -220,6 +220,18 @@ def documents(
     return compiled.documents(keys, using, request and request.user.pk)
 
 
+def each_document(
+    serializer_class: Any,
+    unread: frozenset[str],
+    keys: Sequence[Any],
+    using: str,
+    request: Request,
+) -> dict[Any, Document]:
+    """The same one by one, by key."""
+    compiled = _statement(serializer_class, unread, using, request)
+    return compiled.each_document(keys, using, request.user.pk)
+
+
 def document(
     serializer_class: Any,
     unread: frozenset[str],

@@ -69,6 +69,7 @@ SPECTACULAR_SETTINGS = {
         {"name": "series", "description": "Series, and their books."},
         {"name": "publishers", "description": "Publishers, and their editions."},
         {"name": "subjects", "description": "What books are about."},
+        {"name": "changes", "description": "What has changed, for clients that keep copies."},
     ],
     "SCHEMA_PATH_PREFIX": "/api",
     "SCHEMA_COERCE_PATH_PK_SUFFIX": True,
@@ -77,6 +78,7 @@ SPECTACULAR_SETTINGS = {
     # Browsers alone use sessions, on the pages of the browsable API.
     "AUTHENTICATION_WHITELIST": ["auth_api.authentication.JWTAuthentication"],
     "ENUM_NAME_OVERRIDES": {
+        "ChangeOperation": "project.api.changes.views.OPERATIONS",
         "AuthorKind": "authors.models.Kind",
         "UserRole": "auth_api.models.User.Role",
         "ContributionRole": "books.models.Role",

@@ -15,6 +15,7 @@ BASE_DIR = Path(__file__).resolve().parent.parent.parent
 
 INSTALLED_APPS = [
     "project.api",
+    "project.api.changes.apps.ChangesConfig",
     "schema",
     "auth_api",
     "authors",
@@ -35,6 +36,7 @@ INSTALLED_APPS = [
 ]
 
 MIDDLEWARE = [
+    "project.api.http.current.CurrentRequest",
     # Their headers are on every answer, also on what a later one refuses.
     "project.api.http.middleware.ContentSecurityPolicy",
     "django.middleware.security.SecurityMiddleware",

@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from typing import Any
 
 import django
-from django.db import connections
+from django.db import connections, transaction
 from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.backends.signals import connection_created
 from django.dispatch import receiver
@@ -68,3 +68,28 @@ def without_prepared_plans(using: str) -> Iterator[None]:
         yield
     finally:
         session.prepare_threshold = before
+
+
+@contextmanager
+def snapshot(using: str) -> Iterator[None]:
+    """What is read in here is all of one moment, and waits for no writer.
+
+    Within a transaction that has begun already, its own isolation holds.
+    """
+    connection = connections[using]
+    if connection.in_atomic_block:
+        yield
+        return
+    if connection.vendor == "postgresql":
+        with transaction.atomic(using):
+            with connection.cursor() as cursor:
+                cursor.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
+            yield
+        return
+    # Django would begin with the lock of a writer.
+    with connection.cursor() as cursor:
+        cursor.execute("BEGIN DEFERRED")
+        try:
+            yield
+        finally:
+            cursor.execute("ROLLBACK")

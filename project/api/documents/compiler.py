@@ -197,6 +197,8 @@ class Compiler:
     # anew. An aggregate leaves out nulls, which keys without an object give. Each document is a
     # line, since none has a line break in it.
     array: str
+    # The same, of the documents by themselves: rows of a key's place, from 0, and its document.
+    each: str
     # What stands for an object that is missing.
     null: Any = None
 

@@ -143,6 +143,10 @@ class PostgreSQLCompiler(Compiler):
         "SELECT '[' || coalesce(string_agg(({0}), E',\\n' ORDER BY keys.place), '') || ']'"
         " FROM json_array_elements_text(%s::json) WITH ORDINALITY AS keys(value, place)"
     )
+    each = (
+        "SELECT keys.place - 1, ({0})"
+        " FROM json_array_elements_text(%s::json) WITH ORDINALITY AS keys(value, place)"
+    )
 
     def __init__(self) -> None:
         super().__init__()

@@ -143,6 +143,7 @@ class SQLiteCompiler(Compiler):
         "SELECT '[' || coalesce(group_concat(document, ',' || char(10)), '') || ']'"
         " FROM (SELECT ({0}) AS document FROM json_each(%s) AS keys ORDER BY keys.key)"
     )
+    each = "SELECT keys.key, ({0}) FROM json_each(%s) AS keys"
 
     def make_object(self, members: Sequence[tuple[str, Any]]) -> JSONObject:
         return JSONObject(_with_shared_scans(members))

@@ -75,6 +75,8 @@ class Statement:
     """Makes the documents of one serializer, or of some of its fields, in one database."""
 
     sql: str
+    # The same, with one row for each document: its place among the keys, counted from 0, and it.
+    rows_sql: str
     # All but the keys, which come last. USER stands for the key of who asks.
     params: tuple[Any, ...]
     key: "models.Field[Any, Any]"
@@ -94,6 +96,19 @@ class Statement:
         """
         if not keys:
             return Document("[]")
+        [(array,)] = self._fetch(self.sql, keys, using, user)
+        return Document(array)
+
+    def each_document(
+        self, keys: Sequence[Any], using: str, user: Any = None
+    ) -> dict[Any, Document]:
+        """By key, the document of each of these objects that is there."""
+        if not keys:
+            return {}
+        rows = self._fetch(self.rows_sql, keys, using, user)
+        return {keys[place]: Document(document) for place, document in rows if document is not None}
+
+    def _fetch(self, sql: str, keys: Sequence[Any], using: str, user: Any) -> list[Any]:
         connection = connections[using]
         prepared = keys
         if not isinstance(self.key, models.IntegerField):
@@ -105,9 +120,8 @@ class Statement:
             user = get_user_model()._meta.pk.get_db_prep_value(user, connection)
             params = tuple(user if param is USER else param for param in params)
         with connection.cursor() as cursor:
-            cursor.execute(self.sql, [*params, bound])
-            [array] = cursor.fetchone()
-        return Document(array)
+            cursor.execute(sql, [*params, bound])
+            return list(cursor.fetchall())
 
     def document(self, key: Any, using: str, user: Any = None) -> Document | None:
         """This one object, with its version where the statement is `versioned`; None without it."""
@@ -149,8 +163,10 @@ def compile_statement(
     query = rows.values_list(document).query
     compiler.add_joins(query)
     sql, params = query.get_compiler(using).as_sql()
-    array = compiler.array.replace("{0}", sql)
-    return Statement(array, tuple(params), key, frozenset(scope.models), version is not None)
+    texts = (compiler.array.replace("{0}", sql), compiler.each.replace("{0}", sql))
+    return Statement(
+        *texts, tuple(params), key, frozenset(scope.models), versioned=version is not None
+    )
 
 
 @cache

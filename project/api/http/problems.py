@@ -98,6 +98,17 @@ class PayloadTooLarge(exceptions.APIException):
     default_code = "too_large"
 
 
+class Resync(exceptions.APIException):
+    """A cursor of the feed that leads on from what is not there any more."""
+
+    status_code = status.HTTP_410_GONE
+    default_detail = (
+        "What this cursor goes on from is gone: a backup was restored, or another account or role "
+        "asks. Begin without `after`, and then drop what did not come."
+    )
+    default_code = "resync"
+
+
 class Unavailable(exceptions.APIException):
     """An outage of the database. The same request may succeed in a moment."""
 

@@ -35,6 +35,8 @@ class Resource:
     view_class: Any
     initkwargs: Mapping[str, Any]
     url_name: str
+    # The last part of the path of its list: `books`.
+    collection: str = ""
 
     def offers(self, method: str) -> bool:
         has_action = hasattr(self.view_class, ACTIONS[method])
@@ -68,6 +70,11 @@ def resource_of(model: Model) -> Resource | None:
     return _resources(get_urlconf() or settings.ROOT_URLCONF).get(model)
 
 
+def resources() -> Mapping[Model, Resource]:
+    """Every model that has a viewset of its own, with it."""
+    return _resources(get_urlconf() or settings.ROOT_URLCONF)
+
+
 @cache
 def _resources(urlconf: str) -> Mapping[Model, Resource]:
     resources: dict[Model, Resource] = {}
@@ -76,7 +83,8 @@ def _resources(urlconf: str) -> Mapping[Model, Resource]:
         actions = set(getattr(callback, "actions", {}).values())
         is_detail = bool(actions & {"retrieve", "update", "partial_update", "destroy"})
         if is_detail and route.count("<") == 1 and (model := _model_of(callback.cls)):
-            resource = Resource(callback.cls, callback.initkwargs, pattern.name)
+            collection = route.partition("<")[0].strip("/").rpartition("/")[2]
+            resource = Resource(callback.cls, callback.initkwargs, pattern.name, collection)
             resources.setdefault(model, resource)
     return resources
 

@@ -6,12 +6,13 @@ from time import sleep
 from typing import Any, NamedTuple, TypeVar
 
 from django.core.exceptions import ImproperlyConfigured
-from django.db import IntegrityError, OperationalError, models, transaction
+from django.db import IntegrityError, OperationalError, models
 from django.db.models.deletion import ProtectedError, RestrictedError
 from django.http import Http404
 
 from ..databases.errors import RETRYABLE
 from ..files import new_files
+from .attribution import attributed
 from .deletions import raise_versions_of_owners, release, remove
 from .items import Edit, Node, look_up_names
 from .planning import plan
@@ -132,7 +133,7 @@ def retried(attempt: Callable[[], Result]) -> Result:
     """
     for attempts in range(1, ATTEMPTS):
         try:
-            with new_files(), transaction.atomic():
+            with new_files(), attributed():
                 return attempt()
         except (ProtectedError, RestrictedError):
             raise
@@ -143,7 +144,7 @@ def retried(attempt: Callable[[], Result]) -> Result:
                 raise
             # Apart from those who lost together with this one.
             sleep(random.uniform(0, attempts * PAUSE))  # noqa: S311
-    with new_files(), transaction.atomic():
+    with new_files(), attributed():
         return attempt()
 
 

@@ -1,0 +1,112 @@
+"""Positions: where a change stands in the feed, so that nothing ever appears behind a reader.
+
+On PostgreSQL whoever reads gives them to what is pending. To wait for writers that are under way,
+or to go by the ids of their transactions, would let one writer hold up all readers.
+"""
+
+import secrets
+from typing import Any, NamedTuple
+
+from django.db import connections, transaction
+
+# A reader pays for so many changes, however many there are: 50 to 120 ms.
+ROUND = 5000
+
+_GIVE = """
+WITH taken AS (
+  DELETE FROM changes_pending WHERE id IN (
+    SELECT id FROM changes_pending ORDER BY id LIMIT %s)
+  RETURNING *),
+latest AS (
+  SELECT DISTINCT ON (kind, object_id) * FROM taken ORDER BY kind, object_id, id DESC),
+numbered AS (
+  SELECT *, %s::bigint + row_number() OVER (ORDER BY id) AS position FROM latest),
+placed AS (
+  INSERT INTO changes_entry AS e (kind, object_id, position, change_id, uid, version, deleted,
+    viewer, merged_into)
+  SELECT kind, object_id, position, id, uid, version, deleted, viewer, merged_into FROM numbered
+  ON CONFLICT (kind, object_id) DO UPDATE SET position = excluded.position,
+    (change_id, uid, version, deleted, viewer, merged_into) = (
+      SELECT newest.* FROM (VALUES
+        (e.change_id, e.uid, e.version, e.deleted, e.viewer, e.merged_into),
+        (excluded.change_id, excluded.uid, excluded.version, excluded.deleted, excluded.viewer,
+          excluded.merged_into)
+      ) AS newest (change_id, uid, version, deleted, viewer, merged_into)
+      ORDER BY newest.change_id DESC LIMIT 1)),
+raised AS (
+  UPDATE changes_feed SET last = last + (SELECT count(*) FROM numbered)
+  WHERE EXISTS (SELECT FROM numbered) RETURNING last)
+INSERT INTO changes_batch (last, nonce) SELECT last, %s FROM raised
+"""
+
+
+def give(using: str, limit: int | None = ROUND) -> bool:
+    """Give positions to what is pending, at most so many changes; whether there was anything.
+
+    The position of an object rises with each of its changes, also with one whose id is lower than
+    that of another which came before it: a row that an object owns can be written by SQL without
+    the object's lock.
+    """
+    connection = connections[using]
+    if not is_pending(using):
+        return False
+    is_own = not connection.in_atomic_block
+    with transaction.atomic(using), connection.cursor() as cursor:
+        if is_own:
+            # A snapshot that is older than the lock would have to be refused.
+            cursor.execute("SET TRANSACTION ISOLATION LEVEL READ COMMITTED")
+        # What a reader has been told must not be lost in a crash.
+        cursor.execute("SET LOCAL synchronous_commit = on")
+        # By itself: what the next statement sees is what the lock's former holder left.
+        cursor.execute("SELECT last FROM changes_feed FOR UPDATE")
+        [(last,)] = cursor.fetchall()
+        cursor.execute(_GIVE, [limit, last, secrets.randbits(63)])
+    return True
+
+
+def is_pending(using: str) -> bool:
+    """Whether any change has no position yet."""
+    connection = connections[using]
+    if connection.vendor != "postgresql":
+        return False
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT EXISTS (SELECT FROM changes_pending)")
+        [(pending,)] = cursor.fetchall()
+    return bool(pending)
+
+
+class Position(NamedTuple):
+    """A place in the feed. The nonce is that of the batch in which the number was given."""
+
+    number: int
+    nonce: int
+
+
+START = Position(0, 0)
+
+
+def position_at(cursor: Any, number: int) -> Position | None:
+    """The position of this number; None where it has not been given, or has been taken back by a
+    restored backup. The number 0 is the beginning of every feed."""
+    if number == 0:
+        return START
+    cursor.execute(
+        "SELECT nonce FROM changes_batch WHERE last >= %s ORDER BY last LIMIT 1", [number]
+    )
+    row = cursor.fetchone()
+    return None if row is None else Position(number, row[0])
+
+
+def last(using: str) -> str | None:
+    """What stands for the present state of all that is in the feed; None while that changes.
+
+    To be read in the same `snapshot` as what it shall stand for: in another, it would be given to
+    two states. Where it is None, `give` and look again, or go by the bytes themselves.
+    """
+    connection = connections[using]
+    if is_pending(using):
+        return None
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT last, nonce FROM changes_batch ORDER BY last DESC LIMIT 1")
+        row = cursor.fetchone()
+    return "0" if row is None else f"{row[0]}.{row[1]}"

@@ -1,0 +1,82 @@
+"""Which tables are recorded: those of every aggregate root, and of what roots own."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from django.apps import apps
+from django.db import models
+
+from ..models import AggregateRoot
+from ..writes.deletions import owner_of
+
+Model = type[models.Model]
+
+# What changes with each write; the change itself has the version and the time.
+OF_EACH_WRITE = frozenset({"version", "updated_at"})
+
+
+@dataclass(frozen=True)
+class Tracked:
+    """A table whose rows are recorded as changes of a root."""
+
+    model: Model
+    root: type[AggregateRoot]
+    # The column with the root's key: the table's own key, where it is the root's.
+    key: str
+
+    @property
+    def is_root(self) -> bool:
+        return self.model is self.root
+
+    @property
+    def table(self) -> str:
+        return self.model._meta.db_table
+
+    @property
+    def pk(self) -> str:
+        return str(self.model._meta.pk.column)
+
+    @property
+    def kind(self) -> str:
+        return kind_of(self.root)
+
+    @property
+    def columns(self) -> list[str]:
+        """All columns, those that every write changes aside."""
+        return [
+            str(f.column)
+            for f in self.model._meta.concrete_fields
+            if not (self.is_root and f.name in OF_EACH_WRITE)
+        ]
+
+    @property
+    def viewer(self) -> str | None:
+        """The root's column with the account that alone sees the object, if the model says so."""
+        name = self.root.private_to
+        field: Any = None if name is None else self.root._meta.get_field(name)
+        return None if field is None else str(field.column)
+
+
+def kind_of(root: Model) -> str:
+    """What the feed's tables call the objects of a root: the model's label, `books.book`."""
+    return root._meta.label_lower
+
+
+def roots() -> list[type[AggregateRoot]]:
+    """Every aggregate root that has a table, wherever it is declared."""
+    return [
+        model
+        for model in apps.get_models()
+        if issubclass(model, AggregateRoot) and model._meta.managed and not model._meta.proxy
+    ]
+
+
+def tracked() -> list[Tracked]:
+    """Every table that is recorded: of roots first, each table once."""
+    found = [Tracked(root, root, str(root._meta.pk.column)) for root in roots()]
+    for model in apps.get_models(include_auto_created=True):
+        if model._meta.managed and not model._meta.proxy:
+            owner = owner_of(model)
+            if owner is not None and owner.related_model in {each.root for each in found}:
+                found.append(Tracked(model, owner.related_model, owner.column))
+    return found

@@ -1,0 +1,259 @@
+"""The feed's URL."""
+
+import re
+from base64 import urlsafe_b64decode, urlsafe_b64encode
+from binascii import Error as BadBase64
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+from django.db import router
+from drf_spectacular.types import OpenApiTypes
+from drf_spectacular.utils import (
+    OpenApiParameter,
+    OpenApiResponse,
+    extend_schema,
+    extend_schema_serializer,
+)
+from rest_framework import serializers
+from rest_framework.permissions import BasePermission
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.settings import api_settings
+from rest_framework.utils.urls import replace_query_param
+from rest_framework.viewsets import GenericViewSet
+
+from ..http.problems import Fault, Refused, Resync
+from ..lists.parameters import StrictQueryParameters
+from .feed import Kind, LostPositionError, kinds, page
+from .models import Entry
+from .positions import START, Position
+
+MAX_PAGE_SIZE = 500
+OPERATIONS = ["upsert", "delete"]
+CURSOR = re.compile(r"(0|[1-9]\d{0,17})\.(-?\d{1,19})\.([^.]{1,40})\.([^.]*)", re.ASCII)
+
+
+class MayFollow(BasePermission):
+    """Who has the permission `changes.view_entry`: members and above."""
+
+    def has_permission(self, request: Request, view: Any) -> bool:
+        return bool(request.user and request.user.has_perm("changes.view_entry"))
+
+
+def may_see_actors(request: Request) -> bool:
+    """Librarians and above."""
+    return bool(request.user.has_perm("changes.view_change"))
+
+
+class Cursor(NamedTuple):
+    """Where a client goes on, and who it was: what a role may not see, another may."""
+
+    position: Position
+    account: str
+    role: str
+
+    @classmethod
+    def of(cls, position: Position, request: Request) -> "Cursor":
+        user: Any = request.user
+        return cls(position, str(user.pk), str(getattr(user, "role", "")))
+
+    def encode(self) -> str:
+        number, nonce = self.position
+        text = f"{number}.{nonce}.{self.account}.{self.role}"
+        return urlsafe_b64encode(text.encode()).decode().rstrip("=")
+
+    @classmethod
+    def decode(cls, text: str) -> "Cursor":
+        """Raises ValueError. It needs no signature: another number shows nothing that is hidden."""
+        try:
+            padded = text.encode("ascii") + b"=" * (-len(text) % 4)
+            plain = urlsafe_b64decode(padded).decode()
+        except (BadBase64, UnicodeError) as error:
+            raise ValueError(text) from error
+        found = CURSOR.fullmatch(plain)
+        if found is None:
+            raise ValueError(text)
+        number, nonce, account, role = found.groups()
+        return cls(Position(int(number), int(nonce)), account, role)
+
+
+class ActorSerializer(serializers.Serializer[Any]):
+    """An account, or a program such as the import."""
+
+    id = serializers.IntegerField(
+        allow_null=True, help_text="The id of the account; null of a program."
+    )
+    name = serializers.CharField(
+        help_text="The username or the program's name; `deleted account` of one that is no more."
+    )
+
+
+class MergedSerializer(serializers.Serializer[Any]):
+    """The object that another was merged into."""
+
+    id = serializers.IntegerField(min_value=1)
+    uid = serializers.UUIDField()
+
+
+class ChangeSerializer(serializers.Serializer[Any]):
+    """An object's last change."""
+
+    kind = serializers.CharField(help_text="The path of the object's list, as `books`.")
+    id = serializers.IntegerField(min_value=1)
+    uid = serializers.UUIDField()
+    operation = serializers.ChoiceField(
+        OPERATIONS,
+        help_text="`upsert`: it was created or changed. `delete`: it is gone, or hidden from who"
+        " asks.",
+    )
+    version = serializers.IntegerField(
+        required=False, min_value=1, help_text="Absent of what is hidden."
+    )
+    at = serializers.DateTimeField(
+        required=False, help_text="When the change was made, in UTC. Absent of what is hidden."
+    )
+    actor = ActorSerializer(
+        required=False,
+        help_text="Who has made the change, if it is known. Librarians and admins see it.",
+    )
+    document = serializers.DictField(
+        required=False, help_text="With `documents=true`, what GET gives of the object now."
+    )
+    merged_into = MergedSerializer(required=False)
+
+
+@extend_schema_serializer(many=False)
+class ChangePageSerializer(serializers.Serializer[Any]):
+    """A page of the feed."""
+
+    next = serializers.URLField(
+        allow_null=True, help_text="The URL of the next page; null when nothing more is known."
+    )
+    next_cursor = serializers.CharField(
+        help_text="What to send as `after` the next time, however much later. It is always there."
+    )
+    results = ChangeSerializer(many=True)
+
+
+class FeedParameters:
+    """The query parameters of the feed."""
+
+    NAMES = frozenset({"after", "kinds", "documents", "page_size"})
+
+    def parameters_of(self, view: Any) -> frozenset[str]:
+        return self.NAMES
+
+    def get_schema_operation_parameters(self, view: Any) -> list[Any]:
+        return []
+
+
+class ChangeViewSet(StrictQueryParameters, GenericViewSet[Entry]):
+    """Gives each object once, at its last change, in an order in which nothing ever comes late.
+    Without `after` it begins with every object that exists: the first synchronisation and the
+    hundredth are the same request. A deleted object stays, as `delete`. An object that others nest
+    comes by itself when it changes: a renamed author, and not the books that show the name. Keep
+    `next_cursor`: go on from it while there is a `next`, and later for what is new. On 410 `resync`
+    begin again without `after`, and drop what has not come once there is no `next`.
+    """
+
+    queryset = Entry.objects.all()
+    serializer_class = ChangePageSerializer
+    permission_classes = (MayFollow,)
+    filter_backends = (FeedParameters,)  # type: ignore[assignment]  # it filters nothing
+    pagination_class = None
+    list_parameters = frozenset({"kinds"})
+    problem_statuses = (410,)
+
+    @extend_schema(
+        operation_id="listChanges",
+        summary="Follow the changes",
+        tags=["changes"],
+        parameters=[
+            OpenApiParameter(
+                "after", OpenApiTypes.STR, description="The `next_cursor` to go on from."
+            ),
+            OpenApiParameter(
+                "kinds",
+                {"type": "array", "items": {"type": "string"}, "minItems": 1},
+                description="Only objects of these kinds, as `books,authors`. Whoever adds a kind"
+                " later begins without `after` for it.",
+                style="form",
+                explode=False,
+            ),
+            OpenApiParameter(
+                "documents", OpenApiTypes.BOOL, description="Give each object's document, too."
+            ),
+            OpenApiParameter(
+                "page_size",
+                {"type": "integer", "minimum": 1, "maximum": MAX_PAGE_SIZE},
+                description="The number of results of a page.",
+            ),
+        ],
+        responses=OpenApiResponse(ChangePageSerializer, description="A page of the feed."),
+    )
+    def list(self, request: Request, *args: Any, **kwargs: Any) -> Response:
+        size, with_documents = self._page_size(), self._with_documents()
+        among = self._kinds()
+        try:
+            found = page(
+                request,
+                among,
+                self._start(),
+                size,
+                with_documents=with_documents,
+                with_actors=may_see_actors(request),
+                # A standby could not give positions.
+                using=router.db_for_write(Entry),
+            )
+        except LostPositionError:
+            raise Resync from None
+        cursor = Cursor.of(found.end, request).encode()
+        url = replace_query_param(request.build_absolute_uri(), "after", cursor)
+        return Response(
+            {
+                "next": url if found.has_more else None,
+                "next_cursor": cursor,
+                "results": found.results,
+            }
+        )
+
+    # Parameters
+
+    def _start(self) -> Position:
+        text = self.request.query_params.get("after")
+        if text is None:
+            return START
+        try:
+            cursor = Cursor.decode(text)
+        except ValueError:
+            detail = "This cursor was not made by this feed."
+            raise Refused([Fault("invalid", detail, parameter="after")]) from None
+        if cursor != Cursor.of(cursor.position, self.request):
+            raise Resync
+        return cursor.position
+
+    def _kinds(self) -> Sequence[Kind]:
+        known = kinds()
+        lists = self.request.query_params.getlist("kinds")
+        names = {name for each in lists for name in each.split(",")}
+        if unknown := sorted(names - known.keys()):
+            detail = f"There is no kind “{unknown[0]}”. There are: {', '.join(known)}."
+            raise Refused([Fault("unknown", detail, parameter="kinds")])
+        readable = [kind for kind in known.values() if kind.may_be_read(self.request)]
+        closed = sorted(names - {kind.name for kind in readable})
+        if closed:
+            self.permission_denied(self.request, f"You may not read {closed[0]}.")
+        return [kind for kind in readable if not names or kind.name in names]
+
+    def _page_size(self) -> int:
+        size = self.request.query_params.get("page_size", str(api_settings.PAGE_SIZE))
+        if not re.fullmatch("[1-9][0-9]{0,2}", size) or int(size) > MAX_PAGE_SIZE:
+            detail = f"A page has 1 to {MAX_PAGE_SIZE} results."
+            raise Refused([Fault("invalid", detail, parameter="page_size")])
+        return int(size)
+
+    def _with_documents(self) -> bool:
+        answer = self.request.query_params.get("documents", "false")
+        if answer not in ("true", "false"):
+            raise Refused([Fault("invalid", "Give true or false.", parameter="documents")])
+        return answer == "true"
