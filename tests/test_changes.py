@@ -6,13 +6,15 @@ from base64 import urlsafe_b64encode
 from contextlib import contextmanager
 
 import pytest
+from django.core.checks import run_checks
 from django.core.management import call_command
+from django.core.management.sql import emit_post_migrate_signal
 from django.db import connection, transaction
 from django.test.utils import CaptureQueriesContext
 
 from authors.models import Author, AuthorProfile
 from books.models import Book, Contribution, Edition, Series, Subject
-from project.api.changes import positions
+from project.api.changes import positions, triggers
 from project.api.changes.models import Change
 from project.api.writes.attribution import attributed, merging_into, program
 from tests.catalogue import book, names_writer, send
@@ -272,9 +274,14 @@ def test_the_admin_is_told_with_who_was_there(client, librarian):
     herbert = author("Herbert")
     with since(librarian) as found:
         body = {
-            **{"name": "Frank Herbert", "sort_name": "", "kind": "", "birth_year": "1920"},
-            **{"death_year": "", "openlibrary_key": ""},
-            **{"profile-TOTAL_FORMS": 0, "profile-INITIAL_FORMS": 0},
+            "name": "Frank Herbert",
+            "sort_name": "",
+            "kind": "",
+            "birth_year": "1920",
+            "death_year": "",
+            "openlibrary_key": "",
+            "profile-TOTAL_FORMS": 0,
+            "profile-INITIAL_FORMS": 0,
         }
         answer = client.post(f"/admin/authors/author/{herbert.pk}/change/", body)
         assert answer.status_code == 302
@@ -479,3 +486,77 @@ def restore(rows):
                 "UPDATE sqlite_sequence SET seq = (SELECT max(id) FROM changes_change)"
                 " WHERE name = 'changes_change'"
             )
+
+
+# Triggers that are away
+
+
+@pytest.mark.django_db(transaction=True)
+def test_what_is_written_while_a_trigger_is_away_is_told_by_the_next_migrate(member, client):
+    old, changed, gone = book("Old"), book("Changed"), book("Gone")
+    _, cursor = feed(member)
+    drop = "DROP TRIGGER changes_books_book_{}"
+    if connection.vendor == "postgresql":
+        drop += " ON books_book"
+    execute(*([drop.format(event)] for event in ("insert", "update", "delete")))
+    assert client.get("/readyz").status_code == 503
+    [fault] = [each for each in run_checks(databases=["default"]) if each.id == "api.W002"]
+    assert fault.msg == "Changes of books_book are not recorded: run `manage.py migrate`."
+    new, key = book("New"), gone.pk
+    Book.objects.filter(pk=changed.pk).update(title="Changed indeed", version=2)
+    gone.delete()
+    assert told(member, cursor) == []
+    emit_post_migrate_signal(0, False, connection.alias, plan=[])
+    assert client.get("/readyz").status_code == 200
+    assert sorted(told(member, cursor)) == sorted(
+        [
+            ("books", new.pk, "upsert"),
+            ("books", changed.pk, "upsert"),
+            ("books", key, "delete"),
+        ]
+    )
+    assert old.pk in {key for _, key, _ in told(member)}
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_catalogue_that_has_no_feed_yet_is_in_it_after_migrate(member):
+    dune = book("Dune", [author("Herbert")])
+    Book.objects.filter(pk=dune.pk).update(version=7)
+    with connection.cursor() as cursor:
+        engine = triggers.dialect(connection)
+        engine.drop(cursor, engine.stored(cursor))
+        for table in triggers.OWN_TABLES:
+            cursor.execute(f"DELETE FROM {table}")
+    emit_post_migrate_signal(0, False, connection.alias, plan=[])
+    rows, _ = feed(member)
+    assert sorted((row["kind"], row["version"]) for row in rows) == [("authors", 1), ("books", 7)]
+    [found] = [row["at"] for row in rows if row["kind"] == "books"]
+    assert found == send(member, "GET", f"/books/{dune.pk}/")["updated_at"]
+
+
+@pytest.mark.django_db(transaction=True)
+def test_after_flush_old_cursors_end(member):
+    book("Dune")
+    _, cursor = feed(member)
+    role = member.user.role
+    call_command("flush", interactive=False, verbosity=0)
+    assert Change.objects.count() == 0
+    member.user.save(force_insert=True)
+    member.force_authenticate(member.user)
+    assert member.user.role == role
+    response = member.get(CHANGES, {"after": cursor})
+    assert (response.status_code, response.json()["code"]) == (410, "resync")
+    book("Emma")
+    assert len(told(member)) == 1
+
+
+def test_truncate_is_told(member):
+    if connection.vendor == "sqlite":
+        pytest.skip("SQLite has no TRUNCATE.")
+    dune = book("Dune", [author("Herbert")])
+    _, cursor = feed(member)
+    execute(["SET CONSTRAINTS ALL IMMEDIATE"], ["TRUNCATE books_contribution"])
+    assert told(member, cursor) == [("books", dune.pk, "upsert")]
+    _, cursor = feed(member)
+    execute(["TRUNCATE books_book CASCADE"])
+    assert told(member, cursor) == [("books", dune.pk, "delete")]

@@ -885,8 +885,8 @@ def test_the_number_of_statements_does_not_depend_on_the_number_of_rows(run):
 
     # A savepoint and its release; seven looks for what is there, keys for five tables and eight
     # inserts; what a search finds of five models, for which SQLite takes two statements each; on
-    # PostgreSQL the turn to write, and a word to the planner; who writes, and on SQLite that this is
-    # over.
+    # PostgreSQL the turn to write, and a word to the planner; who
+    # writes, and on SQLite that this is over.
     expected = 30 if connection.vendor == "postgresql" else 34
     assert statements(1, 2) == statements(2, 302) == expected
 

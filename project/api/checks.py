@@ -12,6 +12,7 @@ from django.db.models import IntegerField, Model, QuerySet, signals
 from django.urls import get_resolver
 from rest_framework.serializers import BaseSerializer, ModelSerializer
 
+from .changes import tracking, triggers
 from .declarations import errors_of, has_fields, routes, with_nested
 from .documents.statements import Uncompilable, compile_statement
 from .http.resources import hiding
@@ -223,6 +224,39 @@ def check_search(databases: Sequence[str] | None = None, **kwargs: Any) -> list[
         for alias in databases or ()
         if (fault := tables.fault_of_numbers(connections[alias]))
     ]
+
+
+@register(Tags.database)
+def check_triggers(databases: Sequence[str] | None = None, **kwargs: Any) -> list[CheckMessage]:
+    """Every change is recorded, whoever makes it. A warning for the same reason."""
+    return [
+        checks.Warning(fault, id="api.W002")
+        for alias in databases or ()
+        if (fault := triggers.fault_before_migrate(connections[alias]))
+    ]
+
+
+@register()
+def check_roots(**kwargs: Any) -> list[CheckMessage]:
+    """The feed can name each aggregate root: by an integer, and in one table."""
+    return [
+        Error(fault, hint=hint, obj=root, id="api.E025")
+        for root in tracking.roots()
+        for fault, hint in _faults_of_root(root)
+    ]
+
+
+def _faults_of_root(root: type[Model]) -> Iterator[tuple[str, str]]:
+    if root._meta.parents:
+        yield (
+            "It has the table of another root, too, which the feed would tell of instead.",
+            "Derive both from an abstract model.",
+        )
+    elif not isinstance(root._meta.pk, IntegerField):
+        yield (
+            "Its key is no integer, which the feed names objects by.",
+            "Use a BigAutoField; clients have the `uid`.",
+        )
 
 
 def _uncompilable_fields(serializer_class: type[Any]) -> dict[str, str]:
