@@ -4,6 +4,8 @@ Authors, series, publishers and subjects are shared by books; contributions and 
 by one book, and live and die with it.
 """
 
+from typing import Any
+
 from django.core.exceptions import ValidationError
 from django.core.validators import MaxValueValidator, MinValueValidator, RegexValidator
 from django.db import models
@@ -18,6 +20,7 @@ from project.api.models import (
     YEAR,
     AggregateRoot,
     FoldedFrom,
+    Made,
     MadeFrom,
     NameField,
     PartialDateField,
@@ -30,6 +33,7 @@ from project.api.search.entries import SearchEntry, SearchIndex
 
 from .isbn import normalize_isbn
 from .languages import validate_language
+from .publication_dates import MAX_LENGTH, first_year, validate_publication_date
 from .titles import sort_title
 
 
@@ -37,6 +41,36 @@ class SortTitle(MadeFrom):
     """The title as it is filed, made from it and the work's language when left empty."""
 
     make = staticmethod(sort_title)
+
+
+class PublicationDate(Made, NameField):
+    """A date that has its year in a column beside it, by which it is sorted and asked for.
+
+    The two are twins: the one that differs from what is stored wins.
+    """
+
+    def value_of(self, instance: Any, stored: Any = None) -> Any:
+        text, year = instance.first_published, instance.first_published_year
+        changes = stored is None or text != stored.first_published
+        if changes or not text or year == stored.first_published_year:
+            return text
+        return text if first_year(text) == year else ""
+
+
+class PublicationYear(Made, models.SmallIntegerField):  # type: ignore[type-arg]
+    """The year that the date beside it begins with; alone where there is none."""
+
+    def value_of(self, instance: Any, stored: Any = None) -> Any:
+        text, year = instance.first_published, instance.first_published_year
+        before = None if stored is None else stored.first_published_year
+        return first_year(text) if text and year == before else year
+
+    def pre_save(self, model_instance: models.Model, add: bool) -> Any:
+        year = super().pre_save(model_instance, add)
+        if year is None:
+            year = self.value_of(model_instance)
+            setattr(model_instance, self.attname, year)
+        return year
 
 
 class Publisher(AggregateRoot):
@@ -139,8 +173,18 @@ class Book(AggregateRoot):
         validators=[validate_language],
         help_text="The language it was written in, a BCP 47 tag such as `en` or `grc`.",
     )
-    first_published_year = models.SmallIntegerField(
-        null=True, blank=True, validators=YEAR, help_text="BCE years are negative."
+    first_published = PublicationDate(
+        max_length=MAX_LENGTH,
+        blank=True,
+        validators=[validate_publication_date],
+        help_text="If there is more or less to say than a year: `1850-06-15`, `1850~` (about),"
+        " `1850?` (perhaps), `18XX`, `1850/1860`, `1850/..` (EDTF, level 1; 750 BCE is `-0749`).",
+    )
+    first_published_year = PublicationYear(
+        null=True,
+        blank=True,
+        validators=YEAR,
+        help_text="BCE years are negative. Made from `first_published`, if that is given alone.",
     )
     description = models.TextField(max_length=20_000, blank=True)
     series = models.ForeignKey(
@@ -168,6 +212,10 @@ class Book(AggregateRoot):
             # By `unique=True` PostgreSQL would get a second index, for LIKE.
             models.UniqueConstraint(fields=["openlibrary_key"], name="book_once_per_key"),
             year_in_range("first_published_year", name="book_year_in_range"),
+            models.CheckConstraint(
+                condition=Q(first_published="") | Q(first_published_year__isnull=False),
+                name="book_first_published_has_year",
+            ),
         ]
         indexes = [
             # With what `updated_since` looks for along the list's own order.
@@ -185,6 +233,14 @@ class Book(AggregateRoot):
 
     def __str__(self) -> str:
         return self.title
+
+    def clean(self) -> None:
+        text, year = self.first_published, self.first_published_year
+        if text and (first := first_year(text)) != year:
+            message = f"It begins with {first}, and “first_published_year” is {year}."
+            raise ValidationError(
+                {"first_published": ValidationError(message, "conflicting_values")}
+            )
 
 
 class BookSearch(SearchEntry):

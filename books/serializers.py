@@ -147,6 +147,7 @@ class BookSerializer(ResourceSerializer):
             "sort_title",
             "original_title",
             "language",
+            "first_published",
             "first_published_year",
             "description",
             "series",

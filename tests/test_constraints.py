@@ -32,6 +32,7 @@ REFUSED = {
     "book_language_not_blank": (Book, {"language": ""}),
     "book_openlibrary_key_not_blank": (Book, {"openlibrary_key": ""}),
     "book_year_in_range": (Book, {"first_published_year": -10_000}),
+    "book_first_published_has_year": (Book, {"first_published": "1850~"}),
     "contribution_role_is_known": (Contribution, {"role": "baker"}),
     "edition_language_not_blank": (Edition, {"language": ""}),
     "edition_cover_has_thumbnail": (Edition, {"cover": "covers/a.jpg"}),

@@ -9,7 +9,7 @@ from typing import Any
 from django.db import connection, models
 from django.utils import timezone
 
-from project.api.models import MadeFrom
+from project.api.models import Made
 from project.api.writes.signals import InsertedRows, WrittenRows
 
 from .drafts import Columns, columns_of
@@ -47,7 +47,7 @@ def insert(model: type[models.Model], rows: Sequence[Columns], written: WrittenR
         return
     written.created[model] = InsertedRows(model, rows)
     fields = [field for field in columns_of(model) if field.attname in rows[0]]
-    made = [field for field in fields if isinstance(field, MadeFrom)]
+    made = [field for field in fields if isinstance(field, Made)]
     random = [field for field in fields if isinstance(field, models.UUIDField)]
     now = timezone.now()
     timestamps = [f.attname for f in fields if isinstance(f, models.DateTimeField)]

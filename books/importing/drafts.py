@@ -93,6 +93,8 @@ class Draft:
         if len(editions) > 1:
             self._refuse_repeated_isbns()
         self.book = {**BOOK, **attrs}
+        if self.book["first_published"]:
+            self._settle_year()
         if self.faults:
             raise Refused(self.faults)
 
@@ -148,6 +150,17 @@ class Draft:
         if publisher is not None:
             attrs["publisher"] = self._shared(Publisher, publisher, *at, "publisher")
         return {"publisher": None, **EDITION, **attrs}
+
+    def _settle_year(self) -> None:
+        """Give the book the year by which a stored one is found."""
+        date, year = self.book["first_published"], self.book["first_published_year"]
+        book = Book(first_published=date, first_published_year=year)
+        year = Book._meta.get_field("first_published_year").value_of(book)
+        self.book["first_published_year"] = book.first_published_year = year
+        try:
+            book.clean()
+        except ValidationError as error:
+            self.faults += faults_of(get_error_detail(error), "")
 
     def _refuse_repeated_isbns(self) -> None:
         first: dict[str, int] = {}

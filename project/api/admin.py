@@ -13,7 +13,7 @@ from django.core.exceptions import ValidationError
 from django.db import models, transaction
 from django.http import Http404, HttpRequest
 
-from .models import AggregateRoot, FoldedFrom, MadeFrom, SlugMadeFrom, normalized
+from .models import AggregateRoot, FoldedFrom, Made, SlugMadeFrom, normalized
 from .search.entries import announced
 from .search.queries import Search
 from .writes.deletions import remove
@@ -60,12 +60,13 @@ class RecordForm(forms.ModelForm):
         # `self.instance` gets its new values later.
         wanted = SimpleNamespace(**{**vars(self.instance), **self.cleaned_data})
         for field in self._meta.model._meta.concrete_fields:
-            if isinstance(field, MadeFrom) and field.name in self.cleaned_data:
+            if isinstance(field, Made) and field.name in self.cleaned_data:
                 value = field.value_of(wanted, stored)
                 if isinstance(field, SlugMadeFrom) and value != self.cleaned_data[field.name]:
                     [value] = field.distinct([value], partial(field.taken, own=[self.instance.pk]))
                     self.numbered.add(field.name)
                 self.cleaned_data[field.name] = value
+                setattr(wanted, field.attname, value)
         return self.cleaned_data
 
     def validate_unique(self) -> None:

@@ -118,7 +118,21 @@ class NameField(_CharField):
         return value
 
 
-class MadeFrom(NameField):
+class Made:
+    """For a field whose value other fields decide, where it is not given itself."""
+
+    name: Any
+    attname: Any
+
+    def value_of(self, instance: Any, stored: Any = None) -> Any:
+        """What this instance's value will be once it is saved.
+
+        `stored` is the instance as it is stored, if it is. To say what is stored gives nothing.
+        """
+        raise NotImplementedError
+
+
+class MadeFrom(Made, NameField):
     """Text that is made from the field `source`, and from those in `also`, when it is left empty.
 
     What was made follows its sources, what was given stays: a stored value that its stored sources
@@ -149,10 +163,6 @@ class MadeFrom(NameField):
         return text if len(text) <= (self.max_length or 0) else values[0][: self.max_length]
 
     def value_of(self, instance: object, stored: object | None = None) -> str:
-        """What this instance's value will be once it is saved.
-
-        `stored` is the instance as it is stored, if it is. To say what is stored gives nothing.
-        """
         given: str = getattr(instance, self.attname)
         if given and (stored is None or given != getattr(stored, self.attname)):
             return given

@@ -22,7 +22,7 @@ from rest_framework.request import Request
 
 from ..http.problems import Fault, Refused, faults_of, pointer
 from ..http.resources import visible
-from ..models import AggregateRoot, FoldedFrom, MadeFrom, SlugMadeFrom
+from ..models import AggregateRoot, FoldedFrom, Made, MadeFrom, SlugMadeFrom
 from .deletions import remove
 from .permissions import Touch, require_permission
 from .signals import WrittenRows
@@ -215,7 +215,7 @@ class UnitOfWork:
         """Derive what is made from other fields, and ask the model's own `clean`."""
         stored = None if row.before is None else SimpleNamespace(**row.before)
         for f in _fields(type(row.instance)):
-            if isinstance(f, MadeFrom):
+            if isinstance(f, Made):
                 value = f.value_of(row.instance, stored)
                 if value != getattr(row.instance, f.attname):
                     row.made.add(f.name)
