@@ -27,8 +27,8 @@ help: ## List these targets
 run: .venv/.synced ## Serve the demo catalogue at http://127.0.0.1:8000 (PORT, DATABASE_URL change it)
 	@$(PYTHON) manage.py load_demo
 	@echo "Swagger UI: http://127.0.0.1:$(PORT)/api/docs/ (Ctrl-C stops the server)"
-	@exec env DJANGO_SETTINGS_MODULE=project.settings.dev $(PYTHON) -m project.serve \
-		--port $(PORT) --log-level warning
+	@exec env DJANGO_SETTINGS_MODULE=project.settings.dev PORT=$(PORT) $(PYTHON) -m gunicorn \
+		--config project/serve.py --log-level warning
 
 test: .venv/.synced ## Test on SQLite and on a PostgreSQL that the tests start themselves
 	$(PYTHON) $(PYTEST)

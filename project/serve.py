@@ -1,46 +1,37 @@
-"""Serve with granian: `python -m project.serve --port 8000`, and any other option of granian's."""
+"""Gunicorn's configuration: `python -m gunicorn --config project/serve.py`.
+
+Any other option of gunicorn's may follow (https://gunicorn.org/reference/settings/).
+"""
 
 import os
-import signal
-import subprocess
-import sys
-from types import FrameType
+from typing import Any
 
-GRANIAN = [
-    *(sys.executable, "-m", "granian", "--interface", "wsgi", "--no-ws"),
-    # SQLite lets one write at a time, and a PostgreSQL on the same machine wants its share.
-    *("--workers", "2", "--blocking-threads", "3", "--respawn-failed-workers"),
-    # A worker that is told to stop before it has started does not hear it.
-    *("--workers-kill-timeout", "30"),
-]
-
-
-def main() -> int:
-    """Serve until a signal ends it, and return granian's exit code; or what a system check finds
-    wrong, as a misspelt name in a viewset, ends it before it starts.
-
-    Granian's workers hang when Ctrl-C and their parent's SIGTERM reach them together. So they are
-    in a session of their own, where Ctrl-C does not reach them, and only their parent is told.
-    """
-    # Workers that refuse to start would be started again and again.
-    settings = {"DJANGO_SETTINGS_MODULE": "project.settings.prod", **os.environ}
-    check = [sys.executable, "-m", "django", "check"]
-    if code := subprocess.run(
-        check, env=settings, stdout=subprocess.DEVNULL, check=False
-    ).returncode:
-        return code
-    server = subprocess.Popen(
-        [*GRANIAN, *sys.argv[1:], "project.wsgi:application"], start_new_session=True
-    )
-
-    def stop(number: int, frame: FrameType | None) -> None:
-        server.terminate()
-
-    for name in ("SIGINT", "SIGTERM", "SIGHUP"):
-        if hasattr(signal, name):  # Windows has no SIGHUP
-            signal.signal(getattr(signal, name), stop)
-    return server.wait()
+wsgi_app = "project.front:application"
+worker_class = "asgi"
+# A phone or a front end on another machine reaches it with HOST=0.0.0.0.
+bind = f"{os.environ.get('HOST') or '127.0.0.1'}:{os.environ.get('PORT') or 8000}"
+workers = 2
+# The code is loaded once, and the workers share its memory.
+preload_app = True
+# Seconds that a request has once a stop is asked for. A body that is not there by then is lost.
+graceful_timeout = 4
+# Nobody asks the supervisor but by signals.
+control_socket_disable = True
+# Who waits for longer holds others up; migrations and imports, which nobody waits for, may. Before
+# 1.20 PgBouncer takes no such options, so behind a pooler the database's role has them
+# (https://www.postgresql.org/docs/current/runtime-config-client.html).
+if not os.environ.get("DATABASE_POOLER"):
+    os.environ.setdefault("PGOPTIONS", "-c lock_timeout=3s -c statement_timeout=15s")
 
 
-if __name__ == "__main__":
-    sys.exit(main())
+def on_starting(server: Any) -> None:
+    """Refuse to start with what a system check finds wrong, as a misspelt name in a viewset."""
+    from django.core.management import CommandError, call_command
+    from django.db import connections
+
+    try:
+        call_command("check")
+    except CommandError as error:
+        raise SystemExit(str(error)) from error
+    # A connection is of one process.
+    connections.close_all()

@@ -16,8 +16,6 @@ from tests.postgres import free_port
 ROOT = Path(__file__).resolve().parent.parent
 WORKERS = 2
 START_TIMEOUT = 30  # seconds
-# A worker has started once it has had the same threads for so many looks in a row.
-STEADY = 4
 STOP_TIMEOUT = 10  # seconds
 
 
@@ -50,10 +48,11 @@ def _is_alive(process):
     return True
 
 
-def _threads_of(worker):
-    """How many it has: one while it imports, and more until its server runs."""
-    threads = Path(f"/proc/{worker}/task")
-    return len(list(threads.iterdir())) if threads.exists() else 0
+def wait_until(condition, seconds=15):
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline, "It did not come to pass."
+        time.sleep(0.05)
 
 
 class Server:
@@ -72,25 +71,20 @@ class Server:
         self.log_file = tempfile.NamedTemporaryFile()
         self.client = httpx.Client(base_url=self.url, timeout=30)
         self.process = subprocess.Popen(
-            [sys.executable, "-m", "project.serve", "--port", str(self.port)],
+            [sys.executable, "-m", "gunicorn", "--config", "project/serve.py"],
             cwd=self.folder,
-            env=self.env,
+            env=self.env | {"PORT": str(self.port)},
             stdout=self.log_file,
             stderr=self.log_file,
             start_new_session=True,
         )
         deadline = time.monotonic() + START_TIMEOUT
-        # A worker that is told to stop before its server runs does not hear it.
-        steady, threads = 0, None
-        while steady < STEADY:
+        while self.log.count("ASGI server listening") < WORKERS:
             if self.process.poll() is not None or time.monotonic() > deadline:
                 log = self.log
                 self.__exit__()
                 raise RuntimeError(f"The server did not start:\n{log}")
             time.sleep(0.05)
-            before, threads = threads, [_threads_of(worker) for worker in self.processes[1:]]
-            serves = self.log.count("Started worker-") == WORKERS and 1 not in threads
-            steady = steady + 1 if serves and threads == before else 0
         return self
 
     @property
@@ -99,12 +93,12 @@ class Server:
 
     @property
     def processes(self):
-        """The ids of granian's processes that are alive."""
-        started = map(int, re.findall(r"PID: (\d+)", self.log))
-        return [process for process in started if _is_alive(process)]
+        """The ids of the supervisor and the workers that are alive."""
+        workers = map(int, re.findall(r"Booting worker with pid: (\d+)", self.log))
+        return [process for process in (self.process.pid, *workers) if _is_alive(process)]
 
     def stop(self, how=signal.SIGTERM):
-        """Ask it to end, as a process manager or a terminal does, and return its exit code."""
+        """Ask it to end, as a terminal does, and return its exit code."""
         os.killpg(self.process.pid, how)
         return self.process.wait(STOP_TIMEOUT)
 

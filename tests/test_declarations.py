@@ -348,9 +348,9 @@ def test_a_server_does_not_start_with_a_misspelt_declaration(tmp_path):
         "PYTHONPATH": str(tmp_path),
     }
     with subprocess.Popen(
-        [sys.executable, "-m", "project.serve", "--port", str(free_port())],
+        [sys.executable, "-m", "gunicorn", "--config", "project/serve.py"],
         cwd=ROOT,
-        env=env,
+        env=env | {"PORT": str(free_port())},
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,

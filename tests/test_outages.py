@@ -84,7 +84,7 @@ def held_up(transactional_db):
         "sqlite": (
             "BEGIN IMMEDIATE",
             "PRAGMA busy_timeout = 50",
-            "PRAGMA busy_timeout = 20000",
+            "PRAGMA busy_timeout = 5000",
         ),
     }[connection.vendor]
     other = connection.copy()

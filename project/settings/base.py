@@ -44,8 +44,9 @@ MIDDLEWARE = [
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "corsheaders.middleware.CorsMiddleware",
     "project.api.http.preconditions.ConditionalRequests",
+    "project.api.http.middleware.ProbesOfAnyHost",
     "project.api.http.middleware.OptionalTrailingSlash",
-    "project.api.http.middleware.RequireContentLength",
+    "project.api.http.middleware.Refusals",
     "project.api.http.middleware.RepeatOnNewConnection",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",
@@ -150,7 +151,7 @@ SQLITE: dict[str, Any] = {
         # One writer at a time, which waits its turn at BEGIN instead of failing half-way
         # (https://docs.djangoproject.com/en/stable/ref/databases/#sqlite-transaction-behavior).
         "transaction_mode": "IMMEDIATE",
-        "timeout": 20,
+        "timeout": 5,  # seconds; then 503
         "init_command": f"PRAGMA journal_mode={JOURNAL_MODE}; PRAGMA synchronous=FULL;",
     },
 }

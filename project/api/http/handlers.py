@@ -103,13 +103,22 @@ def described(known: exceptions.APIException) -> tuple[str, str, Iterable[Fault]
 
 def bad_request(request: HttpRequest, exception: Exception) -> HttpResponseBase:
     if isinstance(exception, RequestDataTooBig):
-        return problem_response(request, 413, PayloadTooLarge.default_detail, "too_large")
+        return refused(request, 413)
     return problem_response(request, 400, "The request is malformed.", "parse_error")
 
 
-def length_required(request: HttpRequest) -> HttpResponseBase:
-    detail = "Send the body with its Content-Length, not chunked."
-    return problem_response(request, 411, detail, "length_required")
+# Before a view is known, by status.
+REFUSALS = {
+    408: ("The body did not arrive in time.", "request_timeout"),
+    411: ("Send the body with its Content-Length, not chunked.", "length_required"),
+    413: (PayloadTooLarge.default_detail, PayloadTooLarge.default_code),
+    503: ("Too many requests wait. Try again.", Unavailable.default_code),
+}
+
+
+def refused(request: HttpRequest, status: int) -> HttpResponseBase:
+    later = {"Retry-After": str(RETRY_AFTER)} if status == 503 else {}
+    return problem_response(request, status, *REFUSALS[status], later)
 
 
 def permission_denied(request: HttpRequest, exception: Exception) -> HttpResponseBase:

@@ -1,0 +1,268 @@
+"""Does the server stand while clients are slow, writes wait, and processes die?"""
+
+import asyncio
+import os
+import signal
+import socket
+import sqlite3
+import subprocess
+import sys
+import time
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from threading import Event, Thread
+
+import httpx
+import psycopg
+import pytest
+
+from project import front
+from tests.server import ROOT, WORKERS, Server, development, manage, wait_until
+
+# One worker of pytest-xdist runs them all, so that each server is started once.
+pytestmark = pytest.mark.xdist_group(__name__)
+
+PASSWORD = "a-password-for-the-tests"
+# More than a server with a thread for each body could take: it has eight.
+MANY = 20
+# Far less than a body may take, and far more than an answer does.
+SOON = httpx.Timeout(10)
+
+
+@pytest.fixture(scope="module")
+def env(database_url):
+    env = development(database_url) | {"DJANGO_SUPERUSER_PASSWORD": PASSWORD}
+    assert manage("migrate", env=env).returncode == 0
+    user = ("--username", "admin", "--email", "admin@example.org")
+    assert manage("createsuperuser", "--no-input", *user, env=env).returncode == 0
+    return env
+
+
+@pytest.fixture(scope="module")
+def served(env):
+    with Server(env) as server:
+        yield server
+
+
+@pytest.fixture(scope="module")
+def headers(served):
+    body = {"username": "admin", "password": PASSWORD}
+    return {
+        "Authorization": f"Bearer {served.client.post('/api/token/', json=body).json()['access']}"
+    }
+
+
+def reads(server):
+    """The statuses of what must not wait for anybody: each on a connection of its own."""
+    return {
+        path: httpx.get(f"{server.url}{path}", timeout=SOON).status_code
+        for path in ("/livez", "/readyz", "/api/books/", "/api/authors/")
+    }
+
+
+BOOTED = "ASGI server listening"
+ALL_ANSWERED = {"/livez": 200, "/readyz": 200, "/api/books/": 200, "/api/authors/": 200}
+
+
+def begin_post(server, headers, body):
+    """A connection that has sent all of a request but the last byte of its body."""
+    connection = socket.create_connection(("127.0.0.1", server.port), timeout=30)
+    lines = [
+        "POST /api/authors/ HTTP/1.1",
+        f"Host: 127.0.0.1:{server.port}",
+        "Content-Type: application/json",
+        f"Content-Length: {len(body)}",
+        *(f"{name}: {value}" for name, value in headers.items()),
+    ]
+    connection.sendall("\r\n".join(lines).encode() + b"\r\n\r\n" + body[:-1])
+    return connection
+
+
+def status_line(connection):
+    with connection, connection.makefile("rb") as answer:
+        return answer.readline()
+
+
+def test_bodies_that_arrive_slowly_hold_nobody_up(served, headers):
+    body = b'{"name": "Slow"}'
+    connections = [begin_post(served, headers, body) for _ in range(MANY)]
+    assert reads(served) == ALL_ANSWERED
+    made = httpx.post(
+        f"{served.url}/api/authors/", json={"name": "Quick"}, headers=headers, timeout=SOON
+    )
+    assert made.status_code == 201
+    for connection in connections:
+        connection.sendall(body[-1:])
+    assert {status_line(connection) for connection in connections} == {b"HTTP/1.1 201 Created\r\n"}
+
+
+@contextmanager
+def locked(url):
+    """While it lasts, writes wait and reads don't."""
+    if url.startswith("sqlite"):
+        with sqlite3.connect(url.removeprefix("sqlite:///"), isolation_level=None) as connection:
+            connection.execute("BEGIN IMMEDIATE")
+            yield
+            connection.execute("ROLLBACK")
+    else:
+        with psycopg.connect(url) as connection:
+            connection.execute("LOCK TABLE authors_author IN SHARE MODE")
+            yield
+
+
+def test_writes_that_wait_for_a_lock_hold_no_reader_up(served, headers, database_url):
+    def write(number):
+        body = {"name": f"Waiting {number}"}
+        while True:
+            answer = httpx.post(
+                f"{served.url}/api/authors/", json=body, headers=headers, timeout=60
+            )
+            # What has waited for longer than a lock may last is to be asked again.
+            if answer.status_code != 503:
+                return answer
+            time.sleep(int(answer.headers["Retry-After"]))
+
+    with ThreadPoolExecutor(MANY) as writers:
+        with locked(database_url):
+            answers = [writers.submit(write, number) for number in range(MANY)]
+            assert reads(served) == ALL_ANSWERED
+            assert not any(answer.done() for answer in answers)
+        assert {answer.result().status_code for answer in answers} == {201}
+
+
+def test_probes_are_answered_whatever_host_they_ask(served):
+    for path in ("/livez", "/readyz"):
+        answer = served.client.get(path, headers={"Host": "10.1.2.3"})
+        assert (answer.status_code, answer.json()) == (200, {"status": "ok"})
+    assert served.client.get("/api/books/", headers={"Host": "10.1.2.3"}).status_code == 400
+
+
+def test_a_second_server_on_the_port_says_that_it_is_taken(served, env):
+    command = [sys.executable, "-m", "gunicorn", "--config", "project/serve.py"]
+    second = subprocess.run(
+        command,
+        cwd=ROOT,
+        env=env | {"PORT": str(served.port)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert second.returncode == 1
+    assert "Connection in use" in second.stderr
+    assert reads(served) == ALL_ANSWERED
+
+
+def test_a_reload_loses_no_request(env):
+    with Server(env) as server:
+        before = set(server.processes[1:])
+        over = Event()
+        statuses = []
+
+        def ask():
+            with httpx.Client(base_url=server.url, timeout=SOON) as client:
+                while not over.is_set():
+                    statuses.append(client.get("/api/books/").status_code)
+
+        asking = [Thread(target=ask) for _ in range(2)]
+        for thread in asking:
+            thread.start()
+        os.kill(server.process.pid, signal.SIGHUP)
+        wait_until(lambda: len(set(server.processes[1:]) - before) == WORKERS)
+        wait_until(lambda: not before & set(server.processes))
+        over.set()
+        for thread in asking:
+            thread.join()
+        assert set(statuses) == {200}
+
+
+def test_workers_that_are_killed_are_replaced(env):
+    with Server(env) as server:
+        for _ in range(2):
+            killed, other = server.processes[1:]
+            os.kill(killed, signal.SIGKILL)
+            wait_until(lambda before=server.log: server.log.count(BOOTED) > before.count(BOOTED))
+            assert other in server.processes
+            assert len(server.processes) == 1 + WORKERS
+            assert reads(server) == ALL_ANSWERED
+
+
+def test_nothing_serves_on_when_the_supervisor_is_killed(env):
+    with Server(env) as server:
+        os.kill(server.process.pid, signal.SIGKILL)
+        server.process.wait()
+        wait_until(lambda: server.processes == [])
+
+
+def test_a_stop_does_not_wait_for_bodies(env):
+    with Server(env) as server:
+        connection = begin_post(server, {}, b'{"name": "Never"}')
+        # STOP_TIMEOUT ends the test where it waits.
+        assert server.stop() == 0
+        connection.close()
+
+
+# The front itself, as a server calls it
+
+
+def ask(application, path, receive, method="GET", headers=()):
+    """The status, the headers and the body that it sends."""
+    scope = {
+        "type": "http",
+        "http_version": "1.1",
+        "method": method,
+        "scheme": "http",
+        "raw_path": path.encode(),
+        "query_string": b"",
+        "headers": [(b"host", b"testserver"), *headers],
+        "server": ("testserver", 80),
+        "client": ("127.0.0.1", 50000),
+    }
+    messages = []
+
+    async def send(message):
+        messages.append(message)
+
+    async def run():
+        async with asyncio.timeout(20):
+            await application(scope, receive, send)
+
+    asyncio.run(run())
+    start, *parts = messages
+    headers = {name.decode().title(): value.decode() for name, value in start["headers"]}
+    return start["status"], headers, b"".join(part["body"] for part in parts)
+
+
+async def never():
+    await asyncio.Event().wait()
+
+
+def test_a_body_that_does_not_come_in_time_is_408(monkeypatch):
+    monkeypatch.setattr(front, "BODY_TIMEOUT", 0.1)
+    length = [(b"content-length", b"10")]
+    status, headers, body = ask(front.Front(), "/api/books/", never, "POST", length)
+    assert (status, headers["Content-Type"]) == (408, "application/problem+json")
+    assert b'"code": "request_timeout"' in body
+    assert "Content-Security-Policy" in headers
+
+
+def test_bodies_that_are_too_many_at_a_time_are_503(monkeypatch):
+    monkeypatch.setattr(front, "MAX_BODIES", 9)
+    length = [(b"content-length", b"10")]
+    status, headers, _ = ask(front.Front(), "/api/books/", never, "POST", length)
+    assert (status, headers["Retry-After"]) == (503, "1")
+
+
+def test_a_queue_that_is_full_is_503(monkeypatch):
+    monkeypatch.setattr(front, "THREADS", 1)
+    monkeypatch.setattr(front, "MAX_WAITING", 0)
+    application, gate = front.Front(), Event()
+    reading = application._reads.submit(gate.wait)
+    try:
+        status, headers, body = ask(application, "/api/schema/", never)
+        assert (status, headers["Retry-After"]) == (503, "1")
+        assert b'"code": "unavailable"' in body
+        assert ask(application, "/livez", never)[0] == 200
+    finally:
+        gate.set()
+    reading.result()
+    assert ask(application, "/api/docs/", never)[0] == 200
