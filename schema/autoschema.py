@@ -36,6 +36,8 @@ from .problems import (
     ENTITY_TAG,
     FAULT,
     HEADERS,
+    IDEMPOTENCY_KEY,
+    IDEMPOTENCY_REPLAYED,
     IF_MATCH,
     IF_NONE_MATCH,
     NOT_MODIFIED,
@@ -563,16 +565,28 @@ class AutoSchema(SpectacularAutoSchema):
         """Whether what a GET gives has an ETag: not what nobody may keep."""
         return self.method == "GET" and not getattr(self.view, "never_stored", False)
 
+    @property
+    def _takes_key(self) -> bool:
+        is_kept = not getattr(self.view, "never_stored", False)
+        return self.method in UNSAFE and is_kept and bool(self.view.get_authenticators())
+
     def _conditions(self) -> list[dict[str, Any]]:
         """The headers that make the request depend on what is stored, as parameters."""
         known = {"IfMatch": IF_MATCH} if self._takes_if_match else {}
         known |= {"IfNoneMatch": IF_NONE_MATCH} if self._has_tag else {}
+        known |= {"IdempotencyKey": IDEMPOTENCY_KEY} if self._takes_key else {}
         return [
             self._component(name, each, ResolvedComponent.PARAMETER) for name, each in known.items()
         ]
 
     def _tag(self, responses: dict[str, Any]) -> None:
-        """Say of which answers have an ETag, and that they need not be sent again."""
+        """Say which answers have an ETag and need not be sent again, and which are replayed."""
+        if self._takes_key:
+            replayed = self._component(
+                "IdempotencyReplayed", IDEMPOTENCY_REPLAYED, ResolvedComponent.HEADER
+            )
+            for response in responses.values():
+                response.setdefault("headers", {})["Idempotency-Replayed"] = replayed
         is_one = self._root_path is not None and not self._is_bulk
         is_written = self.method in UNSAFE and is_one
         if not (self._has_tag or is_written):
@@ -621,6 +635,8 @@ class AutoSchema(SpectacularAutoSchema):
             statuses |= {412, 428} if self.method in OVERWRITES else {412}
         if self._is_bulk:
             statuses |= {404, 409, 412, 428}
+        if self._takes_key:
+            statuses |= {409, 422}
         return statuses
 
     def _can_conflict(self) -> bool:

@@ -51,8 +51,8 @@ PROBLEM: dict[str, Any] = {
         "errors": {
             "type": "array",
             "description": (
-                "The faults, the first 50 of them; present with 409, and with 400 unless the body "
-                "is not JSON."
+                "The faults, the first 50 of them; present with 409 unless it has `Retry-After`, "
+                "and with 400 unless the body is not JSON."
             ),
             "maxItems": MAX_FAULTS,
             "items": {"$ref": "#/components/schemas/Fault"},
@@ -73,6 +73,7 @@ NAMES_OF_PROBLEMS = {
     412: "PreconditionFailed",
     413: "ContentTooLarge",
     415: "UnsupportedMediaType",
+    422: "UnprocessableContent",
     428: "PreconditionRequired",
     429: "TooManyRequests",
     503: "ServiceUnavailable",
@@ -84,12 +85,17 @@ DESCRIPTIONS = {
     403: "The account is not allowed to do this.",
     404: "The object or its parent does not exist.",
     406: "The answer has no representation of a media type that `Accept` names.",
-    409: "The request conflicts with stored data: `errors` says with what, and where.",
+    409: (
+        "The request conflicts with stored data: `errors` says with what, and where. Or the first"
+        " request with this `Idempotency-Key` is not answered yet (`idempotency_in_flight`): repeat"
+        " it after `Retry-After`."
+    ),
     410: "The cursor goes on from what is not there any more. Begin without `after`.",
     411: "The request has a body and no `Content-Length`.",
     412: "The object is not what `If-Match`, or a `version`, names: it has changed since.",
     413: "The body, or a file in it, is too large.",
     415: "The operation does not take a body, or a file, of this type.",
+    422: "The `Idempotency-Key` was sent with another request before.",
     428: "This server demands `If-Match`.",
     429: "Too many failed attempts.",
     503: "The service is not available now. Repeat the request after `Retry-After`.",
@@ -140,8 +146,23 @@ IF_NONE_MATCH = {
     ),
     "schema": {"type": "string", "pattern": TAGS},
 }
+IDEMPOTENCY_KEY = {
+    "name": "Idempotency-Key",
+    "in": "header",
+    "description": (
+        "A text of your choice, as a new UUID for each write. If the request is repeated with it"
+        " within 24 hours, nothing is done and the answer is that of the first time. Refusals are"
+        " kept as well, but for 401, 403, 429 and what the server fails to do."
+    ),
+    "schema": {"type": "string", "minLength": 1, "maxLength": 255, "pattern": "^[!#-~]+$"},
+}
+IDEMPOTENCY_REPLAYED = {
+    "description": "`true` if this is the answer of the first time.",
+    "schema": {"type": "string"},
+}
 NOT_MODIFIED = {"description": "What the client has, as `If-None-Match` says, has not changed."}
 HEADERS: dict[int, Any] = {
+    409: RETRY_AFTER,
     412: {"ETag": {"$ref": "#/components/headers/ETag"}},
     503: RETRY_AFTER,
     401: {

@@ -11,6 +11,7 @@ import yaml
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.db import OperationalError, connection
 from django.utils import timezone
+from psycopg.errors import LockNotAvailable
 from rest_framework.test import APIClient
 from rest_framework_simplejwt.token_blacklist.models import OutstandingToken
 
@@ -41,6 +42,7 @@ STATUSES = {
     "PreconditionFailed": 412,
     "ContentTooLarge": 413,
     "UnsupportedMediaType": 415,
+    "UnprocessableContent": 422,
     "PreconditionRequired": 428,
     "TooManyRequests": 429,
     "ServiceUnavailable": 503,
@@ -83,6 +85,21 @@ FAILURES = {
 
 def be_away(*args):
     raise OperationalError("The server closed the connection.")
+
+
+def be_locked(execute, sql, *args):
+    """As PostgreSQL where another transaction writes this key."""
+    if sql.startswith("INSERT") and "storedanswer" in sql:
+        raise OperationalError from LockNotAvailable()
+    return execute(sql, *args)
+
+
+def kind_of(operation):
+    """What its body is called in CONFLICTS, or nothing."""
+    for content in operation.get("requestBody", {}).get("content", {}).values():
+        kind = content["schema"].get("$ref", "").rpartition("/")[2]
+        return kind.removeprefix("Patched").removesuffix("Request")
+    return ""
 
 
 def tokens_of(client):
@@ -189,12 +206,17 @@ def provoke(problem, method, path, operation, clients, stored, settings):
             return ask(admin, method, url(path, stored, MISSING), body_of(operation, {"x": 1}))
         case "NotAcceptable":
             return ask(admin, method, here, HTTP_ACCEPT="image/png")
-        case "Conflict" if method == "delete":
+        case "Conflict" if method == "delete" and "in_use" in operation["description"]:
             return ask(admin, method, here)
+        case "Conflict" if (kind := kind_of(operation)).removesuffix("Bulk") not in CONFLICTS or (
+            kind == "Series" and method != "post"
+        ):
+            # What any write with a key can meet.
+            with connection.execute_wrapper(be_locked):
+                return ask(
+                    admin, method, here, body_of(operation, {"x": 1}), HTTP_IDEMPOTENCY_KEY="k"
+                )
         case "Conflict":
-            [content] = operation["requestBody"]["content"].values()
-            kind = content["schema"]["$ref"].rpartition("/")[2]
-            kind = kind.removeprefix("Patched").removesuffix("Request")
             body = CONFLICTS[kind.removesuffix("Bulk")]
             if kind.endswith("Bulk"):
                 return ask(admin, method, here, {"create": [body]})
@@ -217,6 +239,10 @@ def provoke(problem, method, path, operation, clients, stored, settings):
         case "PreconditionRequired":
             settings.PRECONDITIONS_REQUIRED = True
             return ask(admin, method, here, body_of(operation, {"x": 1}))
+        case "UnprocessableContent":
+            ask(admin, "post", "/api/series/?x=1", {}, HTTP_IDEMPOTENCY_KEY=name)
+            body = body_of(operation, {"x": 1})
+            return ask(admin, method, here, body, HTTP_IDEMPOTENCY_KEY=name)
         case "ContentTooLarge" if name == "putEditionCover":
             body = {"file": SimpleUploadedFile("cover.jpg", bytes(MAX_BYTES + 1))}
             return admin.put(here, body, format="multipart")

@@ -55,6 +55,8 @@ MIDDLEWARE = [
     "project.api.http.middleware.LazyMessages",
     "auth_api.middleware.ThrottledLogins",
     "auth_api.middleware.PrivateAnswers",
+    # Last: it calls the view.
+    "project.api.http.idempotency.IdempotentRequests",
 ]
 
 # What a page may load and run: what comes from here. Styles stand in the pages of REST framework.
@@ -104,9 +106,9 @@ AUTH_PASSWORD_VALIDATORS = [
 # cookie of a session (https://github.com/adamchainz/django-cors-headers#configuration).
 CORS_URLS_REGEX = r"^/api/"
 CORS_ALLOWED_ORIGINS: list[str] = []
-CORS_ALLOW_HEADERS = [*default_headers, "if-match", "if-none-match"]
+CORS_ALLOW_HEADERS = [*default_headers, "if-match", "if-none-match", "idempotency-key"]
 CORS_EXPOSE_HEADERS = [
-    *("ETag", "Location", "WWW-Authenticate"),
+    *("ETag", "Location", "WWW-Authenticate", "Idempotency-Replayed"),
     *("Retry-After", "RateLimit", "RateLimit-Policy"),
 ]
 

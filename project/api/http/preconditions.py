@@ -20,6 +20,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.utils.serializer_helpers import ReturnDict
 
+from ..databases.transactions import request_transaction
 from ..documents.statements import Document
 from .problems import (
     Fault,
@@ -91,13 +92,10 @@ class ConditionalRequests:
 
     def __call__(self, request: HttpRequest) -> HttpResponseBase:
         response = self.get_response(request)
-        if not request.path_info.startswith("/api/") or not 200 <= response.status_code < 300:
+        if not request.path_info.startswith("/api/"):
             return response
-        version = getattr(response, "version", None)
-        is_read = request.method in ("GET", "HEAD") and response.status_code == 200
-        if (is_read or version is not None) and _may_be_tagged(response):
-            response.headers["ETag"] = entity_tag(response.content, version)  # type: ignore[attr-defined]
-        return _conditional(request, response, version) if is_read else response
+        set_tag(request, response)
+        return _conditional(request, response) if _is_read(request, response) else response
 
     def process_view(
         self, request: HttpRequest, view: Any, args: Any, kwargs: Any
@@ -111,10 +109,20 @@ class ConditionalRequests:
                 if request.method in UNSAFE and _offers(view, request.method):
                     _require_known(view, header)
             except Refused as refused:
-                return problem_response(
-                    request, 400, str(refused.detail), "invalid", faults=refused.faults
-                )
+                return refusal(request, refused)
         return None
+
+
+def set_tag(request: HttpRequest, response: HttpResponseBase) -> None:
+    """Give what is read, and what is stored now, its `ETag`."""
+    version = getattr(response, "version", None)
+    is_written = version is not None and 200 <= response.status_code < 300
+    if (is_written or _is_read(request, response)) and _may_be_tagged(response):
+        response.headers["ETag"] = entity_tag(response.content, version)  # type: ignore[attr-defined]
+
+
+def _is_read(request: HttpRequest, response: HttpResponseBase) -> bool:
+    return request.method in ("GET", "HEAD") and response.status_code == 200
 
 
 def _may_be_tagged(response: HttpResponseBase) -> bool:
@@ -128,15 +136,14 @@ def _may_be_tagged(response: HttpResponseBase) -> bool:
     )
 
 
-def _conditional(
-    request: HttpRequest, response: HttpResponseBase, version: int | None
-) -> HttpResponseBase:
+def _conditional(request: HttpRequest, response: HttpResponseBase) -> HttpResponseBase:
     """The answer to a GET, or what its conditions make of it, in the order of section 13.2.2."""
+    version: int | None = getattr(response, "version", None)
     tag = response.headers.get("ETag")
     if (value := request.headers.get(IF_MATCH)) is not None:
         condition = Condition.of(value, IF_MATCH)
         if not condition.is_any and tag is None:
-            return _unsupported(request, IF_MATCH)
+            return refusal(request, Refused([not_supported(IF_MATCH)]))
         is_met = tag is None or (
             condition.has_tag(_opaque(tag)) if version is None else condition.has_version(version)
         )
@@ -175,16 +182,17 @@ def _require_known(view: Any, header: str) -> None:
     is_known = issubclass(view.cls, ConditionalWrites) and view.initkwargs.get("detail")
     if header == IF_MATCH and is_known:
         return
-    raise Refused([_not_supported(header)])
+    raise Refused([not_supported(header)])
 
 
-def _not_supported(header: str) -> Fault:
+def not_supported(header: str) -> Fault:
     return Fault("not_supported", "This URL does not take the header here.", header=header)
 
 
-def _unsupported(request: HttpRequest, header: str) -> HttpResponseBase:
-    refused = Refused([_not_supported(header)])
-    return problem_response(request, 400, str(refused.detail), "invalid", faults=refused.faults)
+def refusal(request: HttpRequest, refused: Refused) -> HttpResponseBase:
+    """The answer where a middleware refuses a header."""
+    detail, faults = str(refused.detail), refused.faults
+    return problem_response(request, refused.status_code, detail, "invalid", faults=faults)
 
 
 class ConditionalWrites:
@@ -214,7 +222,7 @@ class ConditionalWrites:
         dispatch = super().dispatch  # type: ignore[misc]
         if request.method not in UNSAFE or IF_MATCH not in request.headers:
             return dispatch(request, *args, **kwargs)  # type: ignore[no-any-return]
-        with transaction.atomic():
+        with request_transaction():
             response: HttpResponseBase = dispatch(request, *args, **kwargs)
             if response.status_code >= 400:
                 transaction.set_rollback(True)
@@ -237,7 +245,7 @@ class ConditionalWrites:
 
     def _require_match(self, condition: Condition) -> None:
         if self.root_path is None:
-            raise Refused([_not_supported(IF_MATCH)])
+            raise Refused([not_supported(IF_MATCH)])
         instance: Any = self.get_object()  # type: ignore[attr-defined]
         root = _root_of(instance, self.root_path)
         version = (

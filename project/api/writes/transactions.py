@@ -11,6 +11,7 @@ from django.db.models.deletion import ProtectedError, RestrictedError
 from django.http import Http404
 
 from ..databases.errors import RETRYABLE
+from ..databases.transactions import check_deferred
 from ..files import new_files
 from .attribution import attributed
 from .deletions import raise_versions_of_owners, release, remove
@@ -134,7 +135,9 @@ def retried(attempt: Callable[[], Result]) -> Result:
     for attempts in range(1, ATTEMPTS):
         try:
             with new_files(), attributed():
-                return attempt()
+                result = attempt()
+                check_deferred()
+                return result
         except (ProtectedError, RestrictedError):
             raise
         except IntegrityError:
