@@ -1,5 +1,6 @@
 """Who is it? The one place where a password is looked at: API, admin and Basic all come here."""
 
+import logging
 from datetime import timedelta
 from typing import Any
 
@@ -12,6 +13,8 @@ from rest_framework.throttling import BaseThrottle
 
 from .attempts import LoginThrottle
 from .models import LoginRecord, User, normalise
+
+logger = logging.getLogger(__name__)
 
 # What nobody's name or address is longer than; to normalise a megabyte takes a second.
 LONGEST_IDENTIFIER = 1000
@@ -71,8 +74,9 @@ def record(request: HttpRequest, user: User, succeeded: bool) -> None:
     values = {
         "succeeded": succeeded,
         "address": str(BaseThrottle().get_ident(request))[:100],  # type: ignore[arg-type]
-        "request_id": str(request.META.get("HTTP_X_REQUEST_ID", "")).replace("\0", "")[:100],
+        "request_id": getattr(request, "id", ""),
     }
+    logger.info("login", extra={"user": user.pk, "succeeded": succeeded})
     try:
         LoginRecord.objects.create(user_id=user.pk, **values)
     except IntegrityError:

@@ -119,7 +119,7 @@ OVER_TLS = {"X-Forwarded-Proto": "https"}
         ("GET", "/nowhere", {}, 404),
         ("POST", "/livez", {}, 405),
         ("POST", "/api/books/", {}, 401),
-        ("GET", "/livez", {"Host": "elsewhere.example"}, 400),
+        ("GET", "/api/books/", {"Host": "elsewhere.example"}, 400),
     ],
 )
 def test_every_answer_carries_the_security_headers(served, method, path, headers, status):

@@ -37,6 +37,7 @@ INSTALLED_APPS = [
 
 MIDDLEWARE = [
     "project.api.http.current.CurrentRequest",
+    "project.api.observability.logging.RequestLog",
     # Their headers are on every answer, also on what a later one refuses.
     "project.api.http.middleware.ContentSecurityPolicy",
     "django.middleware.security.SecurityMiddleware",
@@ -65,6 +66,22 @@ CONTENT_SECURITY_POLICY = (
     "default-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:;"
     " object-src 'none'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
 )
+
+# A line of JSON a request, and the traceback of each 500; the line of a 4xx says enough.
+LOGGING = {
+    "version": 1,
+    "disable_existing_loggers": False,
+    "formatters": {"json": {"()": "project.api.observability.logging.Formatter"}},
+    "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "json"}},
+    "root": {"handlers": ["stderr"], "level": "INFO"},
+    "loggers": {
+        "django": {"handlers": [], "level": "INFO"},
+        "django.request": {"level": "ERROR"},
+        "gunicorn.error": {"handlers": [], "propagate": True},
+    },
+}
+# Seconds; what takes longer is logged, without its values.
+SLOW_STATEMENT = 1.0
 
 ROOT_URLCONF = "project.urls"
 CSRF_FAILURE_VIEW = "project.api.http.handlers.csrf_failure"

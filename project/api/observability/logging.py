@@ -1,0 +1,105 @@
+"""One line of JSON a request, with who asked for what and how long it took.
+
+No line has a secret in it: neither headers nor bodies, neither the values of a query nor those of a
+statement are logged.
+"""
+
+import logging
+from collections.abc import Callable
+from time import perf_counter
+from typing import Any
+
+from django.conf import settings
+from django.db import connection
+from django.http import HttpRequest, HttpResponseBase
+from django.utils.functional import empty
+from pythonjsonlogger.json import JsonFormatter
+from rest_framework.throttling import BaseThrottle
+
+from ..http.current import current_request
+
+logger = logging.getLogger(__name__)
+
+
+class Formatter(JsonFormatter):
+    """`time`, `level`, `logger`, `message`, the request's id, and what the line has of its own."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            ["levelname", "name", "message"],
+            rename_fields={"levelname": "level", "name": "logger"},
+            timestamp="time",
+        )
+
+    def add_fields(
+        self, log_data: dict[str, Any], record: logging.LogRecord, message_dict: dict[str, Any]
+    ) -> None:
+        super().add_fields(log_data, record, message_dict)
+        # Django's lines carry the request itself.
+        log_data.pop("request", None)
+        request = current_request.get()
+        if request is not None:
+            log_data["request_id"] = getattr(request, "id", None)
+
+
+class _Statements:
+    """Counts and times what one request asks the database, and names the slow ones."""
+
+    def __init__(self) -> None:
+        self.number = 0
+        self.seconds = 0.0
+
+    def __call__(
+        self, execute: Callable[..., Any], sql: str, params: Any, many: bool, context: Any
+    ) -> Any:
+        start = perf_counter()
+        try:
+            return execute(sql, params, many, context)
+        finally:
+            seconds = perf_counter() - start
+            self.number += 1
+            self.seconds += seconds
+            if seconds >= settings.SLOW_STATEMENT:
+                logger.warning("slow statement", extra={"ms": _ms(seconds), "sql": str(sql)})
+
+
+class RequestLog:
+    """Middleware: a line for each request, whose id the answer repeats in `X-Request-ID`."""
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponseBase]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponseBase:
+        start, statements = perf_counter(), _Statements()
+        with connection.execute_wrapper(statements):
+            response = self.get_response(request)
+        response.headers["X-Request-ID"] = request.id  # type: ignore[attr-defined]
+        if logger.isEnabledFor(logging.INFO):
+            match = request.resolver_match
+            logger.info(
+                "request",
+                extra={
+                    "method": request.method,
+                    "route": match and match.route,
+                    "status": response.status_code,
+                    "ms": _ms(perf_counter() - start),
+                    "db_ms": _ms(statements.seconds),
+                    "db_count": statements.number,
+                    "user": _user(request),
+                    "session": getattr(getattr(request, "auth", None), "payload", {}).get("sid"),
+                    "client": BaseThrottle().get_ident(request),  # type: ignore[arg-type]
+                },
+            )
+        return response
+
+
+def _ms(seconds: float) -> float:
+    return round(seconds * 1000, 2)
+
+
+def _user(request: HttpRequest) -> int | None:
+    """The key of who asked, if that is known: to find out would ask the database."""
+    user = getattr(request, "user", None)
+    if getattr(user, "_wrapped", None) is empty:
+        return None
+    return getattr(user, "pk", None)

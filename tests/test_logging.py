@@ -1,0 +1,120 @@
+"""Does the log say what was asked, by whom and with what end, and never a secret?"""
+
+import json
+import logging
+import re
+
+import pytest
+from django.http import HttpRequest
+from django.urls import path
+
+from project.api.observability.logging import Formatter
+from project.urls import *  # noqa: F403  (handlers and URLs, and one more)
+from project.urls import urlpatterns as served
+from tests.server import Server, development, manage
+
+PASSWORD = "a-password-for-the-tests"
+UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
+
+
+def fail(request: HttpRequest):
+    raise RuntimeError("This view is broken.")
+
+
+urlpatterns = [path("broken/", fail), *served]
+
+
+@pytest.fixture
+def lines(caplog):
+    """A function that gives the lines since the last call, without Python's own."""
+    caplog.set_level(logging.INFO)
+
+    def lines():
+        taken = [json.loads(Formatter().format(record)) for record in caplog.records]
+        caplog.clear()
+        return [line for line in taken if line["logger"] != "httpx"]
+
+    return lines
+
+
+def test_a_request_is_a_line(member, lines):
+    answer = member.get("/api/books/?search=secret", headers={"X-Request-ID": "phone-7"})
+    assert answer.headers["X-Request-ID"] == "phone-7"
+    [line] = lines()
+    assert {name: type(line.pop(name)) for name in ("time", "ms", "db_ms")} == {
+        "time": str,
+        "ms": float,
+        "db_ms": float,
+    }
+    assert line.pop("db_count") >= 1
+    user, session = line.pop("user"), line.pop("session")
+    assert isinstance(user, int)
+    assert session
+    assert line == {
+        "level": "INFO",
+        "logger": "project.api.observability.logging",
+        "message": "request",
+        "method": "GET",
+        "route": "api/books/",
+        "status": 200,
+        "client": "127.0.0.1",
+    }
+
+
+def test_a_request_without_a_usable_id_is_given_one(anonymous, lines):
+    for sent in ({}, {"X-Request-ID": "a b"}, {"X-Request-ID": "x" * 101}):
+        answer = anonymous.get("/nothing/here/", headers=sent)
+        assert UUID.fullmatch(answer.headers["X-Request-ID"])
+        [line] = lines()
+        assert (line["status"], line["route"], line["user"], line["session"]) == (
+            404,
+            None,
+            None,
+            None,
+        )
+
+
+@pytest.mark.urls(__name__)
+def test_a_bug_leaves_its_traceback(anonymous, lines):
+    anonymous.raise_request_exception = False
+    assert anonymous.get("/broken/").status_code == 500
+    bug, request = lines()
+    assert (bug["level"], bug["logger"]) == ("ERROR", "django.request")
+    assert "RuntimeError: This view is broken." in bug["exc_info"]
+    assert request["status"] == 500
+
+
+@pytest.mark.django_db
+def test_a_slow_statement_is_named_without_its_values(anonymous, settings, lines):
+    settings.SLOW_STATEMENT = 0
+    anonymous.get("/api/books/?title=Dune")
+    *slow, _ = lines()
+    assert slow
+    assert {line["message"] for line in slow} == {"slow statement"}
+    assert any("books_book" in line["sql"] for line in slow)
+    assert not any("Dune" in json.dumps(line) for line in slow)
+
+
+@pytest.mark.xdist_group(__name__)
+def test_all_that_a_server_says_is_json_and_none_of_it_is_secret(database_url):
+    env = development(database_url) | {"DJANGO_SUPERUSER_PASSWORD": PASSWORD}
+    assert manage("migrate", env=env).returncode == 0
+    user = ("--username", "admin", "--email", "admin@example.org")
+    assert manage("createsuperuser", "--no-input", *user, env=env).returncode == 0
+    with Server(env) as server:
+        client = server.client
+        wrong = {"username": "admin", "password": "not-the-password"}
+        assert client.post("/api/token/", json=wrong).status_code == 401
+        right = {"username": "admin", "password": PASSWORD}
+        tokens = client.post("/api/token/", json=right).json()
+        headers = {"Authorization": f"Bearer {tokens['access']}", "X-Request-ID": "mine"}
+        assert client.get("/api/me/", headers=headers).status_code == 200
+        refresh = {"refresh": tokens["refresh"]}
+        assert client.post("/api/token/refresh/", json=refresh).status_code == 200
+        lines = [json.loads(line) for line in server.log.splitlines() if line.startswith("{")]
+        [own] = [line for line in lines if line.get("request_id") == "mine"]
+        assert (own["route"], own["status"]) == ("api/me/", 200)
+        logins = [line["succeeded"] for line in lines if line["message"] == "login"]
+        assert logins == [False, True]
+        for secret in (PASSWORD, "not-the-password", tokens["access"], tokens["refresh"], "eyJ"):
+            assert secret not in server.log
