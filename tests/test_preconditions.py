@@ -276,9 +276,7 @@ def test_parser_takes_what_the_grammar_has(text):
 )
 def test_parser_reads_what_was_written(tags):
     text = ", ".join(f'W/"{tag}"' if is_weak else f'"{tag}"' for tag, is_weak in tags)
-    assert [tag for tag, _ in Condition.of(text, "If-Match").tags] == [
-        re.sub("-(zstd|gzip)$", "", tag) for tag, _ in tags
-    ]
+    assert list(Condition.of(text, "If-Match").tags) == tags
 
 
 @pytest.mark.parametrize(

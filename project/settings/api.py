@@ -38,6 +38,9 @@ CATALOGUE_REQUIRES_LOGIN = False
 # Whether PUT, PATCH and DELETE of what has a version must say of which, by If-Match: else 428.
 PRECONDITIONS_REQUIRED = False
 
+# Whether the API compresses its answers. Not behind a proxy that does.
+COMPRESS_ANSWERS = True
+
 # https://django-rest-framework-simplejwt.readthedocs.io/en/latest/settings.html
 SIMPLE_JWT = {
     "ACCESS_TOKEN_LIFETIME": timedelta(minutes=5),

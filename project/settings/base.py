@@ -44,6 +44,7 @@ MIDDLEWARE = [
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "corsheaders.middleware.CorsMiddleware",
+    "project.api.http.compression.Compression",
     "project.api.http.preconditions.ConditionalRequests",
     "project.api.http.middleware.ProbesOfAnyHost",
     "project.api.http.middleware.OptionalTrailingSlash",

@@ -51,7 +51,7 @@ def entity_tag(content: bytes, version: int | None = None) -> str:
 class Condition:
     """What `If-Match` or `If-None-Match` names: some tags, or with `*` any."""
 
-    # Without their quotes and codings, each with whether it is weak.
+    # Without their quotes, each with whether it is weak.
     tags: tuple[tuple[str, bool], ...] = ()
     is_any: bool = False
 
@@ -63,7 +63,7 @@ class Condition:
             return cls(is_any=True)
         tags, end = [], 0
         while tag := TAG.match(text, end):
-            tags.append((CODING.sub("", tag[2]), tag[1] is not None))
+            tags.append((tag[2], tag[1] is not None))
             end = tag.end()
         if not tags or text[end:].strip(" \t,"):
             detail = 'Give a list of entity tags, as "7.1f0c", "8.a2b9", or *.'
@@ -78,7 +78,11 @@ class Condition:
 
     def has_tag(self, tag: str) -> bool:
         """Whether it names these bytes, by weak comparison (RFC 9110, section 8.8.3.2)."""
-        return self.is_any or any(each == tag for each, _ in self.tags)
+        return self.is_any or self.form_of(tag) is not None
+
+    def form_of(self, tag: str) -> str | None:
+        """How these bytes are named here, with or without a coding; None where they are not."""
+        return next((each for each, _ in self.tags if CODING.sub("", each) == tag), None)
 
 
 class ConditionalRequests:
@@ -154,9 +158,12 @@ def _conditional(request: HttpRequest, response: HttpResponseBase) -> HttpRespon
     value = request.headers.get(IF_NONE_MATCH)
     if value is None or tag is None:
         return response
-    if Condition.of(value, IF_NONE_MATCH).has_tag(_opaque(tag)):
-        return _not_modified(response)
-    return response
+    condition, opaque = Condition.of(value, IF_NONE_MATCH), _opaque(tag)
+    if not condition.has_tag(opaque):
+        return response
+    # A cache finds what it has by this tag.
+    response.headers["ETag"] = f'"{condition.form_of(opaque) or opaque}"'
+    return _not_modified(response)
 
 
 def _not_modified(response: HttpResponseBase) -> HttpResponseBase:
