@@ -1,12 +1,13 @@
 """The whole map of the catalogue's URLs, each line under the URL it makes."""
 
+from django.urls import path
 from rest_framework.routers import SimpleRouter
 from rest_framework_nested.routers import NestedSimpleRouter
 
 from auth_api.views import SessionViewSet, UserViewSet
 from authors.views import AuthorViewSet
 from books import views as books
-from project.api.changes.views import ChangeViewSet
+from project.api.changes.views import ChangeViewSet, HistoryViewSet, RestoreViewSet
 
 router = SimpleRouter(use_regex_path=False)
 
@@ -60,5 +61,8 @@ router.register("users", UserViewSet, "user")
 router.register("sessions", SessionViewSet, "session")
 
 urlpatterns = [
-    url for each in (router, author, book, series, publisher, subject) for url in each.urls
+    *(url for each in (router, author, book, series, publisher, subject) for url in each.urls),
+    # Below whatever is an aggregate root
+    path("<slug:kind>/<id:pk>/history/", HistoryViewSet.as_view({"get": "list"})),
+    path("<slug:kind>/<id:pk>/restore/", RestoreViewSet.as_view({"post": "restore"})),
 ]

@@ -81,6 +81,7 @@ SPECTACULAR_SETTINGS = {
     # Browsers alone use sessions, on the pages of the browsable API.
     "AUTHENTICATION_WHITELIST": ["auth_api.authentication.JWTAuthentication"],
     "ENUM_NAME_OVERRIDES": {
+        "HistoryOperation": "project.api.changes.models.Change.Operation",
         "ChangeOperation": "project.api.changes.views.OPERATIONS",
         "AuthorKind": "authors.models.Kind",
         "UserRole": "auth_api.models.User.Role",

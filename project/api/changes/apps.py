@@ -10,6 +10,8 @@ class ChangesConfig(AppConfig):
 
     def ready(self) -> None:
         from ..observability import health
-        from . import triggers
+        from ..writes import unit_of_work
+        from . import positions, triggers
 
         health.questions.append(triggers.fault_of)
+        unit_of_work.deleted_uids.append(positions.deleted_uids)

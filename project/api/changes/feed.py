@@ -6,10 +6,8 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, NamedTuple
-from uuid import UUID
 
 from django.db import connections
-from django.utils.timezone import is_naive, make_aware
 from rest_framework.request import Request
 
 from ..databases.connections import snapshot
@@ -20,7 +18,7 @@ from ..models import AggregateRoot
 from ..serializers import each_document
 from .actors import Actors
 from .positions import Position, give, is_pending, position_at
-from .tracking import kind_of
+from .tracking import aware, kind_of
 
 # So many rounds of giving positions a reader waits for, until its page is full.
 ROUNDS = 4
@@ -132,17 +130,8 @@ def _rows(
     )
     rows = map(Row._make, cursor.fetchall())
     if connections[using].vendor == "sqlite":
-        return [
-            row._replace(uid=str(UUID(row.uid)), deleted=bool(row.deleted), at=_moment(row.at))
-            for row in rows
-        ]
+        return [row._replace(deleted=bool(row.deleted), at=aware(row.at)) for row in rows]
     return list(rows)
-
-
-def _moment(value: Any) -> datetime:
-    """A moment as SQLite has it."""
-    moment = value if isinstance(value, datetime) else datetime.fromisoformat(value)
-    return make_aware(moment) if is_naive(moment) else moment
 
 
 # What there is to say of the rows
@@ -193,7 +182,7 @@ def _merged(cursor: Any, using: str, rows: Sequence[Row]) -> Mapping[tuple[str, 
             "SELECT uid FROM changes_entry WHERE kind = %s AND object_id = %s", [kind, key]
         )
         for (uid,) in cursor.fetchall():
-            found[kind, key] = str(UUID(str(uid)))
+            found[kind, key] = str(uid)
     return found
 
 

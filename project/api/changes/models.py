@@ -10,6 +10,8 @@ On SQLite, with one writer at a time, the id of the change is its position.
 
 from django.db import models
 
+from ..models import HyphenatedUUIDField
+
 
 class Change(models.Model):
     """One change of an aggregate root or of what it owns. It is written once and never updated."""
@@ -23,7 +25,7 @@ class Change(models.Model):
     # The model's label, `books.book`.
     kind = models.CharField(max_length=100)
     object_id = models.BigIntegerField()
-    uid = models.UUIDField()
+    uid = HyphenatedUUIDField()
     version = models.BigIntegerField()
     operation = models.CharField(max_length=6, choices=Operation)
     at = models.DateTimeField()
@@ -88,7 +90,7 @@ class Pending(models.Model):
     id = models.BigIntegerField(primary_key=True)
     kind = models.CharField(max_length=100)
     object_id = models.BigIntegerField()
-    uid = models.UUIDField()
+    uid = HyphenatedUUIDField()
     version = models.BigIntegerField()
     deleted = models.BooleanField()
     viewer = models.BigIntegerField(null=True)
@@ -106,7 +108,7 @@ class Entry(models.Model):
     object_id = models.BigIntegerField()
     position = models.BigIntegerField()
     change_id = models.BigIntegerField()
-    uid = models.UUIDField()
+    uid = HyphenatedUUIDField()
     version = models.BigIntegerField()
     deleted = models.BooleanField()
     viewer = models.BigIntegerField(null=True)

@@ -6,8 +6,11 @@ or to go by the ids of their transactions, would let one writer hold up all read
 
 import secrets
 from typing import Any, NamedTuple
+from uuid import UUID
 
-from django.db import connections, transaction
+from django.db import connections, models, transaction
+
+from .models import Change
 
 # A reader pays for so many changes, however many there are: 50 to 120 ms.
 ROUND = 5000
@@ -110,3 +113,20 @@ def last(using: str) -> str | None:
         cursor.execute("SELECT last, nonce FROM changes_batch ORDER BY last DESC LIMIT 1")
         row = cursor.fetchone()
     return "0" if row is None else f"{row[0]}.{row[1]}"
+
+
+def deleted_uids(model: type[models.Model], uids: set[UUID]) -> set[UUID]:
+    """Those of these that objects of this model had, which are deleted."""
+    later = Change.objects.filter(
+        kind=models.OuterRef("kind"),
+        object_id=models.OuterRef("object_id"),
+        pk__gt=models.OuterRef("pk"),
+    )
+    deleted = Change.objects.filter(
+        # It may have been restored.
+        ~models.Exists(later),
+        kind=model._meta.label_lower,
+        uid__in=uids,
+        operation=Change.Operation.DELETE,
+    )
+    return {uid for uid in deleted.values_list("uid", flat=True) if uid in uids}

@@ -1,6 +1,7 @@
 """Which tables are recorded: those of every aggregate root, and of what roots own."""
 
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any
 
 from django.apps import apps
@@ -55,6 +56,12 @@ class Tracked:
         name = self.root.private_to
         field: Any = None if name is None else self.root._meta.get_field(name)
         return None if field is None else str(field.column)
+
+
+def aware(moment: datetime | str) -> datetime:
+    """A moment as a trigger has written it, which on SQLite is a text without its zone, UTC."""
+    found = datetime.fromisoformat(moment) if isinstance(moment, str) else moment
+    return found.replace(tzinfo=UTC) if found.tzinfo is None else found
 
 
 def kind_of(root: Model) -> str:

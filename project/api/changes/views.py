@@ -1,4 +1,4 @@
-"""The feed's URL."""
+"""The URLs of the feed, of an object's history, and of what restores it."""
 
 import re
 from base64 import urlsafe_b64decode, urlsafe_b64encode
@@ -7,8 +7,10 @@ from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 from django.db import router
+from django.http import Http404
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import (
+    OpenApiExample,
     OpenApiParameter,
     OpenApiResponse,
     extend_schema,
@@ -22,14 +24,33 @@ from rest_framework.settings import api_settings
 from rest_framework.utils.urls import replace_query_param
 from rest_framework.viewsets import GenericViewSet
 
+from ..fields import TimestampField
 from ..http.problems import Fault, Refused, Resync
+from ..http.resources import lists_all, visible
 from ..lists.parameters import StrictQueryParameters
+from .actors import Actors
 from .feed import Kind, LostPositionError, kinds, page
-from .models import Entry
+from .history import changes_of, told
+from .models import Change, Entry
 from .positions import START, Position
+from .restoring import restore
 
 MAX_PAGE_SIZE = 500
 OPERATIONS = ["upsert", "delete"]
+KIND = OpenApiParameter(
+    "kind",
+    OpenApiTypes.STR,
+    OpenApiParameter.PATH,
+    description="The path of the object's list, as `books`.",
+    examples=[OpenApiExample("Books", "books")],
+)
+KEY = OpenApiParameter(
+    "id",
+    {"type": "integer", "format": "int64", "minimum": 1},
+    OpenApiParameter.PATH,
+    description="The id of the object.",
+    examples=[OpenApiExample("The first", 1)],
+)
 CURSOR = re.compile(r"(0|[1-9]\d{0,17})\.(-?\d{1,19})\.([^.]{1,40})\.([^.]*)", re.ASCII)
 
 
@@ -40,9 +61,23 @@ class MayFollow(BasePermission):
         return bool(request.user and request.user.has_perm("changes.view_entry"))
 
 
+class MayLookBack(BasePermission):
+    """Who has the permission `changes.view_change`: librarians and above."""
+
+    def has_permission(self, request: Request, view: Any) -> bool:
+        return may_see_actors(request)
+
+
+class MayRestore(BasePermission):
+    """Who has the permission `changes.restore_change`: admins."""
+
+    def has_permission(self, request: Request, view: Any) -> bool:
+        return bool(request.user and request.user.has_perm("changes.restore_change"))
+
+
 def may_see_actors(request: Request) -> bool:
     """Librarians and above."""
-    return bool(request.user.has_perm("changes.view_change"))
+    return bool(request.user and request.user.has_perm("changes.view_change"))
 
 
 class Cursor(NamedTuple):
@@ -257,3 +292,128 @@ class ChangeViewSet(StrictQueryParameters, GenericViewSet[Entry]):
         if answer not in ("true", "false"):
             raise Refused([Fault("invalid", "Give true or false.", parameter="documents")])
         return answer == "true"
+
+
+class DifferenceSerializer(serializers.Serializer[Any]):
+    """A place where a change has made the document differ."""
+
+    pointer = serializers.CharField(
+        help_text="The place in the document, a JSON Pointer (RFC 6901) as `/editions/0/pages`;"
+        " empty for the whole of what was deleted."
+    )
+    locals()["from"] = serializers.JSONField(allow_null=True, help_text="What was there before.")
+    to = serializers.JSONField(allow_null=True, help_text="What is there since.")
+
+
+class HistorySerializer(serializers.ModelSerializer[Any]):
+    """A change of an object, and of what it owns."""
+
+    version = serializers.IntegerField(help_text="The version that the change has led to.")
+    operation = serializers.ChoiceField(Change.Operation.choices)
+    at = TimestampField(help_text="When the change was made, in UTC.")
+    actor = ActorSerializer(
+        allow_null=True, help_text="Who has made the change; null where nobody said."
+    )
+    request = serializers.CharField(
+        allow_null=True, help_text="The `X-Request-ID` of the request that it was part of."
+    )
+    changes = DifferenceSerializer(
+        many=True, help_text="What differs since; empty when the object was created."
+    )
+
+    class Meta:
+        model = Change
+        fields = ["id", "operation", "version", "at", "actor", "request", "changes"]
+
+
+def kind_of_url(view: Any, name: str) -> Kind:
+    kind = kinds().get(name)
+    if kind is None:
+        raise Http404
+    if not kind.may_be_read(view.request):
+        view.permission_denied(view.request)
+    return kind
+
+
+class HistoryViewSet(StrictQueryParameters, GenericViewSet[Change]):
+    """Lists the changes of an object and of what it owns, newest first, also of a deleted one."""
+
+    queryset = Change.objects.order_by("-id")
+    serializer_class = HistorySerializer
+    permission_classes = (MayLookBack,)
+    filter_backends = ()
+
+    @extend_schema(
+        operation_id="listHistory",
+        summary="List the changes of an object",
+        tags=["changes"],
+        parameters=[KIND, KEY],
+    )
+    def list(self, request: Request, kind: str, pk: int) -> Response:
+        found = kind_of_url(self, kind)
+        self._require_visible(found, pk)
+        rows: Any = self.paginate_queryset(changes_of(found.model, pk))
+        serializer_class = found.resource.view(request, "GET").get_serializer_class()
+        meanings = told(serializer_class, pk, rows)
+        actors = Actors.of([row.actor for row in rows], rows[0]._state.db) if rows else Actors({})
+        timestamp = TimestampField().to_representation
+        results = []
+        for row in rows:
+            operation, changes = meanings[row.transaction]
+            results.append(
+                {
+                    "id": row.pk,
+                    "operation": operation,
+                    "version": row.version,
+                    "at": timestamp(row.at),
+                    "actor": None if row.actor is None else actors.actor(row.actor),
+                    "request": row.request,
+                    "changes": changes,
+                }
+            )
+        return self.get_paginated_response(results)
+
+    def _require_visible(self, kind: Kind, pk: int) -> None:
+        """404 where there is nothing, or nothing for who asks.
+
+        Of what is gone nobody can say who might see it. So it is shown where everything is, and
+        else to those who may restore it.
+        """
+        if kind.model._base_manager.filter(pk=pk).exists():
+            is_visible = visible(kind.model, self.request).filter(pk=pk).exists()
+        else:
+            user: Any = self.request.user
+            is_visible = lists_all(kind.resource.view_class) or user.has_perm(
+                "changes.restore_change"
+            )
+        if not is_visible or not changes_of(kind.model, pk).exists():
+            raise Http404
+
+
+class RestoreViewSet(StrictQueryParameters, GenericViewSet[Change]):
+    """Writes a deleted object again, with all that it owned: the id and the uid are the same, the
+    version is higher. 409 `exists`: it is not deleted. 409 `unique`: another object has a value
+    of it that is unique. 409 `does_not_exist`: something that it linked is gone.
+    """
+
+    queryset = Change.objects.order_by("-id")
+    serializer_class = serializers.Serializer
+    permission_classes = (MayRestore,)
+    filter_backends = ()
+    pagination_class = None
+    problem_statuses = (409,)
+
+    @extend_schema(
+        operation_id="restore",
+        summary="Restore a deleted object",
+        tags=["changes"],
+        parameters=[KIND, KEY],
+        request=None,
+        responses=OpenApiResponse(
+            {"type": "object", "additionalProperties": {}}, description="The object."
+        ),
+    )
+    def restore(self, request: Request, kind: str, pk: int) -> Response:
+        view = kind_of_url(self, kind).resource.view(request, "GET")
+        restore(view.get_serializer(), pk)
+        return Response(view.get_document(pk))

@@ -40,7 +40,7 @@ class Fault:
     existing_id: int | None = None
     header: str | None = None
 
-    CONFLICTS = frozenset({"unique", "does_not_exist", "in_use"})
+    CONFLICTS = frozenset({"unique", "does_not_exist", "in_use", "exists", "deleted"})
 
     @property
     def is_conflict(self) -> bool:

@@ -6,7 +6,7 @@ that says who holds the wanted values.
 """
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from functools import cache
 from itertools import chain
@@ -131,11 +131,18 @@ def _stored_key(row: RowState, fields: Iterable[Any]) -> tuple[Any, ...] | None:
     return None if None in values else values
 
 
+# Who knows of the uids of deleted objects: of a model, those among these that were.
+DeletedUids = Callable[[type[models.Model], set[UUID]], set[UUID]]
+deleted_uids: list[DeletedUids] = []
+
+
 class UnitOfWork:
     """What one request writes: collected first, then checked, then carried out."""
 
-    def __init__(self, request: Request | None) -> None:
+    def __init__(self, request: Request | None, *, restores: bool = False) -> None:
         self.request = request
+        # Whether it writes deleted objects again.
+        self.restores = restores
         self.rows: dict[type[models.Model], list[RowState]] = defaultdict(list)
         self.removed: dict[type[models.Model], list[models.Model]] = defaultdict(list)
         # The objects that the request is for.
@@ -203,6 +210,7 @@ class UnitOfWork:
         if self.request is not None:
             require_permission(self.request, view, self.tops, self._touched())
         for model in self.rows:
+            self._check_deleted(model)
             for f in _fields(model):
                 if isinstance(f, SlugMadeFrom):
                     self._number(model, f)
@@ -250,6 +258,20 @@ class UnitOfWork:
             slugs = slug.distinct([getattr(row.instance, slug.attname) for row in made], taken)
             for row, each in zip(made, slugs, strict=True):
                 setattr(row.instance, slug.attname, each)
+
+    def _check_deleted(self, model: type[models.Model]) -> None:
+        """A uid stands for one object for ever."""
+        given = {
+            row.instance.uid: row  # type: ignore[attr-defined]  # a root has one
+            for row in self.rows[model]
+            if row.is_new and "uid" in row.given
+        }
+        if not given or self.restores:
+            return
+        for know in deleted_uids:
+            for uid in know(model, {*given}):
+                detail = f"The {model._meta.verbose_name} with this uid was deleted."
+                self.fault("deleted", detail, given[uid].pointer + "/uid")
 
     def _check_unique(self, model: type[models.Model], fields: tuple[Any, ...]) -> None:
         """Judge uniqueness on the final state: what the plan changes no longer stands."""

@@ -1,0 +1,137 @@
+"""A deleted object, written again as it was."""
+
+from collections import defaultdict
+from collections.abc import Mapping
+from typing import Any
+
+from django.db import models
+from django.http import Http404
+
+from ..files import OwnedFileField
+from ..http.problems import Fault, Refused, pointer
+from ..models import AggregateRoot
+from ..relations import Owned, Shared, relations_of
+from ..writes.transactions import retried
+from ..writes.unit_of_work import RowState, UnitOfWork
+from .history import values_of
+from .models import Change, RowChange
+from .tracking import kind_of, tracked
+
+
+def restore(serializer: Any, key: int) -> AggregateRoot:
+    """Write a deleted object again, with all that it owned: the same id and uid, a higher version.
+
+    Http404 where it never existed. Refused where it exists, where somebody has its unique values,
+    and where something that it linked is gone.
+    """
+    return retried(lambda: _restore(serializer, key))
+
+
+def _restore(serializer: Any, key: int) -> AggregateRoot:
+    model = serializer.Meta.model
+    if model._base_manager.filter(pk=key).exists():
+        detail = f"{str(model._meta.verbose_name).capitalize()} {key} exists."
+        raise Refused([Fault("exists", detail, pointer="", existing_id=key)])
+    same = {"kind": kind_of(model), "object_id": key}
+    last = Change.objects.filter(**same).order_by("-id").first()
+    if last is None or last.operation != Change.Operation.DELETE:
+        raise Http404
+    gone = RowChange.objects.filter(
+        **same, transaction=last.transaction, operation=RowChange.Operation.DELETE
+    )
+    rows = _rows(model, gone.order_by("id"))
+    if len(rows[model]) != 1:
+        # It was deleted before anything was kept.
+        raise Http404
+    [root] = rows[model]
+    root.version = last.version + 1
+    work = UnitOfWork(None, restores=True)
+    top = work.add(_state(root, "", None))
+    work.tops.append(top)
+    for each, found in rows.items():
+        for number, row in enumerate(found):
+            if each is not model:
+                work.add(_state(row, _pointer(serializer, each, number), top))
+    work.faults += _missing(serializer, model, key, rows)
+    work.check(None)
+    created_at = root.created_at
+    written = work.execute()
+    # `auto_now_add` has put the present there.
+    model._base_manager.filter(pk=key).update(created_at=created_at)
+    root.created_at = created_at
+    written.announce(model)
+    return root
+
+
+def _state(row: models.Model, path: str, root: RowState | None) -> RowState:
+    state = RowState.new(row, path, root)
+    state.given = {f.name for f in row._meta.concrete_fields}
+    return state
+
+
+def _rows(root: type[AggregateRoot], gone: Any) -> Mapping[type[models.Model], list[Any]]:
+    """What was deleted, by model, in the order of their keys."""
+    known = {each.model._meta.label_lower: each.model for each in tracked() if each.root is root}
+    rows: dict[type[models.Model], dict[int, Any]] = defaultdict(dict)
+    rows[root] = {}
+    for change in gone:
+        if (model := known.get(change.model)) is None:
+            continue
+        row = model(**values_of(model, change.before))
+        for f in model._meta.concrete_fields:
+            if isinstance(f, OwnedFileField):
+                file = getattr(row, f.attname)
+                # It went with the row.
+                if file and not file.storage.exists(file.name):
+                    setattr(row, f.attname, "")
+        rows[model][change.row_id] = row
+    return {model: [found[key] for key in sorted(found)] for model, found in rows.items()}
+
+
+def _pointer(serializer: Any, model: type[models.Model], number: int) -> str:
+    """Where the document has a row that the object owned."""
+    root = serializer.Meta.model
+    for relation in relations_of(serializer):
+        found: Any = root._meta.get_field(relation.name)
+        if type(relation) is Owned and found.related_model is model:
+            return pointer(relation.name) if found.one_to_one else pointer(relation.name, number)
+        is_set = type(relation) is Shared and found.many_to_many
+        if is_set and found.remote_field.through is model:
+            return pointer(relation.key or relation.name, number)
+    return pointer(model._meta.model_name or "", number)
+
+
+def _missing(
+    serializer: Any,
+    root: type[AggregateRoot],
+    key: int,
+    rows: Mapping[type[models.Model], list[Any]],
+) -> list[Fault]:
+    """What the rows refer to and is not there any more."""
+    links: dict[type[models.Model], list[tuple[Any, str]]] = defaultdict(list)
+    for model, found in rows.items():
+        for number, row in enumerate(found):
+            path = "" if model is root else _pointer(serializer, model, number)
+            for f in model._meta.concrete_fields:
+                value = getattr(row, f.attname)
+                if f.is_relation and value is not None and (f.related_model, value) != (root, key):
+                    target: Any = f.related_model
+                    place = path if model._meta.auto_created else path + pointer(f.attname)
+                    links[target].append((value, place))
+    faults = []
+    for target, wanted in links.items():
+        there = set(
+            target._base_manager.filter(pk__in={value for value, _ in wanted}).values_list(
+                "pk", flat=True
+            )
+        )
+        faults += [
+            Fault(
+                "does_not_exist",
+                f"{str(target._meta.verbose_name).capitalize()} {value} is gone.",
+                pointer=place,
+            )
+            for value, place in wanted
+            if value not in there
+        ]
+    return faults
