@@ -68,6 +68,12 @@ MATRIX = {
         "DELETE": row(401, 404, 404, 404),
     },
     "api/changes/": MEMBERS,
+    "api/<slug:kind>/<id:pk>/history/": read(401, 403, 200, 200),
+    # This one exists.
+    "api/<slug:kind>/<id:pk>/restore/": {
+        "OPTIONS": row(401, 403, 403, 200),
+        "POST": row(401, 403, 403, 409),
+    },
     "api/sessions/": MEMBERS,
     "api/sessions/<slug:sid>/": {
         "OPTIONS": row(401, 200, 200, 200),
@@ -201,6 +207,8 @@ def url_of(route, stored, client):
     for part in route.removeprefix("^").split("/"):
         if part == "<id:pk>":
             part = str(stored[parts[-1]])
+        elif part == "<slug:kind>":
+            part = "books"
         elif part == "<slug:sid>":
             part = getattr(client, "sid", "0")
         elif part.startswith("<id:"):

@@ -165,6 +165,10 @@ def url(path, stored, last=None):
         if last is not None and match.start() == path.rindex("{"):
             return str(last)
         collection = path[: match.start()].rstrip("/").rpartition("/")[2]
+        if name == "kind":
+            return "books"
+        if collection == "{kind}":
+            collection = "books"
         kind = SINGULAR.get(collection, collection.removesuffix("s"))
         return str(stored.get(name.removesuffix("_id"), stored.get(kind, 1)))
 
@@ -206,6 +210,8 @@ def provoke(problem, method, path, operation, clients, stored, settings):
             return ask(admin, method, url(path, stored, MISSING), body_of(operation, {"x": 1}))
         case "NotAcceptable":
             return ask(admin, method, here, HTTP_ACCEPT="image/png")
+        case "Conflict" if name == "restore":
+            return ask(admin, method, here)
         case "Conflict" if method == "delete" and "in_use" in operation["description"]:
             return ask(admin, method, here)
         case "Conflict" if (kind := kind_of(operation)).removesuffix("Bulk") not in CONFLICTS or (

@@ -7,6 +7,7 @@ one behind OFFSET 0, which the planner cannot turn into such a join.
 """
 
 from collections.abc import Iterable, Sequence
+from functools import cache
 from typing import Any
 
 from django.db.backends.utils import truncate_name
@@ -166,6 +167,7 @@ REFUSAL = """BEGIN
 END"""
 
 
+@cache
 def triggers_of(tracked: Tracked) -> list[Trigger]:
     """The triggers of one table, each with its function."""
     name = f"changes_{tracked.table}"

@@ -1,6 +1,7 @@
 """Triggers on SQLite, for each row. With one writer at a time, positions are given at once."""
 
 from collections.abc import Iterable, Sequence
+from functools import cache
 from typing import Any
 
 from .tracking import Tracked
@@ -70,6 +71,7 @@ def _changed(tracked: Tracked) -> tuple[str, str]:
     return f"({differs})", f"'{{' || rtrim({members}, ',') || '}}'"
 
 
+@cache
 def triggers_of(tracked: Tracked) -> list[Trigger]:
     """The triggers of one table."""
     name, table, key = f"changes_{tracked.table}", _quoted(tracked.table), _quoted(tracked.key)
