@@ -70,7 +70,7 @@ class State:
         return State(self.tables, rows)
 
 
-def values_of(model: type[models.Model], columns: Mapping[str, Any]) -> dict[str, Any]:
+def values_of(model: type[models.Model], columns: Any) -> dict[str, Any]:
     """What a trigger has kept of a row, by the attributes of the model's fields, in their types.
 
     Columns that the model has no more are left out.

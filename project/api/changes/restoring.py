@@ -18,16 +18,16 @@ from .models import Change, RowChange
 from .tracking import kind_of, tracked
 
 
-def restore(serializer: Any, key: int) -> AggregateRoot:
+def restore(serializer: Any, key: int) -> None:
     """Write a deleted object again, with all that it owned: the same id and uid, a higher version.
 
     Http404 where it never existed. Refused where it exists, where somebody has its unique values,
     and where something that it linked is gone.
     """
-    return retried(lambda: _restore(serializer, key))
+    retried(lambda: _restore(serializer, key))
 
 
-def _restore(serializer: Any, key: int) -> AggregateRoot:
+def _restore(serializer: Any, key: int) -> None:
     model = serializer.Meta.model
     if model._base_manager.filter(pk=key).exists():
         detail = f"{str(model._meta.verbose_name).capitalize()} {key} exists."
@@ -60,7 +60,6 @@ def _restore(serializer: Any, key: int) -> AggregateRoot:
     model._base_manager.filter(pk=key).update(created_at=created_at)
     root.created_at = created_at
     written.announce(model)
-    return root
 
 
 def _state(row: models.Model, path: str, root: RowState | None) -> RowState:

@@ -397,7 +397,6 @@ class RestoreViewSet(StrictQueryParameters, GenericViewSet[Change]):
     """
 
     queryset = Change.objects.order_by("-id")
-    serializer_class = serializers.Serializer
     permission_classes = (MayRestore,)
     filter_backends = ()
     pagination_class = None
