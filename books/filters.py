@@ -3,6 +3,7 @@
 from typing import Any
 
 from django.db.models import QuerySet
+from django_filters.constants import EMPTY_VALUES
 from django_filters.rest_framework import ChoiceFilter
 
 from project.api.filters import (
@@ -33,12 +34,12 @@ def _language() -> TextFilter:
 class BookFilter(RootFilterSet):
     title = NameFilter(max_length=500, help_text="The exact title.")
     author = IntegerFilter(
-        method="leave_to_contributions",
+        method="by_contribution",
         help_text="The id of an author who contributed to the book.",
     )
     role = ChoiceFilter(
         choices=Role.choices,
-        method="leave_to_contributions",
+        method="by_contribution",
         help_text="The role in which `author`, or else anybody, contributed to the book.",
     )
     subject = IntegerFilter("subjects", help_text="The id of one of its subjects.")
@@ -73,23 +74,14 @@ class BookFilter(RootFilterSet):
     def by_publisher(self, queryset: QuerySet[Book], name: str, value: int) -> QuerySet[Book]:
         return queryset.filter(pk__in=Edition.objects.filter(publisher=value).values("book"))
 
-    def leave_to_contributions(
-        self, queryset: QuerySet[Book], name: str, value: Any
-    ) -> QuerySet[Book]:
-        return queryset
-
-    def filter_queryset(self, queryset: QuerySet[Book]) -> QuerySet[Book]:
-        queryset = super().filter_queryset(queryset)
-        asked = {
-            name: value
-            for name in ("author", "role")
-            if (value := self.form.cleaned_data.get(name)) not in (None, "")
-        }
-        if asked:
-            # Of the same contribution.
-            contributions = Contribution.objects.filter(**asked).order_by()
-            queryset = queryset.filter(pk__in=contributions.values("book"))
-        return queryset
+    def by_contribution(self, queryset: QuerySet[Book], name: str, value: Any) -> QuerySet[Book]:
+        # Of the same contribution: the first of the two asks for both.
+        both = {each: self.form.cleaned_data.get(each) for each in ("author", "role")}
+        asked = {each: value for each, value in both.items() if value not in EMPTY_VALUES}
+        if name != next(iter(asked)):
+            return queryset
+        contributions = Contribution.objects.filter(**asked).order_by()
+        return queryset.filter(pk__in=contributions.values("book"))
 
 
 class ContributionFilter(ListFilterSet):

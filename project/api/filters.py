@@ -15,6 +15,7 @@ from django.db.models import Model, QuerySet
 from django.http import QueryDict
 from django.template import loader
 from django.utils.dateparse import parse_datetime
+from django_filters.constants import EMPTY_VALUES
 from django_filters.rest_framework import CharFilter, Filter, FilterSet
 from rest_framework import filters as backends
 from rest_framework.request import Request
@@ -186,16 +187,32 @@ class StrictFilterBackend(backends.BaseFilterBackend):
         ):
             return queryset
         filterset = view.filterset_class(params, queryset, request=request)
-        if not filterset.is_valid():
-            raise Refused(
-                [
-                    Fault(error.code or "invalid", " ".join(error.messages), parameter=name)
-                    for name, errors in filterset.errors.as_data().items()
-                    for error in errors
-                ]
-            )
+        _require_valid(filterset)
         filtered: QuerySet[Any] = filterset.qs
         return filtered
+
+    def lookups(self, request: Request, view: Any) -> dict[str, Any] | None:
+        """The values that the filters of a list ask for, by the ORM's path and lookup of each.
+
+        None where that is not all that is asked: where a filter has a method of its own.
+        """
+        filters = self._filters(view)
+        asked = [(name, each) for name, each in filters.items() if name in request.query_params]
+        if not asked:
+            return {}
+        filterset_class = view.filterset_class
+        if filterset_class.filter_queryset is not FilterSet.filter_queryset or not all(
+            getattr(each.filter, "__func__", None) is Filter.filter
+            and not (each.exclude or each.distinct)
+            for _, each in asked
+        ):
+            return None
+        filterset = filterset_class(request.query_params, view.queryset, request=request)
+        _require_valid(filterset)
+        values = filterset.form.cleaned_data
+        if any(values[name] in EMPTY_VALUES for name, _ in asked):
+            return None
+        return {f"{each.field_name}__{each.lookup_expr}": values[name] for name, each in asked}
 
     def to_html(self, request: Request, queryset: QuerySet[Any], view: Any) -> str:
         if not self._filters(view):
@@ -211,6 +228,17 @@ class StrictFilterBackend(backends.BaseFilterBackend):
             parameter_schema(name, _schema_of(filter_.field), filter_.extra.get("help_text", ""))
             for name, filter_ in self._filters(view).items()
         ]
+
+
+def _require_valid(filterset: Any) -> None:
+    if not filterset.is_valid():
+        raise Refused(
+            [
+                Fault(error.code or "invalid", " ".join(error.messages), parameter=name)
+                for name, errors in filterset.errors.as_data().items()
+                for error in errors
+            ]
+        )
 
 
 def _schema_of(field: forms.Field) -> dict[str, Any]:

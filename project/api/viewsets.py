@@ -17,13 +17,25 @@ from rest_framework.decorators import action
 from rest_framework.exceptions import NotAuthenticated, PermissionDenied
 from rest_framework.request import Request
 from rest_framework.response import Response
+from rest_framework.settings import api_settings
 
 from .databases.connections import without_prepared_plans
+from .documents.compiler import expressions_of
 from .documents.statements import Document, properties
+from .filters import StrictFilterBackend
 from .http.preconditions import ConditionalWrites, entity_tag
 from .http.problems import Fault, Refused
 from .http.renderers import DocumentRenderer
-from .http.resources import lookup_kwargs, resource_of, shows_all, shows_each
+from .http.resources import (
+    OVERRIDES,
+    lists_all,
+    lookup_kwargs,
+    resource_of,
+    shows_all,
+    shows_each,
+)
+from .lists.kept import KeptPages, Shape
+from .lists.ordering import OrderingFilter
 from .lists.pagination import CursorPagination
 from .lists.parameters import StrictQueryParameters, is_list
 from .models import AggregateRoot
@@ -33,6 +45,9 @@ from .writes.bulk import Bulk, read_bulk, require_some_permission
 from .writes.deletions import in_use
 from .writes.items import Edit
 from .writes.transactions import Confirm, delete, write, write_item
+
+# Of lists whose statement is more than columns, or not the only one.
+UNKEPT_PARAMETERS = frozenset({"search", "exact", "count"})
 
 
 class ResourceViewSet(ConditionalWrites, StrictQueryParameters, viewsets.ModelViewSet[Any]):
@@ -89,7 +104,33 @@ class ResourceViewSet(ConditionalWrites, StrictQueryParameters, viewsets.ModelVi
         return documents(serializer_class, self.unread_properties, keys, using, self.request)
 
     def list(self, request: Request, *args: Any, **kwargs: Any) -> Response:
-        return self.get_list_response(self.get_queryset())
+        pages = self._kept_pages()
+        if pages is None:
+            return self.get_list_response(self.get_queryset())
+        return self._list_response(pages, pages.shape.using)
+
+    def _kept_pages(self) -> KeptPages | None:
+        """The pages of a list that is made of nothing but columns and the project's own parts."""
+        view_class: Any = type(self)
+        if not (
+            type(self.paginator) is CursorPagination
+            and OVERRIDES.isdisjoint(vars(self))
+            and UNKEPT_PARAMETERS.isdisjoint(self.request.query_params)
+            and lists_all(view_class)
+            and view_class.filter_backends == api_settings.DEFAULT_FILTER_BACKENDS
+            and view_class.get_list_response is ResourceViewSet.get_list_response
+            and view_class.paginate_queryset is ResourceViewSet.paginate_queryset
+        ):
+            return None
+        lookups = StrictFilterBackend().lookups(self.request, self)
+        if lookups is None:
+            return None
+        queryset: Any = view_class.queryset
+        ordering: Any = OrderingFilter().get_ordering(self.request, queryset, self) or ()
+        computed = expressions_of(self.get_serializer_class())
+        if len(ordering) != 1 or ordering[0].removeprefix("-") in computed:
+            return None
+        return KeptPages.of(Shape(view_class, tuple(lookups), ordering[0]), lookups)
 
     def get_list_response(self, queryset: models.QuerySet[Any]) -> Response:
         """A list of what the request chooses of these objects: filtered, ordered, a page of it.
@@ -102,7 +143,10 @@ class ResourceViewSet(ConditionalWrites, StrictQueryParameters, viewsets.ModelVi
         if self.paginator is None or isinstance(self.paginator, CursorPagination):
             # The documents need no more.
             queryset = queryset.values_list("pk", flat=True)
-        with without_prepared_plans(queryset.db):
+        return self._list_response(queryset, queryset.db)
+
+    def _list_response(self, queryset: Any, using: str) -> Response:
+        with without_prepared_plans(using):
             page = self.paginate_queryset(queryset)
             rows = list(queryset) if page is None else page
         documents = self.documents([getattr(row, "pk", row) for row in rows])

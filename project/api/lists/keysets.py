@@ -6,7 +6,7 @@ from typing import Any
 
 from django.core.exceptions import FieldDoesNotExist, ImproperlyConfigured
 from django.db import connections, models
-from django.db.models import F, Field, Func, Model, OrderBy, Q, QuerySet, Value
+from django.db.models import Expression, F, Field, Func, Model, OrderBy, Q, QuerySet, Value
 from django.db.models.functions import Cast, Round
 from django.db.models.lookups import GreaterThan, LessThan
 
@@ -113,9 +113,11 @@ class Keyset:
         return queryset.order_by(*terms)
 
     def beyond(
-        self, queryset: QuerySet[Any], value: Any, pk: int, backwards: bool
+        self, queryset: QuerySet[Any], value: Any, pk: Any, backwards: bool
     ) -> Iterator[QuerySet[Any]]:
         """What follows this position, in one part or two, whose first rows an index finds at once.
+
+        The position is two values, or expressions of them.
 
         Rows with null and rows without are two parts, since one condition for both (`… OR field
         IS NULL`) would have the database walk the index from its beginning.
@@ -129,7 +131,7 @@ class Keyset:
             if descending:
                 yield queryset.filter(**{isnull: False})
             return
-        position = Value(value, self.field), Value(pk, queryset.model._meta.pk)
+        position = _value(value, self.field), _value(pk, queryset.model._meta.pk)
         if self.expression is None:
             here, there = RowValue(F(self.attribute), F("pk")), RowValue(*position)
             yield queryset.filter(LessThan(here, there) if descending else GreaterThan(here, there))
@@ -140,6 +142,10 @@ class Keyset:
             yield queryset.filter(Q(**{f"{self.attribute}__{after}": position[0]}) | level)
         if self.null and not descending:
             yield queryset.filter(**{isnull: True})
+
+
+def _value(value: Any, field: "Field[Any, Any]") -> Any:
+    return value if isinstance(value, Expression) else Value(value, field)
 
 
 def column(model: type[Model], path: str) -> "tuple[Field[Any, Any], bool]":

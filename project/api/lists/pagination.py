@@ -20,6 +20,7 @@ from rest_framework.settings import api_settings
 from rest_framework.utils.urls import replace_query_param
 
 from ..http.problems import Fault, Refused
+from .kept import KeptPages
 from .keysets import Keyset
 from .ranking import Rank
 
@@ -71,9 +72,10 @@ def _as_json(value: Any) -> Any:
 class CursorPagination(BasePagination):
     """Pages of `page_size` rows in the queryset's own order, linked forwards and backwards.
 
-    The rows are what the queryset gives: objects, or with `values_list("pk", flat=True)` keys. One
-    query a page, and one more where it goes on into the next part of a ranked list, or rows whose
-    field is null may border on the others. `count=true` costs a query that visits every row.
+    The rows are what the queryset gives: objects, or with `values_list("pk", flat=True)` keys, as
+    KeptPages gives them. One query a page, and one more where it goes on into the next part of a
+    ranked list, or rows whose field is null may border on the others. `count=true` costs a query
+    that visits every row.
     """
 
     page_size = api_settings.PAGE_SIZE
@@ -87,10 +89,18 @@ class CursorPagination(BasePagination):
     previous_url: str | None
 
     def paginate_queryset(  # type: ignore[override]  # REST framework's take a list, too
-        self, queryset: QuerySet[Any], request: Request, view: Any = None
+        self, queryset: QuerySet[Any] | KeptPages, request: Request, view: Any = None
     ) -> list[Any]:
         self.request = request
         size = self._page_size()
+        text = request.query_params.get("cursor")
+        if isinstance(queryset, KeptPages):
+            self.count, keyset = None, queryset.keyset
+            cursor = None if text is None else Cursor.decode(text, keyset, 1)
+            position = None if cursor is None else (cursor.value, cursor.pk)
+            backwards = cursor is not None and cursor.backwards
+            pairs = queryset.first(position, backwards, size + 1)
+            return self._page([(0, pair) for pair in pairs], keyset, cursor, size, keys_only=True)
         self.count = queryset.order_by().count() if self._counts() else None
         keys_only = queryset.query.values_select == ("pk",)
         rank = Rank.of(queryset)
@@ -100,10 +110,20 @@ class CursorPagination(BasePagination):
         if keys_only:
             # What a cursor needs of a row beside its key, and no more: its position.
             parts = [part.values_list(keyset.attribute, "pk") for part in parts]
-        text = request.query_params.get("cursor")
         cursor = None if text is None else Cursor.decode(text, keyset, len(parts))
-
         rows = self.choose(parts, keyset, cursor, size + 1)
+        return self._page(rows, keyset, cursor, size, keys_only=keys_only)
+
+    def _page(
+        self,
+        rows: list[tuple[int, Any]],
+        keyset: Keyset,
+        cursor: Cursor | None,
+        size: int,
+        *,
+        keys_only: bool,
+    ) -> list[Any]:
+        """The page and its links, of rows beyond the cursor, one more than it has if there is."""
         has_more, rows = len(rows) > size, rows[:size]
         backwards = cursor is not None and cursor.backwards
         if backwards:

@@ -1,0 +1,155 @@
+"""Pages whose statement is kept: the ORM composes it once for each shape of a request."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any
+
+from django.core.exceptions import FieldError, ImproperlyConfigured
+from django.db import connections
+from django.db.models import Expression, Field, IntegerField, QuerySet
+
+from .keysets import Keyset, column
+
+# Some 500 bytes each.
+KEPT_STATEMENTS = 256
+LOOKUPS = frozenset({"exact", "lt", "lte", "gt", "gte"})
+
+
+class Bound(Expression):
+    """A value that each request binds anew."""
+
+    def __init__(self, name: str, output_field: "Field[Any, Any]") -> None:
+        super().__init__(output_field)
+        self.name = name
+
+    def as_sql(self, compiler: Any, connection: Any, *args: Any, **extra_context: Any) -> Any:
+        return "%s", [self]
+
+    def prepared(self, value: Any, connection: Any) -> Any:
+        """The value as the ORM would bind it."""
+        return self.output_field.get_db_prep_value(value, connection)
+
+
+@dataclass(frozen=True)
+class Shape:
+    """What the statement of a page depends on, but for values and the position of a cursor.
+
+    `lookups` are paths of the ORM with a lookup, as `series__exact`, in the order of the filters.
+    """
+
+    view_class: Any
+    lookups: tuple[str, ...]
+    ordering: str
+
+    @property
+    def using(self) -> str:
+        return str(self.view_class.queryset.db)
+
+    def field(self, path: str) -> "Field[Any, Any]":
+        """What a lookup compares; ImproperlyConfigured where that is no column of one row."""
+        return column(self.view_class.queryset.model, path.rpartition("__")[0])[0]
+
+    def queryset(self) -> QuerySet[Any]:
+        rows: QuerySet[Any] = self.view_class.queryset.all()
+        for path in self.lookups:
+            rows = rows.filter(**{path: Bound(path, self.field(path))})
+        return rows.order_by(self.ordering)
+
+
+@dataclass(frozen=True)
+class KeptPages:
+    """The keys of a list, and what a cursor needs beside them, by statements that are kept.
+
+    To have the ORM compose the same statement for each request takes 0.2 of the processor time of
+    a list of 50 books.
+    """
+
+    shape: Shape
+    values: Mapping[str, Any]
+
+    @classmethod
+    def of(cls, shape: Shape, values: Mapping[str, Any]) -> "KeptPages | None":
+        """None where more differs than values, so that the ORM has to see them."""
+        is_kept = _keyset(shape) is not None and all(
+            _is_in_range(shape, path, value) for path, value in values.items()
+        )
+        return cls(shape, values) if is_kept else None
+
+    @property
+    def keyset(self) -> Keyset:
+        keyset = _keyset(self.shape)
+        assert keyset is not None  # noqa: S101  (see `of`)
+        return keyset
+
+    def first(self, position: tuple[Any, Any] | None, backwards: bool, limit: int) -> list[Any]:
+        """The first pairs of value and key beyond this position; of all where there is none."""
+        connection = connections[self.shape.using]
+        values = dict(self.values)
+        if position is not None:
+            values |= {"keyset value": position[0], "keyset key": position[1]}
+        side = None if position is None else (backwards, position[0] is None)
+        rows: list[Any] = []
+        for sql, params in _statements(self.shape, side, limit):
+            with connection.cursor() as cursor:
+                cursor.execute(sql, [_bound(param, values, connection) for param in params])
+                rows += cursor.fetchall()
+            if len(rows) >= limit:
+                break
+        return rows[:limit]
+
+
+def _bound(param: Any, values: Mapping[str, Any], connection: Any) -> Any:
+    return param.prepared(values[param.name], connection) if isinstance(param, Bound) else param
+
+
+def _is_in_range(shape: Shape, path: str, value: Any) -> bool:
+    """Whether the column could have this number; where not, the ORM asks for nothing."""
+    field: Any = shape.field(path)
+    field = getattr(field, "target_field", field)
+    if not isinstance(field, IntegerField):
+        return True
+    least, most = connections[shape.using].ops.integer_field_range(field.get_internal_type())
+    return bool((least is None or value >= least) and (most is None or value <= most))
+
+
+@lru_cache(maxsize=KEPT_STATEMENTS)
+def _keyset(shape: Shape) -> Keyset | None:
+    """The order of the list, if rows have its value as the database gives it."""
+    if any(path.rpartition("__")[2] not in LOOKUPS for path in shape.lookups):
+        return None
+    try:
+        keyset = Keyset.of(shape.queryset())
+    except (ImproperlyConfigured, FieldError):
+        return None
+    if keyset.expression is not None:
+        return None
+    compiler = _rows(shape, keyset).query.get_compiler(shape.using)
+    compiler.as_sql()
+    converters = compiler.get_converters([expression for expression, *_ in compiler.select])
+    return None if converters else keyset
+
+
+def _rows(shape: Shape, keyset: Keyset) -> QuerySet[Any]:
+    return shape.queryset().values_list(keyset.attribute, "pk")
+
+
+@lru_cache(maxsize=KEPT_STATEMENTS)
+def _statements(
+    shape: Shape, side: tuple[bool, bool] | None, limit: int
+) -> list[tuple[str, tuple[Any, ...]]]:
+    """The statements of a page, each with its parameters; the next is asked where rows lack.
+
+    `side` is whether the page lies before its cursor, and whether that has null for its value.
+    """
+    keyset: Any = _keyset(shape)
+    rows = _rows(shape, keyset)
+    if side is None:
+        parts = [keyset.order(rows, False)]
+    else:
+        backwards, is_null = side
+        value = None if is_null else Bound("keyset value", keyset.field)
+        key = Bound("keyset key", keyset.model._meta.pk)
+        parts = list(keyset.beyond(rows, value, key, backwards))
+    compilers = (part[:limit].query.get_compiler(shape.using) for part in parts)
+    return [compiler.as_sql() for compiler in compilers]

@@ -1,0 +1,146 @@
+"""Is a page by a statement that is kept the page that the ORM gives, with the ORM's statement?"""
+
+import re
+from itertools import product
+
+import pytest
+from django.db import connection
+from django.db.models.sql.compiler import SQLCompiler
+from django.urls import get_resolver
+
+from authors.models import Author
+from books.models import Series
+from project.api.declarations import routes
+from project.api.lists import kept
+from project.api.viewsets import ResourceViewSet
+from tests.catalogue import book
+
+pytestmark = pytest.mark.django_db
+PATHS = {"authors", "books", "series", "publishers", "subjects"}
+VIEWS = {
+    view.queryset.model._meta.verbose_name_plural: view
+    for view in routes(get_resolver())
+    if issubclass(view, ResourceViewSet) and hasattr(view.queryset.model, "uid")
+    if not hasattr(view, "parent_lookup")
+}
+VALUES = {
+    "uid": "0b5f4d6e-4a1f-4f39-8f0b-3c1d2e4f5a6b",
+    "updated_since": "2020-01-01T00:00:00Z",
+    "language": "en",
+    "openlibrary_key": "OL27482W",
+    "isbn": "9780441013593",
+    "role": "author",
+}
+FILTERS = [
+    (name, each)
+    for name, view in VIEWS.items()
+    if hasattr(view, "filterset_class")
+    for each in view.filterset_class.base_filters
+]
+ORDERINGS = [
+    (name, sign + field)
+    for name, view in VIEWS.items()
+    for field, sign in product(view.ordering_fields, ("", "-"))
+]
+
+
+@pytest.fixture
+def both(anonymous, monkeypatch):
+    """The answer to a GET with what it asked the database; the same without kept statements."""
+
+    def answer(url):
+        asked = []
+
+        def recording(execute, sql, params, many, context):
+            asked.append((re.sub(r"LIMIT \d+", "LIMIT", sql.replace("(%s)", "%s")), list(params)))
+            return execute(sql, params, many, context)
+
+        with connection.execute_wrapper(recording):
+            response = anonymous.get(url)
+        return response.status_code, response.content, asked
+
+    def both(url):
+        # Once before, so that it is kept.
+        answer(url)
+        here = answer(url)
+        with monkeypatch.context() as context:
+            context.setattr(ResourceViewSet, "_kept_pages", lambda view: None)
+            assert answer(url) == here
+        return here
+
+    return both
+
+
+@pytest.fixture
+def catalogue():
+    hainish = Series.objects.create(name="Hainish Cycle")
+    for i in range(6):
+        author = Author.objects.create(
+            name=f"Name {i // 2}", birth_year=1900 + i if i % 2 else None
+        )
+        each = book(f"Title {i // 2}", [author])
+        year = 1960 + i // 2 if i % 3 else None
+        type(each).objects.filter(pk=each.pk).update(first_published_year=year, series=hainish)
+        Series.objects.create(name=f"Series {i // 2}")
+
+
+def test_all_lists_are_here():
+    assert VIEWS.keys() >= PATHS
+
+
+@pytest.mark.parametrize(("path", "ordering"), ORDERINGS)
+def test_each_order_is_walked_through_both_ways_like_the_orms(path, ordering, both, catalogue):
+    url, links = f"/api/{path}/?page_size=2&ordering={ordering}", ["next"] * 4 + ["previous"] * 4
+    for link in links:
+        status, content, _ = both(url)
+        assert status == 200
+        url = re.search(rf'"{link}":(?:"(.*?)"|null)', content.decode())[1]
+        if url is None:
+            break
+
+
+@pytest.mark.parametrize(("path", "name"), FILTERS)
+@pytest.mark.parametrize("value", ["", "0", "9" * 12, "9" * 18, "\0"])
+def test_each_filter_asks_what_the_orm_asks(path, name, value, both, catalogue):
+    value = value or VALUES.get(name, "1")
+    for ordering in ("id", "-id"):
+        both(f"/api/{path}/?{name}={value}&page_size=2&ordering={ordering}")
+
+
+def test_filters_together_ask_what_the_orm_asks(both, catalogue):
+    series = Series.objects.get(name="Hainish Cycle").pk
+    years = "first_published_year_max=1962&first_published_year_min=1960"
+    for url in [
+        f"/api/books/?series={series}&{years}&page_size=2",
+        f"/api/books/?{years}&role=author",
+    ]:
+        status, content, _ = both(url)
+        assert (status, content.count(b'"title"')) == (200, 2 if "page_size" in url else 4)
+
+
+KEPT = {
+    *("title", "series", "language", "uid", "openlibrary_key"),
+    *("first_published_year", "first_published_year_min", "first_published_year_max"),
+}
+
+
+def test_a_list_of_columns_is_composed_once(anonymous, catalogue, monkeypatch):
+    composed, as_sql = [], SQLCompiler.as_sql
+    monkeypatch.setattr(
+        SQLCompiler, "as_sql", lambda self, *a, **k: composed.append(self) or as_sql(self, *a, **k)
+    )
+    urls = ["/api/books/", "/api/books/?ordering=-first_published_year&page_size=2"]
+    urls += [f"/api/books/?{name}={VALUES.get(name, '1')}" for name in KEPT]
+    urls.append(anonymous.get(urls[1]).json()["next"])
+    for url in urls:
+        anonymous.get(url)
+        composed.clear()
+        assert anonymous.get(url).status_code == 200
+        assert composed == []
+    anonymous.get("/api/books/?author=1")
+    assert composed != []
+
+
+def test_no_more_statements_are_kept_than_there_is_room_for():
+    for cache in (kept._keyset, kept._statements):
+        assert cache.cache_info().maxsize == kept.KEPT_STATEMENTS == 256
