@@ -363,14 +363,15 @@ def test_last_admin_cannot_delete_the_own_account(admin, member):
 
 
 def test_each_password_that_was_given_is_on_record(member, browser):
-    log_in("member", "test-member")
     client = APIClient(REMOTE_ADDR="192.0.2.7", headers={"X-Request-ID": "abc"})
+    body = {"username": "member", "password": "test-member"}
+    given = APIClient().post("/api/token/", body, format="json")
     for username in ("member", "nobody"):
         client.post("/api/token/", {"username": username, "password": "wrong"}, format="json")
     columns = ("user__username", "succeeded", "address", "request_id")
     records = LoginRecord.objects.order_by("pk").values_list(*columns)
     assert list(records) == [
-        ("member", True, "127.0.0.1", ""),
+        ("member", True, "127.0.0.1", given.headers["X-Request-ID"]),
         ("member", False, "192.0.2.7", "abc"),
         (None, False, "192.0.2.7", "abc"),
     ]
