@@ -17,6 +17,7 @@ from project.api.http.parsers import UploadParser
 from project.api.http.preconditions import ConditionalWrites
 from project.api.http.problems import Fault, PayloadTooLarge, Refused
 from project.api.lists.parameters import StrictQueryParameters
+from project.api.lists.streaming import Columns
 from project.api.viewsets import ItemViewSet, NestedViewSet, ResourceViewSet
 from project.api.writes.items import Edit
 from project.api.writes.transactions import write_item
@@ -30,6 +31,7 @@ from .filters import (
     SeriesFilter,
     SubjectFilter,
 )
+from .importing.columns import CSV_COLUMNS
 from .isbn import normalize_isbn
 from .models import Book, Contribution, Edition, Publisher, Series, Subject
 from .serializers import (
@@ -97,6 +99,10 @@ class BookViewSet(ResourceViewSet):
         "id",
     ]
     ordering = ["sort_title"]
+
+    def get_csv_columns(self) -> Columns:
+        """Those that an import reads."""
+        return CSV_COLUMNS
 
 
 class AuthorBookViewSet(NestedViewSet, BookViewSet):

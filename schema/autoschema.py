@@ -25,6 +25,7 @@ from rest_framework.viewsets import ViewSetMixin
 
 from project.api.http.preconditions import OVERWRITES, UNSAFE, ConditionalWrites
 from project.api.http.problems import MEDIA_TYPE
+from project.api.http.renderers import EXPORTS
 from project.api.lists.parameters import is_list
 from project.api.relations import Owned
 from project.api.serializers import ItemSerializer
@@ -70,8 +71,18 @@ WITH_A_BODY = ("POST", "PUT", "PATCH")
 COMMON_PARAMETERS = [
     *("cursor", "page_size", "count"),
     *("ordering", "search", "exact"),
-    *("fields", "omit", "expand"),
+    *("fields", "omit", "expand", "format"),
 ]
+EXPORTED = {
+    "application/x-ndjson": "All objects, each a line of JSON.",
+    "text/csv": "All objects, each a row under a header.",
+}
+EXPORT = (
+    "Who is logged in gets all of it, not a page, as `text/csv` or `application/x-ndjson`, by "
+    "`Accept` or by `format`. Where as many exports are under way as there may be at once, the "
+    "answer is 503 `busy`."
+)
+FORMAT = "The form of the answer, instead of `Accept`. An export (`csv`, `ndjson`) has no pages."
 RESULT = (
     "What has become of an item: the `status` that it would be answered with at its own URL, the "
     "object as it is stored now, and the `problem` of one that is refused. With 412 there are both."
@@ -122,6 +133,10 @@ class AutoSchema(SpectacularAutoSchema):
     @property
     def _is_bulk(self) -> bool:
         return self.action == "bulk" and isinstance(self.view, ResourceViewSet)
+
+    @property
+    def _is_exported(self) -> bool:
+        return any(isinstance(each, EXPORTS) for each in self.view.get_renderers())
 
     @property
     def _handler(self) -> Any:
@@ -247,6 +262,8 @@ class AutoSchema(SpectacularAutoSchema):
             words = [first]
         else:
             words = [self._resource.meaning(self.action)]
+        if self.action == "list" and self._is_exported:
+            words.append(EXPORT)
         if self._is_resource and self.method in SAFE_METHODS and not self._is_only_one:
             notes = []
         who = [self._who_may()] if self.view.get_authenticators() else []
@@ -322,6 +339,9 @@ class AutoSchema(SpectacularAutoSchema):
 
     def _get_parameters(self) -> list[Any]:
         parameters: list[Any] = super()._get_parameters()
+        for parameter in parameters:
+            if parameter["name"] == "format":
+                parameter["description"] = FORMAT
         return sorted(parameters, key=_place_of)
 
     def get_override_parameters(self) -> list[Any]:
@@ -386,10 +406,10 @@ class AutoSchema(SpectacularAutoSchema):
 
     def _shared(self, parameters: list[dict[str, Any]]) -> list[dict[str, Any]]:
         """The parameters, those that many operations have as references."""
-        shared = {"cursor": "Cursor", "page_size": "PageSize", "count": "Count"}
+        shared = {"cursor": "Cursor", "page_size": "PageSize", "count": "Count", "format": "Format"}
         if getattr(self.view, "pagination_class", None) is None:
             # A page of its own kind.
-            shared = {}
+            shared = {"format": "Format"}
         lists: frozenset[str] = getattr(self.view, "list_parameters", frozenset())
         if lists and (serializer := self._answered):
             what = self._get_serializer_name(serializer, "response")
@@ -522,6 +542,9 @@ class AutoSchema(SpectacularAutoSchema):
             parameters = self._shared(parameters)
             operation["parameters"] = [*parameters[:place], *conditions, *parameters[place:]]
         responses = operation["responses"]
+        for media_type, content in responses.get("200", {}).get("content", {}).items():
+            if media_type in EXPORTED:
+                content["schema"] = {"type": "string", "description": EXPORTED[media_type]}
         for status, response in responses.items():
             if not response.get("description") or "content" not in response:
                 response["description"] = self._success(status)

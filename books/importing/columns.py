@@ -1,13 +1,14 @@
-"""CSV in columns of our own: a book a row, with an edition."""
+"""CSV in columns of our own: a book a row, with an edition. It is imported and exported."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 from rest_framework import serializers
 
 from books.models import Role
 from books.serializers import BookSerializer
+from project.api.http.csv import original
 from project.api.relations import relations_of
 
 from .rows import FileRow, Lines, UnreadableFileError
@@ -53,7 +54,7 @@ def _check_our_header(header: list[str]) -> None:
 
 
 def _our_body(record: Record, row: FileRow) -> dict[str, Any]:
-    given = {name: cell for name, cell in record.items() if cell}
+    given = {name: original(cell) for name, cell in record.items() if cell}
     body = {name: _value(field, given[name]) for name, field in BOOK.items() if name in given}
     if body.pop("authors", None):
         body["contributions"] = [_contribution(item) for item in _items(given["authors"])]
@@ -86,3 +87,46 @@ def _contribution(item: str) -> dict[str, Any]:
     if match := WITH_ROLE.fullmatch(item):
         return {"author": {"name": match[1]}, "role": match[2]}
     return {"author": {"name": item}}
+
+
+# What an export writes, so that an import reads the same
+
+
+def _written(field: Any) -> Callable[[Any], Any]:
+    match field:
+        case serializers.ListSerializer():
+            return lambda items: _listed(item["name"] for item in items)
+        case serializers.Serializer():
+            return lambda value: value and value["name"]
+    return lambda value: value
+
+
+def _listed(parts: Iterable[str]) -> str:
+    text = ""
+    for part in parts:
+        # Three semicolons in a row would separate nothing.
+        between = " ; " if text.endswith(";") else "; " if text else ""
+        text += between + part.replace(";", ";;")
+    return text
+
+
+def _credits(contributions: list[Any]) -> str:
+    return _listed(_credit(each["author"]["name"], each["role"]) for each in contributions)
+
+
+def _credit(name: str, role: str) -> str:
+    is_plain = role == Role.AUTHOR and not WITH_ROLE.fullmatch(name)
+    return name if is_plain else f"{name} ({role})"
+
+
+def _of_first(name: str) -> Callable[[list[Any]], Any]:
+    written = _written(EDITION[name])
+    return lambda editions: written(editions[0][name]) if editions else None
+
+
+# Of a book's editions the first one.
+CSV_COLUMNS = {
+    **{name: (name, _written(field)) for name, field in BOOK.items()},
+    "authors": ("contributions", _credits),
+    **{column: ("editions", _of_first(name)) for column, name in EDITION_COLUMNS.items()},
+}

@@ -9,7 +9,7 @@ from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
 from django.db import models, router
 from django.db.models import ProtectedError, RestrictedError
-from django.http import Http404
+from django.http import Http404, HttpResponseBase
 from django.urls import NoReverseMatch
 from django.utils.encoding import force_bytes
 from rest_framework import serializers, status, viewsets
@@ -25,7 +25,7 @@ from .documents.statements import Document, properties
 from .filters import StrictFilterBackend
 from .http.preconditions import ConditionalWrites, entity_tag
 from .http.problems import Fault, Refused
-from .http.renderers import DocumentRenderer
+from .http.renderers import EXPORTS, CSVRenderer, DocumentRenderer, is_export
 from .http.resources import (
     OVERRIDES,
     lists_all,
@@ -38,6 +38,7 @@ from .lists.kept import KeptPages, Shape
 from .lists.ordering import OrderingFilter
 from .lists.pagination import CursorPagination
 from .lists.parameters import StrictQueryParameters, is_list
+from .lists.streaming import Columns, columns_of, export, shown_columns
 from .models import AggregateRoot
 from .relations import ParentLink, owned_list
 from .serializers import document, documents, require_body
@@ -97,14 +98,41 @@ class ResourceViewSet(ConditionalWrites, StrictQueryParameters, viewsets.ModelVi
             raise Refused([Fault("unknown", detail, parameter=parameter)])
         return names
 
+    def get_renderers(self) -> list[Any]:
+        renderers: list[Any] = super().get_renderers()
+        return [*renderers, *(each() for each in EXPORTS)] if self._is_exported else renderers
+
+    @property
+    def _is_exported(self) -> bool:
+        return (
+            self.action == "list"
+            and type(self).list is ResourceViewSet.list
+            and (self.paginator is None or isinstance(self.paginator, CursorPagination))
+        )
+
+    def get_csv_columns(self) -> Columns:
+        """The columns of a CSV of this list; by default its scalar properties."""
+        return columns_of(self.get_serializer())
+
+    def _get_export(self, queryset: models.QuerySet[Any]) -> HttpResponseBase:
+        columns: Columns = {}
+        if isinstance(self.request.accepted_renderer, CSVRenderer):
+            serializer_class: Any = self.get_serializer_class()
+            known = properties(serializer_class)
+            columns = shown_columns(self.get_csv_columns(), known, self.unread_properties)
+            # What no cell is made of is not read.
+            self.unread_properties = known - {name for name, _ in columns.values()}
+        name = str(queryset.model._meta.verbose_name_plural)
+        return export(self.request, queryset, self.documents, columns, name)
+
     def documents(self, keys: Sequence[int]) -> Document:
         """The representations of these objects, in this order, as they are stored now."""
         serializer_class: Any = self.get_serializer_class()
         using = router.db_for_read(serializer_class.Meta.model)
         return documents(serializer_class, self.unread_properties, keys, using, self.request)
 
-    def list(self, request: Request, *args: Any, **kwargs: Any) -> Response:
-        pages = self._kept_pages()
+    def list(self, request: Request, *args: Any, **kwargs: Any) -> Any:
+        pages = None if is_export(request) else self._kept_pages()
         if pages is None:
             return self.get_list_response(self.get_queryset())
         return self._list_response(pages, pages.shape.using)
@@ -132,14 +160,17 @@ class ResourceViewSet(ConditionalWrites, StrictQueryParameters, viewsets.ModelVi
             return None
         return KeptPages.of(Shape(view_class, tuple(lookups), ordering[0]), lookups)
 
-    def get_list_response(self, queryset: models.QuerySet[Any]) -> Response:
-        """A list of what the request chooses of these objects: filtered, ordered, a page of it.
+    def get_list_response(self, queryset: models.QuerySet[Any]) -> Any:
+        """A list of what the request chooses of these objects: filtered, ordered, a page of it, or
+        an export of all.
 
         For GET of a list or of a `@action(detail=False)`: others refuse the parameters of pages.
         """
         if not is_list(self):
             raise ImproperlyConfigured(f"“{self.action}” is no GET of a @action(detail=False).")
         queryset = self.filter_queryset(queryset)
+        if is_export(self.request):
+            return self._get_export(queryset)
         if self.paginator is None or isinstance(self.paginator, CursorPagination):
             # The documents need no more.
             queryset = queryset.values_list("pk", flat=True)
@@ -267,11 +298,13 @@ class ResourceViewSet(ConditionalWrites, StrictQueryParameters, viewsets.ModelVi
         return model is not None and issubclass(model, AggregateRoot)
 
     def check_permissions(self, request: Request) -> None:
-        if self.action != "bulk":
-            super().check_permissions(request)
-        else:
+        if self.action == "bulk":
             # Each of the lists has the rule of its own method.
             require_some_permission(self)
+            return
+        super().check_permissions(request)
+        if is_export(request) and not request.user.is_authenticated:
+            self.permission_denied(request)
 
     @action(detail=False, methods=["post"])
     def bulk(self, request: Request, *args: Any, **kwargs: Any) -> Response:

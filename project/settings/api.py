@@ -35,6 +35,9 @@ REST_FRAMEWORK = {
 # Whether reading the catalogue takes a login too.
 CATALOGUE_REQUIRES_LOGIN = False
 
+# How many exports of lists each worker may be sending at once. Others are 503.
+EXPORTS_AT_ONCE = 1
+
 # Whether PUT, PATCH and DELETE of what has a version must say of which, by If-Match: else 428.
 PRECONDITIONS_REQUIRED = False
 

@@ -127,6 +127,7 @@ CORS_ALLOWED_ORIGINS: list[str] = []
 CORS_ALLOW_HEADERS = [*default_headers, "if-match", "if-none-match", "idempotency-key"]
 CORS_EXPOSE_HEADERS = [
     *("ETag", "Location", "WWW-Authenticate", "Idempotency-Replayed"),
+    "Content-Disposition",
     *("Retry-After", "RateLimit", "RateLimit-Policy"),
 ]
 

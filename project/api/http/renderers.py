@@ -4,7 +4,8 @@ import json
 from typing import Any
 
 from django.utils.html import format_html_join
-from rest_framework.renderers import BrowsableAPIRenderer, JSONRenderer
+from rest_framework.renderers import BaseRenderer, BrowsableAPIRenderer, JSONRenderer
+from rest_framework.request import Request
 
 from ..documents.statements import Document
 
@@ -37,6 +38,36 @@ class DocumentRenderer(JSONRenderer):
         if isinstance(value, Document):
             return value
         return json.dumps(value, cls=self.encoder_class, ensure_ascii=self.ensure_ascii)
+
+
+class ExportRenderer(BaseRenderer):
+    """A form that lists alone have, whose bytes are no page's."""
+
+    charset = None
+
+    def render(self, data: Any, *args: Any, **kwargs: Any) -> Any:
+        raise NotImplementedError("An export is streamed, not rendered.")
+
+
+class LinesRenderer(ExportRenderer):
+    """JSON Lines: each the document of an object, as a page has it."""
+
+    media_type = "application/x-ndjson"
+    format = "ndjson"
+
+
+class CSVRenderer(ExportRenderer):
+    """A header, and a row for each object."""
+
+    media_type = "text/csv"
+    format = "csv"
+
+
+EXPORTS = (LinesRenderer, CSVRenderer)
+
+
+def is_export(request: Request) -> bool:
+    return isinstance(getattr(request, "accepted_renderer", None), ExportRenderer)
 
 
 class PageRenderer(BrowsableAPIRenderer):

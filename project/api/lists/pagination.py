@@ -103,13 +103,7 @@ class CursorPagination(BasePagination):
             return self._page([(0, pair) for pair in pairs], keyset, cursor, size, keys_only=True)
         self.count = queryset.order_by().count() if self._counts() else None
         keys_only = queryset.query.values_select == ("pk",)
-        rank = Rank.of(queryset)
-        parts = [queryset] if rank is None else rank.parts(queryset, keys_only=keys_only)
-        keyset = Keyset.of(parts[0])
-        parts = [keyset.prepare(part) for part in parts]
-        if keys_only:
-            # What a cursor needs of a row beside its key, and no more: its position.
-            parts = [part.values_list(keyset.attribute, "pk") for part in parts]
+        parts, keyset = self.parts_of(queryset)
         cursor = None if text is None else Cursor.decode(text, keyset, len(parts))
         rows = self.choose(parts, keyset, cursor, size + 1)
         return self._page(rows, keyset, cursor, size, keys_only=keys_only)
@@ -135,6 +129,19 @@ class CursorPagination(BasePagination):
         self.previous_url = self._link(keyset, rows[0], True) if has_previous else None
         self.display_page_controls = True
         return [row[1] if keys_only else row for _, row in rows]
+
+    @staticmethod
+    def parts_of(queryset: QuerySet[Any]) -> tuple[list[QuerySet[Any]], Keyset]:
+        """The querysets of the list, one behind the other, and the order of each."""
+        keys_only = queryset.query.values_select == ("pk",)
+        rank = Rank.of(queryset)
+        parts = [queryset] if rank is None else rank.parts(queryset, keys_only=keys_only)
+        keyset = Keyset.of(parts[0])
+        parts = [keyset.prepare(part) for part in parts]
+        if keys_only:
+            # What a cursor needs of a row beside its key, and no more: its position.
+            parts = [part.values_list(keyset.attribute, "pk") for part in parts]
+        return parts, keyset
 
     @classmethod
     def choose(

@@ -8,6 +8,7 @@ from rest_framework.request import Request
 from rest_framework.settings import api_settings
 
 from ..http.problems import Fault, Refused
+from ..http.renderers import is_export
 
 
 class StrictQueryParameters:
@@ -35,7 +36,9 @@ class StrictQueryParameters:
         known = self.list_parameters | {api_settings.URL_FORMAT_OVERRIDE}
         if is_list(self):
             sources = [backend() for backend in self.filter_backends]  # type: ignore[attr-defined]
-            sources.append(self.paginator)  # type: ignore[attr-defined]
+            # An export has no pages.
+            if not is_export(request):
+                sources.append(self.paginator)  # type: ignore[attr-defined]
             known = known.union(*(parameters_of(source, self) for source in sources))
         # A browser sends the empty fields of a form too.
         is_form = isinstance(request.accepted_renderer, BrowsableAPIRenderer)

@@ -1,0 +1,144 @@
+"""Exports: all that a list finds as one file, made block by block while it is sent.
+
+A block is read by the position that it begins at, as a page is: nothing is open in between, so a
+slow client holds neither a lock nor a snapshot, and the memory does not grow with the list. Each
+object stands there as it was when its block was read.
+"""
+
+import json
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import closing
+from threading import Lock
+from typing import Any
+
+from django.conf import settings
+from django.db.models import QuerySet
+from django.http import HttpResponse, HttpResponseBase, StreamingHttpResponse
+from rest_framework import serializers, status
+from rest_framework.exceptions import APIException
+from rest_framework.request import Request
+
+from ..databases.connections import without_prepared_plans
+from ..documents.statements import Document
+from ..http.csv import rows_of
+from ..http.problems import Fault, Refused
+from ..http.renderers import CSVRenderer
+from .pagination import Cursor, CursorPagination
+
+BLOCK = 500
+# What a cell holds: the property of the document, and what is made of its value.
+Column = tuple[str, Callable[[Any], Any]]
+Columns = Mapping[str, Column]
+NOT_SCALAR = (
+    serializers.BaseSerializer,
+    serializers.ListField,
+    serializers.DictField,
+    serializers.JSONField,
+    serializers.ManyRelatedField,
+)
+
+
+class Busy(APIException):
+    """As many exports are under way as there may be at once."""
+
+    status_code = status.HTTP_503_SERVICE_UNAVAILABLE
+    default_detail = "Another export is under way. Try again."
+    default_code = "busy"
+    wait = 5
+
+
+def columns_of(serializer: Any) -> Columns:
+    """A column for each property that is a scalar."""
+    return {
+        name: (name, lambda value: value)
+        for name, field in serializer.fields.items()
+        if not (field.write_only or isinstance(field, NOT_SCALAR))
+    }
+
+
+def shown_columns(columns: Columns, known: frozenset[str], unread: frozenset[str]) -> Columns:
+    """Those of the columns that `fields` and `omit` leave; Refused where there is none."""
+    shown = {
+        name: column
+        for name, column in columns.items()
+        if (name if name in known else column[0]) not in unread
+    }
+    if not shown:
+        detail = "A table has no column for any of these properties."
+        raise Refused([Fault("invalid_choice", detail, parameter="fields")])
+    return shown
+
+
+def export(
+    request: Request,
+    queryset: QuerySet[Any],
+    documents: Callable[[list[Any]], Document],
+    columns: Columns,
+    name: str,
+) -> HttpResponseBase:
+    """The answer that has the documents of these rows, in the form that the request accepts.
+
+    Raises Busy where EXPORTS_AT_ONCE are under way.
+    """
+    renderer: Any = request.accepted_renderer
+    headers = {"Content-Disposition": f'attachment; filename="{name}.{renderer.format}"'}
+    media_type = renderer.media_type
+    if isinstance(renderer, CSVRenderer):
+        media_type += "; charset=utf-8"
+    if request.method == "HEAD":
+        return HttpResponse(content_type=media_type, headers=headers)
+    arrays = (documents(keys) for keys in blocks(queryset))
+    if isinstance(renderer, CSVRenderer):
+        texts = table(arrays, columns)
+    else:
+        texts = (f"{array[1:-1]}\n".replace(",\n", "\n") for array in arrays if array != "[]")
+    return StreamingHttpResponse(Export(texts), content_type=media_type, headers=headers)
+
+
+def blocks(queryset: QuerySet[Any], size: int = BLOCK) -> Iterator[list[Any]]:
+    """The keys of these rows, in the queryset's own order, a list for each block."""
+    parts, keyset = CursorPagination.parts_of(queryset.values_list("pk", flat=True))
+    cursor = None
+    while True:
+        with without_prepared_plans(queryset.db):
+            rows = CursorPagination.choose(parts, keyset, cursor, size)
+        if not rows:
+            return
+        yield [row[1] for _, row in rows]
+        if len(rows) < size:
+            return
+        part, row = rows[-1]
+        cursor = Cursor(False, part, *keyset.position_of(row))
+
+
+def table(arrays: Iterator[Document], columns: Columns) -> Iterator[str]:
+    yield rows_of([columns])
+    for array in arrays:
+        yield rows_of(
+            [of(document[name]) for name, of in columns.values()] for document in json.loads(array)
+        )
+
+
+class Export:
+    """The bytes of these texts, which count as one export until they are closed."""
+
+    _lock = Lock()
+    _under_way = 0
+
+    def __init__(self, texts: Iterator[str]) -> None:
+        self._texts = texts
+        with Export._lock:
+            self._is_open = Export._under_way < settings.EXPORTS_AT_ONCE
+            if not self._is_open:
+                raise Busy
+            Export._under_way += 1
+
+    def __iter__(self) -> Iterator[bytes]:
+        with closing(self):
+            for text in self._texts:
+                yield text.encode()
+
+    def close(self) -> None:
+        with Export._lock:
+            Export._under_way -= self._is_open
+            self._is_open = False
