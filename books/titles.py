@@ -1,35 +1,40 @@
 """Under which words a title is filed: without the article that it begins with.
 
-The articles are those of MARC 21, appendix F (https://www.loc.gov/marc/bibliographic/bdapndxf.html),
-by the languages' BCP 47 tags; Greek and Yiddish ones in their own scripts as well.
+The articles are those of MARC 21, appendix F, "Initial Definite and Indefinite Articles"
+(https://www.loc.gov/marc/bibliographic/bdapndxf.html), by the languages' BCP 47 tags. Added are
+other forms of the same ones: Greek and Yiddish articles in their own scripts, the letters that the
+Arabic and the Maltese one take on, Galician's and Neapolitan's other genders; and Luxembourgish.
+Left out is what a title mostly begins with as another word: d', de and ye in English ("De
+Profundis"), a and al in Romanian ("A fost odată"), a and an in Haitian Creole.
 """
 
 import re
 
+# An underscore stands for the blank of an article of two words.
 _ARTICLES = {
     "af": "die 'n",
-    "ar": "al- el- an- ar- as- at- az- ash- ad-",
+    "ar": "al- el- an- ar- as- at- az- ad- ash- ath- adh- aṣ- aḍ- aṭ- aẓ-",
     "bal": "al-",
     "brh": "al-",
     "ca": "el els en l' la les un una",
     "cy": "y yr",
     "da": "de den det en et",
-    "de": "das dem den der des die ein eine einem einen einer eines",
-    "el": "ο η το οι τα τον την του της των τους τις ένας μια μία ένα ενός μιας"
-    " ho hē hoi hai to ta ton tēn tou tēs tōn henas mia hena",
+    "de": "das dem den der des die ein eine einem einen einer eines 's",
+    "el": "ο η το οι τα τον την τη του της των τους τις ένας έναν μια μία ένα ενός μιας"
+    " ho hē hoi hai to ta ton tēn tou tēs tōn heis hen hena henas mia",
     "en": "the a an",
     "eo": "la",
     "es": "el la lo los las un una",
     "eu": "bat",
     "fa": "al-",
-    "fil": "ang mga",
+    "fil": "ang ang_mga mga",
     "fr": "l' la le les un une",
-    "fy": "de 'e 'n een in it 't",
-    "ga": "an na",
-    "gd": "a' am an na",
-    "gl": "a as o os unha",
-    "grc": "ὁ ἡ τὸ τό οἱ αἱ τὰ τά τὸν τόν τὴν τήν τοῦ τῆς τῶν τοὺς τούς τὰς τάς τῷ τῇ"
-    " ho hē to hoi hai ta ton tēn tou tēs tōn tous tas tō",
+    "fy": "de 'e 'n in it 't",
+    "ga": "an an_t- na na_h-",
+    "gd": "a' am an an_t- na na_h-",
+    "gl": "a as o os un unha",
+    "grc": "ὁ ἡ τὸ τό οἱ αἱ τὰ τά τὸν τόν τὴν τήν τοῦ τῆς τῶν τοὺς τούς τὰς τάς τῷ τῇ τοῖς ταῖς"
+    " ho hē to hoi hai ta ton tēn tou tēs tōn tous tas tō tē tois tais",
     "haw": "he ka ke na nā o",
     "he": "ha- he-",
     "hu": "a az egy",
@@ -37,27 +42,40 @@ _ARTICLES = {
     "it": "gl' gli i il l' la le lo un un' una uno",
     "lb": "d' dat de déi den eng",
     "mg": "ny",
-    "mt": "il- l-",
+    "mt": "il- l- iċ- id- in- ir- is- it- ix- iż- iz-",
+    "nap": "'a 'e 'o",
     "nl": "de een eene het 'n 't",
     "no": "de dei den det e ei ein eit en et",
-    "oc": "il l' la las le les lo los lou un una uns us",
+    "oc": "ih' il l' la las le les lh lhi li lis lo los lou lu un una uno uns us",
     "pa": "al-",
     "pt": "a as o os um uma",
-    "ro": "un o",
+    "ro": "o un unei unui",
     "sco": "a ane an",
     "sq": "nje një",
     "sv": "de den det en ett",
-    "tl": "ang mga",
-    "tr": "al-",
+    "tl": "ang ang_mga mga",
+    "tr": "al- bir",
     "ur": "al-",
-    "wa": "enne ine l' les li lès on",
+    "wa": "des ein enne ine l' les li lès on",
     "yi": "אַ אַן א אן דאָס דאס די דער דעם a an der di die dos eyn eyne",
 }
 _ARTICLES |= {"nb": _ARTICLES["no"], "nn": _ARTICLES["no"]}
-ARTICLES = {language: frozenset(words.split()) for language, words in _ARTICLES.items()}
 APOSTROPHES = "'’ʼ‘"
-# As titles are compared with these words: with one kind of apostrophe and of hyphen.
-PLAIN = str.maketrans(dict.fromkeys(APOSTROPHES[1:], "'") | dict.fromkeys("‐‑", "-"))
+# With one kind of apostrophe and of hyphen, and without the dot that is left of a Turkish İ.
+PLAIN = str.maketrans(
+    dict.fromkeys(APOSTROPHES[1:], "'") | dict.fromkeys("‐‑", "-") | {"\u0307": ""}
+)
+
+
+def _plain(text: str) -> str:
+    """The text as titles and articles are compared."""
+    return text.casefold().translate(PLAIN)
+
+
+ARTICLES = {
+    language: frozenset(_plain(word).replace("_", " ") for word in words.split())
+    for language, words in _ARTICLES.items()
+}
 # What ends in a hyphen or an apostrophe needs no blank behind it.
 FIRST_WORD = re.compile(rf"(\S+?[-‐‑{APOSTROPHES}](?=\S)|\S+)\s*(.*)", re.DOTALL)
 # "A Is for Alibi", "A to Z": a letter, and no article.
@@ -78,15 +96,19 @@ def sort_title(title: str, language: str | None = None, original_title: str = ""
     the work was written in. A title that differs from the original one is a translation, so that
     language says nothing about it.
     """
-    [(article, rest)] = FIRST_WORD.findall(title.strip()) or [("", "")]
-    rest = rest.strip()
+    whole = title.strip()
+    [(first, rest)] = FIRST_WORD.findall(whole) or [("", "")]
+    articles = {"the"}
+    if language is not None and original_title in ("", title):
+        articles |= ARTICLES.get(language.partition("-")[0], frozenset())
+    if _plain(first) not in articles:
+        return title
+    # "An t-Oileánach", "Ang mga Anak Dalita".
+    for _, after in FIRST_WORD.findall(rest):
+        if _plain(whole.removesuffix(after).rstrip()) in articles:
+            rest = after
     if not rest or rest.startswith(","):
         return title
-    plain = article.casefold().translate(PLAIN)
-    is_article = plain == "the"
-    if not is_article and language is not None and original_title in ("", title):
-        is_article = plain in ARTICLES.get(language.partition("-")[0], ())
-    whole = title.strip().casefold().translate(PLAIN)
-    if not is_article or LETTER_A.fullmatch(whole) or PLACE.fullmatch(whole):
+    if LETTER_A.fullmatch(_plain(whole)) or PLACE.fullmatch(_plain(whole)):
         return title
-    return f"{rest}, {article}"
+    return f"{rest}, {whole.removesuffix(rest).rstrip()}"
