@@ -3,7 +3,7 @@
     python -m tests.databases                    on all of them
     python -m tests.databases oldest:en_US.UTF-8 newest:C:pgbouncer
 
-A cell is a version (14, 15, 18, or the oldest or newest of this Python's Django), a locale, and
+A cell is a version (14 to 18, or the oldest or newest of this Python's Django), a locale, and
 perhaps PgBouncer in front. Its servers come from npm, by `make test-databases`.
 """
 
@@ -52,6 +52,8 @@ def cells() -> Iterator[tuple[int, str, bool]]:
     for version in (OLDEST, NEWEST):
         for name in LOCALES:
             yield (max(version, ICU) if name.startswith("icu:") else version), name, False
+    for version in range(OLDEST + 1, NEWEST):
+        yield version, "en_US.UTF-8", False
     yield NEWEST, "C.UTF-8", True
 
 

@@ -17,9 +17,10 @@ from .words import LONGEST, Word, parse
 
 MAX_LENGTH = 200
 MAX_WORDS = 20
-# Checking one entry takes as long as reading this many keys of a word from the index. Those of all
-# the words with a common beginning take longer, since they are collected before anything else.
-READ_AT_ONCE = 30
+# Checking one entry takes as long as reading this many keys of a word from the index, where those of
+# a rarer word are skipped to. The keys of all the words with a common beginning take longer, since
+# they are collected before anything else.
+READ_AT_ONCE = 100
 COLLECTED_AT_ONCE = 10
 # The three ways to sort what was found. Few objects: fetch them and sort. A lot: walk through all
 # objects in that order and check the entry of each, until the page is full. In between: walk, too,
@@ -71,7 +72,7 @@ class ParsedQuery:
     def for_index(self) -> "ParsedQuery":
         """The terms worth reading from the index; the others are checked on what those find."""
         chosen, left = set(), 1.0
-        for term in sorted(self.terms, key=lambda term: term.share):
+        for term in sorted(self.terms, key=lambda term: (term.has_beginning, term.share)):
             if term.share <= left * (COLLECTED_AT_ONCE if term.has_beginning else READ_AT_ONCE):
                 chosen.add(term)
                 left *= term.share
