@@ -8,7 +8,15 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from project.api.search.words import VERSION, fold, parse, title_words_of, words_of
+from project.api.search.words import (
+    PLAIN,
+    VERSION,
+    fold,
+    parse,
+    plain_parts,
+    title_words_of,
+    words_of,
+)
 from tests.search_pairs import pairs
 
 GOLDEN = Path(__file__).with_name("search_words.json")
@@ -65,6 +73,16 @@ def test_every_text_finds_itself_and_what_stands_beside_others(text, other):
         assert finds(text, f"{text} {other}")
         assert 0 < number <= title_words_of(text)[1] or number >= 5
     assert words_of(text) == title_words_of(text)[0]
+
+
+@settings(deadline=None, max_examples=300)
+@given(text=st.from_regex(f"[{PLAIN}]{{0,20}}", fullmatch=True))
+def test_a_plain_text_shows_all_words_that_have_parts(text):
+    for word in words_of(text):
+        for part in plain_parts([word]) or ():
+            assert part in text.lower()
+    assert plain_parts(["smith", "смит"]) == ["smith"]
+    assert plain_parts(["smith", "20000"]) is None
 
 
 @settings(deadline=None, max_examples=300)

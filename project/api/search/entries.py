@@ -27,7 +27,7 @@ from django.dispatch import receiver
 
 from ..writes.signals import InsertedRows, rows_written
 from . import postgresql, sqlite
-from .words import Entry
+from .words import Entry, words_of
 
 Model = type[models.Model]
 
@@ -115,6 +115,10 @@ class Source:
         """What of a row matters to those who take words from it."""
         return (*self.columns, *(name for name, _ in self.targets))
 
+    @property
+    def table(self) -> str:
+        return self.model._meta.db_table
+
     def walk(self, foreign_key: str = "") -> Iterator[tuple["Source", str]]:
         """This and all that it leads to; what refers to the object itself with its foreign key."""
         yield self, foreign_key
@@ -122,6 +126,18 @@ class Source:
             yield from source.walk()
         for name, source in self.children:
             yield from source.walk(name)
+
+    def joined(self, tables: str, alias: str, key: str) -> Iterator[tuple["Source", str, str, str]]:
+        """This and all that it leads to, each with the tables to select from, the alias of its own
+        and the column of the root's key."""
+        yield self, tables, alias, key
+        for i, (foreign_key, target) in enumerate(self.targets):
+            to = f"{alias}_{i}"
+            join = f"{tables} JOIN {target.table} {to} ON {to}.id = {alias}.{foreign_key}"
+            yield from target.joined(join, to, key)
+        for i, (foreign_key, child) in enumerate(self.children):
+            of = f"child_{i}"
+            yield from child.joined(f"{child.table} {of}", of, f"{of}.{foreign_key}")
 
 
 def source_of(entries: type[SearchEntry]) -> Source:
@@ -201,6 +217,60 @@ class Reader:
             found = self.entries(entries, rows, are_new=are_new)
             with self._connection.cursor() as cursor:
                 dialect(self._connection.vendor).write(cursor, entries._meta.db_table, found)
+
+    def refile(
+        self,
+        entries: type[SearchEntry],
+        source: Source,
+        row: models.Model,
+        before: Row,
+        keys: Collection[int],
+    ) -> None:
+        """Change these entries by what a row that their objects refer to has become.
+
+        To write them anew takes twice as long, or more where an object has many authors. The
+        statement locks the entries, so that of two who do so the later sees what the first did.
+        """
+        now = vars(row)
+        had = words_of(*(before.get(name, now[name]) or "" for name in source.columns))
+        has = words_of(*(now[name] or "" for name in source.columns))
+        gone, engine = had - has, dialect(self._connection.vendor)
+        if not keys or had == has:
+            return
+        with self._connection.cursor() as cursor:
+            engine.replace(cursor, entries._meta.db_table, keys, gone, has - had)
+        if gone:
+            root = source_of(entries)
+            for batch in batches(sorted(self._having(root, keys, gone, row))):
+                self.write(entries, self.select(root, "id", batch))
+
+    def _having(
+        self, root: Source, keys: Collection[int], words: set[str], row: models.Model
+    ) -> set[int]:
+        """Those of these objects that some text gives one of these words, other than this row's."""
+        having: set[int] = set()
+        engine = dialect(self._connection.vendor)
+        has_any: dict[str, bool] = {}
+        for source, tables, alias, key in root.joined(f"{root.table} it", "it", "it.id"):
+            if not source.columns:
+                continue
+            columns = [f"{alias}.{name}" for name in source.columns]
+            among, parameter = engine.any_of(key, keys)
+            likely, parameters = engine.may_have(columns, words)
+            sql = f"SELECT {key}, {', '.join(columns)} FROM {tables} WHERE {among} AND ({likely})"
+            parameters.insert(0, parameter)
+            if isinstance(row, source.model):
+                sql += f" AND {alias}.id <> %s"
+                parameters.append(row.pk)
+            with self._connection.cursor() as cursor:
+                cursor.execute(sql, parameters)
+                for found, *texts in cursor.fetchall():
+                    for text in filter(None, texts):
+                        if text not in has_any:
+                            has_any[text] = not words.isdisjoint(words_of(text))
+                        if has_any[text]:
+                            having.add(found)
+        return having
 
     def _texts(
         self, source: Source, found: Sequence[tuple[int, Row]], are_new: bool
@@ -285,30 +355,55 @@ def write_entries(
         reader = Reader(connections[router.db_for_write(entries)], created)
         at_hand = {row.pk: vars(row) for row in changed.get(source.model, {})}
         new = _columns(created.get(source.model, ()))
-        keys = _concerned(source, created, changed, removed)
-        keys.difference_update(row["id"] for row in new)
-        keys.difference_update(row.pk for row in removed.get(source.model, ()))
+        renamed = _renamed(source, changed)
+        keys = _concerned(source, created, changed, removed, but=renamed)
+        others = {row["id"] for row in new}.union(row.pk for row in removed.get(source.model, ()))
+        keys -= others
         for batch in batches(new):
             reader.write(entries, batch, are_new=True)
         for batch in batches([at_hand[key] for key in keys & at_hand.keys()]):
             reader.write(entries, batch)
         for batch in batches(sorted(keys - at_hand.keys())):
             reader.write(entries, reader.select(source, "id", batch))
+        for path, (each, row, before) in renamed.items():
+            reader.refile(
+                entries, each, row, before, _referring(source, path, [row]) - keys - others
+            )
 
 
 def batches(items: Sequence[Any]) -> Iterator[Sequence[Any]]:
     return (items[i : i + BATCH] for i in range(0, len(items), BATCH))
 
 
-def _concerned(source: Source, created: Rows, changed: Any, removed: Rows) -> set[int]:
-    """The keys of the objects whose words a write has touched, and of new ones."""
+def _renamed(source: Source, changed: Any) -> dict[str, tuple[Source, models.Model, Row]]:
+    """What objects refer to, where it is a single row that differs in its own texts alone; by the
+    way there."""
+    renamed = {}
+    for each, foreign_key in source.walk():
+        rows = [*_differing(each, foreign_key, changed)]
+        if each.path and not foreign_key and len(rows) == 1:
+            [(row, before)] = rows
+            if not any(name in before for name, _ in each.targets):
+                renamed[each.path] = (each, row, before)
+    return renamed
+
+
+def _differing(
+    source: Source, foreign_key: str, changed: Any
+) -> Iterator[tuple[models.Model, Row]]:
+    for row, before in changed.get(source.model, {}).items():
+        if not before.keys().isdisjoint((*source.attributes, foreign_key)):
+            yield row, before
+
+
+def _concerned(
+    source: Source, created: Rows, changed: Any, removed: Rows, but: Collection[str] = ()
+) -> set[int]:
+    """The keys of the objects whose words a write has touched, and of new ones; but not for what
+    stands at the end of these ways."""
     keys: set[int | None] = set()
     for each, foreign_key in source.walk():
-        differing = [
-            (row, before)
-            for row, before in changed.get(each.model, {}).items()
-            if not before.keys().isdisjoint((*each.attributes, foreign_key))
-        ]
+        differing = [*_differing(each, foreign_key, changed)]
         if foreign_key:
             rows = [*_columns(created.get(each.model, ())), *map(vars, removed.get(each.model, ()))]
             keys.update(row[foreign_key] for row in rows)
@@ -316,10 +411,14 @@ def _concerned(source: Source, created: Rows, changed: Any, removed: Rows) -> se
             keys.update(before.get(foreign_key) for _, before in differing)
         elif not each.path:
             keys.update(row.pk for row, _ in differing)
-        elif differing:
-            among = {f"{each.path}__in": [row.pk for row, _ in differing]}
-            keys.update(source.model._base_manager.filter(**among).values_list("pk", flat=True))
+        elif differing and each.path not in but:
+            keys |= _referring(source, each.path, [row for row, _ in differing])
     return {key for key in keys if key is not None}
+
+
+def _referring(source: Source, path: str, rows: Sequence[models.Model]) -> set[int]:
+    among = {f"{path}__in": [row.pk for row in rows]}
+    return set(source.model._base_manager.filter(**among).values_list("pk", flat=True))
 
 
 # Single objects that `save` or `delete` is called of

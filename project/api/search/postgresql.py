@@ -3,7 +3,7 @@
 from collections.abc import Collection, Iterable, Sequence
 from typing import Any
 
-from .words import Entry, Word
+from .words import PLAIN, Entry, Word, plain_parts
 
 # What is made here. Raise it with every change, so that `migrate` makes the tables anew.
 LAYOUT = 1
@@ -12,6 +12,11 @@ ENOUGH = 1000
 # What the planner knows of how common each of ten times as many words is; more would take it longer
 # to plan than they save.
 STATISTICS = 300
+
+ADD_WORDS = (
+    "INSERT INTO search_word (word) SELECT word FROM unnest(%s::text[]) AS found (word)"
+    " WHERE NOT EXISTS (SELECT FROM search_word known WHERE known.word = found.word)"
+)
 
 
 def any_of(column: str, values: Collection[int]) -> tuple[str, Any]:
@@ -43,11 +48,35 @@ def write(cursor: Any, table: str, entries: Sequence[Entry]) -> None:
         f" FROM unnest(%s::bigint[], %s::text[]) AS new (key, document)"
         f" ON CONFLICT (rowid) DO UPDATE SET document = excluded.document"
         f" WHERE entry.document IS DISTINCT FROM excluded.document)"
-        f" INSERT INTO search_word (word)"
-        f" SELECT word FROM unnest(%s::text[]) AS found (word)"
-        f" WHERE NOT EXISTS (SELECT FROM search_word known WHERE known.word = found.word)",
+        f" {ADD_WORDS}",
         [[entry.key for entry in entries], [*map(_document, entries)], sorted(words)],
     )
+
+
+def replace(
+    cursor: Any, table: str, keys: Collection[int], gone: Iterable[str], came: Iterable[str]
+) -> None:
+    """In these entries, which have no such titles, put words in the place of others."""
+    cursor.execute(
+        f"WITH changed AS ("
+        f"UPDATE {table} AS entry SET document = ts_delete(document, %s::text[]) || %s::tsvector"
+        f" FROM (SELECT rowid AS key FROM {table} WHERE rowid = ANY (%s::bigint[])"
+        f" ORDER BY rowid FOR UPDATE) AS locked WHERE entry.rowid = key)"
+        f" {ADD_WORDS}",
+        [[*gone], _document(Entry(0, set(), set(came))), [*keys], sorted(came)],
+    )
+
+
+def may_have(columns: Iterable[str], words: Iterable[str]) -> tuple[str, list[str]]:
+    """A condition without which none of these texts has one of these words, and its parameters."""
+    if (parts := plain_parts(words)) is None:
+        return "TRUE", []
+    conditions, parameters = [], []
+    for column in columns:
+        conditions.append(f"""{column} COLLATE "C" ~ '[^{PLAIN}]'""")
+        conditions += [f"""{column} COLLATE "C" ILIKE %s""" for _ in parts]
+        parameters += [f"%{part}%" for part in parts]
+    return " OR ".join(conditions), parameters
 
 
 def stored(cursor: Any, table: str, keys: Collection[int]) -> dict[int, Entry]:

@@ -17,9 +17,9 @@ from .words import LONGEST, Word, parse
 
 MAX_LENGTH = 200
 MAX_WORDS = 20
-# Checking one entry takes as long as reading this many keys of a word from the index, where those of
-# a rarer word are skipped to. The keys of all the words with a common beginning take longer, since
-# they are collected before anything else.
+# Checking one entry takes as long as reading this many keys of a word from the index, where a rarer
+# word lets most of them be skipped. The keys of all the words with a common beginning take longer,
+# since they are collected before anything else.
 READ_AT_ONCE = 100
 COLLECTED_AT_ONCE = 10
 # The three ways to sort what was found. Few objects: fetch them and sort. A lot: walk through all

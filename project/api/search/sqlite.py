@@ -4,7 +4,7 @@ import json
 from collections.abc import Collection, Iterable, Sequence
 from typing import Any
 
-from .words import Entry, Word
+from .words import PLAIN, Entry, Word, plain_parts
 
 # What is made here. Raise it with every change, so that `migrate` makes the tables anew.
 LAYOUT = 1
@@ -26,11 +26,41 @@ def write(cursor: Any, table: str, entries: Sequence[Entry]) -> None:
             for entry in entries
         ],
     )
-    words = sorted(set[str]().union(*(entry.words for entry in entries)))
+    _add_words(cursor, set[str]().union(*(entry.words for entry in entries)))
+
+
+def _add_words(cursor: Any, words: Iterable[str]) -> None:
     cursor.execute(
         "INSERT OR IGNORE INTO search_word (word) SELECT value FROM json_each(%s)",
-        [json.dumps(words, ensure_ascii=False)],
+        [json.dumps(sorted(words), ensure_ascii=False)],
     )
+
+
+def replace(
+    cursor: Any, table: str, keys: Collection[int], gone: Collection[str], came: Collection[str]
+) -> None:
+    """In these entries, which have no such titles, put words in the place of others."""
+    document, words = "' ' || document || ' '", [*gone, *came]
+    for _ in words:
+        document = f"replace({document}, %s, ' ')"
+    condition, parameter = any_of("rowid", keys)
+    cursor.execute(
+        f"UPDATE {table} SET document = trim({document} || %s) WHERE {condition}",
+        [*(f" {word} " for word in words), " ".join(sorted(came)), parameter],
+    )
+    _add_words(cursor, came)
+
+
+def may_have(columns: Iterable[str], words: Iterable[str]) -> tuple[str, list[str]]:
+    """A condition without which none of these texts has one of these words, and its parameters."""
+    if (parts := plain_parts(words)) is None:
+        return "TRUE", []
+    conditions, parameters = [], []
+    for column in columns:
+        conditions.append(f"{column} GLOB '*[^{PLAIN}]*'")
+        conditions += [f"{column} LIKE %s" for _ in parts]
+        parameters += [f"%{part}%" for part in parts]
+    return " OR ".join(conditions), parameters
 
 
 def stored(cursor: Any, table: str, keys: Collection[int]) -> dict[int, Entry]:

@@ -321,6 +321,18 @@ def title_words_of(text: str) -> tuple[frozenset[str], int]:
     return frozenset(words), min(sum(run.number for run in runs), LONGEST)
 
 
+# A text of these alone has no other words than it shows: nothing in it joins or is folded, but for
+# a comma between digits.
+PLAIN = "A-Za-z0-9 ,"
+
+
+def plain_parts(words: Iterable[str]) -> list[str] | None:
+    """What a plain text has in it, whatever its case, that has one of these words; None where that
+    cannot be told."""
+    parts = [word for word in words if word.isascii()]
+    return parts if all(map(str.isalpha, parts)) else None
+
+
 class Entry(NamedTuple):
     """What an object is found by: the words of its titles, each behind their number, and all."""
 
