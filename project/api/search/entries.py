@@ -186,8 +186,11 @@ class Reader:
     as one.
     """
 
-    def __init__(self, connection: BaseDatabaseWrapper, created: Rows) -> None:
+    def __init__(
+        self, connection: BaseDatabaseWrapper, created: Rows, *, takes_locks: bool = True
+    ) -> None:
         self._connection = connection
+        self._takes_locks = takes_locks and connection.features.has_select_for_update
         self._created = {model: _columns(rows) for model, rows in created.items()}
         # What came with the children of the rows at hand.
         self._joined: dict[Model, dict[int, Row]] = {}
@@ -229,7 +232,8 @@ class Reader:
         """Change these entries by what a row that their objects refer to has become.
 
         To write them anew takes twice as long, or more where an object has many authors. The
-        statement locks the entries, so that of two who do so the later sees what the first did.
+        statement locks the entries, so that of two who do so the later sees what the first did;
+        with locks on what else is read the two would wait for each other.
         """
         now = vars(row)
         had = words_of(*(before.get(name, now[name]) or "" for name in source.columns))
@@ -240,9 +244,9 @@ class Reader:
         with self._connection.cursor() as cursor:
             engine.replace(cursor, entries._meta.db_table, keys, gone, has - had)
         if gone:
-            root = source_of(entries)
+            root, reader = source_of(entries), Reader(self._connection, {}, takes_locks=False)
             for batch in batches(sorted(self._having(root, keys, gone, row))):
-                self.write(entries, self.select(root, "id", batch))
+                reader.write(entries, reader.select(root, "id", batch))
 
     def _having(
         self, root: Source, keys: Collection[int], words: set[str], row: models.Model
@@ -321,7 +325,7 @@ class Reader:
             f"SELECT {', '.join(selected)} FROM {' JOIN '.join(tables)}"
             f" WHERE {condition} ORDER BY {', '.join(order)}"
         )
-        if lock and self._connection.features.has_select_for_update:
+        if lock and self._takes_locks:
             sql += f" {lock}"
         with self._connection.cursor() as cursor:
             cursor.execute(sql, [parameter])
