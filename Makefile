@@ -41,7 +41,7 @@ test-latest: .uv/bin/uv ## The same on the newest Python, and so the newest Djan
 	.venv-latest/bin/python $(PYTEST) --engine postgresql
 
 # DATABASES="oldest:C newest:en_US.UTF-8" asks these alone, on this Python.
-test-databases: .venv/.synced tests/databases/node_modules/.synced ## Test on the oldest and newest PostgreSQL, in five locales
+test-databases: .venv/.synced tests/databases/node_modules/.synced ## Test on PostgreSQL 14 to 18, the oldest and newest in five locales
 	@tests/databases/install
 	$(PYTHON) -m tests.databases $(DATABASES)
 	@newer=$$($(NEWER)); if test -z "$(DATABASES)" && test -n "$$newer"; then \
