@@ -321,3 +321,85 @@ def test_what_does_not_fit_what_is_known_is_left_out(run):
     run([{"title": "Emma", "authors": [{"name": "Jane Austen", "death_year": 1700}]}])
     run([{"title": "Emma", "authors": [{"name": "Jane Austen", "birth_year": 1775}]}])
     assert Author.objects.get().birth_year is None
+
+
+# Tables as programs write them
+
+
+@pytest.mark.parametrize(
+    ("case", "titles"),
+    [
+        ("semicolon.csv", ["Dune"]),
+        ("tab.tsv", ["Dune"]),
+        ("utf16.csv", ["Dune"]),
+        ("array.json", ["Dune", "Emma"]),
+        ("capital.csv", ["Dune"]),
+        ("cp1252.csv", ["Dune", "Mémoires d’Hadrien"]),
+        ("isbn_excel.csv", ["You Killed Me First"]),
+        ("format_case.csv", ["Timeline"]),
+        ("year_only.csv", ["Timeline"]),
+    ],
+)
+def test_a_table_is_read_as_it_is(run, case, titles):
+    report = run(case)
+    assert reasons(report) == []
+    assert sorted(Book.objects.values_list("title", flat=True)) == titles
+    assert report.is_cp1252 == (case == "cp1252.csv")
+    assert run(case).has_changed_nothing
+
+
+def test_the_case_of_roles_and_formats_does_not_count(run):
+    run("role_case.csv")
+    found = Contribution.objects.values_list("author__name", "role")
+    assert list(found) == [("Homer", "author"), ("Emily Wilson", "translator")]
+    run("format_case.csv")
+    assert Edition.objects.get().format == "paperback"
+
+
+def test_an_isbn_that_excel_shall_keep_is_one(run):
+    run("isbn_excel.csv")
+    assert Edition.objects.get().isbn13 == "9781662506499"
+
+
+def test_a_year_is_a_date(run):
+    run("year_only.csv")
+    assert Edition.objects.get().published_on == "2000"
+
+
+def test_a_wrong_isbn_costs_the_isbn_and_not_the_book(run):
+    report = run("bad_isbn_costs_the_book.jsonl")
+    edition = Edition.objects.select_related("book", "publisher").get()
+    assert (edition.book.title, edition.isbn13) == ("Mindwalker", None)
+    assert edition.publisher.name == "Hodder Books"
+    assert reasons(report) == [(1, "/editions/0/isbn13", "isbn")]
+    assert report.counts["editions"].rejected == 1
+    assert run("bad_isbn_costs_the_book.jsonl").has_changed_nothing
+
+
+def test_a_row_of_goodreads_is_a_book_with_its_edition(run):
+    report = run("goodreads_one_row.csv")
+    assert report.form == "goodreads"
+    edition = Edition.objects.select_related("book", "publisher").get()
+    assert (edition.book.title, edition.book.first_published_year) == ("You Killed Me First", 2025)
+    assert (edition.isbn13, edition.publisher.name) == ("9781662506499", "Thomas & Mercer")
+    assert (edition.format, edition.pages, edition.published_on) == ("paperback", 399, "2025")
+    contributions = Contribution.objects.values_list("author__name", "role")
+    assert list(contributions) == [("John Marrs", "author")]
+    assert dict(report.columns_left_out) == {
+        "Book Id": 1,
+        "My Rating": 1,
+        "Average Rating": 1,
+        "Date Added": 1,
+        "Exclusive Shelf": 1,
+        "Read Count": 1,
+        "Owned Copies": 1,
+    }
+    assert run("goodreads_one_row.csv").has_changed_nothing
+
+
+def test_sort_names_lose_no_word(run):
+    run("sort_names.jsonl")
+    for author in Author.objects.all():
+        assert sorted(author.sort_name.replace(",", "").split()) == sorted(
+            author.name.replace(",", "").split()
+        )

@@ -2,6 +2,15 @@
 
 from .formats import FORMS
 from .importer import BATCH_SIZE, Report, import_file
+from .merging import UPDATES, Update
 from .rows import UnreadableFileError
 
-__all__ = ["BATCH_SIZE", "FORMS", "Report", "UnreadableFileError", "import_file"]
+__all__ = [
+    "BATCH_SIZE",
+    "FORMS",
+    "UPDATES",
+    "Report",
+    "UnreadableFileError",
+    "Update",
+    "import_file",
+]

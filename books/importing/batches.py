@@ -23,7 +23,7 @@ from .matching import (
     is_same_author,
     told_by,
 )
-from .merging import Changes, Disagreement, Update, unknown
+from .merging import Changes, Disagreement, Update, fitting, unknown
 
 
 class Batch:
@@ -70,14 +70,19 @@ class Batch:
         editions = [edition for draft in drafts for edition in draft.editions]
         mentions = [credit.author for draft in drafts for credit in draft.credits]
         self.authors.load(mentions)
-        self.catalogue.load(drafts)
+        books = [draft for draft in drafts if draft.is_book]
+        self.catalogue.load(books)
         self.series.load([draft.series for draft in drafts if draft.series])
         self.subjects.load([each for draft in drafts for each in draft.subjects])
         self.publishers.load([each["publisher"] for each in editions if each["publisher"]])
-        for group in self.catalogue.groups(drafts):
+        places = [place for place, draft in enumerate(drafts) if draft.is_book]
+        for draft in drafts:
+            if not draft.is_book:
+                self.authors.use(self.authors.meant(draft.credits[0].author))
+        for group in self.catalogue.groups(books):
             found = [
                 (place, entry)
-                for place in group
+                for place in map(places.__getitem__, group)
                 if (entry := self._settle(place, drafts[place])) is not None
             ]
             # The other way round: what tells a book best says most of itself, and of an edition
@@ -176,7 +181,9 @@ class Batch:
             new |= {name: value for name, value in other.items() if name not in entry.said}
             entry.said |= new.keys()
             other = {name: value for name, value in other.items() if name not in new}
-        if (series := new.pop("series", None)) is not None:
+        series = new.pop("series", None)
+        new = fitting(Book, entry.book, new)
+        if series is not None:
             entry.series = self.series.find_or_make(series)
             entry.series_name = series["name"]
         if entry.is_stored and new:

@@ -1,7 +1,7 @@
 """CSV in columns of our own: a book a row, with an edition. It is imported and exported."""
 
 import re
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from typing import Any
 
 from rest_framework import serializers
@@ -11,8 +11,8 @@ from books.serializers import BookSerializer
 from project.api.http.csv import original
 from project.api.relations import relations_of
 
-from .rows import FileRow, Lines, UnreadableFileError
-from .tabular import Record, number_of, read_table
+from .rows import FileRow, UnreadableFileError
+from .tabular import Record, Table, number_of
 
 
 def _properties_of(serializer: Any) -> dict[str, Any]:
@@ -37,11 +37,7 @@ OUR_COLUMNS = {
     **{f"/{name}": name for name in BOOK},
 }
 SEMICOLON = re.compile(r"(?<!;);(?!;)")
-WITH_ROLE = re.compile(rf"(.*\S)\s*\(({'|'.join(Role.values)})\)")
-
-
-def our_table(lines: Lines) -> Iterator[FileRow]:
-    return read_table(lines, OUR_COLUMNS, _check_our_header, _our_body)
+WITH_ROLE = re.compile(rf"(.*\S)\s*\(({'|'.join(Role.values)})\)", re.IGNORECASE)
 
 
 def _check_our_header(header: list[str]) -> None:
@@ -49,11 +45,9 @@ def _check_our_header(header: list[str]) -> None:
     for name in header:
         if name not in known:
             raise UnreadableFileError(f"There is no column “{name}”; there are {', '.join(known)}.")
-    if "title" not in header:
-        raise UnreadableFileError("The column “title” is missing.")
 
 
-def _our_body(record: Record, row: FileRow) -> dict[str, Any]:
+def our_body(record: Record, row: FileRow) -> dict[str, Any]:
     given = {name: original(cell) for name, cell in record.items() if cell}
     body = {name: _value(field, given[name]) for name, field in BOOK.items() if name in given}
     if body.pop("authors", None):
@@ -74,6 +68,10 @@ def _value(field: Any, cell: str) -> Any:
             return {"name": cell}
         case serializers.IntegerField():
             return number_of(cell)
+        case serializers.ChoiceField():
+            # “Mass Market” is “mass_market”.
+            word = re.sub(r"[\s-]+", "_", cell.casefold())
+            return word if word in field.choices else cell
     return cell
 
 
@@ -85,8 +83,11 @@ def _items(cell: str) -> list[str]:
 
 def _contribution(item: str) -> dict[str, Any]:
     if match := WITH_ROLE.fullmatch(item):
-        return {"author": {"name": match[1]}, "role": match[2]}
+        return {"author": {"name": match[1]}, "role": match[2].lower()}
     return {"author": {"name": item}}
+
+
+OUR_TABLE = Table(frozenset({"title"}), OUR_COLUMNS, our_body, refuse=_check_our_header)
 
 
 # What an export writes, so that an import reads the same

@@ -72,15 +72,16 @@ class Credit(NamedTuple):
 
 
 class Draft:
-    """A book and all that a row says of it.
+    """A book and all that a row says of it, or an author alone.
 
     Raises Refused where the API would refuse the validated `attrs`, whatever is stored.
     """
 
-    __slots__ = ("book", "credits", "editions", "faults", "series", "subjects")
+    __slots__ = ("book", "credits", "editions", "faults", "is_book", "series", "subjects")
 
     def __init__(self, attrs: dict[str, Any]) -> None:
         self.faults: list[Fault] = []
+        self.is_book = True
         series = attrs.pop("series", None)
         self.series = None if series is None else self._shared(Series, series, "series")
         self.subjects = [
@@ -97,6 +98,13 @@ class Draft:
             self._settle_year()
         if self.faults:
             raise Refused(self.faults)
+
+    @classmethod
+    def of_author(cls, attrs: dict[str, Any]) -> "Draft":
+        """An author of whom no book is named."""
+        draft = cls({"authors": [attrs]})
+        draft.is_book = False
+        return draft
 
     def of_role(self, role: str) -> list[Columns]:
         return [credit.author for credit in self.credits if credit.role == role]

@@ -1,34 +1,95 @@
 """The forms of a catalogue file, each read row by row as bodies that `POST /api/books/` takes."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any, Protocol
 
-from .columns import our_table
-from .goodbooks import goodbooks, is_goodbooks
-from .jsonl import json_lines
-from .rows import BYTE_ORDER_MARK, FileRow, Lines, UnreadableFileError
+from project.api.http.problems import Fault
 
-FORMS: dict[str, Callable[[Lines], Iterator[FileRow]]] = {
-    "jsonl": json_lines,
-    "csv": our_table,
-    "goodbooks": goodbooks,
+from .bibtex import begins_bibtex, bibtex
+from .bookwyrm import BOOKWYRM
+from .calibre import CALIBRE
+from .columns import OUR_TABLE
+from .csl import CSL
+from .goodbooks import GOODBOOKS
+from .goodreads import GOODREADS
+from .jsonl import OUR_JSON, JSONForm
+from .librarything import LIBRARYTHING, begins_librarything, librarything_json
+from .mapped import guess
+from .marc21 import begins_marc, marc
+from .marcxml import begins_marcxml, marcxml
+from .onix import begins_onix, onix
+from .openlibrary import begins_open_library, open_library
+from .ris import begins_ris, ris
+from .rows import FileRow, Lines, UnreadableFileError
+from .storygraph import STORYGRAPH
+from .tabular import Table, header_of
+
+
+class Form(Protocol):
+    def begins(self, text: str, /) -> bool:
+        """Whether a file that begins like this is of this form."""
+
+    def read(self, lines: Lines, /) -> Iterator[FileRow]:
+        """Its rows, each with a body or with faults. Raises UnreadableFileError."""
+
+
+@dataclass(frozen=True)
+class _Form:
+    begins: Callable[[str], bool]
+    read: Callable[[Lines], Iterator[FileRow]]
+
+
+def _rejected_body(document: dict[str, Any], row: FileRow) -> dict[str, Any]:
+    """Of a row that an import has set aside, and that somebody has mended, what its form says."""
+    row.source = record = document.get("row")
+    if not isinstance(record, dict):
+        row.faults.append(Fault("invalid", "This row was none; mend it in the file itself.", ""))
+        return {}
+    if all(isinstance(cell, str) for cell in record.values()):
+        folded = {name.casefold(): cell for name, cell in record.items()}
+        for form in FORMS.values():
+            if isinstance(form, Table) and form.required <= folded.keys():
+                row.columns = form.columns
+                return form.body_of(folded, row)
+    return record
+
+
+# The special ones before those that take nearly everything.
+FORMS: Mapping[str, Form] = {
+    "rejects": JSONForm(r'\{"line": \d+, "errors": \[', _rejected_body),
+    "csl": CSL,
+    "librarything-json": _Form(begins_librarything, librarything_json),
+    "jsonl": OUR_JSON,
+    "openlibrary": _Form(begins_open_library, open_library),
+    "marc": _Form(begins_marc, marc),
+    "marcxml": _Form(begins_marcxml, marcxml),
+    "onix": _Form(begins_onix, onix),
+    "bibtex": _Form(begins_bibtex, bibtex),
+    "ris": _Form(begins_ris, ris),
+    "goodbooks": GOODBOOKS,
+    "goodreads": GOODREADS,
+    "librarything": LIBRARYTHING,
+    "storygraph": STORYGRAPH,
+    "bookwyrm": BOOKWYRM,
+    "calibre": CALIBRE,
+    "csv": OUR_TABLE,
 }
 
 
-def form_of(beginning: bytes) -> str:
-    """The form of a file that begins like this: with an object, or with a header.
+def form_of(text: str) -> str:
+    """The form of a file that begins like this.
 
-    Raises UnreadableFileError where it is empty or neither.
+    Raises UnreadableFileError where it is empty or none, with a guess for a table's columns.
     """
-    text = beginning.removeprefix(BYTE_ORDER_MARK).decode("utf-8", "surrogateescape").lstrip()
-    if not text:
+    if not text.strip():
         raise UnreadableFileError("The file is empty.")
-    if text.startswith("{"):
-        return "jsonl"
-    header = {name.strip(' "') for name in text.splitlines()[0].split(",")}
-    if is_goodbooks(header):
-        return "goodbooks"
-    if "title" in header:
-        return "csv"
+    for name, form in FORMS.items():
+        if form.begins(text):
+            return name
+    if shown := guess(header_of(text)):
+        raise UnreadableFileError(f"These columns are of no form that is known. Perhaps {shown}")
     raise UnreadableFileError(
-        "This begins neither with a JSON object nor with a header of columns, among them “title”."
+        "This begins like no form that is known: docs/import.md lists them. A table has a header"
+        " of columns, among them “title”, or says which is which by --map."
     )

@@ -1,7 +1,6 @@
 """goodbooks-10k (https://github.com/zygmuntz/goodbooks-10k), books.csv."""
 
 import re
-from collections.abc import Iterable, Iterator
 from typing import Any
 
 from django.core.exceptions import ValidationError
@@ -10,8 +9,8 @@ from books.isbn import normalize_isbn
 from books.languages import alpha_2, canonical_language
 from project.api.http.problems import Fault
 
-from .rows import FileRow, Lines, UnreadableFileError
-from .tabular import Record, number_of, read_table
+from .rows import FileRow
+from .tabular import Record, Table, number_of
 
 GOODBOOKS_COLUMNS = {
     r"/title": "title",
@@ -28,28 +27,9 @@ IN_SERIES = re.compile(r"(.*\S)\s*\(((?:[^()]|\([^()]*\))+?),?\s*#([^#()]+)\)")
 MAX_TITLE = 1_000
 
 
-def goodbooks(lines: Lines) -> Iterator[FileRow]:
-    return read_table(lines, GOODBOOKS_COLUMNS, _check_goodbooks_header, _goodbooks_body)
-
-
-def is_goodbooks(header: Iterable[str]) -> bool:
-    return {"goodreads_book_id", *GOODBOOKS_COLUMNS.values()} <= set(header)
-
-
-def _check_goodbooks_header(header: list[str]) -> None:
-    if not is_goodbooks(header):
-        names = ", ".join(dict.fromkeys(GOODBOOKS_COLUMNS.values()))
-        raise UnreadableFileError(f"A goodbooks file has the columns goodreads_book_id, {names}.")
-
-
 def _goodbooks_body(record: Record, row: FileRow) -> dict[str, Any]:
-    title, original_title = record["title"], record["original_title"]
-    body: dict[str, Any] = {}
-    if len(title) <= MAX_TITLE and (match := IN_SERIES.fullmatch(title)):
-        title = match[1]
-        body["series"] = {"name": match[2].strip()}
-        body["series_position"] = match[3].strip()
-    body["title"] = title
+    body = title_in_series(record["title"])
+    title, original_title = body["title"], record["original_title"]
     if original_title != title:
         body["original_title"] = original_title
     if year := record["original_publication_year"]:
@@ -62,6 +42,14 @@ def _goodbooks_body(record: Record, row: FileRow) -> dict[str, Any]:
             edition["language"] = _language_tag(code)
         body["editions"] = [edition]
     return body
+
+
+def title_in_series(title: str) -> dict[str, Any]:
+    """The title without the series that it ends in, and that series."""
+    if len(title) <= MAX_TITLE and (match := IN_SERIES.fullmatch(title)):
+        series, position = match[2].strip(), match[3].strip()
+        return {"title": match[1], "series": {"name": series}, "series_position": position}
+    return {"title": title}
 
 
 def _language_tag(code: str) -> str:
@@ -79,3 +67,10 @@ def _padded_isbn(isbn: str, row: FileRow) -> str | None:
         detail = f"{error.messages[0]} The book has come in without this edition."
         row.omitted.append(Fault(error.code or "invalid", detail, "/isbn"))
         return None
+
+
+GOODBOOKS = Table(
+    frozenset({"goodreads_book_id", *GOODBOOKS_COLUMNS.values()}),
+    GOODBOOKS_COLUMNS,
+    _goodbooks_body,
+)

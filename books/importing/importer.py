@@ -5,16 +5,17 @@ import json
 import re
 import time
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from multiprocessing.pool import ThreadPool
-from os import PathLike, fstat
+from os import PathLike
 from pathlib import Path
-from typing import IO, BinaryIO, TypeVar
+from typing import IO, Any, TypeVar
 
-from django.db import DataError, IntegrityError, connection
+from django.db import DataError, IntegrityError, connection, transaction
 
+from authors.serializers import AuthorItem
 from books.serializers import BookSerializer
 from project.api.http.problems import Fault, Refused
 from project.api.writes.attribution import program
@@ -22,7 +23,9 @@ from project.api.writes.transactions import retried
 
 from .batches import Batch
 from .drafts import Draft
+from .files import opened
 from .formats import FORMS, form_of
+from .mapped import mapped
 from .merging import Update
 from .rows import FileRow, Lines
 from .validation import Validation
@@ -73,13 +76,20 @@ class Report:
     form: str
     # Of the file, in bytes; 0 where it is a pipe.
     size: int
+    # Whether all of it is taken back in the end.
+    is_dry_run: bool = False
+    # Whether it was read as Windows-1252, since it is no UTF-8.
+    is_cp1252: bool = False
     bytes_read: int = 0
     rows: int = 0
     seconds: float = 0.0
     counts: dict[str, Count] = field(default_factory=lambda: {kind: Count() for kind in RESOURCES})
     # The first few reasons why rows, or editions, were left out, each with its line.
     reasons: list[tuple[int, Fault]] = field(default_factory=list)
-    # What of accepted rows was left out, by its place or its column, and the first few of them.
+    # How many rows say something in columns that have no place in the catalogue.
+    columns_left_out: Counter[str] = field(default_factory=Counter)
+    # What of accepted rows was left out since something else stands, by its place or column, and
+    # the first few of them.
     left_out: Counter[str] = field(default_factory=Counter)
     notes: list[tuple[int, Fault]] = field(default_factory=list)
     # Rows with an edition that an earlier one has, word for word.
@@ -116,6 +126,8 @@ def import_file(
     form: str = "auto",
     rejects: str | PathLike[str] | None = None,
     update: Update = "fill",
+    mapping: Mapping[str, str] | None = None,
+    dry_run: bool = False,
     progress: Callable[[Report], None] | None = None,
 ) -> Report:
     """Add what the file has and the catalogue has not; a second run changes nothing.
@@ -123,17 +135,24 @@ def import_file(
     Rows go in by batches, each in a transaction of its own: whoever is interrupted finds whole
     batches. `progress` is called before the first and after each. A row that is refused is left
     out with all its parts, and written to `rejects` with the reasons; the others go in. Raises
-    UnreadableFileError or OSError where the file as a whole can't be read.
+    UnreadableFileError or OSError where the file as a whole can't be read. `mapping` names our
+    columns for those of a table of no form; with `dry_run` the report says what would happen, and
+    nothing stays.
     """
     started = time.monotonic()
-    validate = Validation(BookSerializer())
     with ExitStack() as files:
         files.enter_context(_rare_garbage_collection())
         files.enter_context(program("import"))
+        if dry_run:
+            files.enter_context(_undone())
         reading = files.enter_context(ExitStack())
-        file = reading.enter_context(Path(path).open("rb"))
-        form = form_of(file.peek()) if form == "auto" else form
-        report = Report(form, fstat(file.fileno()).st_size)
+        stream, counted, size = reading.enter_context(opened(path))
+        lines = Lines(stream)
+        name = "mapped" if mapping else form
+        if name == "auto":
+            name = form_of(lines.beginning)
+        reader = mapped(mapping) if mapping else FORMS[name]
+        report = Report(name, size, is_dry_run=dry_run)
         if progress is not None:
             progress(report)
         kept: IO[str] | None = None
@@ -143,18 +162,28 @@ def import_file(
                 Path(rejects).open("w", encoding="utf-8", errors="backslashreplace")
             )
         # Whoever reads closes the file, since it can't be closed while somebody reads.
-        reading.pop_all()
-        for rows, bytes_read in _ahead(_batches(file, form, validate)):
+        batches = _batches(reading.pop_all(), reader.read(lines), lines)
+        for rows in _ahead(batches):
             _import(rows, report, update)
             _note(rows, report, kept)
             if kept is not None:
                 kept.flush()
-            report.bytes_read = bytes_read
+            report.bytes_read = counted.bytes_read
+            report.is_cp1252 = lines.encoding == "cp1252"
             report.seconds = time.monotonic() - started
             if progress is not None:
                 progress(report)
+    report.bytes_read = counted.bytes_read
     report.seconds = time.monotonic() - started
     return report
+
+
+@contextmanager
+def _undone() -> Iterator[None]:
+    """All that is written in here is taken back."""
+    with transaction.atomic():
+        yield
+        transaction.set_rollback(True)
 
 
 @contextmanager
@@ -180,35 +209,76 @@ def _ahead(items: Iterator[Item]) -> Iterator[Item]:
             yield item
 
 
-def _batches(
-    file: BinaryIO, form: str, validate: Validation
-) -> Iterator[tuple[list[FileRow], int]]:
-    """Rows, with their drafts or their faults, and how many bytes of the file are read."""
+def _batches(file: ExitStack, rows: Iterator[FileRow], lines: Lines) -> Iterator[list[FileRow]]:
+    """Rows, with their drafts or their faults."""
+    validate = Validation(BookSerializer())
+    validate_author = Validation(AuthorItem())
     batch: list[FileRow] = []
     size, start = 0, 0
     with file:
-        lines = Lines(file)
-        for row in FORMS[form](lines):
+        for row in rows:
             batch.append(row)
             size += 1 + sum(len(value) for value in row.body.values() if isinstance(value, list))
-            prepare(row, validate)
+            prepare(row, validate_author if row.is_author else validate)
             if size >= BATCH_SIZE or lines.bytes_read - start >= BATCH_BYTES:
-                yield batch, lines.bytes_read
+                yield batch
                 batch = []
                 size, start = 0, lines.bytes_read
         if batch:
-            yield batch, lines.bytes_read
+            yield batch
 
 
 def prepare(row: FileRow, validate: Validation) -> None:
     """Give the row its draft, or the faults that stand in the way."""
     if row.faults:
         return
-    attrs = validate.plainly(row.body)
     try:
-        row.draft = Draft(validate.fully(row.body) if attrs is None else attrs)
+        row.draft = _draft(row, row.body, validate)
     except Refused as error:
-        row.faults += map(row.located, error.faults)
+        faults = error.faults
+        # A wrong ISBN costs the ISBN and not the book.
+        if all(_is_of_isbn(fault) for fault in faults):
+            body, row.omitted = (
+                _without_isbns(row.body, faults),
+                [
+                    *row.omitted,
+                    *(_omission(row.located(fault)) for fault in faults),
+                ],
+            )
+            try:
+                row.draft = _draft(row, body, validate)
+                return
+            except Refused as other:
+                faults = other.faults
+        row.faults += map(row.located, faults)
+
+
+def _draft(row: FileRow, body: dict[str, Any], validate: Validation) -> Draft:
+    attrs = validate.plainly(body)
+    if attrs is None:
+        attrs = validate.fully(body)
+    return Draft.of_author(attrs) if row.is_author else Draft(attrs)
+
+
+def _is_of_isbn(fault: Fault) -> bool:
+    return (
+        fault.code in ("isbn", "isbn_checksum", "max_length")
+        and re.fullmatch(r"/editions/\d+/isbn13", fault.pointer or "") is not None
+    )
+
+
+def _omission(fault: Fault) -> Fault:
+    return replace(fault, detail=f"{fault.detail} The book has come in without it.")
+
+
+def _without_isbns(body: dict[str, Any], faults: Sequence[Fault]) -> dict[str, Any]:
+    """The body without these ISBNs, and without the editions of which nothing else is said."""
+    wrong = {int((fault.pointer or "").split("/")[2]) for fault in faults}
+    kept = [
+        {name: value for name, value in edition.items() if name != "isbn13" or i not in wrong}
+        for i, edition in enumerate(body["editions"])
+    ]
+    return {**body, "editions": [edition for edition in kept if edition]}
 
 
 def _put_in(drafts: list[Draft], update: Update) -> Batch:
@@ -258,6 +328,7 @@ def _note(rows: Sequence[FileRow], report: Report, rejects: IO[str] | None) -> N
             report.counts["books"].rejected += 1
         else:
             report.counts["editions"].rejected += len(row.omitted)
+        report.columns_left_out.update(row.left_out)
         for fault in row.notes:
             if fault.code == "left_out":
                 report.left_out[re.sub(r"/\d+", "", fault.pointer or "").strip("/")] += 1

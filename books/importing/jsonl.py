@@ -1,17 +1,44 @@
-"""JSON Lines (https://jsonlines.org): each line a body that `POST /api/books/` takes."""
+"""JSON: lines (https://jsonlines.org) or items, each a body that `POST /api/books/` takes."""
 
-import json
-from collections.abc import Iterator
+import re
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any
 
-from rest_framework.exceptions import ParseError
+from project.api.http.problems import Fault
 
-from project.api.http.parsers import parse_json
-from project.api.http.problems import Fault, Refused
+from .json_items import items, parse
+from .rows import FileRow, Lines, too_long_fault
 
-from .rows import FileRow, Lines, text_of, too_long_fault
+Body = dict[str, Any]
 
 
-def json_lines(lines: Lines) -> Iterator[FileRow]:
+@dataclass(frozen=True)
+class JSONForm:
+    """Documents of JSON of which each is a row: lines of a file, or the items of its one value."""
+
+    # What the file begins with.
+    beginning: str
+    body_of: Callable[[Any, FileRow], Body]
+
+    def begins(self, text: str) -> bool:
+        return re.match(self.beginning, text, re.DOTALL) is not None
+
+    def read(self, lines: Lines) -> Iterator[FileRow]:
+        for row in _documents(lines):
+            if not row.faults:
+                if isinstance(row.source, dict):
+                    row.body = self.body_of(row.source, row)
+                else:
+                    row.faults.append(Fault("invalid", "A row is a JSON object.", ""))
+            yield row
+
+
+def _documents(lines: Lines) -> Iterator[FileRow]:
+    """Rows whose source is a document, or whose faults say why it is none."""
+    if lines.beginning.lstrip().startswith("["):
+        yield from items(lines)
+        return
     while True:
         first = lines.next_row()
         line = next(lines, b"")
@@ -24,26 +51,12 @@ def json_lines(lines: Lines) -> Iterator[FileRow]:
             row.source = lines.beginning_of_row
             row.faults.append(too_long_fault())
         else:
-            _parse(row, line)
+            parse(row, line)
         yield row
 
 
-def _parse(row: FileRow, line: bytes) -> None:
-    row.source = text_of(line).rstrip("\r\n")
-    try:
-        document = parse_json(line)
-    except Refused as error:
-        row.faults += error.faults
-    except ParseError as error:
-        match error.__cause__:
-            case json.JSONDecodeError(msg=message, colno=column):
-                reason = f"This is not JSON: {message.removesuffix(' at')} at column {column}."
-            case _:
-                reason = "This is not UTF-8."
-        row.faults.append(Fault("parse_error", reason, ""))
-    else:
-        row.source = document
-        if isinstance(document, dict):
-            row.body = document
-        else:
-            row.faults.append(Fault("invalid", "A row is a JSON object.", ""))
+def _own_body(document: Body, row: FileRow) -> Body:
+    return document
+
+
+OUR_JSON = JSONForm(r"\s*[\[{]", _own_body)

@@ -65,6 +65,8 @@ def unknown(
     model: type[models.Model], known: Columns, given: Columns
 ) -> tuple[Columns, dict[str, Any]]:
     """What is given and not known; and what is given where something else is known."""
+    if "name" in given and given["name"] == given.get("openlibrary_key"):
+        given = {**given, "name": None}
     new: Columns = {}
     other: Columns = {}
     for name, default in facts_of(model).items():
@@ -72,6 +74,9 @@ def unknown(
         if value is None or value == "" or value == default:
             continue
         had = known[name]
+        # Who is known by key alone is called so until a name comes.
+        if name == "name" and had == known.get("openlibrary_key"):
+            had = ""
         if had is None or had == "" or had == default:
             new[name] = value
         elif had != value and not _is_part(model, name, value, had):
@@ -92,14 +97,23 @@ def _was_made(model: type[models.Model], name: str, known: Columns) -> bool:
 
 
 def fitting(model: type[models.Model], known: Columns, new: Columns) -> Columns:
-    """What is new, or nothing where the model refuses it together with what is known."""
-    if new and model.clean is not models.Model.clean:
-        facts = {name: known[name] for name in facts_of(model)}
-        try:
-            model(**{**facts, **new}).clean()
-        except ValidationError:
-            return {}
-    return new
+    """What is new, or as much of it as the model takes together with what is known."""
+    if not new or model.clean is models.Model.clean or _fits(model, known, new):
+        return new
+    fits: Columns = {}
+    for name, value in new.items():
+        if _fits(model, known, {**fits, name: value}):
+            fits[name] = value
+    return fits
+
+
+def _fits(model: type[models.Model], known: Columns, new: Columns) -> bool:
+    facts = {name: new.get(name, known[name]) for name in facts_of(model)}
+    try:
+        model(**facts).clean()
+    except ValidationError:
+        return False
+    return True
 
 
 class Changes:

@@ -3,7 +3,8 @@
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any, BinaryIO
+from io import BufferedReader
+from typing import Any
 
 from django.conf import settings
 
@@ -14,6 +15,8 @@ from .drafts import Draft
 # What the API takes as a body is what a row may hold.
 MAX_LENGTH: int = settings.DATA_UPLOAD_MAX_MEMORY_SIZE
 BYTE_ORDER_MARK = b"\xef\xbb\xbf"
+# As much as the form of a file is told by.
+BEGINNING = 64 * 1024
 
 
 class UnreadableFileError(Exception):
@@ -34,8 +37,12 @@ class FileRow:
     omitted: list[Fault] = field(default_factory=list)
     # What of it was left out though nothing is wrong with it, and that it repeats another.
     notes: list[Fault] = field(default_factory=list)
+    # Columns whose value has no place in the catalogue in this row.
+    left_out: list[str] = field(default_factory=list)
     # The column behind each place of the body; empty where the body is the row itself.
     columns: Mapping[str, str] = field(default_factory=dict)
+    # Whether the body is an author's, and not a book's.
+    is_author: bool = False
     # What is to go in, once the row is found good.
     draft: Draft | None = None
 
@@ -50,16 +57,19 @@ class FileRow:
 class Lines:
     """A file's lines without a byte order mark, counted; those of the current row are kept.
 
-    Of a line longer than MAX_LENGTH only the beginning is given; `too_long` has its number.
+    Of a line longer than MAX_LENGTH only the beginning is given; `too_long` has its number. Where
+    the first letter beyond ASCII is no UTF-8, the file is taken for Windows-1252.
     """
 
-    def __init__(self, file: BinaryIO) -> None:
-        self._file = file
+    def __init__(self, file: Any) -> None:
+        self._file = file if isinstance(file, BufferedReader) else BufferedReader(file)
         self._returned: list[bytes] = []
         self.of_row: list[bytes] = []
         self.number = 0
         self.bytes_read = 0
         self.too_long: set[int] = set()
+        # None as long as all is ASCII.
+        self.encoding: str | None = None
 
     def __iter__(self) -> "Lines":
         return self
@@ -82,9 +92,34 @@ class Lines:
             rest = self._file.readline(MAX_LENGTH)
             self.bytes_read += len(rest)
         if is_first and line.startswith(BYTE_ORDER_MARK):
+            self.encoding = "utf-8"
             # Never empty, which would be the end.
             return line.removeprefix(BYTE_ORDER_MARK) or b"\n"
-        return line
+        return line if self.encoding == "utf-8" or line.isascii() else self._in_utf8(line)
+
+    def _in_utf8(self, line: bytes) -> bytes:
+        try:
+            if self.encoding is None:
+                line.decode()
+                self.encoding = "utf-8"
+        except UnicodeDecodeError:
+            self.encoding = "cp1252"
+        try:
+            return line if self.encoding == "utf-8" else line.decode("cp1252").encode()
+        except UnicodeDecodeError:
+            # Five bytes are no letter there either.
+            return line
+
+    def read(self, size: int) -> bytes:
+        """The next bytes as they are, of a file that has no lines."""
+        chunk = self._file.read(size)
+        self.bytes_read += len(chunk)
+        return chunk
+
+    @property
+    def beginning(self) -> str:
+        """What the file begins with, as much as is at hand, before anything is read of it."""
+        return text_of(self._file.peek(BEGINNING)).removeprefix("\ufeff")
 
     def next_row(self) -> int:
         """Begin a row at the next line, whose number it returns."""

@@ -1,0 +1,40 @@
+"""BookWyrm: “Export Books”, bookwyrm-export.csv."""
+
+import re
+from typing import Any
+
+from .rows import FileRow
+from .tabular import Record, Table, number_of
+from .vocabulary import contribution, editions, given
+
+COLUMNS = {
+    "/title": "title",
+    "/contributions": "author_text",
+    r"/editions/\d+/pages": "pages",
+    "/editions": "isbn_13",
+    "/openlibrary_key": "openlibrary_key",
+}
+
+
+def _body(record: Record, row: FileRow) -> dict[str, Any]:
+    # An edition's key is not the work's.
+    key = re.search(r"OL[1-9]\d*W", record.get("openlibrary_key", ""))
+    if record.get("openlibrary_key") and key is None:
+        row.left_out.append("openlibrary_key")
+    names = [name.strip() for name in record["author_text"].split(",")]
+    return given(
+        {
+            "title": record["title"],
+            "contributions": [contribution(name) for name in names if name],
+            "editions": editions(
+                [record.get("isbn_13"), record.get("isbn_10")],
+                pages=number_of(record.get("pages", "")),
+            ),
+            "openlibrary_key": key and key[0],
+        }
+    )
+
+
+BOOKWYRM = Table(
+    frozenset({"title", "author_text", "remote_id"}), COLUMNS, _body, also=frozenset({"isbn_10"})
+)

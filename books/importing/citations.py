@@ -1,0 +1,22 @@
+"""What reference managers say of books: shared by BibTeX, RIS and CSL-JSON."""
+
+from typing import Any
+
+from project.api.http.problems import Fault
+
+from .rows import FileRow
+
+
+def is_book(row: FileRow, kind: str, is_kind_of_book: bool) -> bool:
+    """The same, after the row has got its fault where it is something else."""
+    if not is_kind_of_book:
+        row.faults.append(Fault("not_a_book", f"“{kind}” is no kind of book.", ""))
+    return is_kind_of_book
+
+
+def with_subtitle(title: str, subtitle: str) -> str:
+    return f"{title}: {subtitle}" if title and subtitle else title
+
+
+def series(name: str, position: str) -> dict[str, Any]:
+    return {"series": {"name": name}, "series_position": position} if name else {}

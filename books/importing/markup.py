@@ -1,0 +1,83 @@
+"""Records of an XML file, one at a time, whatever its size. Entities are refused."""
+
+from collections.abc import Collection, Iterator
+from typing import Any
+from xml.etree.ElementTree import Element, ParseError, TreeBuilder
+
+from defusedxml import DefusedXmlException
+from defusedxml.ElementTree import DefusedXMLParser
+
+from .rows import BEGINNING, MAX_LENGTH, Lines, UnreadableFileError
+
+MAX_DEPTH = 100
+
+
+class Records:
+    """A target of the parser: builds the elements of some names, and nothing around them."""
+
+    def __init__(self, names: Collection[str]) -> None:
+        self._names = names
+        self.parser: Any = None
+        self._builder: TreeBuilder | None = None
+        self._depth = 0
+        # Each with the line in which it begins.
+        self.whole: list[tuple[int, Element]] = []
+
+    def start(self, tag: str, attrs: dict[str, Any]) -> None:
+        self._depth += 1
+        if self._depth > MAX_DEPTH:
+            raise UnreadableFileError(f"It is nested more than {MAX_DEPTH} levels deep.")
+        if self._builder is None and local(tag) in self._names:
+            self._builder = TreeBuilder()
+            self._outside, self._line = self._depth - 1, self.parser.parser.CurrentLineNumber
+        if self._builder is not None:
+            self._builder.start(local(tag), attrs)
+
+    def data(self, text: str) -> None:
+        if self._builder is not None:
+            self._builder.data(text)
+
+    def end(self, tag: str) -> None:
+        self._depth -= 1
+        if self._builder is not None:
+            element = self._builder.end(local(tag))
+            if self._depth == self._outside:
+                self.whole.append((self._line, element))
+                self._builder = None
+
+    def close(self) -> None:
+        pass
+
+
+def local(tag: str) -> str:
+    """The name without its namespace."""
+    return tag.rpartition("}")[2]
+
+
+def records(lines: Lines, names: Collection[str]) -> Iterator[tuple[int, Element]]:
+    """Each element of one of these names, and the line in which it begins.
+
+    Raises UnreadableFileError where the file is no XML, or a record has more bytes than a row may.
+    """
+    target = Records(names)
+    parser = target.parser = DefusedXMLParser(target=target)
+    since = 0
+    while True:
+        chunk = lines.read(BEGINNING)
+        try:
+            parser.feed(chunk) if chunk else parser.close()
+        except (ParseError, DefusedXmlException) as error:
+            raise UnreadableFileError(f"This is no XML that can be read: {error}.") from error
+        since = 0 if target.whole else since + len(chunk)
+        yield from target.whole
+        target.whole.clear()
+        if since > MAX_LENGTH:
+            raise UnreadableFileError(f"A record has {MAX_LENGTH} bytes at most.")
+        if not chunk:
+            return
+
+
+def text(element: Element | None, path: str = ".") -> str:
+    """The text at this place; empty where there is none."""
+    found = None if element is None else element.find(path)
+    return "" if found is None else " ".join("".join(found.itertext()).split())

@@ -1,0 +1,129 @@
+"""The Open Library's monthly dumps: works, editions and authors, in lines of type, key and JSON.
+
+Works and editions name authors by key alone. Until the dump of authors comes, they are called so.
+https://openlibrary.org/developers/dumps
+"""
+
+import re
+from collections.abc import Iterator
+from typing import Any
+
+from project.api.http.problems import Fault
+
+from .json_items import parse
+from .rows import FileRow, Lines, too_long_fault
+from .vocabulary import contribution, date_of, editions, format_of, given, language_of, year_of
+
+BEGINNING = re.compile(r"/type/\w+\t/\w+/OL\d+[AMW]\t\d+\t[^\t]+\t\{")
+MAX_SUBJECTS = 200
+
+
+def begins_open_library(text: str) -> bool:
+    return BEGINNING.match(text) is not None
+
+
+def open_library(lines: Lines) -> Iterator[FileRow]:
+    while True:
+        first = lines.next_row()
+        line = next(lines, b"")
+        if not line:
+            return
+        columns = line.split(b"\t", 4)
+        body_of = BODIES.get(columns[0].rpartition(b"/")[2])
+        # What was deleted, or leads elsewhere, is no row; nor are the other types of record.
+        if body_of is None:
+            continue
+        row = FileRow(first, None)
+        if lines.row_is_too_long:
+            row.source = lines.beginning_of_row
+            row.faults.append(too_long_fault())
+        else:
+            parse(row, columns[-1])
+            if not row.faults and not isinstance(row.source, dict):
+                row.faults.append(Fault("invalid", "A record is a JSON object.", ""))
+        if not row.faults:
+            row.body = body_of(row.source, row)
+        yield row
+
+
+def _key(value: Any) -> str:
+    """`OL1A` of `/authors/OL1A`, and of an object that has it as its `key`."""
+    while isinstance(value, dict):
+        value = value.get("author") or value.get("key")
+    return str(value or "").rpartition("/")[2]
+
+
+def _text(value: Any) -> str:
+    return str(value.get("value", "") if isinstance(value, dict) else value or "")
+
+
+def _list(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else []
+
+
+def _title(record: dict[str, Any]) -> str:
+    prefix, title = _text(record.get("title_prefix")), _text(record.get("title"))
+    subtitle = _text(record.get("subtitle"))
+    whole = f"{prefix.strip()} {title}".strip()
+    return f"{whole}: {subtitle}" if whole and subtitle else whole
+
+
+def _credits(record: dict[str, Any]) -> list[dict[str, Any]]:
+    keys = dict.fromkeys(filter(None, map(_key, _list(record.get("authors")))))
+    return [contribution(key, openlibrary_key=key) for key in keys]
+
+
+def _subjects(record: dict[str, Any], row: FileRow) -> list[dict[str, Any]]:
+    names = [each for each in _list(record.get("subjects")) if isinstance(each, str)]
+    if len(names) > MAX_SUBJECTS:
+        row.left_out.append("subjects")
+    return [{"name": name} for name in names[:MAX_SUBJECTS] if re.search(r"\w", name)]
+
+
+def _work(record: dict[str, Any], row: FileRow) -> dict[str, Any]:
+    return given(
+        {
+            "title": _title(record),
+            "description": _text(record.get("description")),
+            "first_published_year": year_of(_text(record.get("first_publish_date"))),
+            "subjects": _subjects(record, row),
+            "contributions": _credits(record),
+            "openlibrary_key": _key(record.get("key")),
+        }
+    )
+
+
+def _edition(record: dict[str, Any], row: FileRow) -> dict[str, Any]:
+    works = _list(record.get("works"))
+    languages = [language_of(_key(each)) for each in _list(record.get("languages"))]
+    pages, publishers = record.get("number_of_pages"), _list(record.get("publishers"))
+    return given(
+        {
+            "title": _title(record),
+            "contributions": _credits(record),
+            "editions": editions(
+                [*_list(record.get("isbn_13")), *_list(record.get("isbn_10"))],
+                publisher=_text(publishers[0]) if publishers else None,
+                format=format_of(_text(record.get("physical_format"))),
+                pages=pages if isinstance(pages, int) and pages > 0 else None,
+                published_on=date_of(_text(record.get("publish_date"))),
+                language=languages[0] if len(languages) == 1 else None,
+            ),
+            "openlibrary_key": _key(works[0]) if works else None,
+        }
+    )
+
+
+def _author(record: dict[str, Any], row: FileRow) -> dict[str, Any]:
+    row.is_author = True
+    return given(
+        {
+            "name": _text(record.get("name")) or _text(record.get("personal_name")),
+            "birth_year": year_of(_text(record.get("birth_date"))),
+            "death_year": year_of(_text(record.get("death_date"))),
+            "openlibrary_key": _key(record.get("key")),
+        }
+    )
+
+
+BODIES = {b"work": _work, b"edition": _edition, b"author": _author}

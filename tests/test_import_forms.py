@@ -1,0 +1,311 @@
+"""Is each form of file taken as it is, for all that docs/import.md says it fills?"""
+
+import gzip
+import json
+import re
+from contextlib import suppress
+from io import BytesIO, StringIO
+from pathlib import Path
+
+import pytest
+from django.core.management import CommandError, call_command
+
+from authors.models import Author
+from books.importing import FORMS, UnreadableFileError, import_file
+from books.importing.mapped import SYNONYMS
+from books.importing.rows import Lines
+from books.models import Book, Contribution, Edition
+from tests.catalogue import everything
+
+ROOT = Path(__file__).parent.parent
+FILES = {path.stem: path for path in sorted((ROOT / "tests" / "imports" / "forms").iterdir())}
+TABLE = re.findall(
+    r"^\| `([a-z-]+)` \|.*\| ([^|]*) \|$", (ROOT / "docs" / "import.md").read_text(), re.MULTILINE
+)
+MAPPING = {"Author": "authors", "Book Title": "title", "Year": "published_on", "EAN": "isbn13"}
+
+
+@pytest.fixture
+def run(db, tmp_path):
+    """`run(data, **options)` imports these bytes or this text."""
+
+    def run(data, **options):
+        path = tmp_path / "file"
+        path.write_bytes(data if isinstance(data, bytes) else data.encode())
+        return import_file(path, **options)
+
+    return run
+
+
+def filled(client):
+    """What the API shows of the books, as docs/import.md names it."""
+    found = set()
+    for book in client.get("/api/books/").json()["results"]:
+        for name in [
+            *("title", "original_title", "language", "first_published_year", "description"),
+            *("series", "series_position", "subjects", "openlibrary_key"),
+        ]:
+            found |= {name} if book[name] else set()
+        found |= {each["role"] for each in book["contributions"]}
+        for each in book["contributions"]:
+            years = {"birth_year", "death_year"}
+            found |= {f"authors.{name}" for name in years if each["author"][name] is not None}
+        for edition in book["editions"]:
+            names = ("isbn13", "publisher", "pages", "published_on", "language")
+            found |= {f"editions.{name}" for name in names if edition[name]}
+            found |= {"editions.format"} if edition["format"] != "other" else set()
+    return found
+
+
+def reasons(report):
+    return [(line, fault.pointer, fault.code) for line, fault in report.reasons]
+
+
+def test_the_docs_list_each_form():
+    assert sorted(name for name, _ in TABLE) == sorted([*FORMS, "mapped"])
+
+
+@pytest.mark.parametrize(("form", "fields"), TABLE)
+def test_each_form_fills_what_the_docs_say(db, anonymous, form, fields):
+    path = FILES[form]
+    mapping = MAPPING if form == "mapped" else None
+    report = import_file(path, mapping=mapping)
+    assert report.form == form
+    assert filled(anonymous) == set(re.findall("`([a-z_.0-9]+)`", fields))
+    title = Book.objects.order_by("id")[0].title
+    assert title.lower() == "roadside picnic"
+    before = everything()
+    assert import_file(path, mapping=mapping).has_changed_nothing
+    assert everything() == before
+
+
+ABOUT_THE_SAME_BOOK = [form for form in FILES if form != "rejects"]
+
+
+def test_all_forms_together_are_one_book_with_one_edition(db):
+    for form in ABOUT_THE_SAME_BOOK:
+        import_file(FILES[form], mapping=MAPPING if form == "mapped" else None)
+    assert list(Edition.objects.values_list("isbn13", flat=True)) == ["9781613743416"]
+    names = Author.objects.order_by("name").values_list("name", flat=True)
+    assert list(names) == ["Arkady Strugatsky", "Boris Strugatsky", "Olena Bormashenko"]
+    [book] = Book.objects.all()
+    assert (book.openlibrary_key, book.language) == ("OL36574W", "ru")
+
+
+# What a file may be packed in, and written in
+
+
+@pytest.mark.parametrize("form", sorted(FILES))
+def test_each_form_may_be_packed_by_gzip(run, form):
+    mapping = MAPPING if form == "mapped" else None
+    report = run(gzip.compress(FILES[form].read_bytes()), mapping=mapping)
+    assert report.form == form
+    assert report.bytes_read == report.size
+    assert Book.objects.exists()
+
+
+@pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16", "utf-16-le", "utf-16-be", "utf-32"])
+@pytest.mark.parametrize("form", ["csv", "jsonl", "csl", "bibtex", "ris"])
+def test_a_file_may_be_in_any_encoding_of_unicode(run, form, encoding):
+    report = run(FILES[form].read_text().encode(encoding))
+    assert report.form == form
+    assert Book.objects.get().title == "Roadside Picnic"
+
+
+def test_what_was_cut_off_by_a_bad_archive_is_told(run):
+    data = gzip.compress(FILES["csv"].read_bytes() * 10)
+    with pytest.raises(UnreadableFileError, match="It can't be unpacked"):
+        run(data[:-20])
+
+
+@pytest.mark.parametrize(
+    ("text", "titles"),
+    [
+        ('[{"title": "Dune"}, {"title": "[Em}ma, \\"I\\""}]', ["Dune", '[Em}ma, "I"']),
+        ('[\n {"title": "Dune"}\n,\n\n{"title": "Emma"}\n]\n', ["Dune", "Emma"]),
+        ("[]", []),
+        ('[{"title": "Dune"}, 5, {"title": "A", "x": 1}]', ["Dune"]),
+    ],
+)
+def test_an_array_is_read_item_by_item(run, text, titles):
+    run(text)
+    assert list(Book.objects.order_by("id").values_list("title", flat=True)) == titles
+
+
+def test_a_fault_in_an_array_names_its_line(run):
+    report = run('[\n{"title": "Dune"},\n{"title": 5},\n\n[1],\n{"a" 1}]')
+    assert reasons(report) == [
+        (3, "/title", "invalid"),
+        (5, "", "invalid"),
+        (6, "", "parse_error"),
+    ]
+
+
+def test_an_array_is_read_in_pieces(run):
+    text = json.dumps([{"title": f"Book {n}", "description": "é" * 19_000} for n in range(9)])
+    assert run(text).counts["books"].created == 9
+
+
+@pytest.mark.parametrize("text", ['[{"title": "Dune"}', '[{"title": "Du', '[{"title": "A"}]]'])
+def test_an_array_without_an_end_is_told(run, text):
+    with pytest.raises(UnreadableFileError):
+        run(text)
+
+
+# Bad input
+
+
+@pytest.mark.parametrize(
+    ("data", "message"),
+    [
+        (
+            '<!DOCTYPE a [<!ENTITY b "c">]><a xmlns="http://www.loc.gov/MARC21/slim">&b;</a>',
+            "This is no XML that can be read",
+        ),
+        ('<a xmlns="http://www.loc.gov/MARC21/slim"><record></a>', "This is no XML"),
+        ("<ONIXMessage>" + "<a>" * 200, "It is nested more than 100 levels deep."),
+        ("00710cam a2200205 a 4500", None),
+        ("<ONIXMessage><Product/></ONIXMessage>", None),
+    ],
+)
+def test_markup_that_is_broken_or_an_attack_is_refused(run, data, message):
+    if message is None:
+        report = run(data)
+        assert report.counts["books"].rejected == report.rows == 1
+        return
+    with pytest.raises(UnreadableFileError, match=message):
+        run(data)
+
+
+def test_a_record_of_xml_is_no_longer_than_a_row_may_be(run):
+    data = "<ONIXMessage><Product><b>" + "A" * 7_000_000 + "</b></Product></ONIXMessage>"
+    with pytest.raises(UnreadableFileError, match=r"A record has [0-9]+ bytes at most"):
+        run(data)
+
+
+def test_a_wrong_record_does_not_take_its_neighbours_along(run):
+    marc = FILES["marc"].read_bytes()
+    report = run(b"00020garbagegarbage" + b"\x1d" + marc, form="marc")
+    assert [line for line, _ in report.reasons] == [1]
+    assert Book.objects.count() == 1
+    bibtex = FILES["bibtex"].read_text()
+    report = run("@book{a, title={B}, }}\n@book{c title}\n" + bibtex, form="bibtex")
+    assert [line for line, _ in report.reasons] == [2, 23]
+
+
+def test_wrong_isbns_cost_the_isbns_in_each_form(run):
+    report = run(FILES["storygraph"].read_text().replace("9781613743416", "9781613743417"))
+    assert reasons(report) == [(2, "/ISBN~1UID", "isbn_checksum")]
+    assert Book.objects.get().editions.get().format == "paperback"
+
+
+# By a mapping, and again
+
+
+def test_a_table_of_no_form_is_told_how_it_might_be_mapped(run):
+    with pytest.raises(UnreadableFileError) as raised:
+        run(FILES["mapped"].read_bytes())
+    options = re.findall('--map "([^"]+)"', str(raised.value))
+    mapping = dict(option.split("=") for option in options)
+    assert mapping == MAPPING
+    report = run(FILES["mapped"].read_bytes(), mapping=mapping)
+    assert reasons(report) == []
+    assert dict(report.columns_left_out) == {"Shelf": 1}
+
+
+def test_the_guess_names_columns_that_there_are():
+    from books.importing.columns import BOOK, EDITION_COLUMNS
+
+    assert SYNONYMS.keys() <= {*BOOK, *EDITION_COLUMNS}
+
+
+@pytest.mark.parametrize(
+    ("mapping", "message"),
+    [
+        ({"Author": "writer"}, "There is no column “writer”"),
+        ({"Writer": "authors"}, "The column “writer” is missing."),
+    ],
+)
+def test_a_mapping_that_does_not_fit_is_told(run, mapping, message):
+    with pytest.raises(UnreadableFileError, match=message):
+        run(FILES["mapped"].read_bytes(), mapping=mapping)
+
+
+def test_a_fault_in_a_mapped_column_names_theirs(run):
+    data = FILES["mapped"].read_text().replace("209", "many")
+    assert reasons(run(data, mapping=MAPPING)) == [(2, "/Pages", "invalid")]
+
+
+@pytest.mark.parametrize("form", ["goodreads", "csv", "jsonl"])
+def test_rejects_are_imported_again_once_they_are_mended(run, tmp_path, form):
+    rejects = tmp_path / "rejects"
+    good = FILES[form].read_text()
+    bad = good.replace("209", "-209")
+    assert run(bad, rejects=rejects).counts["books"].rejected == 1
+    assert not Book.objects.exists()
+    report = run(rejects.read_text().replace("-209", "209"))
+    assert (report.form, reasons(report)) == ("rejects", [])
+    before = everything()
+    assert run(good).has_changed_nothing
+    assert everything() == before
+
+
+# The command
+
+
+def command(*arguments, **options):
+    out, errors = StringIO(), StringIO()
+    call_command("import_books", *map(str, arguments), stdout=out, stderr=errors, **options)
+    return out.getvalue().splitlines()
+
+
+def test_a_dry_run_says_what_would_happen_and_stores_nothing(db):
+    before = everything()
+    lines = command(FILES["goodreads"], "--dry-run")
+    assert lines[2].split() == ["books", "1", "0", "0", "0"]
+    assert lines[-1] == "This was a dry run: nothing is stored."
+    assert everything() == before
+    assert command(FILES["goodreads"])[2].split() == ["books", "1", "0", "0", "0"]
+
+
+def test_the_command_says_what_was_left_out(db, tmp_path):
+    lines = command(FILES["mapped"], *(f"--map={name}={ours}" for name, ours in MAPPING.items()))
+    assert "Left out, since it has no place here: Shelf 1" in lines
+    assert "Read as mapped." in lines
+    other = tmp_path / "goodreads.csv"
+    other.write_text(FILES["goodreads"].read_text().replace("209", "210"))
+    lines = command(other)
+    assert "Left out, since something else stands: Number of Pages 1" in lines
+    assert "line 2: /Number of Pages “210” is left out: “209” stands." in lines
+
+
+def test_all_rejected_is_a_failure(db, tmp_path):
+    file = tmp_path / "books"
+    file.write_text('{"title": 5}\n')
+    with pytest.raises(CommandError, match="Every row was rejected"):
+        command(file)
+
+
+def test_an_option_that_maps_nothing_is_refused(db):
+    with pytest.raises(CommandError, match="--map takes a column and one of ours"):
+        command(FILES["mapped"], "--map=Author")
+
+
+@pytest.mark.parametrize("form", sorted(FORMS))
+def test_a_form_with_nothing_behind_its_beginning_has_no_rows_or_is_refused(form):
+    data = FILES[form].read_bytes()
+    for length in (0, 1, 40, 200, len(data) - 3):
+        with suppress(UnreadableFileError):
+            list(FORMS[form].read(Lines(BytesIO(data[:length]))))
+
+
+def test_works_name_authors_by_keys_until_the_authors_come(run):
+    works, editions, authors, _ = FILES["openlibrary"].read_text().splitlines()
+    run(works)
+    assert Author.objects.get().name == "OL2624A"
+    run(authors)
+    author = Author.objects.get()
+    assert (author.name, author.sort_name) == ("Arkady Strugatsky", "Strugatsky, Arkady")
+    assert (author.birth_year, author.death_year) == (1925, 1991)
+    assert run("\n".join([editions, works, authors])).counts["books"].created == 0
+    assert Contribution.objects.count() == 1
