@@ -206,7 +206,7 @@ class Catalogue:
                     self.random.choice(Format.values),
                     self.random.randint(80, 900),
                     datetime(self.random.randint(1970, 2025), 5, 17, tzinfo=UTC).date().isoformat(),
-                    *("en", "", ""),
+                    "en",
                 )
 
     def _subjects_of_books(self) -> Rows:
@@ -219,7 +219,6 @@ class Catalogue:
 
 # The columns in the order in which the rows above have them, where it is not the model's.
 ROOT = ["id", "version", "created_at", "updated_at"]
-COVER = ["cover", "cover_thumbnail"]
 COLUMNS = {
     Publisher: [*ROOT, "name", "name_folded"],
     Series: [*ROOT, "name"],
@@ -232,7 +231,7 @@ COLUMNS = {
     Contribution: ["id", "book_id", "author_id", "role", "position", "credited_as"],
     Edition: [
         *("id", "book_id", "isbn13", "publisher_id", "format", "pages", "published_on"),
-        *("language", *COVER),
+        "language",
     ],
     Book.subjects.through: ["id", "book_id", "subject_id"],
 }
@@ -241,7 +240,7 @@ COLUMNS = {
 def _members(model: type[models.Model], row: tuple[Any, ...]) -> dict[str, Any]:
     """What a body says of this row: all but what the database gives it."""
     named = dict(zip(COLUMNS[model], row, strict=True))
-    return {name: value for name, value in named.items() if name not in (*ROOT, *COVER, "book_id")}
+    return {name: value for name, value in named.items() if name not in (*ROOT, "book_id")}
 
 
 def _by_book(model: type[models.Model], rows: Rows) -> Callable[[int], list[dict[str, Any]]]:
@@ -260,7 +259,15 @@ def _by_book(model: type[models.Model], rows: Rows) -> Callable[[int], list[dict
 
 
 def _copy(model: type[models.Model], rows: Rows) -> None:
-    columns = COLUMNS[model]
+    """Fill the table; texts that the rows do not bring are empty."""
+    texts = (models.CharField, models.TextField, models.FileField)
+    empty = [
+        field.column
+        for field in model._meta.concrete_fields
+        if isinstance(field, texts) and not field.null and field.column not in COLUMNS[model]
+    ]
+    columns = [*COLUMNS[model], *empty]
+    rows = ((*row, *([""] * len(empty))) for row in rows)
     table, names = model._meta.db_table, ", ".join(f'"{name}"' for name in columns)
     if connection.vendor == "postgresql":
         with (
