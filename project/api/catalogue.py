@@ -1,0 +1,329 @@
+"""The whole catalogue as one file: each line an aggregate root, what others share before these.
+
+A line is `{"kind": "books", "document": {…}}`. A document has what a body of the API may say, and
+names what it links by uid, never by id: so it means the same in every database.
+"""
+
+import json
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any
+from uuid import UUID
+
+from django.db import connections, models, router, transaction
+from rest_framework.exceptions import ParseError, ValidationError
+from rest_framework.serializers import ListSerializer
+
+from .documents.statements import Document, properties
+from .http.parsers import parse_json
+from .http.problems import Fault, Refused, faults_of, pointer
+from .http.resources import resources
+from .models import AggregateRoot
+from .relations import Owned, ReverseVia, Shared, Via, relations_of
+from .serializers import documents
+from .writes.attribution import program
+from .writes.transactions import Change, retried, write_locked
+
+BLOCK = 200
+# What a block of lines may hold.
+BLOCK_BYTES = 2 * 1024 * 1024
+# What is kept of a value, or None where all of it is.
+Pick = Callable[[Any], Any] | None
+
+
+@dataclass(frozen=True)
+class Root:
+    """An aggregate root that has a viewset of its own."""
+
+    kind: str
+    serializer_class: Any
+
+    @property
+    def model(self) -> type[AggregateRoot]:
+        model: type[AggregateRoot] = self.serializer_class.Meta.model
+        return model
+
+    @cached_property
+    def picks(self) -> Mapping[str, Pick]:
+        return _picks(self.serializer_class())
+
+    @cached_property
+    def keys(self) -> Mapping[str, type[models.Model]]:
+        """The properties that hold keys alone, each with the root that these are of."""
+        return _keys(self.serializer_class())
+
+    @property
+    def links(self) -> set[type[models.Model]]:
+        return {*_linked(self.serializer_class()), *self.keys.values()} - {self.model}
+
+
+def roots() -> list[Root]:
+    """Every root, those that others link first."""
+    found: dict[type[models.Model], Root] = {
+        model: Root(resource.collection, resource.view_class.serializer_class)
+        for model, resource in resources().items()
+        if issubclass(model, AggregateRoot)
+    }
+    order: list[Root] = []
+
+    def visit(root: Root, above: tuple[Root, ...] = ()) -> None:
+        if root in order or root in above:
+            return
+        for model in root.links & found.keys():
+            visit(found[model], (*above, root))
+        order.append(root)
+
+    for root in sorted(found.values(), key=lambda root: (len(root.links), root.kind)):
+        visit(root)
+    return order
+
+
+# What a document says of a root, in whichever database
+
+
+def _picks(serializer: Any) -> dict[str, Pick]:
+    """The properties that a body may say; of a relation's twins the nested one."""
+    relations = {relation.name: relation for relation in relations_of(serializer)}
+    keys = {relation.key for name, relation in relations.items() if name in serializer.fields}
+    picks: dict[str, Pick] = {}
+    for name, each in serializer.fields.items():
+        relation = relations.get(name)
+        if each.read_only or name == "id" or name in keys:
+            continue
+        if isinstance(relation, Via | ReverseVia):
+            # The list that it goes through says more.
+            continue
+        picks[name] = _nested(each) if relation is not None else None
+    return picks
+
+
+def _nested(field: Any) -> Callable[[Any], Any]:
+    child = field.child if isinstance(field, ListSerializer) else field
+    picks = _picks(child)
+
+    def pick(value: Any) -> Any:
+        if isinstance(value, list):
+            return [pick(each) for each in value]
+        return None if value is None else picked(value, picks)
+
+    return pick
+
+
+def picked(document: Mapping[str, Any], picks: Mapping[str, Pick]) -> dict[str, Any]:
+    return {
+        name: document[name] if pick is None else pick(document[name])
+        for name, pick in picks.items()
+    }
+
+
+def _keys(serializer: Any) -> dict[str, type[models.Model]]:
+    return {
+        str(relation.key): serializer.Meta.model._meta.get_field(relation.name).related_model
+        for relation in relations_of(serializer)
+        if isinstance(relation, Shared)
+        and relation.key in serializer.fields
+        and relation.name not in serializer.fields
+    }
+
+
+def _linked(serializer: Any) -> Iterator[type[models.Model]]:
+    for relation in relations_of(serializer):
+        if relation.name not in serializer.fields:
+            continue
+        nested: Any = serializer.fields[relation.name]
+        child: Any = nested.child if isinstance(nested, ListSerializer) else nested
+        if isinstance(relation, Shared):
+            yield child.Meta.model
+        elif isinstance(relation, Owned):
+            yield from _linked(child)
+
+
+def _translated(keys: Any, names: Mapping[Any, Any]) -> Any:
+    """The names of these keys, or the keys of these names; None of one that is not there."""
+    return [names.get(key) for key in keys] if isinstance(keys, list) else names.get(keys)
+
+
+def _mentioned(documents: Iterable[Mapping[str, Any]], name: str) -> set[Any]:
+    values = (each.get(name) for each in documents)
+    lists = (each if isinstance(each, list) else [each] for each in values)
+    return {key for keys in lists for key in keys if key is not None}
+
+
+# Out
+
+
+def exported() -> Iterator[str]:
+    """Each root as a line; on PostgreSQL all as they were at one moment."""
+    using = router.db_for_read(AggregateRoot)
+    connection = connections[using]
+    if connection.vendor != "postgresql" or connection.in_atomic_block:
+        yield from _lines(using)
+        return
+    with transaction.atomic(using):
+        with connection.cursor() as cursor:
+            cursor.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
+        yield from _lines(using)
+
+
+def _lines(using: str) -> Iterator[str]:
+    for root in roots():
+        unread = properties(root.serializer_class) - frozenset(root.picks)
+        rows = root.model._default_manager.using(using).order_by("pk").values_list("pk", flat=True)
+        block = list(rows[:BLOCK])
+        while block:
+            array = documents(root.serializer_class, unread, block, using, None)
+            for document in _with_uids(root, array):
+                line = {"kind": root.kind, "document": document}
+                yield json.dumps(line, ensure_ascii=False, separators=(",", ":")) + "\n"
+            block = list(rows.filter(pk__gt=block[-1])[:BLOCK])
+
+
+def _with_uids(root: Root, array: Document) -> list[dict[str, Any]]:
+    found = [picked(each, root.picks) for each in json.loads(array)]
+    for name, model in root.keys.items():
+        manager: Any = model._default_manager
+        stored = manager.filter(pk__in=_mentioned(found, name)).values_list("pk", "uid")
+        uids = {pk: str(uid) for pk, uid in stored}
+        for document in found:
+            document[name] = _translated(document[name], uids)
+    return found
+
+
+# In
+
+
+@dataclass
+class Line:
+    """A line of a file, and what it says."""
+
+    number: int
+    root: Root | None = None
+    document: dict[str, Any] = field(default_factory=dict)
+    faults: Sequence[Fault] = ()
+
+
+@dataclass
+class Outcome:
+    """What has become of some lines of one kind."""
+
+    kind: str
+    created: int
+    # Those whose uid is stored already: they stay as they are.
+    unchanged: int
+    refused: list[Line]
+
+
+def import_lines(lines: Iterable[bytes]) -> Iterator[Outcome]:
+    """Add the roots that the catalogue has not, each block in a transaction of its own."""
+    with program("import_catalogue"):
+        for block in _blocks(_read(lines)):
+            yield retried(lambda block=block: _put_in(block))  # type: ignore[misc]
+
+
+def _read(lines: Iterable[bytes]) -> Iterator[tuple[Line, int]]:
+    by_kind = {root.kind: root for root in roots()}
+    for number, text in enumerate(lines, 1):
+        line = Line(number)
+        try:
+            value = parse_json(text)
+        except Refused as refused:
+            line.faults = refused.faults
+        except ParseError as error:
+            line.faults = [Fault("parse_error", str(error.detail), "")]
+        else:
+            _take(line, value, by_kind)
+        yield line, len(text)
+
+
+def _take(line: Line, value: Any, by_kind: Mapping[str, Root]) -> None:
+    if not (isinstance(value, dict) and value.keys() == {"kind", "document"}):
+        line.faults = [Fault("invalid", "A line has a kind and a document.", "")]
+    elif value["kind"] not in by_kind:
+        detail = f"There are {', '.join(by_kind)}."
+        line.faults = [Fault("invalid_choice", detail, "/kind")]
+    elif not isinstance(value["document"], dict):
+        line.faults = [Fault("invalid", "A document is an object.", "/document")]
+    else:
+        line.root, line.document = by_kind[value["kind"]], value["document"]
+
+
+def _blocks(lines: Iterable[tuple[Line, int]]) -> Iterator[list[Line]]:
+    """Lines of one kind each, a refused one with those before it."""
+    block: list[Line] = []
+    size = 0
+    for line, length in lines:
+        is_other = block and line.root is not None and line.root != block[0].root
+        if is_other or len(block) == BLOCK or size > BLOCK_BYTES:
+            yield block
+            block, size = [], 0
+        block.append(line)
+        size += length
+    if block:
+        yield block
+
+
+def _put_in(block: list[Line]) -> Outcome:
+    root = next((line.root for line in block if line.root is not None), None)
+    if root is None:
+        return Outcome("", 0, 0, block)
+    for line in block:
+        line.faults = () if line.root is not None else line.faults
+    stored = _stored_uids(root, [line.document.get("uid") for line in block])
+    new = [
+        line
+        for line in block
+        if line.root is not None and str(line.document.get("uid")).lower() not in stored
+    ]
+    unchanged = sum(line.root is not None for line in block) - len(new)
+    serializer = root.serializer_class(context={"request": None})
+    bodies = [_with_keys(root, line.document) for line in new]
+    attrs = {}
+    for line, body in zip(new, bodies, strict=True):
+        try:
+            attrs[line.number] = serializer.run_validation(body)
+        except ValidationError as error:
+            line.faults = list(faults_of(error.detail))
+    good = [line for line in new if not line.faults]
+    while good:
+        changes = [Change(None, attrs[line.number], pointer(line.number)) for line in good]
+        try:
+            write_locked(serializer, changes)
+            break
+        except Refused as refused:
+            _blame(good, refused.faults)
+            good = [line for line in good if not line.faults]
+    return Outcome(root.kind, len(good), unchanged, [line for line in block if line.faults])
+
+
+def _stored_uids(root: Root, uids: Iterable[Any]) -> set[str]:
+    manager: Any = root.model._default_manager
+    named = {uid for uid in map(_uuid, uids) if uid is not None}
+    return {str(uid) for uid in manager.filter(uid__in=named).values_list("uid", flat=True)}
+
+
+def _uuid(text: Any) -> UUID | None:
+    try:
+        return UUID(text)
+    except (TypeError, ValueError, AttributeError):
+        return None
+
+
+def _with_keys(root: Root, document: dict[str, Any]) -> dict[str, Any]:
+    body = dict(document)
+    for name, model in root.keys.items():
+        if name in body:
+            manager: Any = model._default_manager
+            uids = {_uuid(uid) for uid in _mentioned([body], name)} - {None}
+            stored = manager.filter(uid__in=uids).values_list("uid", "pk")
+            body[name] = _translated(body[name], {str(uid): pk for uid, pk in stored})
+    return body
+
+
+def _blame(lines: Sequence[Line], faults: Iterable[Fault]) -> None:
+    by_number = {str(line.number): line for line in lines}
+    for fault in faults:
+        _, number, *rest = (fault.pointer or "").split("/")
+        at = "".join(f"/{each}" for each in rest)
+        line = by_number[number]
+        line.faults = [*line.faults, Fault(fault.code, fault.detail, at)]
