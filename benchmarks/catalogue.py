@@ -8,6 +8,7 @@ import random
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from itertools import islice
+from types import SimpleNamespace
 from typing import Any
 
 from django.db import connection, models, transaction
@@ -15,6 +16,7 @@ from stdnum import ean
 
 from authors.models import Author
 from books.models import Book, Contribution, Edition, Format, Publisher, Role, Series, Subject
+from project.api.models import Made
 from project.api.search import tables as search_tables
 
 SEED = 1965
@@ -258,16 +260,32 @@ def _by_book(model: type[models.Model], rows: Rows) -> Callable[[int], list[dict
     return rows_of
 
 
-def _copy(model: type[models.Model], rows: Rows) -> None:
-    """Fill the table; texts that the rows do not bring are empty."""
-    texts = (models.CharField, models.TextField, models.FileField)
-    empty = [
-        field.column
+def _whole(model: type[models.Model], rows: Rows) -> tuple[list[str], Rows]:
+    """The rows with the columns that nobody has named: what is made, or the default."""
+    named = COLUMNS[model]
+    others = [
+        field
         for field in model._meta.concrete_fields
-        if isinstance(field, texts) and not field.null and field.column not in COLUMNS[model]
+        if field.column not in named and not (field.null or field.has_db_default())
     ]
-    columns = [*COLUMNS[model], *empty]
-    rows = ((*row, *([""] * len(empty))) for row in rows)
+
+    def values() -> Rows:
+        for row in rows:
+            known = SimpleNamespace(**{f.attname: f.get_default() for f in others})
+            vars(known).update(zip(named, row, strict=True))
+            yield (
+                *row,
+                *(
+                    field.value_of(known) if isinstance(field, Made) else field.get_default()
+                    for field in others
+                ),
+            )
+
+    return [*named, *(field.column for field in others)], values()
+
+
+def _copy(model: type[models.Model], rows: Rows) -> None:
+    columns, rows = _whole(model, rows)
     table, names = model._meta.db_table, ", ".join(f'"{name}"' for name in columns)
     if connection.vendor == "postgresql":
         with (

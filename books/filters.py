@@ -15,10 +15,11 @@ from project.api.filters import (
     RootFilterSet,
     TextFilter,
 )
+from project.api.models import StartOf
 
 from .isbn import ISBNFormField
 from .languages import validate_language
-from .models import Book, Contribution, Edition, Format, Role
+from .models import MAX_TITLE, Book, Contribution, Edition, Format, Role
 
 
 class ISBNFilter(TextFilter):
@@ -31,8 +32,14 @@ def _language() -> TextFilter:
     )
 
 
+class TitleFilter(NameFilter):
+    def filter(self, qs: QuerySet[Any], value: str) -> QuerySet[Any]:
+        # The index has its beginning.
+        return qs.filter(title=value, title_start=StartOf.make(value)) if value else qs
+
+
 class BookFilter(RootFilterSet):
-    title = NameFilter(max_length=500, help_text="The exact title.")
+    title = TitleFilter(max_length=MAX_TITLE, help_text="The exact title.")
     author = IntegerFilter(
         method="by_contribution",
         help_text="The id of an author who contributed to the book.",

@@ -23,8 +23,10 @@ from project.api.models import (
     Made,
     MadeFrom,
     NameField,
+    NumberedFrom,
     PartialDateField,
     SlugMadeFrom,
+    StartOf,
     is_partial_date,
     not_blank,
     year_in_range,
@@ -35,6 +37,8 @@ from .isbn import normalize_isbn
 from .languages import validate_language
 from .publication_dates import MAX_LENGTH, first_year, validate_publication_date
 from .titles import sort_title
+
+MAX_TITLE = 2_000
 
 
 class SortTitle(MadeFrom):
@@ -157,7 +161,9 @@ class SubjectSearch(SearchEntry):
 class Book(AggregateRoot):
     """A work, whatever its editions: “The Hobbit”, first published in 1937."""
 
-    title = NameField(max_length=500)
+    title = NameField(max_length=MAX_TITLE)
+    title_start = StartOf(source="title")
+    subtitle = NameField(max_length=MAX_TITLE, blank=True)
     sort_title = SortTitle(
         source="title",
         also=["language", "original_title"],
@@ -165,7 +171,7 @@ class Book(AggregateRoot):
         help_text="How the title is filed, “Hobbit, The”; made from the title by the articles of"
         " the language when left empty, and then made anew when they change.",
     )
-    original_title = NameField(max_length=500, blank=True)
+    original_title = NameField(max_length=MAX_TITLE, blank=True)
     language = models.CharField(
         max_length=35,
         null=True,
@@ -188,11 +194,19 @@ class Book(AggregateRoot):
     )
     description = models.TextField(max_length=20_000, blank=True)
     series = models.ForeignKey(
-        Series, null=True, blank=True, on_delete=models.SET_NULL, related_name="books"
+        Series,
+        null=True,
+        blank=True,
+        on_delete=models.SET_NULL,
+        related_name="books",
+        # An index below begins with it.
+        db_index=False,
     )
     series_position = NameField(
-        max_length=20, blank=True, help_text="Text, since real ones are `3.5` and `1-3`."
+        max_length=100, blank=True, help_text="Text, since real ones are `3.5` and `1-3`."
     )
+    # Twelve characters for two, where each second one is a digit.
+    series_order = NumberedFrom(source="series_position", max_length=700)
     subjects = models.ManyToManyField(Subject, blank=True, related_name="books")
     authors = models.ManyToManyField(
         Author, through="books.Contribution", blank=True, related_name="books"
@@ -220,7 +234,9 @@ class Book(AggregateRoot):
         indexes = [
             # With what `updated_since` looks for along the list's own order.
             models.Index(fields=["sort_title", "id", "updated_at"], name="book_by_sort_title"),
-            models.Index(fields=["title", "id"], name="book_by_title"),
+            models.Index(fields=["title_start", "id"], name="book_by_title"),
+            models.Index(fields=["series_order", "id"], name="book_by_series_order"),
+            models.Index(fields=["series", "series_order", "id"], name="book_in_series"),
             models.Index(fields=["first_published_year", "id"], name="book_by_year"),
             # Filters with so many books a value that they had better come in a list's own order.
             models.Index(fields=["language", "sort_title", "id"], name="book_by_language"),
@@ -250,6 +266,7 @@ class BookSearch(SearchEntry):
     index = SearchIndex(
         titles=("title", "original_title"),
         more=(
+            "subtitle",
             "sort_title",
             "series__name",
             "contributions__credited_as",
@@ -269,6 +286,11 @@ class Role(models.TextChoices):
     AFTERWORD = "afterword"
     NARRATOR = "narrator"
     CONTRIBUTOR = "contributor"
+    PHOTOGRAPHER = "photographer"
+    COMPILER = "compiler"
+    ANNOTATOR = "annotator"
+    COMMENTATOR = "commentator"
+    OTHER = "other"
 
 
 class Contribution(models.Model):
@@ -282,6 +304,9 @@ class Contribution(models.Model):
         Author, on_delete=models.PROTECT, related_name="contributions", db_index=False
     )
     role = models.CharField(max_length=20, choices=Role, default=Role.AUTHOR)
+    other_role = NameField(
+        max_length=100, blank=True, help_text="What the role is, in words, if it is `other`."
+    )
     position = models.PositiveSmallIntegerField(default=0, help_text="0 is the first.")
     credited_as = NameField(
         max_length=300, blank=True, help_text="The name on the title page, if it is another one."
@@ -298,6 +323,9 @@ class Contribution(models.Model):
             models.CheckConstraint(
                 condition=Q(role__in=Role.values), name="contribution_role_is_known"
             ),
+            models.CheckConstraint(
+                condition=Q(other_role="") | Q(role="other"), name="contribution_other_role"
+            ),
         ]
         indexes = [
             models.Index(fields=["book", "position"], name="contribution_in_order"),
@@ -305,7 +333,13 @@ class Contribution(models.Model):
         ]
 
     def __str__(self) -> str:
-        return f"{self.author}, {self.get_role_display().lower()} of “{self.book}”"
+        role = self.other_role or self.get_role_display().lower()
+        return f"{self.author}, {role} of “{self.book}”"
+
+    def clean(self) -> None:
+        if self.other_role and self.role != Role.OTHER:
+            message = "The role is one of its own. Say “other”, or leave this empty."
+            raise ValidationError({"other_role": ValidationError(message, "conflicting_values")})
 
 
 def _isbn_checksum() -> Mod:
@@ -348,6 +382,12 @@ class Edition(models.Model):
         related_name="editions",
         # The index below begins with it.
         db_index=False,
+    )
+    title = NameField(
+        max_length=MAX_TITLE, blank=True, help_text="The title on it, if it is not the book's."
+    )
+    volume = NameField(
+        max_length=100, blank=True, help_text="Which part of the book it has, as `1` or `II, 2`."
     )
     format = models.CharField(max_length=20, choices=Format, default=Format.OTHER)
     pages = models.PositiveIntegerField(

@@ -57,7 +57,7 @@ class ContributionItem(ItemSerializer):
 
     class Meta(ItemSerializer.Meta):
         model = Contribution
-        fields = ["id", "author", "author_id", "role", "position", "credited_as"]
+        fields = ["id", "author", "author_id", "role", "other_role", "position", "credited_as"]
         read_only_fields = ["position"]
         relations = [Shared("author", key="author_id")]
 
@@ -79,6 +79,8 @@ class EditionItem(ItemSerializer):
         fields = [
             "id",
             "isbn13",
+            "title",
+            "volume",
             "publisher",
             "publisher_id",
             "format",
@@ -144,6 +146,7 @@ class BookSerializer(ResourceSerializer):
             "id",
             "uid",
             "title",
+            "subtitle",
             "sort_title",
             "original_title",
             "language",
@@ -185,7 +188,7 @@ class BookSerializer(ResourceSerializer):
 class ContributionKeyItem(ItemSerializer):
     class Meta(ItemSerializer.Meta):
         model = Contribution
-        fields = ["id", "author_id", "role", "position", "credited_as"]
+        fields = ["id", "author_id", "role", "other_role", "position", "credited_as"]
         read_only_fields = ["position"]
         relations = [Shared("author", key="author_id")]
 

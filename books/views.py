@@ -97,7 +97,9 @@ class BookViewSet(ResourceViewSet):
         "created_at",
         "updated_at",
         "id",
+        "series_position",
     ]
+    ordering_columns = {"title": "title_start", "series_position": "series_order"}
     ordering = ["sort_title"]
 
     def get_csv_columns(self) -> Columns:

@@ -34,6 +34,7 @@ REFUSED = {
     "book_year_in_range": (Book, {"first_published_year": -10_000}),
     "book_first_published_has_year": (Book, {"first_published": "1850~"}),
     "contribution_role_is_known": (Contribution, {"role": "baker"}),
+    "contribution_other_role": (Contribution, {"other_role": "gaffer"}),
     "edition_language_not_blank": (Edition, {"language": ""}),
     "edition_cover_has_thumbnail": (Edition, {"cover": "covers/a.jpg"}),
     "edition_has_pages": (Edition, {"pages": 0}),

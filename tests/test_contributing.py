@@ -34,14 +34,14 @@ def section(title):
 def test_a_field_more_is_a_column_a_name_and_a_test(copy, engine):
     copy.follow(section("Add a field"))
     copy.generate()
-    copy.test(engine, "subtitle")
-    [migration] = (copy.folder / "books" / "migrations").glob("*_book_subtitle.py")
+    copy.test(engine, "dedication")
+    [migration] = (copy.folder / "books" / "migrations").glob("*_book_dedication.py")
     assert copy.changed() == {
         "books/models.py",
         "books/serializers.py",
         "schema/openapi.yaml",
         f"books/migrations/{migration.name}",
-        "tests/test_subtitle.py",
+        "tests/test_dedication.py",
     }
 
 

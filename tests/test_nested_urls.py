@@ -1,5 +1,7 @@
 """Is a child's URL one with its parent: found, refused, written and deleted under it alone?"""
 
+from uuid import uuid4
+
 import pytest
 from django.db import connection
 
@@ -226,7 +228,7 @@ def test_a_write_to_a_part_raises_its_books_version(librarian, stored, method, u
         ("/books/1/editions/", {"isbn13": isbn(101)}, 409, [("/isbn13", "unique")]),
         (
             "/books/1/editions/",
-            {"publisher": {"name": "PUBLISHER 2"}},
+            {"publisher": {"name": "PUBLISHER 2", "uid": str(uuid4())}},
             409,
             [("/publisher/name", "unique")],
         ),

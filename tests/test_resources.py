@@ -186,6 +186,7 @@ def test_a_book_with_all_there_is(librarian):
                 "author": authors[0],
                 "author_id": le_guin.pk,
                 "role": "author",
+                "other_role": "",
                 "position": 0,
                 "credited_as": "",
             },
@@ -194,6 +195,7 @@ def test_a_book_with_all_there_is(librarian):
                 "author": authors[1],
                 "author_id": ann.pk,
                 "role": "foreword",
+                "other_role": "",
                 "position": 1,
                 "credited_as": "",
             },
@@ -201,6 +203,8 @@ def test_a_book_with_all_there_is(librarian):
         "editions": [
             {
                 "id": stored.editions.get().pk,
+                "title": "",
+                "volume": "",
                 **body["editions"][0],
                 "publisher": {**keys_of(publisher), "name": "Harper & Row"},
                 "publisher_id": publisher.pk,

@@ -20,6 +20,9 @@ BEFORE_THE_RELEASE = [
     "has another format$",
     # It took no less than a day.
     r"published_on(_min|_max)? has another (maxLength|minLength|pattern)$",
+    # Titles ended at 500 characters, positions in a series at 20, and there were fewer roles.
+    r"(title|series_position) has another maxLength$",
+    r"role may be annotator, commentator, compiler, other, photographer, ",
     # Filters stood among the others by name, so that a new one moved what came after it.
     "has its parameters in another order, or a new one in front of them$",
 ]
@@ -297,7 +300,7 @@ def add_optional_parameter(c):
 
 
 def lengthen_text(c):
-    c["components"]["schemas"]["BookRequest"]["properties"]["title"]["maxLength"] = 1000
+    c["components"]["schemas"]["BookRequest"]["properties"]["title"]["maxLength"] = 3000
 
 
 def remove_sent_pattern(c):

@@ -52,8 +52,8 @@ class Batch:
         self._published: list[Columns] = []
         # Stored books that get something.
         self._extended: set[int] = set()
-        # Book, author, role, position and the name on the title page.
-        self._contributions: list[tuple[MatchedBook, Columns, str, int, str]] = []
+        # Book, author, role, position, the name on the title page, and the role in words.
+        self._contributions: list[tuple[MatchedBook, Columns, str, int, str, str]] = []
         self._subject_links: list[tuple[MatchedBook, Columns]] = []
         self.authors = Authors(fills=update != "skip", overwrites=update == "overwrite")
         self.catalogue = Catalogue(self.authors)
@@ -210,7 +210,7 @@ class Batch:
         authors = self.authors
         before = len(entry.credits)
         has_authors = place is not None and any(role == Role.AUTHOR for _, role in entry.credits)
-        for i, (given, role, credited_as) in enumerate(draft.credits):
+        for i, (given, role, credited_as, other_role) in enumerate(draft.credits):
             meant = authors.meant(given)
             same = self._credited(entry, given, role)
             if place is not None and (other := authors.disagreements.get(id(given))):
@@ -223,7 +223,9 @@ class Batch:
                 self._disagree(place or 0, given["name"], kept, "contributions", i)
             elif self._takes(entry):
                 authors.use(meant)
-                self._contributions.append((entry, meant, role, entry.next_position, credited_as))
+                self._contributions.append(
+                    (entry, meant, role, entry.next_position, credited_as, other_role)
+                )
                 entry.next_position += 1
                 entry.credits.append((meant, role))
         return len(entry.credits) > before
@@ -330,8 +332,9 @@ class Batch:
                     "role": role,
                     "position": position,
                     "credited_as": credited_as,
+                    "other_role": other_role,
                 }
-                for entry, author, role, position, credited_as in self._contributions
+                for entry, author, role, position, credited_as, other_role in self._contributions
             ],
             written,
         )

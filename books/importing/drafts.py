@@ -14,9 +14,9 @@ from django.db import models
 from rest_framework.fields import get_error_detail
 
 from authors.models import Author
-from books.models import Book, Edition, Publisher, Role, Series, Subject
+from books.models import Book, Contribution, Edition, Publisher, Role, Series, Subject
 from project.api.http.problems import Fault, Refused, faults_of, pointer
-from project.api.models import FoldedFrom
+from project.api.models import FoldedFrom, StartOf
 
 Columns = dict[str, Any]
 
@@ -69,6 +69,7 @@ class Credit(NamedTuple):
     author: Columns
     role: str = Role.AUTHOR.value
     credited_as: str = ""
+    other_role: str = ""
 
 
 class Draft:
@@ -93,7 +94,7 @@ class Draft:
         self.editions = [self._edition(each, "editions", i) for i, each in enumerate(editions)]
         if len(editions) > 1:
             self._refuse_repeated_isbns()
-        self.book = {**BOOK, **attrs}
+        self.book = {**BOOK, **attrs, "title_start": StartOf.make(attrs["title"])}
         if self.book["first_published"]:
             self._settle_year()
         if self.faults:
@@ -148,6 +149,10 @@ class Draft:
             if "author" in each:
                 author = self._shared(Author, each.pop("author"), "contributions", i, "author")
                 yield Credit(author, **each)
+                try:
+                    Contribution(**each).clean()
+                except ValidationError as error:
+                    self.faults += faults_of(get_error_detail(error), pointer("contributions", i))
             else:
                 at = pointer("contributions", i, "author")
                 self.faults.append(Fault("required", "This field is required.", at))

@@ -375,7 +375,7 @@ class Catalogue:
         books = Book.objects.values("id", "uid", "series_id", "series__name", *facts_of(Book))
         stored = stored_like(
             [draft.book for draft in drafts],
-            "title",
+            "title_start",
             books,
             Q(
                 pk__in={

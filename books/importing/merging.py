@@ -11,7 +11,7 @@ from django.db import connection, models
 
 from project.api.files import OwnedFileField
 from project.api.http.problems import Fault
-from project.api.models import AggregateRoot, FoldedFrom, MadeFrom, PartialDateField
+from project.api.models import AggregateRoot, ComputedFrom, MadeFrom, PartialDateField
 from project.api.writes.signals import WrittenRows
 
 from .drafts import Columns, columns_of, defaults_of
@@ -47,7 +47,7 @@ def facts_of(model: type[models.Model]) -> dict[str, Any]:
         for field in columns_of(model)
         if field.name not in own
         and not field.is_relation
-        and not isinstance(field, OwnedFileField | FoldedFrom)
+        and not isinstance(field, OwnedFileField | ComputedFrom)
     }
 
 

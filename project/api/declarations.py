@@ -272,6 +272,9 @@ def _ordering_fault(viewset: Any, names: list[str]) -> Finding | None:
     columns = [field.attname for field in model._meta.concrete_fields]
     choices = [*columns, *expressions, *queryset.query.annotations]
     name = names[0].removeprefix("-") if names else ""
+    order = getattr(viewset, "ordering_columns", {}).get(name)
+    if order is not None and name not in expressions:
+        name, names = order, [order, *names[1:]]
     if name in expressions:
         if name in [*columns, *_field_names(model)]:
             return (

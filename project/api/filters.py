@@ -47,7 +47,7 @@ class IntegerField(forms.IntegerField):
         return super().to_python(value)
 
 
-class PartialDateField(forms.CharField):
+class PartialDateField(forms.Field):
     """A day, a month or a year: 1987-06-15, 1987-06, 1987."""
 
     default_validators = PartialDate.default_validators

@@ -66,6 +66,8 @@ class ResourceViewSet(ConditionalWrites, StrictQueryParameters, viewsets.ModelVi
     # What was asked and what was used instead, once a search has found a word that nobody has.
     search_used: Mapping[str, str] | None = None
     ordering_fields: Sequence[str] = ()
+    # The columns that have the order of some of these, where it is not their own.
+    ordering_columns: Mapping[str, str] = {}
     # Where no other order is asked for; else the queryset's own, or that of the model.
     ordering: Sequence[str] | None = None
 

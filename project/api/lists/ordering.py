@@ -44,13 +44,21 @@ class OrderingFilter(backends.OrderingFilter):
         return queryset.order_by(*ordering)
 
     def get_ordering(self, request: Request, queryset: QuerySet[Any], view: Any) -> Any:
+        """The columns to order by, each with a `-` in front where it goes down; None by rank."""
         choice = request.query_params.get(self.ordering_param)
         if not choice:
-            return None if Rank.of(queryset) else self.get_default_ordering(view)
+            default = None if Rank.of(queryset) else self.get_default_ordering(view)
+            return default and [self._column(view, each) for each in default]
         if choice not in self._choices(view):
             detail = f"Choose one of {', '.join(self._choices(view))}."
             raise Refused([Fault("invalid_choice", detail, parameter=self.ordering_param)])
-        return [choice]
+        return [self._column(view, choice)]
+
+    @staticmethod
+    def _column(view: Any, choice: str) -> str:
+        name = choice.removeprefix("-")
+        column: str = getattr(view, "ordering_columns", {}).get(name, name)
+        return choice.removesuffix(name) + column
 
     def get_schema_operation_parameters(self, view: Any) -> list[dict[str, Any]]:
         if not self.parameters_of(view):
