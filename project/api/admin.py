@@ -12,7 +12,9 @@ from django.contrib.admin.widgets import AutocompleteSelect
 from django.core.exceptions import ValidationError
 from django.db import models, transaction
 from django.http import Http404, HttpRequest
+from django.utils.datastructures import MultiValueDict
 
+from . import conflicts
 from .models import AggregateRoot, FoldedFrom, Made, SlugMadeFrom, normalized
 from .search.entries import announced
 from .search.queries import Search
@@ -52,6 +54,9 @@ class RecordForm(forms.ModelForm):
             select = getattr(field.widget, "widget", None)
             if isinstance(select, LoadedSelect):
                 select.chosen = select.field.get_cached_value(self.instance, default=None)
+        if isinstance(self.instance, AggregateRoot) and self.instance.pk is not None:
+            self.fields[conflicts.BASED_ON] = conflicts.BasedOnVersionField()
+            self.initial[conflicts.BASED_ON] = self.instance.version
 
     def clean(self) -> dict[str, Any]:
         """Make what is made from other fields, so that it is validated like the rest."""
@@ -67,7 +72,19 @@ class RecordForm(forms.ModelForm):
                     self.numbered.add(field.name)
                 self.cleaned_data[field.name] = value
                 setattr(wanted, field.attname, value)
+        self._require_current()
         return self.cleaned_data
+
+    def _require_current(self) -> None:
+        """Refuse what was based on a version that is no longer stored, and base it on that."""
+        based_on = self.cleaned_data.get(conflicts.BASED_ON)
+        if based_on in (None, getattr(self.instance, "version", None)):
+            return
+        for text in conflicts.describe(self, based_on):
+            self.add_error(None, ValidationError(text, "stale"))
+        name = self.add_prefix(conflicts.BASED_ON)
+        sent: Any = self.data
+        self.data = MultiValueDict({**dict(sent.lists()), name: [str(self.instance.version)]})
 
     def validate_unique(self) -> None:
         """Leave out what is made: where another form was faster, this one is written again."""
@@ -111,9 +128,13 @@ FORM_FIELDS: dict[Any, dict[str, Any]] = {
 
 
 class AggregateRootAdmin(admin.ModelAdmin):
-    """A root is locked while it is written; its version rises when it or what it owns changes."""
+    """A root is locked while it is written; its version rises when it or what it owns changes.
+
+    A page that somebody was faster with is not saved: `conflicts` tells.
+    """
 
     form = RecordForm
+    change_form_template = "admin/aggregate_root_form.html"
     formfield_overrides = FORM_FIELDS
     readonly_fields = ["uid", "version", "created_at", "updated_at"]
     list_filter = ["created_at", "updated_at"]
@@ -141,6 +162,24 @@ class AggregateRootAdmin(admin.ModelAdmin):
             except self.model.DoesNotExist:
                 return None
         return found
+
+    def get_formset_kwargs(
+        self, request: HttpRequest, obj: Any, inline: Any, prefix: str
+    ) -> dict[str, Any]:
+        kwargs: dict[str, Any] = super().get_formset_kwargs(request, obj, inline, prefix)
+        if "data" in kwargs and conflicts.is_stale(request, obj):
+            formset = inline.get_formset(request, obj)
+            stored = formset(instance=obj, prefix=prefix, queryset=kwargs["queryset"])
+            kwargs["files"] = kwargs["files"].copy()
+            conflicts.add_rows_of_now(kwargs["data"], kwargs["files"], stored)
+        return kwargs
+
+    def _create_formsets(self, request: HttpRequest, obj: Any, change: bool) -> Any:
+        formsets, inlines = super()._create_formsets(request, obj, change)  # type: ignore[misc]
+        if change and request.method == "POST" and conflicts.is_stale(request, obj):
+            for formset in formsets:
+                formset.non_form_errors().extend(conflicts.describe_rows(request.POST, formset))
+        return formsets, inlines
 
     def get_search_results(
         self, request: HttpRequest, queryset: models.QuerySet[Any], search_term: str
