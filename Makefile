@@ -8,6 +8,7 @@ PYTHON = .venv/bin/python
 # Compiled once here, since some machines forbid Python to write what it compiles.
 SYNC = UV_COMPILE_BYTECODE=1 UV_PYTHON_DOWNLOADS=never .uv/bin/uv sync --locked
 PYTEST = -m pytest -n logical --maxprocesses 8 --dist loadgroup $(OPTIONS)
+QUICK = -m "not reliability"
 # The tests and manage.py know theirs.
 unexport DJANGO_SETTINGS_MODULE
 # An environment that production accepts, to check its settings with.
@@ -19,10 +20,10 @@ PRODUCTION = DJANGO_SETTINGS_MODULE=project.settings.prod DATABASE_URL=sqlite://
 NEWER = PATH="$$PATH:/usr/local/bin:$$(echo $$HOME/.pyenv/versions/*/bin | tr ' ' :)" \
 	.uv/bin/uv python list --only-installed 'cpython>=3.12' 2>/dev/null | awk 'NR == 1 {print $$2}'
 
-.PHONY: help run test test-latest test-databases has-newer-python check check-production languages generate schema bench bench-writes bench-scale bench-imports bench-bodies test-clients client clean
+.PHONY: help run test test-all test-reliability test-latest test-databases has-newer-python check check-production languages generate schema bench bench-writes bench-scale bench-imports bench-bodies test-clients client clean
 
 help: ## List these targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-14s %s\n", $$1, $$2}' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-16s %s\n", $$1, $$2}' Makefile
 
 run: .venv/.synced ## Serve the demo catalogue at http://127.0.0.1:8000 (PORT, DATABASE_URL change it)
 	@$(PYTHON) manage.py load_demo
@@ -31,14 +32,20 @@ run: .venv/.synced ## Serve the demo catalogue at http://127.0.0.1:8000 (PORT, D
 		--config project/serve.py --log-level warning
 
 test: .venv/.synced ## Test on SQLite and on a PostgreSQL that the tests start themselves
-	$(PYTHON) $(PYTEST)
-	$(PYTHON) $(PYTEST) --engine postgresql
+	$(PYTHON) $(PYTEST) $(QUICK)
+	$(PYTHON) $(PYTEST) $(QUICK) --engine postgresql
+
+test-reliability: .venv/.synced ## Test on both what slow clients, locks, outages and kills do
+	$(PYTHON) $(PYTEST) -m reliability
+	$(PYTHON) $(PYTEST) -m reliability --engine postgresql
 
 test-latest: .uv/bin/uv ## The same on the newest Python, and so the newest Django, of this machine
 	@newer=$$($(NEWER)); test -n "$$newer" || { echo "No Python 3.12 or newer found." >&2; exit 1; }; \
 	UV_PROJECT_ENVIRONMENT=.venv-latest $(SYNC) --python "$$newer"
-	.venv-latest/bin/python $(PYTEST)
-	.venv-latest/bin/python $(PYTEST) --engine postgresql
+	.venv-latest/bin/python $(PYTEST) $(QUICK)
+	.venv-latest/bin/python $(PYTEST) $(QUICK) --engine postgresql
+
+test-all: check test test-reliability test-latest test-databases test-clients ## All of them
 
 # DATABASES="oldest:C newest:en_US.UTF-8" asks these alone, on this Python.
 test-databases: .venv/.synced tests/databases/node_modules/.synced ## Test on PostgreSQL 14 to 18, the oldest and newest in five locales

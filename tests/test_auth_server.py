@@ -9,7 +9,7 @@ import pytest
 from tests.server import Server, development, manage
 
 # One worker of pytest-xdist runs them all, so that the server is started once.
-pytestmark = pytest.mark.xdist_group(__name__)
+pytestmark = [pytest.mark.reliability, pytest.mark.xdist_group(__name__)]
 
 PASSWORD = "a-password-for-the-tests"
 ADMINS = ("root", "second")

@@ -20,7 +20,7 @@ from project import front
 from tests.server import ROOT, WORKERS, Server, development, manage, wait_until
 
 # One worker of pytest-xdist runs them all, so that each server is started once.
-pytestmark = pytest.mark.xdist_group(__name__)
+pytestmark = [pytest.mark.reliability, pytest.mark.xdist_group(__name__)]
 
 PASSWORD = "a-password-for-the-tests"
 # More than a server with a thread for each body could take: it has eight.

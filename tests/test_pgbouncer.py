@@ -17,7 +17,7 @@ from tests.postgres import PostgreSQL
 from tests.server import Server, development, manage
 
 # One worker of pytest-xdist runs them all, so that the servers are started once.
-pytestmark = pytest.mark.xdist_group(__name__)
+pytestmark = [pytest.mark.reliability, pytest.mark.xdist_group(__name__)]
 
 REQUESTS = 200
 CLIENTS = 8

@@ -11,7 +11,7 @@ from tests.pictures import plain
 from tests.server import WORKERS, Server, development, manage, wait_until
 
 # One worker of pytest-xdist runs them all, so that each server is started once.
-pytestmark = pytest.mark.xdist_group(__name__)
+pytestmark = [pytest.mark.reliability, pytest.mark.xdist_group(__name__)]
 
 PASSWORD = "a-password-for-the-tests"
 WRITERS = 16
