@@ -205,7 +205,7 @@ class Authors(Shared):
         mentions = {id(each): each for each in given}
         super().load(given)
         self._by_uid = {uid: self.stored(row) for uid, row in self._by_uid.items()}
-        authors = Author.objects.values("id", "uid", *facts_of(Author))
+        authors = Author.objects.values("id", *facts_of(Author))
         for author in stored_like(given, "name", authors):
             self._remember(self.stored(author))
         for each in sorted(mentions.values(), key=_certainty):
@@ -372,7 +372,7 @@ class Catalogue:
         isbns = {each["isbn13"] for draft in drafts for each in draft.editions} - {None}
         held = _editions(Edition.objects.filter(isbn13__any_of=isbns))
         named = stored_by_uid(Book, (draft.book["uid"] for draft in drafts))
-        books = Book.objects.values("id", "uid", "series_id", "series__name", *facts_of(Book))
+        books = Book.objects.values("id", "series_id", "series__name", *facts_of(Book))
         stored = stored_like(
             [draft.book for draft in drafts],
             "title_start",
@@ -398,15 +398,15 @@ class Catalogue:
                 entry = entries[key]
                 entry.told.update(entry.editions)
                 entry.number_of_others = number - len(entry.editions)
+        for uid, row in named.items():
+            entries[row["id"]].book["uid"] = uid
         self.stored = list(entries.values())
         for entry in self.stored:
             self.remember(entry)
-        for uid, row in named.items():
-            self._by_uid[uid] = entries[row["id"]]
 
     def _load_parts(self, entries: dict[int, MatchedBook], drafts: Sequence[Draft]) -> None:
         credited = Contribution.objects.filter(book__in=entries).order_by("book", "position", "pk")
-        of_author = {f"author__{name}": name for name in ("id", "uid", *facts_of(Author))}
+        of_author = {f"author__{name}": name for name in ("id", *facts_of(Author))}
         for row in credited.values("book_id", "role", "position", *of_author):
             author = self._authors.stored({name: row[at] for at, name in of_author.items()})
             entry = entries[row["book_id"]]
@@ -449,7 +449,7 @@ class Catalogue:
         ]
         for place, (book, editions) in enumerate(things):
             isbns = [edition["isbn13"] for edition in editions]
-            marks = (("title", book["title"]), book["openlibrary_key"], book["uid"], *isbns)
+            marks = (("title", book["title"]), book["openlibrary_key"], book.get("uid"), *isbns)
             for mark in marks:
                 if mark is not None:
                     first = leaders.setdefault(mark, place)

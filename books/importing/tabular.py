@@ -42,7 +42,9 @@ class Table:
         header = [name.casefold() for name in spelt]
         self._check(header)
         read = {*self.columns.values(), *self.also}
-        left_out = [] if self.refuse else [name for name in header if name not in read]
+        left_out = [
+            place for place, name in enumerate(header) if name not in read and not self.refuse
+        ]
         names = dict(zip(header, spelt, strict=True))
         columns = {place: names[each] for place, each in self.columns.items() if each in names}
         for first, cells in records:
@@ -55,15 +57,18 @@ class Table:
                 # A quote that is never closed must not swallow the rows behind it.
                 lines.keep_first()
             else:
-                cells = [_plain(cell) for cell in cells]
-                row.source = dict(zip(spelt, cells, strict=True))
-                row.faults += [
-                    Fault("parse_error", "This is not UTF-8.", pointer(name))
-                    for name, cell in row.source.items()
-                    if NOT_UTF_8.search(cell)
-                ]
+                cells = [cell.strip() for cell in cells]
+                if any(b'="' in line for line in lines.of_row):
+                    cells = [_plain(cell) for cell in cells]
                 record = dict(zip(header, cells, strict=True))
-                row.left_out += [names[name] for name in left_out if record[name]]
+                row.source = record if spelt == header else dict(zip(spelt, cells, strict=True))
+                if not all(line.isascii() for line in lines.of_row):
+                    row.faults += [
+                        Fault("parse_error", "This is not UTF-8.", pointer(name))
+                        for name, cell in row.source.items()
+                        if NOT_UTF_8.search(cell)
+                    ]
+                row.left_out += [spelt[place] for place in left_out if cells[place]]
                 row.body = self.body_of(record, row)
             yield row
 
@@ -125,8 +130,7 @@ def _header(records: Iterator[tuple[int, list[str] | Fault]]) -> list[str]:
 
 
 def _plain(cell: str) -> str:
-    """What stands in a cell, also where it is written so that Excel takes it for text."""
-    cell = cell.strip()
+    """What stands in a cell that is written so that Excel takes it for text."""
     return cell[2:-1].strip() if cell[:2] == '="' and cell[-1:] == '"' else cell
 
 
