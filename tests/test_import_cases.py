@@ -403,3 +403,29 @@ def test_sort_names_lose_no_word(run):
         assert sorted(author.sort_name.replace(",", "").split()) == sorted(
             author.name.replace(",", "").split()
         )
+
+
+# What title pages say
+
+
+def test_a_photographer_has_a_role_of_its_own(run):
+    run("role_photographer.jsonl")
+    roles = dict(Contribution.objects.values_list("author__name", "role"))
+    assert roles == {"Pierre de Lano": "author", "Léopold-Émile Reutlinger": "photographer"}
+
+
+def test_long_titles_and_positions_are_kept_whole(run):
+    run("title_501.jsonl")
+    assert Book.objects.get().title == rows_of("title_501.jsonl")[0]["title"]
+    run("series_position_long.jsonl")
+    assert Book.objects.get(title="Sonata").series_position == "Oboe and pianoforte, no.2"
+    for case in ("title_501.jsonl", "series_position_long.jsonl"):
+        assert run(case).has_changed_nothing
+
+
+def test_a_row_that_says_its_volume_is_another_edition(run):
+    [row, _] = rows_of("volumes_lost.jsonl")
+    volumes = [{**row, "editions": [{**row["editions"][0], "volume": n}]} for n in ("1", "2")]
+    report = run([row, *volumes])
+    assert (numbers()["Book"], numbers()["Edition"], report.repeats) == (1, 3, 0)
+    assert run([row, *volumes]).has_changed_nothing

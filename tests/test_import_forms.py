@@ -42,7 +42,14 @@ def filled(client):
     found = set()
     for book in client.get("/api/books/").json()["results"]:
         for name in [
-            *("title", "original_title", "language", "first_published_year", "description"),
+            *(
+                "title",
+                "subtitle",
+                "original_title",
+                "language",
+                "first_published_year",
+                "description",
+            ),
             *("series", "series_position", "subjects", "openlibrary_key"),
         ]:
             found |= {name} if book[name] else set()
@@ -190,7 +197,7 @@ def test_a_wrong_record_does_not_take_its_neighbours_along(run):
     assert Book.objects.count() == 1
     bibtex = FILES["bibtex"].read_text()
     report = run("@book{a, title={B}, }}\n@book{c title}\n" + bibtex, form="bibtex")
-    assert [line for line, _ in report.reasons] == [2, 23]
+    assert [line for line, _ in report.reasons] == [2, 24]
 
 
 def test_wrong_isbns_cost_the_isbns_in_each_form(run):

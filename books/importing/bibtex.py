@@ -16,7 +16,7 @@ from pylatexenc.latex2text import LatexNodes2Text
 
 from project.api.http.problems import Fault
 
-from .citations import is_book, series, with_subtitle
+from .citations import is_book, series
 from .rows import MAX_LENGTH, FileRow, Lines, text_of, too_long_fault
 from .tabular import number_of
 from .vocabulary import contribution, date_of, editions, given, language_of, year_of
@@ -117,7 +117,8 @@ def _body(fields: dict[str, Any]) -> dict[str, Any]:
     date = get("date") or f"{get('year', '')} {get('month', '')}"
     return given(
         {
-            "title": with_subtitle(get("title", ""), get("subtitle", "")),
+            "title": get("title"),
+            "subtitle": get("subtitle"),
             "original_title": get("origtitle"),
             "first_published_year": year_of(get("origdate", "")),
             "description": get("abstract"),

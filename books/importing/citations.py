@@ -14,9 +14,5 @@ def is_book(row: FileRow, kind: str, is_kind_of_book: bool) -> bool:
     return is_kind_of_book
 
 
-def with_subtitle(title: str, subtitle: str) -> str:
-    return f"{title}: {subtitle}" if title and subtitle else title
-
-
 def series(name: str, position: str) -> dict[str, Any]:
     return {"series": {"name": name}, "series_position": position} if name else {}

@@ -103,7 +103,7 @@ class Draft:
     @classmethod
     def of_author(cls, attrs: dict[str, Any]) -> "Draft":
         """An author of whom no book is named."""
-        draft = cls({"authors": [attrs]})
+        draft = cls({"title": "", "authors": [attrs]})
         draft.is_book = False
         return draft
 
@@ -149,10 +149,8 @@ class Draft:
             if "author" in each:
                 author = self._shared(Author, each.pop("author"), "contributions", i, "author")
                 yield Credit(author, **each)
-                try:
-                    Contribution(**each).clean()
-                except ValidationError as error:
-                    self.faults += faults_of(get_error_detail(error), pointer("contributions", i))
+                if each.get("other_role"):
+                    self._check(Contribution(**each), "contributions", i)
             else:
                 at = pointer("contributions", i, "author")
                 self.faults.append(Fault("required", "This field is required.", at))
@@ -170,10 +168,13 @@ class Draft:
         book = Book(first_published=date, first_published_year=year)
         year = Book._meta.get_field("first_published_year").value_of(book)
         self.book["first_published_year"] = book.first_published_year = year
+        self._check(book)
+
+    def _check(self, instance: models.Model, *at: str | int) -> None:
         try:
-            book.clean()
+            instance.clean()
         except ValidationError as error:
-            self.faults += faults_of(get_error_detail(error), "")
+            self.faults += faults_of(get_error_detail(error), pointer(*at))
 
     def _refuse_repeated_isbns(self) -> None:
         first: dict[str, int] = {}

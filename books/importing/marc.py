@@ -28,6 +28,7 @@ def body_of(record: Record) -> dict[str, Any]:
     return given(
         {
             "title": _title(record),
+            "subtitle": _trimmed(" ".join(_all(record, "245", "b"))),
             "original_title": _trimmed(_first(record, "240", "a")),
             "language": language_of(originals[0]) if len(originals) == 1 else None,
             "description": " ".join(_all(record, "520", "a")),
@@ -53,8 +54,7 @@ def _title(record: Record) -> str:
         return ""
     # `n` and `p` are the number and the name of a part.
     parts = [_trimmed(part) for part in field.get_subfields("a", "n", "p")]
-    subtitle = _trimmed(" ".join(field.get_subfields("b")))
-    return ": ".join(filter(None, [". ".join(filter(None, parts)), subtitle]))
+    return ". ".join(filter(None, parts))
 
 
 def _credits(record: Record) -> list[dict[str, Any]]:

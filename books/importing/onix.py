@@ -91,9 +91,7 @@ def _where(parent: Element, path: str, name: str, *codes: str) -> Element | None
 
 def _title(element: Element | None) -> str:
     prefix, rest = text(element, "TitlePrefix"), text(element, "TitleWithoutPrefix")
-    whole = text(element, "TitleText") or f"{prefix} {rest}".strip()
-    subtitle = text(element, "Subtitle")
-    return f"{whole}: {subtitle}" if whole and subtitle else whole
+    return text(element, "TitleText") or f"{prefix} {rest}".strip()
 
 
 def _contributions(detail: Element) -> Iterator[dict[str, Any]]:
@@ -131,6 +129,7 @@ def _body(product: Element) -> dict[str, Any]:
     return given(
         {
             "title": _title(whole) or _title(title.find("TitleElement")),
+            "subtitle": text(title, "TitleElement/Subtitle"),
             "original_title": _title(original.find("TitleElement")) if original else "",
             "language": language_of(text(written, "LanguageCode")) if written else None,
             "description": plain_text(text(description, "Text")),

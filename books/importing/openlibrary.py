@@ -63,9 +63,7 @@ def _list(value: Any) -> list[Any]:
 
 def _title(record: dict[str, Any]) -> str:
     prefix, title = _text(record.get("title_prefix")), _text(record.get("title"))
-    subtitle = _text(record.get("subtitle"))
-    whole = f"{prefix.strip()} {title}".strip()
-    return f"{whole}: {subtitle}" if whole and subtitle else whole
+    return f"{prefix.strip()} {title}".strip()
 
 
 def _credits(record: dict[str, Any]) -> list[dict[str, Any]]:
@@ -84,6 +82,7 @@ def _work(record: dict[str, Any], row: FileRow) -> dict[str, Any]:
     return given(
         {
             "title": _title(record),
+            "subtitle": _text(record.get("subtitle")),
             "description": _text(record.get("description")),
             "first_published_year": year_of(_text(record.get("first_publish_date"))),
             "subjects": _subjects(record, row),
@@ -100,6 +99,7 @@ def _edition(record: dict[str, Any], row: FileRow) -> dict[str, Any]:
     return given(
         {
             "title": _title(record),
+            "subtitle": _text(record.get("subtitle")),
             "contributions": _credits(record),
             "editions": editions(
                 [*_list(record.get("isbn_13")), *_list(record.get("isbn_10"))],

@@ -112,11 +112,12 @@ def role_of(text: str) -> str | None:
 
 
 def contribution(name: str, role: str = "", **author: Any) -> dict[str, Any]:
-    """What somebody did; where we have no word for it, the person is a contributor."""
+    """What somebody did; in the words of the file where we have none."""
     body: dict[str, Any] = {"author": {"name": name, **given(author)}}
-    if role and (ours := role_of(role) or Role.CONTRIBUTOR.value) != Role.AUTHOR:
-        body["role"] = ours if ours in Role.values else Role.CONTRIBUTOR.value
-    return body
+    ours = role_of(role) if role else Role.AUTHOR.value
+    if ours is None:
+        return {**body, "role": Role.OTHER.value, "other_role": role}
+    return body if ours == Role.AUTHOR else {**body, "role": ours}
 
 
 def inverted(name: str, role: str = "", **author: Any) -> dict[str, Any]:
