@@ -8,6 +8,8 @@ from django.db.migrations.executor import MigrationExecutor
 from django.db.migrations.state import ProjectState
 
 from project.api.rewriting import RewriteTexts
+from project.api.search.entries import entry_models, root_of
+from project.api.search.tables import due
 
 
 class Command(BaseCommand):
@@ -36,3 +38,7 @@ class Command(BaseCommand):
                         self.stdout.write(str(rewrite))
         if not found:
             self.stdout.write("Nothing: `migrate` leaves all stored texts as they are.")
+        # Texts that change make all of them due.
+        if entries := entry_models() if found else due(connection):
+            names = ", ".join(str(root_of(model)._meta.verbose_name_plural) for model in entries)
+            self.stdout.write(f"search entries of {names}: made anew")
