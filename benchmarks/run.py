@@ -51,6 +51,13 @@ PEERS = {
 STARTED = ("Started worker-1", "[django-bolt] Workers")
 # Those that are written for PostgreSQL alone.
 POSTGRESQL_ONLY = {"fastapi", "limit"}
+GOALS = {
+    "list plain-drf": "≥ 14",
+    "list fastapi": "≥ 5.5",
+    "list limit-cpu": "≤ 1.45",
+    "one plain-drf": "≥ 9",
+    "one fastapi": "≥ 3.5",
+}
 
 
 # Servers
@@ -452,7 +459,8 @@ def main() -> None:
         suffix = "" if options.quick else f" {engine}"
         for line, ratios in results.lines():
             spread = "" if options.quick else f" ({min(ratios):.1f} … {max(ratios):.1f})"
-            print(f"{line}{suffix} {statistics.median(ratios):.1f}{spread}")
+            goal = f", goal {GOALS[line]}" if line in GOALS else ""
+            print(f"{line}{suffix} {statistics.median(ratios):.2f}{spread}{goal}")
 
 
 if __name__ == "__main__":

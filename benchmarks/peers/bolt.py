@@ -39,6 +39,7 @@ class ContributionOut(Serializer):
     author: Annotated[AuthorOut, Nested(AuthorOut)]
     author_id: int
     role: str
+    other_role: str
     position: int
     credited_as: str
 
@@ -51,6 +52,8 @@ for name in ("cover", "cover_thumbnail"):
 class EditionOut(Serializer):
     id: int
     isbn13: str | None
+    title: str
+    volume: str
     publisher: Annotated[NamedOut | None, Nested(NamedOut)]
     publisher_id: int | None
     format: str
@@ -73,9 +76,11 @@ class BookOut(Serializer):
     id: int
     uid: UUID
     title: str
+    subtitle: str
     sort_title: str
     original_title: str
     language: str | None
+    first_published: str
     first_published_year: int | None
     description: str
     series: Annotated[NamedOut | None, Nested(NamedOut)]

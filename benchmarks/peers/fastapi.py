@@ -84,6 +84,7 @@ class Contribution(Base):
     book_id: Mapped[int] = mapped_column(ForeignKey("books_book.id"))
     author_id: Mapped[int] = mapped_column(ForeignKey("authors_author.id"))
     role: Mapped[str]
+    other_role: Mapped[str]
     position: Mapped[int]
     credited_as: Mapped[str]
     author: Mapped[Author] = relationship()
@@ -93,6 +94,8 @@ class Edition(Base):
     __tablename__ = "books_edition"
     book_id: Mapped[int] = mapped_column(ForeignKey("books_book.id"))
     isbn13: Mapped[str | None]
+    title: Mapped[str]
+    volume: Mapped[str]
     publisher_id: Mapped[int | None] = mapped_column(ForeignKey("books_publisher.id"))
     format: Mapped[str]
     pages: Mapped[int | None]
@@ -112,9 +115,11 @@ class Book(Base):
     __tablename__ = "books_book"
     uid: Mapped[UUID]
     title: Mapped[str]
+    subtitle: Mapped[str]
     sort_title: Mapped[str]
     original_title: Mapped[str]
     language: Mapped[str | None]
+    first_published: Mapped[str]
     first_published_year: Mapped[int | None]
     description: Mapped[str]
     series_id: Mapped[int | None] = mapped_column(ForeignKey("books_series.id"))
@@ -174,6 +179,7 @@ class ContributionOut(Out):
     author: AuthorOut
     author_id: int
     role: str
+    other_role: str
     position: int
     credited_as: str
 
@@ -185,6 +191,8 @@ class CoverOut(BaseModel):
 
 class EditionOut(Out):
     isbn13: str | None
+    title: str
+    volume: str
     publisher: NamedOut | None
     publisher_id: int | None
     format: str
@@ -197,9 +205,11 @@ class EditionOut(Out):
 class BookOut(Out):
     uid: UUID
     title: str
+    subtitle: str
     sort_title: str
     original_title: str
     language: str | None
+    first_published: str
     first_published_year: int | None
     description: str
     series: NamedOut | None

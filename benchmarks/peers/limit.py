@@ -24,8 +24,9 @@ def _moment(column: str) -> str:
 BOOK = f"""
 SELECT json_build_object(
     'id', b.id, 'uid', b.uid,
-    'title', b.title, 'sort_title', b.sort_title, 'original_title', b.original_title,
-    'language', b.language, 'first_published_year', b.first_published_year,
+    'title', b.title, 'subtitle', b.subtitle, 'sort_title', b.sort_title,
+    'original_title', b.original_title, 'language', b.language,
+    'first_published', b.first_published, 'first_published_year', b.first_published_year,
     'description', b.description,
     'series', CASE WHEN s.id IS NOT NULL
                    THEN json_build_object('id', s.id, 'uid', s.uid, 'name', s.name) END,
@@ -50,7 +51,7 @@ CROSS JOIN LATERAL (
 CROSS JOIN LATERAL (
     SELECT json_agg(json_build_object(
                'id', c.id, 'author', a.document, 'author_id', c.author_id, 'role', c.role,
-               'position', c.position, 'credited_as', c.credited_as
+               'other_role', c.other_role, 'position', c.position, 'credited_as', c.credited_as
            ) ORDER BY c.position, c.id) AS items,
            json_agg(a.document ORDER BY c.position, c.id)
                FILTER (WHERE c.role = 'author') AS authors,
@@ -68,7 +69,7 @@ CROSS JOIN LATERAL (
 ) contributions
 CROSS JOIN LATERAL (
     SELECT json_agg(json_build_object(
-        'id', e.id, 'isbn13', e.isbn13,
+        'id', e.id, 'isbn13', e.isbn13, 'title', e.title, 'volume', e.volume,
         'publisher', CASE WHEN p.id IS NOT NULL
                      THEN json_build_object('id', p.id, 'uid', p.uid, 'name', p.name) END,
         'publisher_id', e.publisher_id, 'format', e.format, 'pages', e.pages,

@@ -53,7 +53,7 @@ class ContributionOut(ModelSchema):
 
     class Meta:
         model = Contribution
-        fields = ["id", "role", "position", "credited_as"]
+        fields = ["id", "role", "other_role", "position", "credited_as"]
 
 
 class CoverOut(Schema):
@@ -68,7 +68,10 @@ class EditionOut(ModelSchema):
 
     class Meta:
         model = Edition
-        fields = ["id", "isbn13", "format", "pages", "published_on", "language"]
+        fields = [
+            *("id", "isbn13", "title", "volume", "format", "pages"),
+            *("published_on", "language"),
+        ]
 
     @staticmethod
     def resolve_cover(edition: Edition) -> dict[str, str] | None:
@@ -91,8 +94,8 @@ class BookOut(ModelSchema):
     class Meta:
         model = Book
         fields = [
-            *("id", "uid", "title", "sort_title", "original_title", "language"),
-            "first_published_year",
+            *("id", "uid", "title", "subtitle", "sort_title", "original_title", "language"),
+            *("first_published", "first_published_year"),
             *("description", "series_position", "openlibrary_key", "version"),
         ]
 
