@@ -154,7 +154,10 @@ class RootFilterSet(ListFilterSet):
 
     uid = UUIDFilter(help_text="The one object that has this uid, if there is one.")
     updated_since = TimestampFilter(
-        field_name="updated_at", lookup_expr="gte", help_text="Changed at this time or later."
+        field_name="updated_at",
+        lookup_expr="gte",
+        help_text="Changed at this time or later. It misses what is deleted, and what a longer write"
+        " stores under an earlier time: to keep a copy, follow `/api/changes/`.",
     )
 
 

@@ -122,20 +122,19 @@ def triggers_of(tracked: Tracked) -> list[Trigger]:
     else:
         # What comes with a new root needs no note; nor can it be told where its root comes later.
         is_old = (
-            " AND coalesce((SELECT operation FROM changes_change c"
-            f" WHERE c.kind = {_literal(tracked.kind)} AND c.object_id = NEW.{key}"
-            f' AND c."transaction" = {WRITERS}'
-            " ORDER BY c.id DESC LIMIT 1), '') <> 'create'"
-            f" AND EXISTS (SELECT 1 FROM {_quoted(root.db_table)}"
+            f"EXISTS (SELECT 1 FROM {_quoted(root.db_table)}"
             f" WHERE {_quoted(str(root.pk.column))} = NEW.{key})"
+            f' AND NOT coalesce((SELECT c.operation = {CREATE} AND c."transaction" = {WRITERS}'
+            f" FROM changes_change c WHERE c.kind = {_literal(tracked.kind)}"
+            f" AND c.object_id = NEW.{key} ORDER BY c.id DESC LIMIT 1), 0)"
         )
         stays = f"OLD.{key} = NEW.{key}"
         found = [
             trigger(
                 "insert",
-                f"AFTER INSERT ON {table}",
+                f"AFTER INSERT ON {table} WHEN {is_old}",
                 raised("NEW"),
-                _keep(tracked, "insert", "NEW") + is_old,
+                _keep(tracked, "insert", "NEW"),
             ),
             trigger(
                 "update",
