@@ -1,12 +1,20 @@
 """Does history tell who has changed what, and does it bring back what was deleted?"""
 
+from datetime import timedelta
+from io import StringIO
+
 import pytest
+from django.core.management import CommandError, call_command
+from django.core.management.sql import emit_post_migrate_signal
 from django.db import connection, transaction
+from django.utils import timezone
 
 from authors.models import Author
 from books.models import Book, Contribution, Edition, Series, Subject
 from project.api.changes.models import Change, RowChange
 from tests.catalogue import book, isbn, send
+from tests.models import Note
+from tests.test_hidden import OF_ONE, PROJECTS, WAYS
 
 # Changes of one transaction are one change.
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -240,3 +248,76 @@ def test_an_insert_of_an_import_keeps_no_rows(librarian):
     whole(librarian)
     assert not RowChange.objects.exists()
     assert Author.objects.count() == Change.objects.filter(kind="authors.author").count() == 1
+
+
+# What is old
+
+
+def test_old_history_is_forgotten_and_the_feed_loses_nothing(librarian, settings):
+    made = send(librarian, "POST", "/series/", {"name": "0"}, 201)
+    path = f"/series/{made['id']}/"
+    for name in ("1", "2"):
+        send(librarian, "PATCH", path, {"name": name})
+    feed = send(librarian, "GET", "/changes/")
+    with pytest.raises(CommandError, match="kept for good"):
+        call_command("forget_history")
+    settings.HISTORY_DAYS = 1
+    call_command("forget_history", stdout=StringIO())
+    assert len(history(librarian, path)) == 3
+    Change.objects.update(at=timezone.now() - timedelta(days=2))
+    call_command("forget_history", stdout=StringIO())
+    [row] = history(librarian, path)
+    assert (row["version"], row["changes"]) == (3, [])
+    assert send(librarian, "GET", f"/changes/?after={feed['next_cursor']}")["results"] == []
+    assert [row["version"] for row in send(librarian, "GET", "/changes/")["results"]] == [3]
+
+
+# What is hidden
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_the_history_of_what_is_hidden_is_hidden(librarian, admin, settings, way):
+    settings.ROOT_URLCONF = PROJECTS[way]
+    note = Note.objects.create(text="a", owner=admin.user)
+    own = Note.objects.create(text="a", owner=librarian.user)
+    assert librarian.get(f"/api/notes/{own.pk}/history/").status_code == 200
+    assert librarian.get(f"/api/notes/{note.pk}/history/").status_code in (403, 404)
+    key = note.pk
+    note.delete()
+    status = 200 if way in OF_ONE else 404
+    assert librarian.get(f"/api/notes/{key}/history/").status_code == status
+    assert admin.get(f"/api/notes/{key}/history/").status_code == 200
+
+
+def test_what_is_hidden_is_told_as_deleted_with_id_and_uid_alone(member, admin, settings):
+    settings.ROOT_URLCONF = PROJECTS["get_queryset"]
+    other = Note.objects.create(text="a", owner=admin.user)
+    own = Note.objects.create(text="a", owner=member.user)
+    rows = send(member, "GET", "/changes/?kinds=notes&documents=true")["results"]
+    assert rows[0] == {
+        "kind": "notes",
+        "id": other.pk,
+        "uid": str(other.uid),
+        "operation": "delete",
+    }
+    assert (rows[1]["id"], rows[1]["operation"]) == (own.pk, "upsert")
+    assert rows[1]["document"]["text"] == "a"
+
+
+def test_of_what_is_private_nobody_else_is_told_that_it_was_deleted(
+    member, admin, settings, monkeypatch
+):
+    settings.ROOT_URLCONF = PROJECTS["get_queryset"]
+    monkeypatch.setattr(Note, "private_to", "owner")
+    emit_post_migrate_signal(0, False, connection.alias, plan=[])
+    other = Note.objects.create(text="a", owner=admin.user)
+    own = Note.objects.create(text="a", owner=member.user)
+    keys = other.pk, own.pk
+    url = "/changes/?kinds=notes"
+    assert [row["id"] for row in send(member, "GET", url)["results"]] == [keys[1]]
+    other.delete()
+    own.delete()
+    told = [(row["id"], row["operation"]) for row in send(member, "GET", url)["results"]]
+    assert told == [(keys[1], "delete")]
+    monkeypatch.undo()
+    emit_post_migrate_signal(0, False, connection.alias, plan=[])

@@ -156,8 +156,8 @@ class RootFilterSet(ListFilterSet):
     updated_since = TimestampFilter(
         field_name="updated_at",
         lookup_expr="gte",
-        help_text="Changed at this time or later. It misses what is deleted, and what a longer write"
-        " stores under an earlier time: to keep a copy, follow `/api/changes/`.",
+        help_text="Changed at this time or later. It misses what is deleted, and what a longer"
+        " write stores under an earlier time: to keep a copy, follow `/api/changes/`.",
     )
 
 

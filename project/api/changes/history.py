@@ -7,6 +7,7 @@ by one, the last one first: what a column held after a change is what it held be
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any
 
 from django.db import models
@@ -19,6 +20,8 @@ from ..relations import Owned, Relation, Shared, relations_of
 from .models import Change, RowChange
 from .tracking import OF_EACH_WRITE, Tracked, aware, kind_of, tracked
 
+# So many changes are removed at once.
+FORGOTTEN = 10_000
 # By a model's label and a row's key: what its columns hold, by the attributes of its fields.
 Rows = dict[str, dict[int, dict[str, Any]]]
 
@@ -213,3 +216,18 @@ def _differences(old: Any, new: Any, *place: str | int) -> Iterator[dict[str, An
 
 def _has_ids(value: Any) -> bool:
     return isinstance(value, list) and all(isinstance(e, dict) and "id" in e for e in value)
+
+
+def forget(before: datetime) -> int:
+    """Remove what was changed before this moment, but for each object's last change, which the feed
+    tells; the number of changes that are gone."""
+    same = {"kind": OuterRef("kind"), "object_id": OuterRef("object_id")}
+    old = Change.objects.filter(at__lt=before)
+    RowChange.objects.filter(
+        Exists(old.filter(**same, transaction=OuterRef("transaction")))
+    ).delete()
+    later = Change.objects.filter(**same, pk__gt=OuterRef("pk"))
+    keys = list(old.filter(Exists(later)).values_list("pk", flat=True))
+    for start in range(0, len(keys), FORGOTTEN):
+        Change.objects.filter(pk__in=keys[start : start + FORGOTTEN]).delete()
+    return len(keys)

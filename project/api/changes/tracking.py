@@ -24,6 +24,8 @@ class Tracked:
     root: type[AggregateRoot]
     # The column with the root's key: the table's own key, where it is the root's.
     key: str
+    # The root's column with the account that alone sees the object, if its model says so.
+    viewer: str | None
 
     @property
     def is_root(self) -> bool:
@@ -50,13 +52,6 @@ class Tracked:
             if not (self.is_root and f.name in OF_EACH_WRITE)
         ]
 
-    @property
-    def viewer(self) -> str | None:
-        """The root's column with the account that alone sees the object, if the model says so."""
-        name = self.root.private_to
-        field: Any = None if name is None else self.root._meta.get_field(name)
-        return None if field is None else str(field.column)
-
 
 def aware(moment: datetime | str) -> datetime:
     """A moment as a trigger has written it, which on SQLite is a text without its zone, UTC."""
@@ -80,10 +75,16 @@ def roots() -> list[type[AggregateRoot]]:
 
 def tracked() -> list[Tracked]:
     """Every table that is recorded: of roots first, each table once."""
-    found = [Tracked(root, root, str(root._meta.pk.column)) for root in roots()]
+    found = [Tracked(root, root, str(root._meta.pk.column), _viewer(root)) for root in roots()]
     for model in apps.get_models(include_auto_created=True):
         if model._meta.managed and not model._meta.proxy:
             owner = owner_of(model)
             if owner is not None and owner.related_model in {each.root for each in found}:
-                found.append(Tracked(model, owner.related_model, owner.column))
+                root = owner.related_model
+                found.append(Tracked(model, root, owner.column, _viewer(root)))
     return found
+
+
+def _viewer(root: type[AggregateRoot]) -> str | None:
+    field: Any = None if root.private_to is None else root._meta.get_field(root.private_to)
+    return None if field is None else str(field.column)

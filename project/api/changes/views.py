@@ -26,7 +26,7 @@ from rest_framework.viewsets import GenericViewSet
 
 from ..fields import TimestampField
 from ..http.problems import Fault, Refused, Resync
-from ..http.resources import lists_all, visible
+from ..http.resources import lists_all, shows_each
 from ..lists.parameters import StrictQueryParameters
 from .actors import Actors
 from .feed import Kind, LostPositionError, kinds, page
@@ -379,13 +379,15 @@ class HistoryViewSet(StrictQueryParameters, GenericViewSet[Change]):
         Of what is gone nobody can say who might see it. So it is shown where everything is, and
         else to those who may restore it.
         """
-        if kind.model._base_manager.filter(pk=pk).exists():
-            is_visible = visible(kind.model, self.request).filter(pk=pk).exists()
+        view_class = kind.resource.view_class
+        stored = kind.model._base_manager.filter(pk=pk).first()
+        if stored is None:
+            may_restore = self.request.user.has_perm("changes.restore_change")
+            is_visible = lists_all(view_class) or may_restore
         else:
-            user: Any = self.request.user
-            is_visible = lists_all(kind.resource.view_class) or user.has_perm(
-                "changes.restore_change"
-            )
+            is_visible = True
+            if not shows_each(view_class):
+                kind.resource.view(self.request, "GET", stored).get_object()
         if not is_visible or not changes_of(kind.model, pk).exists():
             raise Http404
 
