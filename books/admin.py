@@ -96,7 +96,7 @@ class ContributionInline(OwnedInline):
     model = Contribution
     form = ContributionForm
     formset = ContributionFormSet
-    fields = ["position", "author", "role", "credited_as"]
+    fields = ["position", "author", "role", "other_role", "credited_as"]
     autocomplete_fields = ["author"]
 
 

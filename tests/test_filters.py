@@ -199,6 +199,13 @@ def test_a_filter_costs_no_query_of_its_own(catalogue, django_assert_num_queries
         ("/api/books/{book}/editions/?published_on_min=08/01/1965", "invalid"),
         ("/api/books/{book}/editions/?published_on_min=1965-8-1", "invalid"),
         ("/api/books/{book}/editions/?published_on_min=1965-13", "invalid"),
+        ("/api/books/?id=1,", "invalid"),
+        ("/api/books/?id=x", "invalid"),
+        ("/api/books/?id=-1", "invalid"),
+        ("/api/books/?id=1, 2", "invalid"),
+        ("/api/books/?id=%D9%A1", "invalid"),
+        ("/api/books/?id=9999999999999999999", "max_length"),
+        ("/api/books/?id=" + ",".join(["1"] * 201), "max_length"),
         ("/api/books/{book}/editions/?published_on_min=1965-02-29", "invalid"),
         ("/api/books/{book}/editions/?published_on_max=1965-08-0%D9%A1", "invalid"),
         ("/api/books/{book}/editions/?published_on_max=%00", "invalid"),
@@ -385,3 +392,16 @@ def test_dates_are_asked_for_by_their_first_day(anonymous, asked, found):
             dates += [each["published_on"] for each in page["results"]]
             url = page["next"]
         assert dates == expected
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("model", [Book, Series, Publisher, Subject, Author])
+def test_some_are_had_by_their_ids_in_one_request(anonymous, model):
+    name = "title" if model is Book else "name"
+    rows = [model.objects.create(**{name: f"N{number}"}) for number in range(4)]
+    path = f"/api/{model._meta.verbose_name_plural}/"
+    wanted = [rows[3].pk, rows[1].pk, 10**12]
+    page = anonymous.get(path, {"id": ",".join(map(str, wanted))}).json()
+    assert [each["id"] for each in page["results"]] == [rows[1].pk, rows[3].pk]
+    page = anonymous.get(path, {"id": f"{rows[0].pk}", name: "N1"}).json()
+    assert page["results"] == []

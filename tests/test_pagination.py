@@ -1,6 +1,7 @@
 """Does a walk through the pages give each row once, in order, at the same price everywhere?"""
 
 from datetime import UTC, datetime, timedelta
+from urllib.parse import quote
 
 import pytest
 from django.core.exceptions import ImproperlyConfigured
@@ -107,7 +108,7 @@ def test_a_walk_there_and_back_meets_every_row_once_in_order(rows, ordering, siz
 def test_a_page_has_its_links_and_its_results_in_this_order():
     first, second, third = author("A"), author("B"), author("C")
     page = get(page_size=1).json()
-    assert list(page) == ["next", "previous", "results"]
+    assert list(page) == ["next", "previous", "next_cursor", "results"]
     assert page["previous"] is None
     assert page["results"] == [{"id": first.pk}]
     assert page["next"].startswith("http://testserver/api/authors/?cursor=")
@@ -126,7 +127,13 @@ def test_count_is_given_when_it_is_asked_for():
 
 
 def test_an_empty_list_has_no_links():
-    assert get(count="true").json() == {"count": 0, "next": None, "previous": None, "results": []}
+    assert get(count="true").json() == {
+        "count": 0,
+        "next": None,
+        "previous": None,
+        "next_cursor": None,
+        "results": [],
+    }
 
 
 def test_a_page_has_50_results_unless_it_is_told_otherwise_and_200_at_most():
@@ -199,7 +206,27 @@ def test_a_page_size_out_of_range_is_400(size):
     ]
 
 
-@pytest.mark.parametrize("count", ["1", "yes", "TRUE", "true\0"])
+@pytest.mark.parametrize(
+    ("count", "counts"),
+    [
+        *((text, True) for text in ("true", "True", "TRUE", "1")),
+        *((text, False) for text in ("false", "False", "0")),
+    ],
+)
+def test_a_boolean_may_be_written_as_programs_write_it(count, counts):
+    assert ("count" in get(count=count).json()) == counts
+
+
+def test_the_next_cursor_is_that_of_the_next_link():
+    first, second = author("A"), author("B")
+    page = get(page_size=1).json()
+    assert page["results"] == [{"id": first.pk}]
+    assert f"cursor={quote(page['next_cursor'], safe='')}" in page["next"]
+    page = get(page_size=1, cursor=page["next_cursor"]).json()
+    assert (page["results"], page["next_cursor"]) == ([{"id": second.pk}], None)
+
+
+@pytest.mark.parametrize("count", ["2", "yes", "on", "true\0", "01"])
 def test_a_count_that_is_neither_true_nor_false_is_400(count):
     response = get(count=count)
     assert response.status_code == 400

@@ -93,7 +93,12 @@ def test_a_resource_from_creation_to_deletion(admin, model, path, body, read):
     assert response["Location"] == f"http://testserver/api{one}"
     assert send(admin, "GET", one) == made
     page = send(admin, "GET", path)
-    assert page == {"next": None, "previous": None, "results": [made]}
+    assert page == {
+        "next": None,
+        "previous": None,
+        "next_cursor": None,
+        "results": [made],
+    }
 
     [(name, value)] = body.items()
     for version, method in ((2, "PATCH"), (3, "PUT")):

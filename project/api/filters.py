@@ -20,12 +20,13 @@ from django_filters.rest_framework import CharFilter, Filter, FilterSet
 from rest_framework import filters as backends
 from rest_framework.request import Request
 
-from .fields import UUID_FORM
+from .fields import MAX_ID, UUID_FORM
 from .http.problems import Fault, Refused
 from .http.resources import for_lists, narrows
 from .lists.parameters import is_list, parameter_schema
 from .models import PARTIAL_DATE, FoldedFrom, NameFormField
 from .models import PartialDateField as PartialDate
+from .relations import MAX_ITEMS
 
 # How many sets of filters, as requests combine them, keep their form.
 KEPT_FORMS = 256
@@ -75,6 +76,29 @@ class UUIDField(forms.Field):
         if value and not re.fullmatch(UUID_FORM, value, re.IGNORECASE | re.ASCII):
             raise ValidationError("Enter a valid UUID.", "invalid")
         return UUID(value) if value else None
+
+
+class IdsField(forms.Field):
+    """Some ids, separated by commas."""
+
+    def to_python(self, value: Any) -> list[int]:
+        if not value:
+            return []
+        if not re.fullmatch("[0-9]{1,19}(,[0-9]{1,19})*", value):
+            raise ValidationError("Enter ids, separated by commas.", "invalid")
+        ids = [int(each) for each in value.split(",")]
+        if len(ids) > MAX_ITEMS or max(ids) > MAX_ID:
+            raise ValidationError(f"Enter at most {MAX_ITEMS} ids of 64 bits.", "max_length")
+        return ids
+
+
+class IdsFilter(Filter):
+    """The objects with these ids, those that there are."""
+
+    field_class = IdsField
+
+    def filter(self, qs: QuerySet[Any], value: list[int]) -> QuerySet[Any]:
+        return qs.filter(pk__in=value) if value else qs
 
 
 class UUIDFilter(Filter):
@@ -159,6 +183,7 @@ class RootFilterSet(ListFilterSet):
         help_text="Changed at this time or later. It misses what is deleted, and what a longer"
         " write stores under an earlier time: to keep a copy, follow `/api/changes/`.",
     )
+    id = IdsFilter(help_text=f"Those that have one of these ids, at most {MAX_ITEMS}.")
 
 
 # Backends
@@ -248,6 +273,9 @@ def _schema_of(field: forms.Field) -> dict[str, Any]:
     match field:
         case IntegerField():
             return {"type": "integer", "format": "int64"}
+        case IdsField():
+            ids = {"type": "integer", "format": "int64", "minimum": 1}
+            return {"type": "array", "items": ids, "minItems": 1, "maxItems": MAX_ITEMS}
         case TimestampField():
             return {"type": "string", "format": "date-time"}
         case UUIDField():

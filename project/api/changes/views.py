@@ -27,7 +27,7 @@ from rest_framework.viewsets import GenericViewSet
 from ..fields import TimestampField
 from ..http.problems import Fault, Refused, Resync
 from ..http.resources import lists_all, shows_each
-from ..lists.parameters import StrictQueryParameters
+from ..lists.parameters import StrictQueryParameters, is_true
 from .actors import Actors
 from .feed import Kind, LostPositionError, kinds, page
 from .history import changes_of, told
@@ -227,7 +227,7 @@ class ChangeViewSet(StrictQueryParameters, GenericViewSet[Entry]):
         responses=OpenApiResponse(ChangePageSerializer, description="A page of the feed."),
     )
     def list(self, request: Request, *args: Any, **kwargs: Any) -> Response:
-        size, with_documents = self._page_size(), self._with_documents()
+        size, with_documents = self._page_size(), is_true(self.request, "documents")
         among = self._kinds()
         try:
             found = page(
@@ -286,12 +286,6 @@ class ChangeViewSet(StrictQueryParameters, GenericViewSet[Entry]):
             detail = f"A page has 1 to {MAX_PAGE_SIZE} results."
             raise Refused([Fault("invalid", detail, parameter="page_size")])
         return int(size)
-
-    def _with_documents(self) -> bool:
-        answer = self.request.query_params.get("documents", "false")
-        if answer not in ("true", "false"):
-            raise Refused([Fault("invalid", "Give true or false.", parameter="documents")])
-        return answer == "true"
 
 
 class DifferenceSerializer(serializers.Serializer[Any]):

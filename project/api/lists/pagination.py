@@ -22,6 +22,7 @@ from rest_framework.utils.urls import replace_query_param
 from ..http.problems import Fault, Refused
 from .kept import KeptPages
 from .keysets import Keyset
+from .parameters import is_true
 from .ranking import Rank
 
 
@@ -85,6 +86,7 @@ class CursorPagination(BasePagination):
 
     request: Request
     count: int | None
+    next_cursor: str | None
     next_url: str | None
     previous_url: str | None
 
@@ -101,7 +103,7 @@ class CursorPagination(BasePagination):
             backwards = cursor is not None and cursor.backwards
             pairs = queryset.first(position, backwards, size + 1)
             return self._page([(0, pair) for pair in pairs], keyset, cursor, size, keys_only=True)
-        self.count = queryset.order_by().count() if self._counts() else None
+        self.count = queryset.order_by().count() if is_true(request, "count") else None
         keys_only = queryset.query.values_select == ("pk",)
         parts, keyset = self.parts_of(queryset)
         cursor = None if text is None else Cursor.decode(text, keyset, len(parts))
@@ -125,8 +127,11 @@ class CursorPagination(BasePagination):
         # Behind a cursor lies the row that it was made from, at least when it was made.
         has_next = bool(rows) and (has_more or backwards)
         has_previous = bool(rows) and (has_more if backwards else cursor is not None)
-        self.next_url = self._link(keyset, rows[-1], False) if has_next else None
-        self.previous_url = self._link(keyset, rows[0], True) if has_previous else None
+        self.next_cursor = self._cursor(keyset, rows[-1], False) if has_next else None
+        self.next_url = self._link(self.next_cursor)
+        self.previous_url = self._link(
+            self._cursor(keyset, rows[0], True) if has_previous else None
+        )
         self.display_page_controls = True
         return [row[1] if keys_only else row for _, row in rows]
 
@@ -168,9 +173,14 @@ class CursorPagination(BasePagination):
         for number in range(start, -1, -1) if backwards else range(start, len(parts)):
             yield number, keyset.order(parts[number], backwards)
 
-    def _link(self, keyset: Keyset, row: tuple[int, Any], backwards: bool) -> str:
+    @staticmethod
+    def _cursor(keyset: Keyset, row: tuple[int, Any], backwards: bool) -> str:
         part, position = row[0], keyset.position_of(row[1])
-        cursor = Cursor(backwards, part, *position).encode(keyset)
+        return Cursor(backwards, part, *position).encode(keyset)
+
+    def _link(self, cursor: str | None) -> str | None:
+        if cursor is None:
+            return None
         return replace_query_param(self.request.build_absolute_uri(), "cursor", cursor)
 
     # Parameters
@@ -185,17 +195,15 @@ class CursorPagination(BasePagination):
             raise Refused([Fault("invalid", detail, parameter="page_size")])
         return int(size)
 
-    def _counts(self) -> bool:
-        answer = self.request.query_params.get("count", "false")
-        if answer not in ("true", "false"):
-            raise Refused([Fault("invalid", "Give true or false.", parameter="count")])
-        return answer == "true"
-
     # Answer
 
     def get_paginated_response(self, data: Any) -> Response:
         count = {} if self.count is None else {"count": self.count}
-        links = {"next": self.next_url, "previous": self.previous_url}
+        links = {
+            "next": self.next_url,
+            "previous": self.previous_url,
+            "next_cursor": self.next_cursor,
+        }
         return Response({**count, **links, "results": data})
 
     def to_html(self) -> str:
@@ -208,7 +216,7 @@ class CursorPagination(BasePagination):
         link = {"type": "string", "format": "uri", "nullable": True}
         return {
             "type": "object",
-            "required": ["next", "previous", "results"],
+            "required": ["next", "previous", "next_cursor", "results"],
             "properties": {
                 "count": {
                     "type": "integer",
@@ -216,6 +224,11 @@ class CursorPagination(BasePagination):
                 },
                 "next": {**link, "description": "The next page; null on the last one."},
                 "previous": {**link, "description": "The page before; null on the first one."},
+                "next_cursor": {
+                    "type": "string",
+                    "nullable": True,
+                    "description": "The `cursor` of the next page; null on the last one.",
+                },
                 "results": schema,
             },
         }
@@ -223,7 +236,7 @@ class CursorPagination(BasePagination):
     def get_schema_operation_parameters(self, view: Any) -> list[dict[str, Any]]:
         parameters: dict[str, tuple[str, dict[str, Any]]] = {
             "cursor": (
-                "Where the page begins: the `cursor` of a link `next` or `previous`.",
+                "Where the page begins: a `next_cursor`, or the `cursor` of a link.",
                 {"type": "string", "minLength": 1},
             ),
             "page_size": (
@@ -237,7 +250,7 @@ class CursorPagination(BasePagination):
             ),
             "count": (
                 "Adds `count`, the number of results on all pages. It takes time on a long list.",
-                {"type": "boolean", "default": False},
+                {"type": "boolean"},
             ),
         }
         return [

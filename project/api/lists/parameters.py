@@ -10,6 +10,9 @@ from rest_framework.settings import api_settings
 from ..http.problems import Fault, Refused
 from ..http.renderers import is_export
 
+# As browsers, JSON, PHP (1) and Python (True) write them
+BOOLEANS = {"true": True, "1": True, "false": False, "0": False}
+
 
 class StrictQueryParameters:
     """For a view: a query parameter that it does not know is 400, and so is one that is empty or
@@ -78,6 +81,16 @@ def parameters_of(source: Any, view: Any) -> frozenset[str]:
     return frozenset()
 
 
+def is_true(request: Request, name: str) -> bool:
+    """What a parameter says that is true or false, and false where it is not given."""
+    answer = BOOLEANS.get(request.query_params.get(name, "false").lower())
+    if answer is None:
+        raise Refused([Fault("invalid", "Give true or false.", parameter=name)])
+    return answer
+
+
 def parameter_schema(name: str, schema: dict[str, Any], description: str) -> dict[str, Any]:
     parameter = {"name": name, "in": "query", "required": False, "schema": schema}
+    if schema.get("type") == "array":
+        parameter |= {"style": "form", "explode": False}
     return {**parameter, "description": description} if description else parameter

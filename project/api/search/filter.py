@@ -11,7 +11,7 @@ from rest_framework.settings import api_settings
 
 from ..http.problems import Fault, Refused
 from ..http.resources import for_lists
-from ..lists.parameters import is_list, parameter_schema
+from ..lists.parameters import is_list, is_true, parameter_schema
 from .queries import MAX_LENGTH, Search
 
 EXACT = "exact"
@@ -40,14 +40,12 @@ class SearchFilter(backends.SearchFilter):
     def search(self, request: Request, view: Any) -> Search | None:
         if not is_list(view) or not self.parameters_of(view):
             return None
-        exact = request.query_params.get(EXACT, "false")
-        if exact not in ("true", "false"):
-            raise Refused([Fault("invalid", "Give true or false.", parameter=EXACT)])
+        is_exact = is_true(request, EXACT)
         text = request.query_params.get(self.search_param)
         if not text:
             return None
         try:
-            return Search.of(text, view.search_keys, is_exact=exact == "true")
+            return Search.of(text, view.search_keys, is_exact=is_exact)
         except ValidationError as error:
             [detail] = error.messages
             raise Refused([Fault("invalid", detail, parameter=self.search_param)]) from error
@@ -76,7 +74,7 @@ class SearchFilter(backends.SearchFilter):
         if not self.parameters_of(view):
             return []
         schema = {"type": "string", "minLength": 1, "maxLength": MAX_LENGTH}
-        exact = {"type": "boolean", "default": False}
+        exact = {"type": "boolean"}
         return [
             parameter_schema(self.search_param, schema, DESCRIPTION),
             parameter_schema(EXACT, exact, EXACT_DESCRIPTION),
