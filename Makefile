@@ -20,7 +20,7 @@ PRODUCTION = DJANGO_SETTINGS_MODULE=project.settings.prod DATABASE_URL=sqlite://
 NEWER = PATH="$$PATH:/usr/local/bin:$$(echo $$HOME/.pyenv/versions/*/bin | tr ' ' :)" \
 	.uv/bin/uv python list --only-installed 'cpython>=3.12' 2>/dev/null | awk 'NR == 1 {print $$2}'
 
-.PHONY: help run test test-all test-reliability test-latest test-databases has-newer-python check check-production languages generate schema bench bench-writes bench-scale bench-imports bench-bodies test-clients client clean
+.PHONY: help run test test-all test-reliability test-latest test-databases has-newer-python check check-production languages generate schema bench bench-writes bench-scale bench-imports bench-bodies bench-bulk test-clients client clean
 
 help: ## List these targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-16s %s\n", $$1, $$2}' Makefile
@@ -96,6 +96,9 @@ bench-imports: .venv-bench/.synced ## Measure imports beside COPY alone, in some
 
 bench-bodies: .venv-bench/.synced ## Measure what the largest bodies cost the processor, in half a minute
 	@.venv-bench/bin/python -m benchmarks.bodies
+
+bench-bulk: .venv-bench/.synced ## Measure bulks beside single requests, and exports, in some minutes
+	@.venv-bench/bin/python -m benchmarks.bulk
 
 # The first tests are the longest: each begins with a process of its own.
 test-clients: .venv-contract/.synced ## Generate clients, compile and run them; lint and fuzz the contract
