@@ -13,6 +13,7 @@ from django.core.management import CommandError, call_command
 from authors.models import Author
 from books.importing import FORMS, UnreadableFileError, import_file
 from books.importing.mapped import SYNONYMS
+from books.importing.onix import TAGS
 from books.importing.rows import Lines
 from books.models import Book, Contribution, Edition
 from tests.catalogue import everything
@@ -316,3 +317,25 @@ def test_works_name_authors_by_keys_until_the_authors_come(run):
     assert (author.birth_year, author.death_year) == (1925, 1991)
     assert run("\n".join([editions, works, authors])).counts["books"].created == 0
     assert Contribution.objects.count() == 1
+
+
+def test_short_tags_of_onix_say_the_same(run):
+    text = FILES["onix"].read_text()
+    for short, name in {**TAGS, "ONIXmessage": "ONIXMessage", "product": "Product"}.items():
+        text = re.sub(rf"<(/?){name}\b", rf"<\1{short}", text)
+    run(FILES["onix"].read_bytes())
+    before = everything()
+    report = run(text)
+    assert (report.form, report.rows, reasons(report)) == ("onix", 1, [])
+    assert report.has_changed_nothing
+    assert (dict(report.left_out), everything()) == ({}, before)
+
+
+def test_the_readme_shows_what_the_command_says(db):
+    readme = (ROOT / "README.md").read_text()
+    [shown] = re.findall(
+        r"import_books tests/imports/forms/goodreads.csv\n(.*?)```", readme, re.DOTALL
+    )
+    timing, *report = command(FILES["goodreads"])
+    assert re.match(r"1 rows in [0-9.]+ s, [0-9,]+ rows/s", timing)
+    assert shown.splitlines()[-len(report) :] == report

@@ -2,7 +2,6 @@
 
 import re
 from collections.abc import Iterator
-from functools import lru_cache
 from typing import Any
 
 from bibtexparser.entrypoint import parse_string
@@ -12,15 +11,16 @@ from bibtexparser.middlewares import (
     SeparateCoAuthors,
     SplitNameParts,
 )
-from pylatexenc.latex2text import LatexNodes2Text
 
 from project.api.http.problems import Fault
 
-from .citations import is_book, series
+from .citations import is_book, isbns, keywords, series
+from .latex import plain
 from .rows import MAX_LENGTH, FileRow, Lines, text_of, too_long_fault
 from .tabular import number_of
 from .vocabulary import contribution, date_of, editions, given, language_of, year_of
 
+BEGINNING = r"(\s*(%[^\n]*\n)?)*@\s*\w+\s*[{(]"
 BLOCK = re.compile(rb"\s*@\s*(\w+)\s*[{(]")
 STACK = [
     ResolveStringReferencesMiddleware(),
@@ -33,20 +33,8 @@ OTHERS = re.compile(
     r"article|review|periodical|conference|in(book|collection|proceedings|reference)|bookinbook"
     r"|supp\w+|set|xdata|patent|dataset|software|artwork|audio|video|movie|music|image"
 )
-ROLES = {
-    "author": "author",
-    "editor": "editor",
-    "translator": "translator",
-    "introduction": "introduction",
-    "foreword": "foreword",
-    "afterword": "afterword",
-    "annotator": "annotator",
-    "commentator": "commentator",
-}
-
-
-def begins_bibtex(text: str) -> bool:
-    return re.match(r"(\s*(%[^\n]*\n)?)*@\s*\w+\s*[{(]", text) is not None
+# The fields of people, which are called as the roles are.
+PEOPLE = ("author", "editor", "translator", "introduction", "foreword", "afterword", "annotator")
 
 
 def bibtex(lines: Lines) -> Iterator[FileRow]:
@@ -92,18 +80,6 @@ def _take(row: FileRow, text: str) -> None:
         row.source = row.body = _body(fields)
 
 
-@lru_cache
-def _latex() -> LatexNodes2Text:
-    return LatexNodes2Text(keep_braced_groups=False)
-
-
-def plain(text: str) -> str:
-    """What LaTeX shows for this."""
-    if re.search(r"[\\{~$]|--", text):
-        text = _latex().latex_to_text(text)
-    return " ".join(text.split())
-
-
 def _name(parts: Any, role: str) -> dict[str, Any]:
     first, von, last, jr = (
         plain(" ".join(part)) for part in (parts.first, parts.von, parts.last, parts.jr)
@@ -123,19 +99,15 @@ def _body(fields: dict[str, Any]) -> dict[str, Any]:
             "first_published_year": year_of(get("origdate", "")),
             "description": get("abstract"),
             **series(get("series", ""), get("number") or get("volume", "")),
-            "subjects": [
-                {"name": word.strip()}
-                for word in re.split("[,;]", get("keywords", ""))
-                if re.search(r"\w", word)
-            ],
+            "subjects": keywords(get("keywords", "")),
             "contributions": [
                 _name(parts, role)
-                for field, role in ROLES.items()
-                for parts in fields.get(field, [])
+                for role in PEOPLE
+                for parts in fields.get(role, [])
                 if not isinstance(parts, str)
             ],
             "editions": editions(
-                re.findall(r"[\dXx-]{10,17}", get("isbn", "")),
+                isbns(get("isbn", "")),
                 publisher=get("publisher"),
                 pages=number_of(get("pagetotal", "")),
                 published_on=date_of(date),

@@ -1,5 +1,6 @@
 """What reference managers say of books: shared by BibTeX, RIS and CSL-JSON."""
 
+import re
 from typing import Any
 
 from project.api.http.problems import Fault
@@ -16,3 +17,13 @@ def is_book(row: FileRow, kind: str, is_kind_of_book: bool) -> bool:
 
 def series(name: str, position: str) -> dict[str, Any]:
     return {"series": {"name": name}, "series_position": position} if name else {}
+
+
+def keywords(text: str) -> list[dict[str, Any]]:
+    """Subjects, of words between commas or semicolons."""
+    words = (word.strip() for word in re.split("[,;]", text))
+    return [{"name": word} for word in words if re.search(r"\w", word)]
+
+
+def isbns(text: str) -> list[str]:
+    return re.findall(r"[\dXx-]{10,17}", text)

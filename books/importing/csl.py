@@ -3,7 +3,7 @@
 import re
 from typing import Any
 
-from .citations import is_book, series
+from .citations import is_book, isbns, keywords, series
 from .jsonl import Body, JSONForm
 from .rows import FileRow
 from .vocabulary import contribution, date_of, editions, given, language_of, year_of
@@ -68,14 +68,10 @@ def _body(item: Body, row: FileRow) -> Body:
             "first_published_year": year_of(_date(item.get("original-date"))),
             "description": _text(item.get("abstract")),
             **series(_text(item.get("collection-title")), number),
-            "subjects": [
-                {"name": word.strip()}
-                for word in re.split("[,;]", _text(item.get("keyword")))
-                if re.search(r"\w", word)
-            ],
+            "subjects": keywords(_text(item.get("keyword"))),
             "contributions": [person for person in people if person is not None],
             "editions": editions(
-                re.findall(r"[\dXx-]{10,17}", _text(item.get("ISBN"))),
+                isbns(_text(item.get("ISBN"))),
                 publisher=_text(item.get("publisher")),
                 pages=int(pages[0]) or None if pages else None,
                 published_on=date_of(_date(item.get("issued"))),

@@ -1,12 +1,13 @@
 """The forms of a catalogue file, each read row by row as bodies that `POST /api/books/` takes."""
 
+import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
 
 from project.api.http.problems import Fault
 
-from .bibtex import begins_bibtex, bibtex
+from . import bibtex, librarything_json, marc21, marcxml, onix, openlibrary, ris
 from .bookwyrm import BOOKWYRM
 from .calibre import CALIBRE
 from .columns import OUR_TABLE
@@ -14,13 +15,8 @@ from .csl import CSL
 from .goodbooks import GOODBOOKS
 from .goodreads import GOODREADS
 from .jsonl import OUR_JSON, JSONForm
-from .librarything import LIBRARYTHING, begins_librarything, librarything_json
+from .librarything import LIBRARYTHING
 from .mapped import guess
-from .marc21 import begins_marc, marc
-from .marcxml import begins_marcxml, marcxml
-from .onix import begins_onix, onix
-from .openlibrary import begins_open_library, open_library
-from .ris import begins_ris, ris
 from .rows import FileRow, Lines, UnreadableFileError
 from .storygraph import STORYGRAPH
 from .tabular import Table, header_of
@@ -36,8 +32,12 @@ class Form(Protocol):
 
 @dataclass(frozen=True)
 class _Form:
-    begins: Callable[[str], bool]
+    # A pattern.
+    beginning: str
     read: Callable[[Lines], Iterator[FileRow]]
+
+    def begins(self, text: str) -> bool:
+        return re.match(self.beginning, text, re.DOTALL) is not None
 
 
 def _rejected_body(document: dict[str, Any], row: FileRow) -> dict[str, Any]:
@@ -59,14 +59,14 @@ def _rejected_body(document: dict[str, Any], row: FileRow) -> dict[str, Any]:
 FORMS: Mapping[str, Form] = {
     "rejects": JSONForm(r'\{"line": \d+, "errors": \[', _rejected_body),
     "csl": CSL,
-    "librarything-json": _Form(begins_librarything, librarything_json),
+    "librarything-json": _Form(librarything_json.BEGINNING, librarything_json.librarything_json),
     "jsonl": OUR_JSON,
-    "openlibrary": _Form(begins_open_library, open_library),
-    "marc": _Form(begins_marc, marc),
-    "marcxml": _Form(begins_marcxml, marcxml),
-    "onix": _Form(begins_onix, onix),
-    "bibtex": _Form(begins_bibtex, bibtex),
-    "ris": _Form(begins_ris, ris),
+    "openlibrary": _Form(openlibrary.BEGINNING, openlibrary.open_library),
+    "marc": _Form(marc21.BEGINNING, marc21.marc),
+    "marcxml": _Form(marcxml.BEGINNING, marcxml.marcxml),
+    "onix": _Form(onix.BEGINNING, onix.onix),
+    "bibtex": _Form(bibtex.BEGINNING, bibtex.bibtex),
+    "ris": _Form(ris.BEGINNING, ris.ris),
     "goodbooks": GOODBOOKS,
     "goodreads": GOODREADS,
     "librarything": LIBRARYTHING,

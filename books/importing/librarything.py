@@ -1,11 +1,9 @@
-"""LibraryThing: “Export as tab-delimited text”, and as JSON."""
+"""LibraryThing: “Export as tab-delimited text”."""
 
 import re
-from collections.abc import Iterator
 from typing import Any
 
-from .json_items import items
-from .rows import FileRow, Lines
+from .rows import FileRow
 from .tabular import Record, Table
 from .vocabulary import date_of, editions, format_of, given, inverted, language_of
 
@@ -27,15 +25,14 @@ COLUMNS = {
 PUBLISHER = re.compile(
     r"(?:[^:,(]+:\s*)?([^(]*?)\s*(?:(?:,\s*\[?c?\d{4}|\(|, Edition:).*)?", re.DOTALL
 )
-IN_SERIES = re.compile(r"(.*\S)\s*\(([^()]+)\)")
 
 
-def _publisher(publication: str) -> str:
+def publisher(publication: str) -> str:
     match = PUBLISHER.fullmatch(publication.strip())
     return match[1].strip(" ,") if match else ""
 
 
-def _only_language(names: list[str]) -> str | None:
+def only_language(names: list[str]) -> str | None:
     return language_of(names[0]) if len(names) == 1 else None
 
 
@@ -43,7 +40,7 @@ def _split(cell: str, by: str) -> list[str]:
     return [part.strip() for part in re.split(by, cell) if part.strip()]
 
 
-def _pages(text: str) -> int | None:
+def pages(text: str) -> int | None:
     return int(match[0]) or None if (match := re.match(r"\d{1,6}", text.strip())) else None
 
 
@@ -57,7 +54,7 @@ def _of_record(record: Record, row: FileRow) -> dict[str, Any]:
     return given(
         {
             "title": record["title"],
-            "language": _only_language(_split(get("original languages", ""), ",")),
+            "language": only_language(_split(get("original languages", ""), ",")),
             "description": get("summary", ""),
             "subjects": [{"name": name} for name in _split(get("subjects", ""), r"\|")],
             "contributions": [
@@ -70,11 +67,11 @@ def _of_record(record: Record, row: FileRow) -> dict[str, Any]:
             ],
             "editions": editions(
                 isbns,
-                publisher=_publisher(get("publication", "")),
+                publisher=publisher(get("publication", "")),
                 format=format_of(get("media", "")),
-                pages=_pages(get("page count", "")),
+                pages=pages(get("page count", "")),
                 published_on=date_of(get("date", "")),
-                language=_only_language(_split(get("languages", ""), ",")),
+                language=only_language(_split(get("languages", ""), ",")),
             ),
         }
     )
@@ -88,55 +85,3 @@ LIBRARYTHING = Table(
     # Its cells are not quoted.
     has_quotes=False,
 )
-
-
-def begins_librarything(text: str) -> bool:
-    return re.match(r'\s*\{\s*"\d+"\s*:\s*\{\s*"books_id"', text) is not None
-
-
-def librarything_json(lines: Lines) -> Iterator[FileRow]:
-    """One object, in which each book stands under its number."""
-    for row in items(lines, of_object=True):
-        if not row.faults and isinstance(row.source, dict):
-            row.body = _of_object(row.source)
-        yield row
-
-
-def _texts(value: Any) -> list[str]:
-    """The texts of a list, or of an object that stands for one, or the one text."""
-    if isinstance(value, dict):
-        value = list(value.values())
-    if isinstance(value, list):
-        return [text for each in value for text in _texts(each)]
-    return [value] if isinstance(value, str) and value else []
-
-
-def _of_object(book: dict[str, Any]) -> dict[str, Any]:
-    text = {name: " ".join(_texts(value)) for name, value in book.items()}.get
-    people = [each for each in book.get("authors") or [] if isinstance(each, dict)]
-    series = next(iter(_texts(book.get("series"))), "")
-    match = IN_SERIES.fullmatch(series)
-    formats = [each.get("text", "") for each in book.get("format") or [] if isinstance(each, dict)]
-    return given(
-        {
-            "title": text("title"),
-            "language": _only_language(_texts(book.get("originallanguage"))),
-            "description": text("summary", ""),
-            "series": {"name": match[1] if match else series} if series else None,
-            "series_position": match[2] if match else "",
-            "subjects": [{"name": name} for name in dict.fromkeys(_texts(book.get("subject")))],
-            "contributions": [
-                inverted(str(each.get("lf") or each.get("fl")), str(each.get("role") or ""))
-                for each in people
-                if each.get("lf") or each.get("fl")
-            ],
-            "editions": editions(
-                [*_texts(book.get("isbn")), *_texts(book.get("originalisbn"))],
-                publisher=_publisher(text("publication", "")),
-                format=format_of(str(formats[0])) if formats else None,
-                pages=_pages(text("pages", "")),
-                published_on=date_of(text("date", "")),
-                language=_only_language(_texts(book.get("language"))),
-            ),
-        }
-    )

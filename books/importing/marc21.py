@@ -1,6 +1,5 @@
 """MARC 21 (ISO 2709): records that begin with their length."""
 
-import re
 from collections.abc import Iterator
 
 from pymarc import Record
@@ -11,11 +10,7 @@ from project.api.http.problems import Fault
 from .marc import body_of
 from .rows import FileRow, Lines, UnreadableFileError
 
-LEADER = re.compile(r"\d{5}[acdnp][a-z]..[ a]22\d{5}")
-
-
-def begins_marc(text: str) -> bool:
-    return LEADER.match(text) is not None
+BEGINNING = r"\d{5}[acdnp][a-z]..[ a]22\d{5}"
 
 
 def marc(lines: Lines) -> Iterator[FileRow]:

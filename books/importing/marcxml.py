@@ -9,9 +9,7 @@ from .marc import body_of
 from .markup import records
 from .rows import FileRow, Lines
 
-
-def begins_marcxml(text: str) -> bool:
-    return text.lstrip().startswith("<") and "http://www.loc.gov/MARC21/slim" in text
+BEGINNING = r"\s*<.*http://www\.loc\.gov/MARC21/slim"
 
 
 def marcxml(lines: Lines) -> Iterator[FileRow]:

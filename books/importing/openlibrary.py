@@ -9,17 +9,13 @@ from collections.abc import Iterator
 from typing import Any
 
 from project.api.http.problems import Fault
+from project.api.relations import MAX_ITEMS
 
 from .json_items import parse
 from .rows import FileRow, Lines, too_long_fault
 from .vocabulary import contribution, date_of, editions, format_of, given, language_of, year_of
 
-BEGINNING = re.compile(r"/type/\w+\t/\w+/OL\d+[AMW]\t\d+\t[^\t]+\t\{")
-MAX_SUBJECTS = 200
-
-
-def begins_open_library(text: str) -> bool:
-    return BEGINNING.match(text) is not None
+BEGINNING = r"/type/\w+\t/\w+/OL\d+[AMW]\t\d+\t[^\t]+\t\{"
 
 
 def open_library(lines: Lines) -> Iterator[FileRow]:
@@ -61,27 +57,21 @@ def _list(value: Any) -> list[Any]:
     return value if isinstance(value, list) else []
 
 
-def _title(record: dict[str, Any]) -> str:
-    prefix, title = _text(record.get("title_prefix")), _text(record.get("title"))
-    return f"{prefix.strip()} {title}".strip()
-
-
 def _credits(record: dict[str, Any]) -> list[dict[str, Any]]:
     keys = dict.fromkeys(filter(None, map(_key, _list(record.get("authors")))))
     return [contribution(key, openlibrary_key=key) for key in keys]
 
 
 def _subjects(record: dict[str, Any], row: FileRow) -> list[dict[str, Any]]:
-    names = [each for each in _list(record.get("subjects")) if isinstance(each, str)]
-    if len(names) > MAX_SUBJECTS:
-        row.left_out.append("subjects")
-    return [{"name": name} for name in names[:MAX_SUBJECTS] if re.search(r"\w", name)]
+    names = [each for each in _list(record.get("subjects")) if re.search(r"\w", _text(each))]
+    row.left_out += ["subjects"] if len(names) > MAX_ITEMS else []
+    return [{"name": _text(name)} for name in names[:MAX_ITEMS]]
 
 
 def _work(record: dict[str, Any], row: FileRow) -> dict[str, Any]:
     return given(
         {
-            "title": _title(record),
+            "title": _text(record.get("title")),
             "subtitle": _text(record.get("subtitle")),
             "description": _text(record.get("description")),
             "first_published_year": year_of(_text(record.get("first_publish_date"))),
@@ -98,7 +88,7 @@ def _edition(record: dict[str, Any], row: FileRow) -> dict[str, Any]:
     pages, publishers = record.get("number_of_pages"), _list(record.get("publishers"))
     return given(
         {
-            "title": _title(record),
+            "title": _text(record.get("title")),
             "subtitle": _text(record.get("subtitle")),
             "contributions": _credits(record),
             "editions": editions(

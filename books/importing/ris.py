@@ -11,14 +11,11 @@ from .citations import is_book, series
 from .rows import FileRow, Lines, text_of, too_long_fault
 from .vocabulary import date_of, editions, given, inverted, language_of
 
+BEGINNING = r"\s*TY  ?- "
 BOOKS = frozenset({"BOOK", "EBOOK", "EDBOOK", "SERIAL", "THES", "RPRT", "MANSCPT", "GEN"})
 # The parser takes the last ISBN alone; a book has several, for one number is its ISBN-10.
 LISTS = [*LIST_TYPE_TAGS, "SN"]
 END = re.compile(rb"ER  ?-")
-
-
-def begins_ris(text: str) -> bool:
-    return re.match(r"\s*TY  ?- ", text) is not None
 
 
 def ris(lines: Lines) -> Iterator[FileRow]:

@@ -1,0 +1,61 @@
+"""LibraryThing: “Export as JSON”."""
+
+import re
+from collections.abc import Iterator
+from typing import Any
+
+from .json_items import items
+from .librarything import only_language, pages, publisher
+from .rows import FileRow, Lines
+from .vocabulary import date_of, editions, format_of, given, inverted
+
+BEGINNING = r'\s*\{\s*"\d+"\s*:\s*\{\s*"books_id"'
+IN_SERIES = re.compile(r"(.*\S)\s*\(([^()]+)\)")
+
+
+def librarything_json(lines: Lines) -> Iterator[FileRow]:
+    """One object, in which each book stands under its number."""
+    for row in items(lines, of_object=True):
+        if not row.faults and isinstance(row.source, dict):
+            row.body = _of_object(row.source)
+        yield row
+
+
+def _texts(value: Any) -> list[str]:
+    """The texts of a list, or of an object that stands for one, or the one text."""
+    if isinstance(value, dict):
+        value = list(value.values())
+    if isinstance(value, list):
+        return [text for each in value for text in _texts(each)]
+    return [value] if isinstance(value, str) and value else []
+
+
+def _of_object(book: dict[str, Any]) -> dict[str, Any]:
+    text = {name: " ".join(_texts(value)) for name, value in book.items()}.get
+    people = [each for each in book.get("authors") or [] if isinstance(each, dict)]
+    series = next(iter(_texts(book.get("series"))), "")
+    match = IN_SERIES.fullmatch(series)
+    formats = [each.get("text", "") for each in book.get("format") or [] if isinstance(each, dict)]
+    return given(
+        {
+            "title": text("title"),
+            "language": only_language(_texts(book.get("originallanguage"))),
+            "description": text("summary", ""),
+            "series": {"name": match[1] if match else series} if series else None,
+            "series_position": match[2] if match else "",
+            "subjects": [{"name": name} for name in dict.fromkeys(_texts(book.get("subject")))],
+            "contributions": [
+                inverted(str(each.get("lf") or each.get("fl")), str(each.get("role") or ""))
+                for each in people
+                if each.get("lf") or each.get("fl")
+            ],
+            "editions": editions(
+                [*_texts(book.get("isbn")), *_texts(book.get("originalisbn"))],
+                publisher=publisher(text("publication", "")),
+                format=format_of(str(formats[0])) if formats else None,
+                pages=pages(text("pages", "")),
+                published_on=date_of(text("date", "")),
+                language=only_language(_texts(book.get("language"))),
+            ),
+        }
+    )
