@@ -90,7 +90,10 @@ def test_a_database_that_cannot_store_every_text_is_refused(postgresql, database
                 "\tHINT: README.md, “In production”, says what can be used.\n"
             )
         # The checks come in any order, so that each must be able to be the first.
-        alone = "from project.api.checks import check_search; print(check_search(['default']))"
+        alone = (
+            "from project.api.checks import check_search, check_triggers;"
+            " print(check_triggers(['default']) + check_search(['default']))"
+        )
         done = manage("shell", "-c", alone, env=environment)
         assert (done.returncode, done.stdout.splitlines()[-1:]) == (0, ["[]"]), done.stderr
         done = manage("check", "--database", "default", env=development(database_url))

@@ -8,6 +8,7 @@ from django.core import checks
 from django.core.checks import CheckMessage, Error, Tags, register
 from django.core.exceptions import FieldDoesNotExist
 from django.db import DEFAULT_DB_ALIAS, NotSupportedError, connections
+from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.models import IntegerField, Model, QuerySet, signals
 from django.urls import get_resolver
 from rest_framework.serializers import BaseSerializer, ModelSerializer
@@ -215,15 +216,19 @@ def _refusal_of(alias: str) -> str | None:
     return None
 
 
+def _usable(databases: Sequence[str] | None) -> list[BaseDatabaseWrapper]:
+    """Those that are not refused, whichever check Django makes first: their order is any."""
+    return [connections[alias] for alias in databases or () if not _refusal_of(alias)]
+
+
 @register(Tags.database)
 def check_search(databases: Sequence[str] | None = None, **kwargs: Any) -> list[CheckMessage]:
     """What a search finds is what is stored, as far as numbers tell. A warning, since it is
     `migrate` that mends it, which runs these checks before."""
     return [
         checks.Warning(fault, id="api.W001")
-        for alias in databases or ()
-        # Django runs the checks in any order.
-        if not _refusal_of(alias) and (fault := tables.fault_of_numbers(connections[alias]))
+        for connection in _usable(databases)
+        if (fault := tables.fault_of_numbers(connection))
     ]
 
 
@@ -232,8 +237,8 @@ def check_triggers(databases: Sequence[str] | None = None, **kwargs: Any) -> lis
     """Every change is recorded, whoever makes it. A warning for the same reason."""
     return [
         checks.Warning(fault, id="api.W002")
-        for alias in databases or ()
-        if (fault := triggers.fault_before_migrate(connections[alias]))
+        for connection in _usable(databases)
+        if (fault := triggers.fault_before_migrate(connection))
     ]
 
 

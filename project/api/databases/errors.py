@@ -16,9 +16,10 @@ OUTAGE_CODES = frozenset({"40001", "40P01", "55P03"})
 # Prepared statements that PostgreSQL has not, or has already, since a pooler gave the connection
 # another server connection than before.
 MISPLACED = frozenset({"26000", "42P05"})
-# What refuses a prepared statement whose columns a migration has changed. The code is that of all
-# that is not supported, and the message is in the server's language.
-STALE, STALE_FUNCTION = "0A000", "RevalidateCachedQuery"
+# What refuses a statement whose columns a migration has changed, be it prepared or in a trigger, by
+# the function of PostgreSQL that raises it: the codes are those of much else as well, and the
+# messages are in the server's language.
+STALE = {"0A000": "RevalidateCachedQuery", "42804": "plpgsql_param_eval_recfield"}
 # Somebody or something has ended the connection, or its server is a standby by now.
 LOST = frozenset({"57P01", "57P02", "57P05", "25006"})
 # The same of SQLite, https://www.sqlite.org/rescode.html
@@ -35,11 +36,11 @@ SQLITE_OUTAGES = frozenset(
 
 
 def is_stale(error: BaseException | None) -> bool:
-    """Whether a prepared statement is refused that would be carried out without being prepared."""
+    """Whether a statement is refused that would be carried out on a new connection."""
     cause = error and error.__cause__
     code = getattr(cause, "sqlstate", None)
     return code in MISPLACED or (
-        code == STALE and getattr(cause, "diag").source_function == STALE_FUNCTION  # noqa: B009
+        code in STALE and getattr(cause, "diag").source_function == STALE[code]  # noqa: B009
     )
 
 
