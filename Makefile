@@ -20,7 +20,7 @@ PRODUCTION = DJANGO_SETTINGS_MODULE=project.settings.prod DATABASE_URL=sqlite://
 NEWER = PATH="$$PATH:/usr/local/bin:$$(echo $$HOME/.pyenv/versions/*/bin | tr ' ' :)" \
 	.uv/bin/uv python list --only-installed 'cpython>=3.12' 2>/dev/null | awk 'NR == 1 {print $$2}'
 
-.PHONY: help run test test-all test-reliability test-latest test-databases has-newer-python check check-production languages generate schema bench bench-writes bench-scale bench-imports bench-bodies bench-bulk test-clients client clean
+.PHONY: help run test test-all test-reliability test-latest test-databases has-newer-python check check-production languages generate schema bench bench-writes bench-scale bench-imports bench-changes bench-bodies bench-bulk test-clients client clean
 
 help: ## List these targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-16s %s\n", $$1, $$2}' Makefile
@@ -90,6 +90,9 @@ bench-writes: .venv-bench/.synced ## Measure nested writes beside drf-writable-n
 
 bench-scale: .venv-bench/.synced ## Ask a million books everything, and time the database, in some minutes
 	@.venv-bench/bin/python -m benchmarks.scale
+
+bench-changes: .venv-bench/.synced ## Measure what the feed and its triggers cost, in some minutes
+	@.venv-bench/bin/python -m benchmarks.changes
 
 bench-imports: .venv-bench/.synced ## Measure imports beside COPY alone, in some minutes
 	@.venv-bench/bin/python -m benchmarks.imports

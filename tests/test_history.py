@@ -321,3 +321,15 @@ def test_of_what_is_private_nobody_else_is_told_that_it_was_deleted(
     assert told == [(keys[1], "delete")]
     monkeypatch.undo()
     emit_post_migrate_signal(0, False, connection.alias, plan=[])
+
+
+def test_the_admin_shows_who_has_changed_what(client, librarian):
+    made = send(librarian, "POST", "/series/", {"name": "Dune"}, 201)
+    send(librarian, "PATCH", f"/series/{made['id']}/", {"name": "Arrakis"})
+    client.force_login(librarian.user)
+    page = client.get(f"/admin/books/series/{made['id']}/history/")
+    assert page.status_code == 200
+    text = " ".join(page.text.split())
+    assert "update, version 2 <div><code>/name</code>: Dune → Arrakis</div>" in text
+    assert "<td>librarian</td> <td> create, version 1" in text
+    assert client.get("/admin/books/series/abc/history/").status_code == 302

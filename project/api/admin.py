@@ -15,12 +15,18 @@ from django.http import Http404, HttpRequest
 from django.utils.datastructures import MultiValueDict
 
 from . import conflicts
+from .changes.actors import Actors
+from .changes.history import changes_of, told
+from .http.resources import resource_of
 from .models import AggregateRoot, FoldedFrom, Made, SlugMadeFrom, normalized
 from .search.entries import announced
 from .search.queries import Search
 from .writes.deletions import remove
 from .writes.signals import WrittenRows
 from .writes.transactions import delete, retried
+
+# How many changes the page of an object's history shows. The API has them all.
+CHANGES_SHOWN = 100
 
 
 class Prose(forms.CharField):
@@ -180,6 +186,33 @@ class AggregateRootAdmin(admin.ModelAdmin):
             for formset in formsets:
                 formset.non_form_errors().extend(conflicts.describe_rows(request.POST, formset))
         return formsets, inlines
+
+    object_history_template = "changes/object_history.html"
+
+    def history_view(
+        self, request: HttpRequest, object_id: str, extra_context: dict[str, Any] | None = None
+    ) -> Any:
+        """The last changes, whoever made them, instead of those of these pages alone."""
+        resource = resource_of(self.model)
+        changes: list[dict[str, Any]] = []
+        if resource is not None and object_id.isdecimal():
+            rows = list(changes_of(self.model, int(object_id))[:CHANGES_SHOWN])
+            meanings = told(resource.view_class.serializer_class, int(object_id), rows)
+            actors = Actors.of([row.actor for row in rows], self.model.objects.db)
+            for row in rows:
+                operation, differences = meanings[row.transaction]
+                changes.append(
+                    {
+                        "at": row.at,
+                        "actor": row.actor and actors.actor(row.actor)["name"],
+                        "operation": operation,
+                        "version": row.version,
+                        "differences": differences,
+                    }
+                )
+        return super().history_view(
+            request, object_id, {**(extra_context or {}), "changes": changes}
+        )
 
     def get_search_results(
         self, request: HttpRequest, queryset: models.QuerySet[Any], search_term: str
