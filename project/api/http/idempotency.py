@@ -68,7 +68,7 @@ class IdempotentRequests:
     def process_view(
         self, request: HttpRequest, view: Any, args: Any, kwargs: Any
     ) -> HttpResponseBase | None:
-        value = request.headers.get(HEADER)
+        value = request.META.get("HTTP_IDEMPOTENCY_KEY")
         if value is None or request.method not in UNSAFE or not hasattr(view, "cls"):
             return None
         try:

@@ -31,6 +31,8 @@ from .problems import (
 )
 
 IF_MATCH, IF_NONE_MATCH = "If-Match", "If-None-Match"
+# In META, which is there: `request.headers` is made of all headers when it is first asked for.
+KEYS = {IF_MATCH: "HTTP_IF_MATCH", IF_NONE_MATCH: "HTTP_IF_NONE_MATCH"}
 UNSAFE = frozenset({"POST", "PUT", "PATCH", "DELETE"})
 # What overwrites or deletes what somebody may have changed meanwhile.
 OVERWRITES = frozenset({"PUT", "PATCH", "DELETE"})
@@ -105,11 +107,11 @@ class ConditionalRequests:
         self, request: HttpRequest, view: Any, args: Any, kwargs: Any
     ) -> HttpResponseBase | None:
         """Refuse what is malformed, and what the view would not look at."""
-        for header in (IF_MATCH, IF_NONE_MATCH):
-            if header not in request.headers or not hasattr(view, "cls"):
+        for header, key in KEYS.items():
+            if key not in request.META or not hasattr(view, "cls"):
                 continue
             try:
-                Condition.of(request.headers[header], header)
+                Condition.of(request.META[key], header)
                 if request.method in UNSAFE and _offers(view, request.method):
                     _require_known(view, header)
             except Refused as refused:
@@ -144,7 +146,7 @@ def _conditional(request: HttpRequest, response: HttpResponseBase) -> HttpRespon
     """The answer to a GET, or what its conditions make of it, in the order of section 13.2.2."""
     version: int | None = getattr(response, "version", None)
     tag = response.headers.get("ETag")
-    if (value := request.headers.get(IF_MATCH)) is not None:
+    if (value := request.META.get(KEYS[IF_MATCH])) is not None:
         condition = Condition.of(value, IF_MATCH)
         if not condition.is_any and tag is None:
             return refusal(request, Refused([not_supported(IF_MATCH)]))
@@ -155,7 +157,7 @@ def _conditional(request: HttpRequest, response: HttpResponseBase) -> HttpRespon
             detail, code = PreconditionFailed.default_detail, PreconditionFailed.default_code
             headers = {"ETag": tag} if tag else None
             return problem_response(request, 412, detail, code, headers)
-    value = request.headers.get(IF_NONE_MATCH)
+    value = request.META.get(KEYS[IF_NONE_MATCH])
     if value is None or tag is None:
         return response
     condition, opaque = Condition.of(value, IF_NONE_MATCH), _opaque(tag)
@@ -227,7 +229,7 @@ class ConditionalWrites:
 
     def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
         dispatch = super().dispatch  # type: ignore[misc]
-        if request.method not in UNSAFE or IF_MATCH not in request.headers:
+        if request.method not in UNSAFE or KEYS[IF_MATCH] not in request.META:
             return dispatch(request, *args, **kwargs)  # type: ignore[no-any-return]
         with request_transaction():
             response: HttpResponseBase = dispatch(request, *args, **kwargs)
@@ -242,7 +244,7 @@ class ConditionalWrites:
         # A method that the view does not have is 405, whatever the condition.
         if not (is_for_one and hasattr(self, method.lower())):
             return
-        value = request.headers.get(IF_MATCH)
+        value = request.META.get(KEYS[IF_MATCH])
         if value is not None:
             self._require_match(Condition.of(value, IF_MATCH))
         elif (
