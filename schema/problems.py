@@ -119,7 +119,9 @@ RETRY_AFTER = {
     }
 }
 # A list of entity tags, or any (RFC 9110, section 13.1)
-TAGS = r'^(\*|(W/)?"[!#-~]*"(, ?(W/)?"[!#-~]*")*)$'
+TAGS = r'^(\*|(W/)?"[!#-~]*"( *, *(W/)?"[!#-~]*")*)$'
+# Bare, or a string of RFC 9651
+KEY = r'^([!#-~]([ -~]*[!-~])?|"([ !#-\[\]-~]|\\["\\])+")$'
 ENTITY_TAG = {
     "description": (
         "Names the bytes of the answer (RFC 9110, section 8.8.3). Of an object it is"
@@ -154,7 +156,7 @@ IDEMPOTENCY_KEY = {
         " within 24 hours, nothing is done and the answer is that of the first time. Refusals are"
         " kept as well, but for 401, 403, 429 and what the server fails to do."
     ),
-    "schema": {"type": "string", "minLength": 1, "maxLength": 255, "pattern": "^[!#-~]+$"},
+    "schema": {"type": "string", "minLength": 1, "maxLength": 255, "pattern": KEY},
 }
 IDEMPOTENCY_REPLAYED = {
     "description": "`true` if this is the answer of the first time.",
