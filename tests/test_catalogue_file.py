@@ -60,7 +60,7 @@ def test_a_line_says_what_a_body_may_say_and_no_id(tmp_path):
     assert not {"id", "version", "author_ids", "authors", "series_id"} & document.keys()
     first, second = document["contributions"]
     assert first["author"]["uid"] == str(author.uid)
-    assert first.keys() == {"author", "role", "credited_as"}
+    assert first.keys() == {"author", "role", "other_role", "credited_as"}
     assert second["role"] == "editor"
 
 

@@ -54,6 +54,7 @@ NORMAL = {
     BODY["description"],
     "Colección Ñ",
     "n.º Ñ",
+    "0n.º ñ",
     "Poésie lyrique",
     "poésie lyrique",
     "poésie-lyrique",
