@@ -44,7 +44,7 @@ def test_a_sqlite_connection_waits_its_turn_and_syncs_every_commit(db, tmp_path)
             "wal" if _wal_is_safe(sqlite3.sqlite_version_info) else "delete"
         )
         assert pragma(connection, "synchronous") == 2  # FULL
-        assert pragma(connection, "busy_timeout") == 20_000  # milliseconds
+        assert pragma(connection, "busy_timeout") == 5_000  # milliseconds
         assert pragma(connection, "mmap_size") == 0
         assert pragma(connection, "foreign_keys") == 1
         assert connection.transaction_mode == "IMMEDIATE"
