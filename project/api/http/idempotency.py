@@ -127,22 +127,19 @@ def _answer_once(
             return problem_response(request, 409, detail, "idempotency_in_flight", later)
         if first is not new:
             return _replayed(request, new, first)
-        savepoint = transaction.savepoint()
-        response: Any = view(request, *args, **kwargs)
-        if hasattr(response, "render"):
-            response = response.render()
-        status = response.status_code
+        with transaction.atomic():
+            response: Any = view(request, *args, **kwargs)
+            if hasattr(response, "render"):
+                response = response.render()
+            status = response.status_code
+            if status >= 400 and not keeps_refused:
+                transaction.set_rollback(True)
         if status >= 500:
             transaction.set_rollback(True)
             return response  # type: ignore[no-any-return]
         if response.streaming or "no-store" in response.headers.get("Cache-Control", ""):
             transaction.set_rollback(True)
             return refusal(request, Refused([not_supported(HEADER)]))
-        if status >= 400 and not keeps_refused:
-            transaction.savepoint_rollback(savepoint)
-            transaction.set_rollback(False)
-        else:
-            transaction.savepoint_commit(savepoint)
         if status in NEVER_KEPT:
             new.delete()
             return response  # type: ignore[no-any-return]
