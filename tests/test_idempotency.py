@@ -301,7 +301,7 @@ def test_who_asks_while_the_first_is_under_way_waits_for_its_answer(librarian, m
 
 def test_and_is_told_to_come_back_where_that_takes_too_long(librarian, meanwhile, monkeypatch):
     if connection.vendor == "sqlite":
-        pytest.skip("SQLite's writers wait for each other, whatever they write: 503 after 20 s.")
+        pytest.skip("SQLite's writers wait for each other, whatever they write, and get 503.")
     monkeypatch.setattr("project.api.http.idempotency.PATIENCE", "100ms")
     answer = meanwhile(
         lambda: ask(librarian, "post", "/books/", {"title": "Dune"}),
