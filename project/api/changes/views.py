@@ -393,6 +393,8 @@ class RestoreViewSet(StrictQueryParameters, GenericViewSet[Change]):
     """
 
     queryset = Change.objects.order_by("-id")
+    # It takes no body: an answer to OPTIONS says so.
+    serializer_class = serializers.Serializer[Any]
     permission_classes = (MayRestore,)
     filter_backends = ()
     pagination_class = None
