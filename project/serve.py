@@ -15,6 +15,8 @@ workers = 2
 preload_app = True
 # Seconds that a request has once a stop is asked for. A body that is not there by then is lost.
 graceful_timeout = 4
+# The application refuses what is too long, with a problem. gunicorn itself reads 1 MB at most.
+limit_request_line = 0
 # Nobody asks the supervisor but by signals.
 control_socket_disable = True
 # Who waits for longer holds others up; migrations and imports, which nobody waits for, may. Before

@@ -122,6 +122,7 @@ def test_fields_chooses_the_properties_of_the_documents(librarian):
         ({"delete": [{"id": 1, "title": "T"}]}, 400, [("/delete/0/title", "unknown")]),
         ({"update": [{"id": 1}, {"id": 1}]}, 400, [("/update/1/id", "duplicate")]),
         ({"update": [{"id": 1}], "delete": [{"id": 1}]}, 400, [("/update/0/id", "duplicate")]),
+        ({"delete": [{"id": 1, "uid": "x"}]}, 400, [("/delete/0/uid", "invalid")]),
         ({"delete": [{"uid": STRANGER}, {"uid": STRANGER}]}, 400, [("/delete/1/uid", "duplicate")]),
         ({"create": [{"title": "T", "uid": STRANGER}] * 2}, 400, [("/create/1/uid", "duplicate")]),
         ({"create": {}}, 400, [("/create", "not_a_list")]),
@@ -143,6 +144,18 @@ def test_one_refused_item_refuses_all_and_nothing_is_written(librarian, items, s
     if "create" not in items:
         bulk(librarian, "books", status, **items, create=[{"title": "New"}])
         assert everything() == before
+
+
+def test_a_deletion_that_names_an_object_twice_means_one(librarian):
+    one, two = book("One"), book("Two")
+    both = {"id": one.pk, "uid": str(two.uid)}
+    assert faults(bulk(librarian, "books", 409, delete=[both])) == [
+        ("/delete/0/uid", "does_not_exist")
+    ]
+    both["uid"] = str(one.uid)
+    for _ in range(2):
+        bulk(librarian, "books", delete=[both])
+        assert [each.pk for each in Book.objects.all()] == [two.pk]
 
 
 def test_a_body_that_is_no_object_is_refused(librarian):

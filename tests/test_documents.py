@@ -35,6 +35,7 @@ from project.api.documents.statements import (
     statement,
 )
 from project.api.fields import StoredFileField, StoredFiles, TimestampField
+from project.api.http import resources
 from project.api.serializers import StrictModelSerializer
 from tests.models import Label, Part, Scan, Screw, Shelf, Tag, Thing
 
@@ -805,13 +806,30 @@ class NotOfTheBoard(BasePermission):
         return obj.title != "Dune"
 
 
-def test_what_a_queryset_or_a_permission_hides_is_not_shown(anonymous, dune, monkeypatch):
+@pytest.fixture
+def declare(monkeypatch):
+    """A function that sets an attribute of BookViewSet, whose class is known once otherwise."""
+
+    def forget():
+        for knowledge in (resources.lists_all, resources.shows_each, resources._hiding):
+            knowledge.cache_clear()
+
+    def declare(name, value):
+        monkeypatch.setattr(BookViewSet, name, value)
+        forget()
+
+    yield declare
+    monkeypatch.undo()
+    forget()
+
+
+def test_what_a_queryset_or_a_permission_hides_is_not_shown(anonymous, dune, declare):
     path = f"/api/books/{dune.pk}/"
-    monkeypatch.setattr(BookViewSet, "queryset", Book.objects.exclude(title="Dune"))
+    declare("queryset", Book.objects.exclude(title="Dune"))
     assert anonymous.get(path).status_code == 404
-    monkeypatch.setattr(BookViewSet, "queryset", Book.objects.all())
+    declare("queryset", Book.objects.all())
     assert anonymous.get(path).status_code == 200
-    monkeypatch.setattr(BookViewSet, "permission_classes", [NotOfTheBoard])
+    declare("permission_classes", [NotOfTheBoard])
     assert anonymous.get(path).status_code == 401
     assert anonymous.get(f"/api/books/{dune.pk + 1}/").status_code == 404
 

@@ -311,8 +311,8 @@ def rewrite(transactional_db):
     return lambda: client.put(path, body, format="json"), stored
 
 
-# With those of the searches' entries, which are more on SQLite.
-STATEMENTS = {"sqlite": 22, "postgresql": 12}[connection.vendor]
+# With those of the searches' entries, and of who writes, which are more on SQLite.
+STATEMENTS = {"sqlite": 24, "postgresql": 12}[connection.vendor]
 
 
 @pytest.mark.parametrize("number", range(STATEMENTS))

@@ -241,6 +241,11 @@ UPDATE = (
     "keeps its value."
 )
 PATCH = "Changes the properties of the subject that are in the body; the others keep their values."
+EXPORT = (
+    "Who is logged in gets all of it, not a page, as `text/csv` or `application/x-ndjson`, by "
+    "`Accept` or by `format`. Where as many exports are under way as there may be at once, the "
+    "answer is 503 `busy`."
+)
 READ = "Requires no login."
 WRITE = "Requires the role librarian or admin."
 ADMIN = "Requires the role admin."
@@ -270,9 +275,9 @@ OPERATIONS = {
     ("PUT", "/actions/{id}/cover/small/"): (
         *("updateCoverAction", "Update small cover", "Update small cover.", WRITE),
     ),
-    ("GET", "/awards/"): ("listAwards", "List subjects", RootViewSet.__doc__, READ),
+    ("GET", "/awards/"): ("listAwards", "List subjects", RootViewSet.__doc__, EXPORT, READ),
     ("POST", "/awards/"): ("createAward", "Create a subject", "Creates a subject.", WRITE),
-    ("GET", "/unpaged/"): ("listUnpaged", "List subjects", UnpagedViewSet.__doc__, READ),
+    ("GET", "/unpaged/"): ("listUnpaged", "List subjects", UnpagedViewSet.__doc__, EXPORT, READ),
     ("GET", "/mine/"): ("listMine", "List subjects", LIST, READ),
     ("GET", "/mine/{id}/"): ("getMySubject", "Get a subject", GET, READ),
     ("GET", "/bare_things/"): (
@@ -343,8 +348,8 @@ def test_a_tag_that_no_setting_has_comes_last_and_is_described(anonymous, serve,
 def test_what_is_not_answered_with_a_url_promises_none(anonymous, serve):
     serve(VIEWS)
     operations = described(contract_of(anonymous))
-    assert "headers" in operations["POST", "/awards/"]["responses"]["201"]
-    assert "headers" not in operations["POST", "/plain/"]["responses"]["201"]
+    assert "Location" in operations["POST", "/awards/"]["responses"]["201"]["headers"]
+    assert "Location" not in operations["POST", "/plain/"]["responses"]["201"]["headers"]
 
 
 def test_refusals_follow_the_permissions(anonymous, serve):

@@ -1,6 +1,8 @@
-"""What Schemathesis can't know from the contract: how to stay logged in, and what `fields` does."""
+"""What Schemathesis can't know from the contract: how to stay logged in, what `fields` does, and
+that a key is of one request."""
 
 import os
+import uuid
 
 import httpx
 import schemathesis
@@ -29,11 +31,15 @@ class Session:
 
 @schemathesis.hook
 def before_call(context, case, kwargs):
-    """Leave out what makes an answer lack properties, as its description says.
+    """Make a key anew for each request, and leave out what makes an answer lack properties.
 
     Where the request is to be refused, it may be for these, but not where an invalid value (a text
     for a list) is written as a valid one is.
     """
+    if "Idempotency-Key" in (case.headers or {}):
+        [key] = [item for item in case.operation.headers if item.name == "Idempotency-Key"]
+        if key.is_valid(str(case.headers["Idempotency-Key"])):
+            case.headers["Idempotency-Key"] = str(uuid.uuid4())
     if not isinstance(case.query, dict):
         return
     is_valid = case.meta is None or case.meta.generation.mode == GenerationMode.POSITIVE

@@ -9,7 +9,7 @@ refuse an honest edit.
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from functools import reduce
+from functools import cache, reduce
 from hashlib import sha256
 from typing import Any
 
@@ -115,8 +115,27 @@ class ConditionalRequests:
                 if request.method in UNSAFE and _offers(view, request.method):
                     _require_known(view, header)
             except Refused as refused:
-                return refusal(request, refused)
+                request.refused = refused  # type: ignore[attr-defined]
+                answer: HttpResponseBase = _refusing(view, request.method)(request, *args, **kwargs)
+                return answer
         return None
+
+
+@cache
+def _refusing(view: Any, method: str) -> Any:
+    """The view, which refuses the request as soon as it is clear that who asks may ask it."""
+
+    def refuse(self: Any, request: Request, *args: Any, **kwargs: Any) -> Response:
+        raise request._request.refused  # type: ignore[attr-defined]
+
+    name = {"HEAD": "get"}.get(method, method.lower())
+    actions: dict[str, str] | None = getattr(view, "actions", None)
+    handler = name if actions is None else actions.get(name, "")
+    if not hasattr(view.cls, handler):
+        return view
+    cls: Any = type(view.cls.__name__, (view.cls,), {handler: refuse})
+    arguments = () if actions is None else (actions,)
+    return cls.as_view(*arguments, **view.initkwargs)
 
 
 def set_tag(request: HttpRequest, response: HttpResponseBase) -> None:

@@ -129,7 +129,7 @@ class Item:
         """Take out of the body which object is meant; what is wrong with that."""
         names: list[str] = [name for name in ("id", "version") if name in self.body]
         named: dict[str, Any] = {name: self.body.pop(name) for name in names}
-        if "uid" in self.body and "id" not in named:
+        if "uid" in self.body and ("id" not in named or self.action == "delete"):
             named["uid"] = self.body.pop("uid")
         if not named.keys() & {"id", "uid"}:
             yield Fault("required", "Give an `id` or a `uid`.", self.pointer)
@@ -139,7 +139,7 @@ class Item:
             except serializers.ValidationError as error:
                 yield from faults_of(error.detail, self.pointer + pointer(name))
         if self.action == "delete":
-            for name in self.body.keys() - {"uid"}:
+            for name in self.body:
                 yield Fault("unknown", "There is no such property.", self.pointer + pointer(name))
 
 
@@ -305,8 +305,12 @@ class Bulk:
             if named in seen:
                 at = item.pointer + pointer("id" if item.uid is None else "uid")
                 self._refuse(item, Refused([Fault("duplicate", f"{named} stands twice.", at)]), "")
-            elif item.pk is None:
+            elif item.pk is None or (item.uid is not None and item.uid not in keys):
                 self._note_absence(item)
+            elif item.uid is not None and keys[item.uid] != item.pk:
+                detail = "Another object has this uid."
+                fault = Fault("does_not_exist", detail, item.pointer + pointer("uid"))
+                self._refuse(item, Refused([fault]), "")
             seen.add(named)
 
     def _note_absence(self, item: Item) -> None:
