@@ -137,14 +137,14 @@ def test_each_text_of_each_table_has_the_collation(postgresql):
 
 def test_a_field_that_is_added_or_changed_has_the_collation(postgresql):
     name = models.CharField(max_length=10)
-    name.set_attributes_from_name("subtitle")
+    name.set_attributes_from_name("motto")
     longer = models.TextField()
-    longer.set_attributes_from_name("subtitle")
+    longer.set_attributes_from_name("motto")
     with connection.schema_editor() as editor:
         editor.add_field(Book, name)
-        assert texts_of("books_book")["subtitle"] == "C"
+        assert texts_of("books_book")["motto"] == "C"
         editor.alter_field(Book, name, longer, strict=True)
-        assert texts_of("books_book")["subtitle"] == "C"
+        assert texts_of("books_book")["motto"] == "C"
 
 
 def test_a_database_that_is_older_gets_the_collation_and_keeps_its_rows(postgresql):
