@@ -124,6 +124,8 @@ KEPT = {
 }
 
 
+# To compare a document with its serializer, statements are composed.
+@pytest.mark.documents_alone
 def test_a_list_of_columns_is_composed_once(anonymous, catalogue, monkeypatch):
     composed, as_sql = [], SQLCompiler.as_sql
     monkeypatch.setattr(
