@@ -230,7 +230,7 @@ def test_expired_token_is_401_after_five_seconds_of_leeway(seconds_ago, code, pa
 
 
 @pytest.fixture
-def verifications(monkeypatch):
+def verifications(monkeypatch, keys):
     """The tokens whose signatures have been checked."""
     key_ring()  # which tries its keys when it is made
     checked, decode = [], jwt.decode
