@@ -71,18 +71,13 @@ WITH_A_BODY = ("POST", "PUT", "PATCH")
 COMMON_PARAMETERS = [
     *("cursor", "page_size", "count"),
     *("ordering", "search", "exact"),
-    *("fields", "omit", "expand", "format"),
+    *("fields", "omit", "expand"),
 ]
-EXPORTED = {
-    "application/x-ndjson": "All objects, each a line of JSON.",
-    "text/csv": "All objects, each a row under a header.",
-}
 EXPORT = (
     "Who is logged in gets all of it, not a page, as `text/csv` or `application/x-ndjson`, by "
     "`Accept` or by `format`. Where as many exports are under way as there may be at once, the "
     "answer is 503 `busy`."
 )
-FORMAT = "The form of the answer, instead of `Accept`. An export (`csv`, `ndjson`) has no pages."
 RESULT = (
     "What has become of an item: the `status` that it would be answered with at its own URL, the "
     "object as it is stored now, and the `problem` of one that is refused. With 412 there are both."
@@ -338,11 +333,12 @@ class AutoSchema(SpectacularAutoSchema):
     # Parameters
 
     def _get_parameters(self) -> list[Any]:
-        parameters: list[Any] = super()._get_parameters()
-        for parameter in parameters:
-            if parameter["name"] == "format":
-                parameter["description"] = FORMAT
-        return sorted(parameters, key=_place_of)
+        return sorted(super()._get_parameters(), key=_place_of)
+
+    def map_renderers(self, attribute: str) -> list[Any]:
+        """Without exports, which words tell of: clients would take a page for a text as well."""
+        exported = {getattr(each, attribute) for each in EXPORTS}
+        return [each for each in super().map_renderers(attribute) if each not in exported]
 
     def get_override_parameters(self) -> list[Any]:
         known: frozenset[str] = getattr(self.view, "list_parameters", frozenset())
@@ -406,10 +402,10 @@ class AutoSchema(SpectacularAutoSchema):
 
     def _shared(self, parameters: list[dict[str, Any]]) -> list[dict[str, Any]]:
         """The parameters, those that many operations have as references."""
-        shared = {"cursor": "Cursor", "page_size": "PageSize", "count": "Count", "format": "Format"}
+        shared = {"cursor": "Cursor", "page_size": "PageSize", "count": "Count"}
         if getattr(self.view, "pagination_class", None) is None:
             # A page of its own kind.
-            shared = {"format": "Format"}
+            shared = {}
         lists: frozenset[str] = getattr(self.view, "list_parameters", frozenset())
         if lists and (serializer := self._answered):
             what = self._get_serializer_name(serializer, "response")
@@ -542,9 +538,6 @@ class AutoSchema(SpectacularAutoSchema):
             parameters = self._shared(parameters)
             operation["parameters"] = [*parameters[:place], *conditions, *parameters[place:]]
         responses = operation["responses"]
-        for media_type, content in responses.get("200", {}).get("content", {}).items():
-            if media_type in EXPORTED:
-                content["schema"] = {"type": "string", "description": EXPORTED[media_type]}
         for status, response in responses.items():
             if not response.get("description") or "content" not in response:
                 response["description"] = self._success(status)

@@ -171,7 +171,9 @@ EXAMPLES: dict[str, list[OpenApiExample]] = {
     "createPublisher": NAME,
     "updatePublisher": [_request("A name", {"name": "Another Unheard-of Name"})],
     "partialUpdatePublisher": [_request("A name", {"name": "A Third Name"})],
+    "bulkPublishers": [_request("A name", {"create": [{"name": "One of Many Names"}]})],
     "createSubject": NAME,
     "updateSubject": [_request("A name", {"name": "Another Subject"})],
+    "bulkSubjects": [_request("A name", {"create": [{"name": "One of Many Subjects"}]})],
     "partialUpdateSubject": [_request("A name", {"name": "A Third Subject"})],
 }

@@ -23,6 +23,9 @@ BEFORE_THE_RELEASE = [
     # Titles ended at 500 characters, positions in a series at 20, and there were fewer roles.
     r"(title|series_position) has another maxLength$",
     r"role may be annotator, commentator, compiler, other, photographer, ",
+    # Exports stood beside pages, which clients took for texts then.
+    r"\?format is gone$",
+    r"as (text/csv|application/x-ndjson) any more$",
     # They said less of what the server takes.
     r"\?(Idempotency-Key|If-Match|If-None-Match) has another pattern$",
     # Filters stood among the others by name, so that a new one moved what came after it.

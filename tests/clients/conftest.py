@@ -34,6 +34,8 @@ def isbn(number):
 def ids_for(path, client):
     """Values for the ids in this path, so that there is something at it."""
     names = re.findall(r"{(\w+)}", path)
+    if names == ["kind", "id"]:
+        return {"kind": "authors", "id": 1}
     if len(names) < 2:
         return dict.fromkeys(names, 1)
     children = path.removesuffix("{id}/")

@@ -154,4 +154,5 @@ def test_every_get_can_be_tried(page, served):
         found[name] = execute(block, ids=ids_for(path, served.client))
         block.locator(".opblock-summary-control").click()
     assert found == {name: 200 for _, name in GETS}
-    assert page.said == []
+    # Swagger UI has no input for items of a type with a format, and takes that of the type.
+    assert [each for each in page.said if "component: JsonSchema_integer_int64" not in each] == []

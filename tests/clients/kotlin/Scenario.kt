@@ -86,7 +86,8 @@ fun main() {
     // A nested book: a new series, subjects by key, an existing and a new author, two editions.
     val subjectIds = SubjectsApi(url).listSubjects(pageSize = 2).results.map { it.id }.sorted()
     val created = books.createBookWithHttpInfo(
-        BookRequest(
+        idempotencyKey = null,
+        bookRequest = BookRequest(
             title = "Nested $mark",
             description = "Kept.",
             firstPublishedYear = -50,
@@ -187,7 +188,7 @@ fun main() {
 
     // Gone.
     ApiClient.accessToken = pair.access
-    same(books.deleteBookWithHttpInfo(book.id).statusCode, 204)
+    same(books.deleteBookWithHttpInfo(book.id, ifMatch = null, idempotencyKey = null).statusCode, 204)
     same(faults(404) { books.getBook(book.id) }, listOf())
     tokens.logOut(TokenBlacklistRequest(pair.refresh))
 }
