@@ -73,6 +73,9 @@ class Scan(models.Model):
     small = models.ImageField(max_length=500, null=True, blank=True)
     shelf = models.ForeignKey(Shelf, null=True, on_delete=models.CASCADE, related_name="scans")
 
+    class Meta:
+        ordering = ["id"]
+
 
 class Rating(models.Model):
     thing = models.ForeignKey(Thing, on_delete=models.CASCADE, related_name="ratings")
