@@ -7,7 +7,7 @@ from typing import Any, Protocol
 
 from project.api.http.problems import Fault
 
-from . import bibtex, librarything_json, marc21, marcxml, onix, openlibrary, ris
+from . import bibtex, librarything, librarything_json, marc21, marcxml, onix, openlibrary, ris
 from .bookwyrm import BOOKWYRM
 from .calibre import CALIBRE
 from .columns import OUR_TABLE
@@ -15,7 +15,6 @@ from .csl import CSL
 from .goodbooks import GOODBOOKS
 from .goodreads import GOODREADS
 from .jsonl import OUR_JSON, JSONForm
-from .librarything import LIBRARYTHING
 from .mapped import guess
 from .rows import FileRow, Lines, UnreadableFileError
 from .storygraph import STORYGRAPH
@@ -59,7 +58,7 @@ def _rejected_body(document: dict[str, Any], row: FileRow) -> dict[str, Any]:
 FORMS: Mapping[str, Form] = {
     "rejects": JSONForm(r'\{"line": \d+, "errors": \[', _rejected_body),
     "csl": CSL,
-    "librarything-json": _Form(librarything_json.BEGINNING, librarything_json.librarything_json),
+    "librarything-json": _Form(librarything_json.BEGINNING, librarything_json.read),
     "jsonl": OUR_JSON,
     "openlibrary": _Form(openlibrary.BEGINNING, openlibrary.open_library),
     "marc": _Form(marc21.BEGINNING, marc21.marc),
@@ -69,7 +68,7 @@ FORMS: Mapping[str, Form] = {
     "ris": _Form(ris.BEGINNING, ris.ris),
     "goodbooks": GOODBOOKS,
     "goodreads": GOODREADS,
-    "librarything": LIBRARYTHING,
+    "librarything": librarything.LIBRARYTHING,
     "storygraph": STORYGRAPH,
     "bookwyrm": BOOKWYRM,
     "calibre": CALIBRE,

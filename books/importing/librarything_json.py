@@ -4,8 +4,8 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
+from . import librarything
 from .json_items import items
-from .librarything import only_language, pages, publisher
 from .rows import FileRow, Lines
 from .vocabulary import date_of, editions, format_of, given, inverted
 
@@ -13,7 +13,7 @@ BEGINNING = r'\s*\{\s*"\d+"\s*:\s*\{\s*"books_id"'
 IN_SERIES = re.compile(r"(.*\S)\s*\(([^()]+)\)")
 
 
-def librarything_json(lines: Lines) -> Iterator[FileRow]:
+def read(lines: Lines) -> Iterator[FileRow]:
     """One object, in which each book stands under its number."""
     for row in items(lines, of_object=True):
         if not row.faults and isinstance(row.source, dict):
@@ -39,7 +39,7 @@ def _of_object(book: dict[str, Any]) -> dict[str, Any]:
     return given(
         {
             "title": text("title"),
-            "language": only_language(_texts(book.get("originallanguage"))),
+            "language": librarything.only_language(_texts(book.get("originallanguage"))),
             "description": text("summary", ""),
             "series": {"name": match[1] if match else series} if series else None,
             "series_position": match[2] if match else "",
@@ -51,11 +51,11 @@ def _of_object(book: dict[str, Any]) -> dict[str, Any]:
             ],
             "editions": editions(
                 [*_texts(book.get("isbn")), *_texts(book.get("originalisbn"))],
-                publisher=publisher(text("publication", "")),
+                publisher=librarything.publisher(text("publication", "")),
                 format=format_of(str(formats[0])) if formats else None,
-                pages=pages(text("pages", "")),
+                pages=librarything.pages(text("pages", "")),
                 published_on=date_of(text("date", "")),
-                language=only_language(_texts(book.get("language"))),
+                language=librarything.only_language(_texts(book.get("language"))),
             ),
         }
     )
