@@ -14,6 +14,7 @@ import httpx
 from tests.postgres import free_port
 
 ROOT = Path(__file__).resolve().parent.parent
+PASSWORD = "a-password-for-the-tests"
 WORKERS = 2
 START_TIMEOUT = 30  # seconds
 STOP_TIMEOUT = 10  # seconds
@@ -38,6 +39,16 @@ def manage(*command, env, folder=ROOT):
         text=True,
         check=False,
     )
+
+
+def with_admins(database_url, *names):
+    """The environment of processes whose database has these admins, with PASSWORD."""
+    env = development(database_url) | {"DJANGO_SUPERUSER_PASSWORD": PASSWORD}
+    assert manage("migrate", env=env).returncode == 0
+    for name in names:
+        user = ("--username", name, "--email", f"{name}@example.org")
+        assert manage("createsuperuser", "--no-input", *user, env=env).returncode == 0
+    return env
 
 
 def _is_alive(process):

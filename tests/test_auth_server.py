@@ -6,22 +6,17 @@ from concurrent.futures import ThreadPoolExecutor
 import httpx
 import pytest
 
-from tests.server import Server, development, manage
+from tests.server import PASSWORD, Server, with_admins
 
 # One worker of pytest-xdist runs them all, so that the server is started once.
 pytestmark = [pytest.mark.reliability, pytest.mark.xdist_group(__name__)]
 
-PASSWORD = "a-password-for-the-tests"
 ADMINS = ("root", "second")
 
 
 @pytest.fixture(scope="module")
 def client(database_url):
-    env = development(database_url) | {"DJANGO_SUPERUSER_PASSWORD": PASSWORD}
-    assert manage("migrate", env=env).returncode == 0
-    for name in ADMINS:
-        user = ("--username", name, "--email", f"{name}@example.org")
-        assert manage("createsuperuser", "--no-input", *user, env=env).returncode == 0
+    env = with_admins(database_url, *ADMINS)
     with Server(env) as server:
         yield server.client
 

@@ -17,12 +17,11 @@ import psycopg
 import pytest
 
 from project import front
-from tests.server import ROOT, WORKERS, Server, development, manage, wait_until
+from tests.server import PASSWORD, ROOT, WORKERS, Server, wait_until, with_admins
 
 # One worker of pytest-xdist runs them all, so that each server is started once.
 pytestmark = [pytest.mark.reliability, pytest.mark.xdist_group(__name__)]
 
-PASSWORD = "a-password-for-the-tests"
 # More than a server with a thread for each body could take: it has eight.
 MANY = 20
 # Far less than a body may take, and far more than an answer does.
@@ -31,11 +30,7 @@ SOON = httpx.Timeout(10)
 
 @pytest.fixture(scope="module")
 def env(database_url):
-    env = development(database_url) | {"DJANGO_SUPERUSER_PASSWORD": PASSWORD}
-    assert manage("migrate", env=env).returncode == 0
-    user = ("--username", "admin", "--email", "admin@example.org")
-    assert manage("createsuperuser", "--no-input", *user, env=env).returncode == 0
-    return env
+    return with_admins(database_url, "admin")
 
 
 @pytest.fixture(scope="module")

@@ -11,9 +11,8 @@ from django.urls import path
 from project.api.observability.logging import Formatter
 from project.urls import *  # noqa: F403  (handlers and URLs, and one more)
 from project.urls import urlpatterns as served
-from tests.server import Server, development, manage
+from tests.server import PASSWORD, Server, with_admins
 
-PASSWORD = "a-password-for-the-tests"
 UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 
 
@@ -97,10 +96,7 @@ def test_a_slow_statement_is_named_without_its_values(anonymous, settings, lines
 
 @pytest.mark.xdist_group(__name__)
 def test_all_that_a_server_says_is_json_and_none_of_it_is_secret(database_url):
-    env = development(database_url) | {"DJANGO_SUPERUSER_PASSWORD": PASSWORD}
-    assert manage("migrate", env=env).returncode == 0
-    user = ("--username", "admin", "--email", "admin@example.org")
-    assert manage("createsuperuser", "--no-input", *user, env=env).returncode == 0
+    env = with_admins(database_url, "admin")
     with Server(env) as server:
         client = server.client
         wrong = {"username": "admin", "password": "not-the-password"}

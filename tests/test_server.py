@@ -8,23 +8,18 @@ import httpx
 import pytest
 
 from tests.pictures import plain
-from tests.server import WORKERS, Server, development, manage, wait_until
+from tests.server import PASSWORD, WORKERS, Server, wait_until, with_admins
 
 # One worker of pytest-xdist runs them all, so that each server is started once.
 pytestmark = [pytest.mark.reliability, pytest.mark.xdist_group(__name__)]
 
-PASSWORD = "a-password-for-the-tests"
 WRITERS = 16
 WRITES = 5  # by each
 
 
 @pytest.fixture(scope="module")
 def env(database_url):
-    env = development(database_url) | {"DJANGO_SUPERUSER_PASSWORD": PASSWORD}
-    assert manage("migrate", env=env).returncode == 0
-    user = ("--username", "admin", "--email", "admin@example.org")
-    assert manage("createsuperuser", "--no-input", *user, env=env).returncode == 0
-    return env
+    return with_admins(database_url, "admin")
 
 
 @pytest.fixture(scope="module")
