@@ -17,7 +17,7 @@ import sys
 from collections.abc import Awaitable, Callable, MutableMapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
-from threading import Lock
+from threading import Event, Lock
 from typing import Any
 from urllib.parse import unquote_to_bytes
 
@@ -130,14 +130,21 @@ class Front:
             threads = self._reads
         else:
             threads = self._writes
-        loop = asyncio.get_running_loop()
+        loop, is_gone = asyncio.get_running_loop(), Event()
 
         def stream(start: Message, part: bytes) -> None:
             """In the thread, which waits until the client has taken what came before."""
+            if is_gone.is_set():
+                raise ConnectionAbortedError
             sending = _send(send, start, part, more=True)
             asyncio.run_coroutine_threadsafe(sending, loop).result(SEND_TIMEOUT)
 
-        start, rest = await asyncio.wrap_future(threads.submit(_run, environ, stream))
+        try:
+            start, rest = await asyncio.wrap_future(threads.submit(_run, environ, stream))
+        except asyncio.CancelledError:
+            # The server's word for a client that has gone. Nobody would take what is left.
+            is_gone.set()
+            raise
         await _send(send, start, rest)
 
 

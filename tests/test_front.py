@@ -199,9 +199,8 @@ def test_a_stop_does_not_wait_for_bodies(env):
 # The front itself, as a server calls it
 
 
-def ask(application, path, receive, method="GET", headers=()):
-    """The status, the headers and the body that it sends."""
-    scope = {
+def scope_of(path, method="GET", headers=()):
+    return {
         "type": "http",
         "http_version": "1.1",
         "method": method,
@@ -212,7 +211,11 @@ def ask(application, path, receive, method="GET", headers=()):
         "server": ("testserver", 80),
         "client": ("127.0.0.1", 50000),
     }
-    messages = []
+
+
+def ask(application, path, receive, method="GET", headers=()):
+    """The status, the headers and the body that it sends."""
+    scope, messages = scope_of(path, method, headers), []
 
     async def send(message):
         messages.append(message)
@@ -261,3 +264,37 @@ def test_a_queue_that_is_full_is_503(monkeypatch):
         gate.set()
     reading.result()
     assert ask(application, "/api/docs/", never)[0] == 200
+
+
+def test_a_stream_ends_when_its_client_has_gone(monkeypatch):
+    sent, closed = [], Event()
+
+    class Stream:
+        """As long as somebody takes it, and a minute at most."""
+
+        def __iter__(self):
+            for number in range(600):
+                time.sleep(0.1)
+                yield b"%d" % number
+
+        def close(self):
+            closed.set()
+
+    def endless(environ, start_response):
+        start_response("200 OK", [])
+        return Stream()
+
+    monkeypatch.setattr(front, "wsgi_application", endless)
+
+    async def send(message):
+        sent.append(message)
+
+    async def go_away():
+        asking = asyncio.create_task(front.Front()(scope_of("/api/books/"), never, send))
+        while len(sent) < 3:
+            await asyncio.sleep(0.05)
+        asking.cancel()
+        await asyncio.to_thread(closed.wait, 10)
+
+    asyncio.run(go_away())
+    assert closed.is_set()
