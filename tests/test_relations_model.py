@@ -131,19 +131,22 @@ class Reference:
                 told.append(self.set_of(values))
         given, meanings = self.agreed(told, sorted(book["subject_ids"], key=repr), is_new)
         if given:
-            subjects = [self.meant("subject", each) for each in meanings]
-            book["subject_ids"] = [
-                each for i, each in enumerate(subjects) if each not in subjects[:i]
-            ]
+            book["subject_ids"] = [self.meant("subject", each) for each in meanings]
 
     def set_of(self, values):
-        """What these subjects mean; one that is called by its name beside its id stands once."""
+        """What these subjects mean.
+
+        One that is called by its name beside its id stands once; of a new one's spellings the
+        first is stored.
+        """
         keys = [self.mention("subject", each) for each in values if has_id(each)]
+        called = set()
         for each in values:
             if not has_id(each):
                 meaning = self.mention("subject", each)
-                if isinstance(meaning, str) or meaning not in keys:
+                if meaning not in keys and each["name"].casefold() not in called:
                     keys.append(meaning)
+                called.add(each["name"].casefold())
         return sorted(keys, key=repr)
 
     def write_contributions(self, book, body, is_new):
