@@ -86,6 +86,12 @@ def pytest_report_header():
     return f"engine: {settings.DATABASES['default']['ENGINE'].rpartition('.')[2]}"
 
 
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(items):
+    """Begin with what takes minutes, so that no process is waited for at the end."""
+    items.sort(key=lambda item: item.path.name != "test_contributing.py")
+
+
 @pytest.fixture(autouse=True)
 def compare_documents(request, monkeypatch):
     """With --both-ways, in the tests that ask in this process."""
