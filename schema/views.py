@@ -7,7 +7,7 @@ from drf_spectacular.generators import SchemaGenerator
 from drf_spectacular.views import (
     SpectacularAPIView,
     SpectacularRedocView,
-    SpectacularSwaggerSplitView,
+    SpectacularSwaggerView,
 )
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -54,7 +54,7 @@ class _Page:
         return response
 
 
-class SwaggerUIView(_Page, SpectacularSwaggerSplitView):
+class SwaggerUIView(_Page, SpectacularSwaggerView):
     pass
 
 

@@ -109,14 +109,4 @@ SPECTACULAR_SETTINGS = {
     "SWAGGER_UI_DIST": "SIDECAR",
     "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
     "REDOC_DIST": "SIDECAR",
-    # https://swagger.io/docs/open-source-tools/swagger-ui/usage/configuration/
-    "SWAGGER_UI_SETTINGS": {
-        "deepLinking": True,
-        "persistAuthorization": True,
-        "displayOperationId": True,
-        "docExpansion": "list",
-        "filter": True,
-        "tryItOutEnabled": True,
-        "validatorUrl": None,
-    },
 }
