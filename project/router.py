@@ -8,6 +8,7 @@ from auth_api.views import SessionViewSet, UserViewSet
 from authors.views import AuthorViewSet
 from books import views as books
 from project.api.changes.views import ChangeViewSet, HistoryViewSet, RestoreViewSet
+from project.api.links import links
 
 router = SimpleRouter(use_regex_path=False)
 
@@ -30,6 +31,9 @@ book = below("books", "book")
 book.register("contributions", books.BookContributionViewSet, "book-contribution")
 # /books/{book_id}/editions/  …/{id}/
 book.register("editions", books.BookEditionViewSet, "book-edition")
+
+# /books/{book_id}/subjects/{id}/
+book.register("subjects", links(books.BookViewSet, "subjects"), "book-subject")
 
 # /editions/{id}/cover/
 router.register("editions", books.CoverViewSet, "edition")

@@ -26,6 +26,7 @@ from rest_framework.viewsets import ViewSetMixin
 from project.api.http.preconditions import OVERWRITES, UNSAFE, ConditionalWrites
 from project.api.http.problems import MEDIA_TYPE
 from project.api.http.renderers import EXPORTS
+from project.api.links import LinkViewSet
 from project.api.lists.parameters import is_list
 from project.api.relations import Owned
 from project.api.serializers import ItemSerializer
@@ -66,6 +67,8 @@ MIXINS: dict[str, list[tuple[type, str]]] = {
     "PATCH": [(mixins.UpdateModelMixin, "partial_update")],
     "DELETE": [(mixins.DestroyModelMixin, "destroy")],
 }
+# What a viewset of links does in answer to PUT and DELETE
+LINK_ACTIONS = {"update": "link", "destroy": "unlink"}
 WITH_A_BODY = ("POST", "PUT", "PATCH")
 # In this order they come before a list's filters.
 COMMON_PARAMETERS = [
@@ -114,7 +117,8 @@ class AutoSchema(SpectacularAutoSchema):
     def action(self) -> str:
         """What a viewset or a mixin calls this operation; of another view, its method."""
         if isinstance(self.view, ViewSetMixin):
-            return str(self.view.action)
+            action = str(self.view.action)
+            return LINK_ACTIONS.get(action, action) if self._is_link else action
         for mixin, action in MIXINS.get(self.method, ()):
             if isinstance(self.view, mixin):
                 return action
@@ -130,13 +134,17 @@ class AutoSchema(SpectacularAutoSchema):
         return self.action == "bulk" and isinstance(self.view, ResourceViewSet)
 
     @property
+    def _is_link(self) -> bool:
+        return isinstance(self.view, LinkViewSet)
+
+    @property
     def _is_exported(self) -> bool:
         return any(isinstance(each, EXPORTS) for each in self.view.get_renderers())
 
     @property
     def _handler(self) -> Any:
         is_viewset = isinstance(self.view, ViewSetMixin)
-        return getattr(self.view, self.action if is_viewset else self.method.lower(), None)
+        return getattr(self.view, self.view.action if is_viewset else self.method.lower(), None)
 
     @property
     def _extra_action(self) -> Any:
@@ -434,6 +442,8 @@ class AutoSchema(SpectacularAutoSchema):
         return self.view.get_serializer_class()(**kwargs)
 
     def get_request_serializer(self) -> Any:
+        if self._is_link:
+            return None
         if not self._is_bulk:
             return super().get_request_serializer()
         serializer = self._serializer()
@@ -463,6 +473,8 @@ class AutoSchema(SpectacularAutoSchema):
         return {"application/json": self._component(f"{name}BulkRequest", body)}
 
     def get_response_serializers(self) -> Any:
+        if self._is_link:
+            return {204: None}
         if not self._is_bulk:
             return super().get_response_serializers()
         serializer = self._serializer()
@@ -609,7 +621,9 @@ class AutoSchema(SpectacularAutoSchema):
             return
         header = self._component("ETag", ENTITY_TAG, ResolvedComponent.HEADER)
         for status, response in responses.items():
-            if status in ("200", "201") and "content" in response:
+            if (status in ("200", "201") and "content" in response) or (
+                status == "204" and self._is_link
+            ):
                 response.setdefault("headers", {})["ETag"] = header
         if self._has_tag:
             unchanged = {**NOT_MODIFIED, "headers": {"ETag": header}}

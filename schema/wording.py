@@ -14,6 +14,8 @@ VERBS = {
     "partial_update": "partialUpdate",
     "destroy": "delete",
     "bulk": "bulk",
+    "link": "add",
+    "unlink": "remove",
 }
 SUMMARIES = {
     "list": "List {many}",
@@ -23,6 +25,8 @@ SUMMARIES = {
     "partial_update": "Update some properties of {one}",
     "destroy": "Delete {one}",
     "bulk": "Write many {many} at once",
+    "link": "Add {item} to {owner}",
+    "unlink": "Remove {item} from {owner}",
 }
 ANSWERS = {
     "list": "A page of {many}.",
@@ -32,6 +36,8 @@ ANSWERS = {
     "partial_update": "The {noun}, as it is stored now.",
     "destroy": "The {noun} is deleted.",
     "bulk": "What has become of each item, in the order of the request.",
+    "link": "It has the {noun}.",
+    "unlink": "It does not have the {noun}.",
 }
 # By the method of whatever else
 METHOD_VERBS = {
@@ -78,6 +84,8 @@ class Resource:
             one=with_article(self.noun) + of,
             many=f"the {self.plural}{of}" if of else self.plural,
             noun=self.noun,
+            item=with_article(self.noun),
+            owner=with_article(self.parent or ""),
         )
 
     def summary(self, action: str) -> str:
@@ -143,6 +151,18 @@ class Resource:
             "or 400 if they differ, and each `pointer` begins at the list, as `/update/3/title`. "
             "With `partial` each item stands alone: the answer is 200 and has the status of each, "
             "and beside a 412 the object as it is stored now."
+        )
+
+    def _link(self) -> Iterable[str]:
+        yield (
+            f"Adds the {self.noun} with this id to the {self.parent}, whose other {self.plural} are"
+            " neither read nor sent. If it has it already, nothing changes."
+        )
+
+    def _unlink(self) -> Iterable[str]:
+        yield (
+            f"Removes the {self.noun} with this id from the {self.parent}; neither of the two is"
+            f" deleted. If the {self.parent} does not have it, nothing changes."
         )
 
 

@@ -82,7 +82,10 @@ class Node:
 
 @dataclass(frozen=True)
 class Edit:
-    """A change of one item of an owned list: without `id` it appends, without `attrs` removes."""
+    """A change of one item of an owned list: without `id` it appends, without `attrs` removes.
+
+    Of a many-to-many relation it adds the link to the object with this id, or removes it.
+    """
 
     id: int | None
     attrs: dict[str, Any] | None
@@ -160,7 +163,7 @@ def _collect_names(
         value = attrs.get(relation.name)
         if isinstance(value, Edit):
             value = value.attrs
-        nested = [each for each in _as_list(value) if isinstance(each, Mapping)]
+        nested = [each for each in _as_list(value) if isinstance(each, Mapping) and each]
         if not nested:
             continue
         twin = serializer.fields[relation.name]

@@ -105,6 +105,9 @@ def _plan_set(
 ) -> None:
     through = found.remote_field.through
     source, target = found.m2m_field_name(), found.m2m_reverse_field_name()
+    for node in nodes:
+        if isinstance(node.attrs.get(relation.name), Edit):
+            _plan_link(relation, work, node, found)
     given = {node: pairs for node in nodes if (pairs := list(twins(relation, work, node)))}
     links: dict[Any, dict[int, Any]] = defaultdict(dict)
     stored = [node.instance.pk for node in given if not node.row.is_new]
@@ -136,6 +139,28 @@ def _plan_set(
             if item.id not in before:
                 link = through(**{source: node.instance, target: objects[item]})
                 work.add(RowState.new(link, item.pointer, node.root))
+
+
+def _plan_link(relation: Shared, work: UnitOfWork, node: Node, found: Any) -> None:
+    """One link that is added, or removed, while the others are neither read nor written."""
+    edit = node.attrs.pop(relation.name)
+    through = found.remote_field.through
+    source, target = found.m2m_field_name(), found.m2m_reverse_field_name()
+    links = through._default_manager.filter(**{source: node.instance})
+    link = links.filter(**{target: edit.id}).first()
+    linked = work.fetch(found.related_model, [edit.id]).get(edit.id)
+    if edit.attrs is None:
+        if link is not None and linked is not None:
+            work.remove(link, node.root)
+        return
+    if linked is None:
+        raise Http404
+    if link is None:
+        if links.count() >= MAX_ITEMS:
+            detail = f"“{relation.name}” would have more than {MAX_ITEMS} items."
+            work.fault("max_length", detail, node.row.pointer)
+        link = through(**{source: node.instance, target: linked})
+        work.add(RowState.new(link, node.row.pointer, node.root))
 
 
 def _resolve(

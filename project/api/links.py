@@ -1,0 +1,97 @@
+"""URLs for the links of a many-to-many relation: one is added or removed without all the others."""
+
+from functools import cached_property
+from typing import Any
+
+from django.core.exceptions import ImproperlyConfigured
+from rest_framework import status
+from rest_framework.exceptions import ParseError
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.viewsets import ViewSet
+
+from .http.preconditions import UNSAFE, ConditionalWrites
+from .http.resources import Resource
+from .lists.parameters import StrictQueryParameters
+from .models import AggregateRoot
+from .relations import Relation, Shared, relations_of
+from .viewsets import ResourceViewSet
+from .writes.items import Edit
+from .writes.transactions import write
+
+
+class LinkViewSet(ConditionalWrites, StrictQueryParameters, ViewSet):
+    """What an object's relation links, each at a URL below the object's: PUT links it, DELETE takes
+    the link away. Where that is so already, nothing changes.
+
+    To link is to PATCH the object: who may do that may do this, its version rises, and `If-Match`
+    names it. `ETag` has the version that it has then. `links` makes these.
+    """
+
+    lookup_value_converter = "id"
+    owner_view_class: type[ResourceViewSet]
+    relation: Relation
+    # What URLs and messages call the object.
+    parent_name: str
+    root_path: str | None
+
+    @cached_property
+    def owner_view(self) -> Any:
+        """The view of the object, as it would be asked to change it, or else to show it."""
+        method = "PATCH" if self.request.method in UNSAFE else "GET"
+        view = Resource(self.owner_view_class, {}, "").view(self.request, method)
+        key = view.lookup_url_kwarg or view.lookup_field
+        view.kwargs = {key: self.kwargs[f"{self.parent_name}_pk"]}
+        return view
+
+    def check_permissions(self, request: Request) -> None:
+        self.owner_view.check_permissions(self.owner_view.request)
+
+    def get_object(self) -> Any:
+        return self.owner_view.get_object()
+
+    def update(self, request: Request, *args: Any, **kwargs: Any) -> Response:
+        if request.META.get("CONTENT_LENGTH") not in (None, "", "0"):
+            raise ParseError("Send no body: the URL says it all.")
+        return self._write(Edit(self.kwargs["pk"], {}))
+
+    def destroy(self, request: Request, *args: Any, **kwargs: Any) -> Response:
+        return self._write(Edit(self.kwargs["pk"], None))
+
+    def _write(self, edit: Edit) -> Response:
+        owner = self.get_object()
+        serializer = self.owner_view.get_serializer(owner)
+        written = write(serializer, owner, {self.relation.name: edit})
+        response = Response(status=status.HTTP_204_NO_CONTENT)
+        if isinstance(written, AggregateRoot):
+            response.version = written.version  # type: ignore[attr-defined]
+        return response
+
+
+def links(view_class: type[ResourceViewSet], name: str) -> type[LinkViewSet]:
+    """The viewset of the links of a many-to-many relation that the serializer of this one declares.
+
+    ImproperlyConfigured where it declares no such relation.
+    """
+    serializer_class: Any = view_class.serializer_class
+    model = serializer_class.Meta.model
+    relations = {
+        each.name: each
+        for each in relations_of(serializer_class)
+        if isinstance(each, Shared) and model._meta.get_field(each.name).many_to_many
+    }
+    if name not in relations:
+        raise ImproperlyConfigured(
+            f"{serializer_class.__name__}.Meta.relations has no Shared({name!r}) that is"
+            f" many-to-many. There are: {', '.join(sorted(relations)) or 'none'}."
+        )
+    attributes = {
+        "__module__": view_class.__module__,
+        "owner_view_class": view_class,
+        "permission_classes": view_class.permission_classes,
+        "relation": relations[name],
+        "parent_name": str(model._meta.model_name),
+        "root_path": "" if issubclass(model, AggregateRoot) else None,
+        "queryset": model._meta.get_field(name).related_model._default_manager.all(),
+    }
+    return type(f"{model.__name__}{name.title()}LinkViewSet", (LinkViewSet,), attributes)
