@@ -5,9 +5,9 @@ from typing import Any
 from django import forms
 from django.core.exceptions import ValidationError
 from django.db.models import Q, QuerySet
-from django_filters import BooleanFilter, ChoiceFilter
+from django_filters import BooleanFilter
 
-from project.api.filters import ListFilterSet, TextFilter
+from project.api.filters import ChoiceFilter, ListFilterSet, TextFilter
 
 from .models import User, normalise
 from .usernames import folded

@@ -1,35 +1,78 @@
 """What the lists of books, and of what goes with books, can be asked."""
 
+from collections.abc import Sequence
+from functools import reduce
+from operator import or_
 from typing import Any
 
-from django.db.models import QuerySet
-from django_filters.constants import EMPTY_VALUES
-from django_filters.rest_framework import ChoiceFilter
+from django.db.models import Exists, OuterRef, Q, QuerySet
 
 from project.api.filters import (
+    ChoiceFilter,
+    CodeFilter,
     FoldedNameFilter,
     IntegerFilter,
     ListFilterSet,
     NameFilter,
     PartialDateFilter,
     RootFilterSet,
-    TextFilter,
+    ValuesFilter,
 )
 from project.api.models import StartOf
 
 from .isbn import ISBNFormField
 from .languages import validate_language
-from .models import MAX_TITLE, Book, Contribution, Edition, Format, Role
+from .models import MAX_TITLE, Book, Contribution, Format, Role
 
 
-class ISBNFilter(TextFilter):
-    field_class = ISBNFormField
+class ISBNFilter(ValuesFilter):
+    item_class = ISBNFormField
 
 
-def _language() -> TextFilter:
-    return TextFilter(
-        max_length=35, validators=[validate_language], help_text="A BCP 47 tag, as `en`."
-    )
+PRIMARY = "language__primary_subtag__exact"
+
+
+class LanguageFilter(CodeFilter):
+    """What is in these languages: by basic filtering (RFC 4647, section 3.3.1) `pt` finds `pt-BR`,
+    or with `exact` just those with this very tag."""
+
+    def __init__(self, *, exact: bool = False, **kwargs: Any) -> None:
+        parameter = "language.exact" if exact else "language"
+        validators = [validate_language]
+        super().__init__(
+            "language", parameter=parameter, max_length=35, validators=validators, **kwargs
+        )
+        self.is_exact = exact
+
+    def condition(self, values: Sequence[str | None]) -> Q:
+        every = [self._lookups_of(value) for value in values]
+        whole = [lookups[PRIMARY] for lookups in every if len(lookups) == 1]
+        parts = [Q(*lookups.items()) for lookups in every if len(lookups) > 1]
+        if len(whole) > 1:
+            parts.append(Q(language__primary_subtag__in=whole))
+        elif whole:
+            parts.append(Q(**{PRIMARY: whole[0]}))
+        return reduce(or_, parts)
+
+    def lookups(self, value: Sequence[str | None]) -> dict[str, Any] | None:
+        return self._lookups_of(value[0]) if len(value) == 1 else None
+
+    def _lookups_of(self, tag: str | None) -> dict[str, Any]:
+        """Those of one tag: the first one is what the index begins with."""
+        primary, _, rest = (tag or "").partition("-")
+        lookups: dict[str, Any] = {PRIMARY: primary}
+        if tag and self.is_exact:
+            return {**lookups, "language__exact": tag}
+        # A point is what comes behind a hyphen.
+        return {**lookups, "language__gte": tag, "language__lt": f"{tag}."} if rest else lookups
+
+
+def _languages() -> LanguageFilter:
+    return LanguageFilter(help_text="A BCP 47 tag; `pt` finds `pt-BR`, too.")
+
+
+def _exact_languages() -> LanguageFilter:
+    return LanguageFilter(exact=True, help_text="A BCP 47 tag; `pt` does not find `pt-BR`.")
 
 
 class TitleFilter(NameFilter):
@@ -39,8 +82,9 @@ class TitleFilter(NameFilter):
 
 
 class BookFilter(RootFilterSet):
-    title = TitleFilter(max_length=MAX_TITLE, help_text="The exact title.")
+    title = TitleFilter(max_length=MAX_TITLE, help_text="The exact title; a comma is a part of it.")
     author = IntegerFilter(
+        "contributions__author",
         method="by_contribution",
         help_text="The id of an author who contributed to the book.",
     )
@@ -52,9 +96,9 @@ class BookFilter(RootFilterSet):
     subject = IntegerFilter("subjects", help_text="The id of one of its subjects.")
     series = IntegerFilter("series", help_text="The id of its series.")
     publisher = IntegerFilter(
-        method="by_publisher", help_text="The id of a publisher of one of its editions."
+        "editions__publisher", help_text="The id of a publisher of one of its editions."
     )
-    language = _language()
+    language = _languages()
     first_published_year = IntegerFilter(
         help_text="First published in this year; years BCE are negative."
     )
@@ -65,30 +109,32 @@ class BookFilter(RootFilterSet):
         "first_published_year", "lte", help_text="First published in this year or earlier."
     )
     isbn = ISBNFilter(
-        method="by_isbn", help_text="The ISBN of one of its editions, with 10 or 13 digits."
+        "editions__isbn13", help_text="The ISBN of one of its editions, with 10 or 13 digits."
     )
-    openlibrary_key = TextFilter(
+    openlibrary_key = CodeFilter(
         validators=Book._meta.get_field("openlibrary_key").validators,
         help_text="The Open Library's key of the work, as OL27482W.",
     )
+    exact_language = _exact_languages()
 
-    # Subqueries: a join gives a book once for each of its contributions or editions, and SQLite
-    # may walk through all books in order rather than begin at the one that has the ISBN.
-
-    def by_isbn(self, queryset: QuerySet[Book], name: str, value: str) -> QuerySet[Book]:
-        return queryset.filter(pk__in=Edition.objects.filter(isbn13=value).values("book"))
-
-    def by_publisher(self, queryset: QuerySet[Book], name: str, value: int) -> QuerySet[Book]:
-        return queryset.filter(pk__in=Edition.objects.filter(publisher=value).values("book"))
-
-    def by_contribution(self, queryset: QuerySet[Book], name: str, value: Any) -> QuerySet[Book]:
+    def by_contribution(
+        self, queryset: QuerySet[Book], name: str, value: Sequence[Any]
+    ) -> QuerySet[Book]:
         # Of the same contribution: the first of the two asks for both.
-        both = {each: self.form.cleaned_data.get(each) for each in ("author", "role")}
-        asked = {each: value for each, value in both.items() if value not in EMPTY_VALUES}
-        if name != next(iter(asked)):
+        authors, roles = (self.form.cleaned_data.get(each) or [] for each in ("author", "role"))
+        if not value or (authors and name == "role"):
             return queryset
-        contributions = Contribution.objects.filter(**asked).order_by()
-        return queryset.filter(pk__in=contributions.values("book"))
+        contributions = Contribution.objects.order_by()
+        if roles:
+            contributions = contributions.filter(role__in=roles)
+        condition = Q()
+        if None in authors:
+            condition |= ~Q(Exists(contributions.filter(book=OuterRef("pk"))))
+        if some := [each for each in authors if each is not None]:
+            contributions = contributions.filter(author__in=some)
+        if some or not authors:
+            condition |= Q(pk__in=contributions.values("book"))
+        return queryset.filter(condition)
 
 
 class ContributionFilter(ListFilterSet):
@@ -105,7 +151,7 @@ class EditionFilter(ListFilterSet):
         choices=Format.choices,
         help_text="The format in which the edition was published.",
     )
-    language = _language()
+    language = _languages()
     published_on_min = PartialDateFilter(
         "published_on",
         "gte",
@@ -118,16 +164,21 @@ class EditionFilter(ListFilterSet):
         help_text="Published on this day, or on the last day of this month or year, or earlier. An"
         " edition of which only the year is known counts from its first day.",
     )
+    exact_language = _exact_languages()
 
 
 class SeriesFilter(RootFilterSet):
-    name = NameFilter(max_length=300, help_text="The exact name.")
+    name = NameFilter(max_length=300, help_text="The exact name; a comma is a part of it.")
 
 
 class PublisherFilter(RootFilterSet):
-    name = FoldedNameFilter(max_length=300, help_text="The exact name, in upper or lower case.")
+    name = FoldedNameFilter(
+        max_length=300, help_text="The exact name, in upper or lower case; a comma is a part of it."
+    )
 
 
 class SubjectFilter(RootFilterSet):
-    name = FoldedNameFilter(max_length=200, help_text="The exact name, in upper or lower case.")
+    name = FoldedNameFilter(
+        max_length=200, help_text="The exact name, in upper or lower case; a comma is a part of it."
+    )
     slug = NameFilter(max_length=200, help_text="The exact slug.")

@@ -9,9 +9,10 @@ import json
 from collections.abc import Iterator
 from functools import cache, lru_cache
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from django.core.exceptions import ValidationError
+from django.db.models import CharField, Transform
 from langcodes.data_dicts import LANGUAGE_ALPHA3, LANGUAGE_ALPHA3_BIBLIOGRAPHIC
 from langcodes.tag_parser import LanguageTagError, parse_tag
 
@@ -129,6 +130,24 @@ def _canonical_parts(parts: list[Part]) -> Iterator[str]:
                 yield value.upper()
             case _:
                 yield value
+
+
+@CharField.register_lookup
+class PrimarySubtag(Transform):
+    """The language of a tag, without its region and all else; an empty text where there is no tag.
+
+    PostgreSQL reads the rest of an index in order behind an equality, which IS NULL is not.
+    """
+
+    lookup_name = "primary_subtag"
+    template = "COALESCE(split_part(%(expressions)s, '-', 1), '')"
+    output_field = CharField()
+
+    def as_sqlite(self, compiler: Any, connection: Any, **extra_context: Any) -> Any:
+        template = (
+            "COALESCE(substr(%(expressions)s, 1, instr(%(expressions)s || '-', '-') - 1), '')"
+        )
+        return self.as_sql(compiler, connection, template=template, **extra_context)
 
 
 def validate_language(tag: str) -> None:

@@ -34,7 +34,7 @@ from project.api.models import (
 from project.api.search.entries import SearchEntry, SearchIndex
 
 from .isbn import normalize_isbn
-from .languages import validate_language
+from .languages import PrimarySubtag, validate_language
 from .publication_dates import MAX_LENGTH, first_year, validate_publication_date
 from .titles import sort_title
 
@@ -239,7 +239,9 @@ class Book(AggregateRoot):
             models.Index(fields=["series", "series_order", "id"], name="book_in_series"),
             models.Index(fields=["first_published_year", "id"], name="book_by_year"),
             # Filters with so many books a value that they had better come in a list's own order.
-            models.Index(fields=["language", "sort_title", "id"], name="book_by_language"),
+            models.Index(
+                PrimarySubtag("language"), "sort_title", "id", "language", name="book_by_language"
+            ),
             models.Index(
                 fields=["first_published_year", "sort_title", "id"], name="book_by_year_and_title"
             ),

@@ -32,7 +32,7 @@ from rest_framework.settings import api_settings
 
 from .documents.compiler import UserKey, computed_value, expressions_of
 from .documents.statements import properties
-from .filters import StrictFilterBackend
+from .filters import StrictFilterBackend, ValuesFilter
 from .lists.keysets import Keyset, column
 from .lists.ordering import OrderingFilter
 from .lists.pagination import CursorPagination
@@ -340,7 +340,10 @@ def _filter_findings(viewset: Any) -> Iterator[Finding]:
                     f"filterset_class: there is no method “{filter_.method}” for “{name}”.",
                     _choose(filter_.method, methods),
                 )
-        elif filter_.method is None and type(filter_).filter is Filter.filter:
+        elif filter_.method is None and type(filter_).filter in (
+            Filter.filter,
+            ValuesFilter.filter,
+        ):
             path = filter_.field_name
             if filter_.lookup_expr != "exact":
                 path += f"__{filter_.lookup_expr}"

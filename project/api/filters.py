@@ -2,27 +2,30 @@
 
 import re
 from collections import OrderedDict
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
+from copy import copy
 from datetime import UTC, datetime
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from typing import Any
 from uuid import UUID
 
 from django import forms
 from django.core.exceptions import ValidationError
-from django.db.models import Model, QuerySet
+from django.db.models import Model, Q, QuerySet
 from django.http import QueryDict
 from django.template import loader
 from django.utils.dateparse import parse_datetime
+from django.utils.text import Truncator
 from django_filters.constants import EMPTY_VALUES
 from django_filters.rest_framework import CharFilter, Filter, FilterSet
 from rest_framework import filters as backends
 from rest_framework.request import Request
 
-from .fields import MAX_ID, UUID_FORM
+from .fields import UUID_FORM
 from .http.problems import Fault, Refused
 from .http.resources import for_lists, narrows
+from .lists.conditions import has_one_of, may_lack
 from .lists.parameters import is_list, parameter_schema
 from .models import PARTIAL_DATE, FoldedFrom, NameFormField
 from .models import PartialDateField as PartialDate
@@ -30,6 +33,15 @@ from .relations import MAX_ITEMS
 
 # How many sets of filters, as requests combine them, keep their form.
 KEPT_FORMS = 256
+
+
+# What stands for having none, among the values of a filter.
+NULL = "null"
+INTEGER_OR_NULL = "^(null|-?[0-9]{1,18})$"
+SEVERAL = f"Several are separated by commas, at most {MAX_ITEMS}: those that have any of them."
+SEVERAL_OR_NONE = f"{SEVERAL} `null` finds those that have none."
+# Of a value that is wrong, in a message, in characters.
+MAX_QUOTED = 40
 
 
 # Fields
@@ -78,35 +90,128 @@ class UUIDField(forms.Field):
         return UUID(value) if value else None
 
 
-class IdsField(forms.Field):
-    """Some ids, separated by commas."""
-
-    def to_python(self, value: Any) -> list[int]:
-        if not value:
-            return []
-        if not re.fullmatch("[0-9]{1,19}(,[0-9]{1,19})*", value):
+class IdField(IntegerField):
+    def to_python(self, value: Any) -> int | None:
+        if value and not value.isdigit():
             raise ValidationError("Enter ids, separated by commas.", "invalid")
-        ids = [int(each) for each in value.split(",")]
-        if len(ids) > MAX_ITEMS or max(ids) > MAX_ID:
-            raise ValidationError(f"Enter at most {MAX_ITEMS} ids of 64 bits.", "max_length")
-        return ids
+        return super().to_python(value)
 
 
-class IdsFilter(Filter):
-    """The objects with these ids, those that there are."""
+class ValuesField(forms.Field):
+    """Some values that the field `item` takes, separated by commas, of which none has one itself.
 
-    field_class = IdsField
+    With `nullable`, `null` is one of them: None.
+    """
 
-    def filter(self, qs: QuerySet[Any], value: list[int]) -> QuerySet[Any]:
-        return qs.filter(pk__in=value) if value else qs
+    def __init__(self, item: forms.Field, *, nullable: bool, **kwargs: Any) -> None:
+        super().__init__(widget=item.widget, **kwargs)
+        self.item = item
+        self.nullable = nullable
+
+    def to_python(self, value: str | None) -> list[Any]:
+        texts = value.split(",") if value else []
+        if len(texts) > MAX_ITEMS:
+            raise ValidationError(f"Give at most {MAX_ITEMS} values.", "max_length")
+        values, errors = [], []
+        for text in texts:
+            try:
+                values.append(self._value_of(text))
+            except ValidationError as error:
+                where = f"“{Truncator(text).chars(MAX_QUOTED)}”: " if len(texts) > 1 else ""
+                errors += [
+                    ValidationError(where + " ".join(each.messages), each.code)
+                    for each in error.error_list
+                ]
+        if errors:
+            raise ValidationError(errors)
+        return values
+
+    def _value_of(self, text: str) -> Any:
+        if not text:
+            raise ValidationError("Enter values, separated by commas.", "invalid")
+        return None if self.nullable and text == NULL else self.item.clean(text)
 
 
-class UUIDFilter(Filter):
-    field_class = UUIDField
+# Filters
 
 
-class IntegerFilter(Filter):
-    field_class = IntegerField
+class ValuesFilter(Filter):
+    """The objects that have one of these values; `null` among them is having none.
+
+    What may be null, or may refer to nothing, is known from the model. With another lookup than
+    `exact` it takes one value, and that is never `null`. `parameter` is its name where no attribute
+    can have it.
+    """
+
+    item_class: type[forms.Field] = forms.CharField
+    # Set by the FilterSet.
+    model: type[Model]
+
+    def __init__(
+        self,
+        field_name: str | None = None,
+        lookup_expr: str | None = None,
+        *,
+        parameter: str | None = None,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(field_name, lookup_expr, **kwargs)
+        self.parameter = parameter
+
+    @cached_property
+    def field(self) -> forms.Field:
+        item = self.item_class(label=self.label, **self.extra)
+        if self.lookup_expr != "exact":
+            return item
+        return ValuesField(
+            item,
+            nullable=may_lack(self.model, str(self.field_name)),
+            required=False,
+            label=self.label,
+            help_text=item.help_text,
+        )
+
+    def filter(self, qs: QuerySet[Any], value: Any) -> QuerySet[Any]:
+        if self.lookup_expr != "exact":
+            return super().filter(qs, value)
+        return qs.filter(self.condition(value)) if value else qs
+
+    def condition(self, values: Sequence[Any]) -> Q:
+        return has_one_of(self.model, str(self.field_name), values)
+
+    def lookups(self, value: Any) -> dict[str, Any] | None:
+        """The same as lookups of the ORM; None where it takes more than these."""
+        if self.lookup_expr != "exact":
+            return {f"{self.field_name}__{self.lookup_expr}": value}
+        if len(value) > 1 or value[0] is None:
+            return None
+        return {f"{self.field_name}__exact": value[0]}
+
+
+class IdFilter(ValuesFilter):
+    item_class = IdField
+
+
+class UUIDFilter(ValuesFilter):
+    item_class = UUIDField
+
+
+class IntegerFilter(ValuesFilter):
+    item_class = IntegerField
+
+
+class ChoiceFilter(ValuesFilter):
+    item_class = forms.ChoiceField
+
+    def __init__(self, *args: Any, choices: Any, **kwargs: Any) -> None:
+        super().__init__(*args, choices=[("", "---------"), *choices], **kwargs)
+
+
+class CodeFilter(ValuesFilter):
+    """Keys, tags and other codes, as they stand."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **{"strip": False, **kwargs})
 
 
 class TimestampFilter(Filter):
@@ -114,14 +219,14 @@ class TimestampFilter(Filter):
 
 
 class TextFilter(CharFilter):
-    """The text as it stands: blanks around it count."""
+    """One text as it stands: blanks around it count, and so does a comma."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **{"strip": False, **kwargs})
 
 
 class NameFilter(CharFilter):
-    """A whole name or title, as NameField stores it."""
+    """One whole name or title, as NameField stores it; a comma is a part of it."""
 
     field_class = NameFormField
 
@@ -159,6 +264,13 @@ class ListFilterSet(FilterSet):
         self.base_filters = OrderedDict((name, every[name]) for name in every if name in data)
         super().__init__(data, queryset, **kwargs)
 
+    @classmethod
+    def get_filters(cls) -> OrderedDict[str, Any]:
+        filters = super().get_filters()
+        return OrderedDict(
+            (getattr(each, "parameter", None) or name, each) for name, each in filters.items()
+        )
+
     def get_form_class(self) -> Any:
         queryset: Any = self.queryset
         return _form_class(type(self), queryset.model, tuple(self.filters))
@@ -176,14 +288,14 @@ def _form_class(filterset_class: type[Any], model: type[Model], names: tuple[str
 class RootFilterSet(ListFilterSet):
     """What every aggregate root can be asked."""
 
-    uid = UUIDFilter(help_text="The one object that has this uid, if there is one.")
+    uid = UUIDFilter(help_text="The uid.")
     updated_since = TimestampFilter(
         field_name="updated_at",
         lookup_expr="gte",
         help_text="Changed at this time or later. It misses what is deleted, and what a longer"
         " write stores under an earlier time: to keep a copy, follow `/api/changes/`.",
     )
-    id = IdsFilter(help_text=f"Those that have one of these ids, at most {MAX_ITEMS}.")
+    id = IdFilter(help_text="The id.")
 
 
 # Backends
@@ -230,7 +342,7 @@ class StrictFilterBackend(backends.BaseFilterBackend):
             return {}
         filterset_class = view.filterset_class
         if filterset_class.filter_queryset is not FilterSet.filter_queryset or not all(
-            getattr(each.filter, "__func__", None) is Filter.filter
+            getattr(each.filter, "__func__", None) in (Filter.filter, ValuesFilter.filter)
             and not (each.exclude or each.distinct)
             for _, each in asked
         ):
@@ -238,9 +350,14 @@ class StrictFilterBackend(backends.BaseFilterBackend):
         filterset = filterset_class(request.query_params, view.queryset, request=request)
         _require_valid(filterset)
         values = filterset.form.cleaned_data
-        if any(values[name] in EMPTY_VALUES for name, _ in asked):
-            return None
-        return {f"{each.field_name}__{each.lookup_expr}": values[name] for name, each in asked}
+        lookups: dict[str, Any] = {}
+        for name, _ in asked:
+            more = _lookups_of(filterset.filters[name], values[name])
+            # One path cannot stand for two values.
+            if more is None or not lookups.keys().isdisjoint(more):
+                return None
+            lookups |= more
+        return lookups
 
     def to_html(self, request: Request, queryset: QuerySet[Any], view: Any) -> str:
         if not self._filters(view):
@@ -252,10 +369,24 @@ class StrictFilterBackend(backends.BaseFilterBackend):
         return loader.get_template(self.template).render({"filter": filterset}, request._request)
 
     def get_schema_operation_parameters(self, view: Any) -> list[dict[str, Any]]:
-        return [
-            parameter_schema(name, _schema_of(filter_.field), filter_.extra.get("help_text", ""))
-            for name, filter_ in self._filters(view).items()
-        ]
+        parameters = []
+        for name, declared in self._filters(view).items():
+            filter_ = copy(declared)
+            filter_.model = view.queryset.model
+            words = [filter_.extra.get("help_text", "")]
+            if isinstance(filter_.field, ValuesField):
+                words.append(SEVERAL if not filter_.field.nullable else SEVERAL_OR_NONE)
+            schema = _schema_of(filter_.field)
+            parameters.append(parameter_schema(name, schema, " ".join(filter(None, words))))
+        return parameters
+
+
+def _lookups_of(filter_: Filter, value: Any) -> dict[str, Any] | None:
+    if value in EMPTY_VALUES:
+        return None
+    if isinstance(filter_, ValuesFilter):
+        return filter_.lookups(value)
+    return {f"{filter_.field_name}__{filter_.lookup_expr}": value}
 
 
 def _require_valid(filterset: Any) -> None:
@@ -271,11 +402,13 @@ def _require_valid(filterset: Any) -> None:
 
 def _schema_of(field: forms.Field) -> dict[str, Any]:
     match field:
+        case ValuesField():
+            items = _schema_of_item(field)
+            return {"type": "array", "items": items, "minItems": 1, "maxItems": MAX_ITEMS}
+        case IdField():
+            return {"type": "integer", "format": "int64", "minimum": 1}
         case IntegerField():
             return {"type": "integer", "format": "int64"}
-        case IdsField():
-            ids = {"type": "integer", "format": "int64", "minimum": 1}
-            return {"type": "array", "items": ids, "minItems": 1, "maxItems": MAX_ITEMS}
         case TimestampField():
             return {"type": "string", "format": "date-time"}
         case UUIDField():
@@ -288,3 +421,15 @@ def _schema_of(field: forms.Field) -> dict[str, Any]:
     schema = {"type": "string", "minLength": 1}
     max_length = getattr(field, "max_length", None)
     return schema if max_length is None else {**schema, "maxLength": max_length}
+
+
+def _schema_of_item(field: ValuesField) -> dict[str, Any]:
+    """One type each, since generated clients have no unions: what may be `null` is a text."""
+    schema = _schema_of(field.item)
+    if field.nullable and schema["type"] == "integer":
+        return {"type": "string", "pattern": INTEGER_OR_NULL}
+    if field.nullable and "enum" in schema:
+        return {**schema, "enum": [*schema["enum"], NULL]}
+    if schema.keys() & {"enum", "format", "pattern"} or schema["type"] != "string":
+        return schema
+    return {**schema, "pattern": "^[^,]*$"}

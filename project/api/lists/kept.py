@@ -8,6 +8,7 @@ from typing import Any
 from django.core.exceptions import FieldError, ImproperlyConfigured
 from django.db import connections
 from django.db.models import Expression, Field, IntegerField, QuerySet
+from django.db.models.sql import Query
 
 from .keysets import Keyset, column
 
@@ -48,7 +49,10 @@ class Shape:
 
     def field(self, path: str) -> "Field[Any, Any]":
         """What a lookup compares; ImproperlyConfigured where that is no column of one row."""
-        return column(self.view_class.queryset.model, path.rpartition("__")[0])[0]
+        model = self.view_class.queryset.model
+        # Without a transform of the column, whose values have its type.
+        _, names, _ = Query(model).solve_lookup_type(path)
+        return column(model, "__".join(names))[0]
 
     def queryset(self) -> QuerySet[Any]:
         rows: QuerySet[Any] = self.view_class.queryset.all()
