@@ -1,11 +1,12 @@
 """What a batch of drafts adds to the catalogue, written by bulk statements."""
 
 import sys
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping
 from typing import Any
 
-from django.db import connection
+from django.db import connection, models
 
+from authors.models import Author
 from books.models import Book, Contribution, Edition, Publisher, Role, Series
 from project.api.http.problems import Fault, Refused, pointer
 from project.api.relations import MAX_ITEMS
@@ -20,27 +21,25 @@ from .matching import (
     Catalogue,
     MatchedBook,
     Subjects,
-    is_same_author,
     told_by,
 )
-from .merging import Changes, Disagreement, Update, fitting, unknown
+from .merging import Changes, Disagreement, Ours, fitting, unknown
 
 
 class Batch:
     """What some drafts add to the catalogue, found out and written by `put_in`.
 
-    The caller opens the transaction. Which drafts mean the same book, and what of them counts where
-    they disagree, does not depend on their order. The number of statements is the same whatever the
-    number of drafts.
+    The caller opens the transaction. The number of statements is the same whatever the number of
+    drafts.
     """
 
-    def __init__(self, update: Update) -> None:
-        self._update = update
+    def __init__(self, ours: Ours) -> None:
+        self._ours = ours
         # What speaks against a draft once the catalogue is known, by its place.
         self.refused: dict[int, list[Fault]] = {}
         # What drafts say in vain, since something else is known.
         self.disagreements: list[tuple[int, Disagreement]] = []
-        # The drafts of which an edition is that of an earlier one, word for word.
+        # The places of drafts with an edition that an earlier one has, word for word.
         self.repeats: list[int] = []
         self.unchanged = self.changed = 0
         self.editions_unchanged = self.editions_changed = 0
@@ -55,48 +54,52 @@ class Batch:
         # Book, author, role, position, the name on the title page, and the role in words.
         self._contributions: list[tuple[MatchedBook, Columns, str, int, str, str]] = []
         self._subject_links: list[tuple[MatchedBook, Columns]] = []
-        self.authors = Authors(fills=update != "skip", overwrites=update == "overwrite")
+        self.authors = Authors(ours)
         self.catalogue = Catalogue(self.authors)
         self.series = ByColumn(Series, "name")
         self.subjects = Subjects()
         self.publishers = ByColumn(Publisher, "name_folded")
         self._books, self._editions = Changes(Book), Changes(Edition)
 
-    def put_in(self, drafts: Sequence[Draft]) -> None:
+    def put_in(self, drafts: Mapping[int, Draft]) -> None:
+        """Drafts by their places in the file, the most certain first.
+
+        What disagrees with an earlier one is left out. New things are made in the file's order.
+        """
         if connection.vendor == "postgresql":
             # The tables grow faster than the planner's knowledge of them; an index always fits.
             with connection.cursor() as cursor:
                 cursor.execute("SET LOCAL enable_seqscan = off")
-        editions = [edition for draft in drafts for edition in draft.editions]
-        mentions = [credit.author for draft in drafts for credit in draft.credits]
+        in_order = [drafts[place] for place in sorted(drafts)]
+        editions = [edition for draft in in_order for edition in draft.editions]
+        mentions = [credit.author for draft in in_order for credit in draft.credits]
         self.authors.load(mentions)
-        books = [draft for draft in drafts if draft.is_book]
-        self.catalogue.load(books)
-        self.series.load([draft.series for draft in drafts if draft.series])
-        self.subjects.load([each for draft in drafts for each in draft.subjects])
+        self.catalogue.load([draft for draft in in_order if draft.is_book])
+        self.series.load([draft.series for draft in in_order if draft.series])
+        self.subjects.load([each for draft in in_order for each in draft.subjects])
         self.publishers.load([each["publisher"] for each in editions if each["publisher"]])
-        places = [place for place, draft in enumerate(drafts) if draft.is_book]
-        for draft in drafts:
+        for place, draft in drafts.items():
             if not draft.is_book:
                 self.authors.use(self.authors.meant(draft.credits[0].author))
-        for group in self.catalogue.groups(books):
-            found = [
-                (place, entry)
-                for place in map(places.__getitem__, group)
-                if (entry := self._settle(place, drafts[place])) is not None
-            ]
-            # The other way round: what tells a book best says most of itself, and of an edition
-            # what it says first stays.
-            for place, entry in reversed(found):
-                self._count(place, entry, self._add_editions(place, entry, drafts[place]))
+            elif (entry := self._settle(place, draft)) is not None:
+                self._count(place, entry, self._add_editions(place, entry, draft))
         self.new.sort(key=lambda entry: entry.place)
+        # Those of one book stay in the order of their drafts' certainty.
         self._contributions.sort(key=lambda each: each[0].place)
         self._subject_links.sort(key=lambda each: each[0].place)
-        self.editions.sort(key=lambda each: each[1]["place"])
+        self.editions.sort(key=lambda each: each[0].place)
         self.authors.forget_unused(mentions)
         for shared in (self.series, self.subjects, self.publishers):
             shared.order_new()
         self._write()
+
+    @property
+    def made(self) -> dict[type[models.Model], list[Columns]]:
+        return {
+            Book: [entry.book for entry in self.new],
+            Edition: [edition for _, edition in self.editions],
+            Author: self.authors.new,
+        }
 
     def _settle(self, place: int, draft: Draft) -> MatchedBook | None:
         """The book that a draft means, with all that the draft says of it but the editions."""
@@ -133,24 +136,15 @@ class Batch:
         }
         if lists["contributions"] > MAX_ITEMS:
             lists["contributions"] -= sum(
-                bool(self._credited(entry, each, role)) for each, role, *_ in draft.credits
+                bool(entry.credited(each, role, self.authors)) for each, role, *_ in draft.credits
             )
         faults = [
             Fault("max_length", f"“{name}” would have more than {MAX_ITEMS} items.", pointer(name))
             for name, length in lists.items()
             if length > MAX_ITEMS
         ]
-        if faults and self._takes(entry):
+        if faults and self._ours.may_extend(Book, entry.book):
             raise Refused(faults)
-
-    def _credited(self, entry: MatchedBook, given: Columns, role: str) -> list[Columns]:
-        """Those who may be meant among those who have this role already."""
-        meant = self.authors.meant(given)
-        return [
-            each
-            for each, its in entry.credits
-            if its == role and (each is meant or is_same_author(given, each))
-        ]
 
     def _make(self, draft: Draft) -> MatchedBook:
         # A copy, since a draft may be tried again.
@@ -172,15 +166,11 @@ class Batch:
                 new["series"] = draft.series
             elif entry.series_name != draft.series["name"]:
                 other["series"] = draft.series
-                # Of which series it would be the place nobody could tell.
-                if "series_position" in new:
-                    other["series_position"] = new.pop("series_position")
-        if entry.is_stored and self._update == "skip":
-            new = other = {}
-        if entry.is_stored and self._update == "overwrite":
-            new |= {name: value for name, value in other.items() if name not in entry.said}
-            entry.said |= new.keys()
-            other = {name: value for name, value in other.items() if name not in new}
+        given = {**draft.book, "series": draft.series}
+        new, other = self._ours.settle(Book, entry.book, given, new, other)
+        if "series" in other and "series_position" in new:
+            # Of which series it would be the place nobody could tell.
+            other["series_position"] = new.pop("series_position")
         series = new.pop("series", None)
         new = fitting(Book, entry.book, new)
         if series is not None:
@@ -202,9 +192,6 @@ class Batch:
     def _disagree(self, place: int, given: Any, kept: Any, *at: str | int) -> None:
         self.disagreements.append((place, Disagreement(pointer(*at), given, kept)))
 
-    def _takes(self, entry: MatchedBook) -> bool:
-        return not (entry.is_stored and self._update == "skip")
-
     def _add_credits(self, entry: MatchedBook, draft: Draft, place: int | None = None) -> bool:
         """Whether there is somebody new. Authors come all together or not at all."""
         authors = self.authors
@@ -212,7 +199,7 @@ class Batch:
         has_authors = place is not None and any(role == Role.AUTHOR for _, role in entry.credits)
         for i, (given, role, credited_as, other_role) in enumerate(draft.credits):
             meant = authors.meant(given)
-            same = self._credited(entry, given, role)
+            same = entry.credited(given, role, authors)
             if place is not None and (other := authors.disagreements.get(id(given))):
                 for name, value in other.items():
                     self._disagree(place, value, meant[name], "contributions", i, "author", name)
@@ -221,7 +208,7 @@ class Batch:
             elif role == Role.AUTHOR and has_authors:
                 kept = "; ".join(each["name"] for each in entry.of_role(Role.AUTHOR))
                 self._disagree(place or 0, given["name"], kept, "contributions", i)
-            elif self._takes(entry):
+            elif self._ours.may_extend(Book, entry.book):
                 authors.use(meant)
                 self._contributions.append(
                     (entry, meant, role, entry.next_position, credited_as, other_role)
@@ -234,7 +221,7 @@ class Batch:
         before = len(entry.subjects)
         for given in draft.subjects:
             name = given["name_folded"]
-            if name in entry.subjects or not self._takes(entry):
+            if name in entry.subjects or not self._ours.may_extend(Book, entry.book):
                 self.subjects.find(given)
                 continue
             entry.subjects.add(name)
@@ -251,7 +238,7 @@ class Batch:
                 self.publishers.find(publisher)
             if known is None:
                 found = publisher and self.publishers.find_or_make(publisher)
-                known = {**edition, "publisher": found, "place": place}
+                known = {**edition, "publisher": found}
                 entry.editions[told] = known
                 self.editions.append((entry, known))
                 learnt = True
@@ -274,14 +261,8 @@ class Batch:
                 new["publisher"] = given["publisher"]
             elif known["publisher"]["name_folded"] != given["publisher"]["name_folded"]:
                 other["publisher"] = given["publisher"]
+        new, other = self._ours.settle(Edition, known, given, new, other)
         is_stored = "id" in known
-        if is_stored and self._update == "skip":
-            return False
-        if is_stored and self._update == "overwrite":
-            said = known.setdefault("said", set())
-            new |= {name: value for name, value in other.items() if name not in said}
-            said |= new.keys()
-            other = {name: value for name, value in other.items() if name not in new}
         for name, value in other.items():
             kept, told = known[name], value
             if name == "publisher":
@@ -347,7 +328,9 @@ class Batch:
             ],
             written,
         )
-        insert(Edition, [edition for _, edition in self.editions], written)
+        editions = [edition for _, edition in self.editions]
+        give_keys(Edition, editions)
+        insert(Edition, editions, written)
         self._write_changes(written)
         written.announce(Book)
 

@@ -110,20 +110,22 @@ class Draft:
     def of_role(self, role: str) -> list[Columns]:
         return [credit.author for credit in self.credits if credit.role == role]
 
+    @property
     def certainty(self) -> tuple[Any, ...]:
-        """Orders drafts by how well they tell which book they mean, and else by all they say."""
+        """Orders drafts by how well they tell which book they mean, and else by all they say.
+
+        Authors alone come before all books.
+        """
         told = sum(value not in (None, "") for value in self.book.values())
-        told += len(self.credits) + len(self.subjects)
-        for edition in self.editions:
-            told += sum(value not in (None, EDITION.get(name)) for name, value in edition.items())
-        everything = (self.book, self.series, self.credits, self.subjects, self.editions)
         return (
+            self.is_book,
             self.book["uid"] is None,
             self.book["openlibrary_key"] is None,
             all(edition["isbn13"] is None for edition in self.editions),
             -sum(credit.author["openlibrary_key"] is not None for credit in self.credits),
-            -told,
-            repr(everything),
+            -told - len(self.credits) - len(self.subjects),
+            self.book["title"],
+            _Everything(self),
         )
 
     def _shared(self, model: type[models.Model], attrs: Columns, *at: str | int) -> Columns:
@@ -182,6 +184,20 @@ class Draft:
             if edition["isbn13"] and first.setdefault(edition["isbn13"], i) != i:
                 detail = f"The same value stands at “/editions/{first[edition['isbn13']]}”."
                 self.faults.append(Fault("duplicate", detail, pointer("editions", i, "isbn13")))
+
+
+class _Everything:
+    """All that a draft says, as a text: it is made where nothing else tells two apart."""
+
+    def __init__(self, draft: Draft) -> None:
+        self._draft = draft
+
+    def __repr__(self) -> str:
+        draft = self._draft
+        return repr((draft.book, draft.series, draft.credits, draft.subjects, draft.editions))
+
+    def __lt__(self, other: object) -> bool:
+        return repr(self) < repr(other)
 
 
 def _is_author(contribution: Mapping[str, Any]) -> bool:

@@ -4,17 +4,19 @@ import gc
 import json
 import re
 import time
-from collections import Counter, defaultdict
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
-from multiprocessing.pool import ThreadPool
+from operator import attrgetter, itemgetter
 from os import PathLike
 from pathlib import Path
-from typing import IO, Any, TypeVar
+from tempfile import TemporaryFile
+from typing import IO, Any
 
 from django.db import DataError, IntegrityError, connection, transaction
 
+from authors.models import Author
 from authors.serializers import AuthorItem
 from books.serializers import BookSerializer
 from project.api.http.problems import Fault, Refused
@@ -24,13 +26,12 @@ from project.api.writes.transactions import retried
 from .batches import Batch
 from .drafts import Draft
 from .files import opened
-from .formats import FORMS, form_of
+from .formats import FORMS, Form, form_of
 from .mapped import mapped
-from .merging import Update
+from .merging import Keys, Ours, Update
+from .ordering import SortedRows
 from .rows import FileRow, Lines
 from .validation import Validation
-
-Item = TypeVar("Item")
 
 # The advisory lock that one import at a time holds: any number that no other program uses.
 IMPORT_LOCK = 7_160_305
@@ -56,19 +57,6 @@ class Count:
     rejected: int = 0
 
 
-class Keys:
-    """A set of keys that takes a bit for each, so that a long file does not fill the memory."""
-
-    def __init__(self) -> None:
-        self._pages: dict[int, int] = defaultdict(int)
-
-    def add(self, key: int) -> None:
-        self._pages[key >> 10] |= 1 << (key & 1023)
-
-    def __len__(self) -> int:
-        return sum(page.bit_count() for page in self._pages.values())
-
-
 @dataclass(slots=True)
 class Report:
     """What an import has done so far; all that it counts is committed."""
@@ -81,6 +69,8 @@ class Report:
     # Whether it was read as Windows-1252, since it is no UTF-8.
     is_cp1252: bool = False
     bytes_read: int = 0
+    # Those that are read, and those of which it is settled what becomes of them.
+    rows_read: int = 0
     rows: int = 0
     seconds: float = 0.0
     counts: dict[str, Count] = field(default_factory=lambda: {kind: Count() for kind in RESOURCES})
@@ -94,14 +84,21 @@ class Report:
     notes: list[tuple[int, Fault]] = field(default_factory=list)
     # Rows with an edition that an earlier one has, word for word.
     repeats: int = 0
-    # What books share and the file has mentioned, by kind.
+    # What books share and the file has mentioned, by kind; and the authors that it has changed.
     mentioned: dict[str, Keys] = field(default_factory=lambda: {kind: Keys() for kind in SHARED})
+    changed_authors: Keys = field(default_factory=Keys)
+
+    @property
+    def done(self) -> float:
+        """How much of the work, of which reading is taken for a third; of a pipe nobody knows."""
+        read = self.bytes_read / self.size if self.size else 0.0
+        return (read + 2 * self.rows / max(self.rows_read, 1)) / 3
 
     @property
     def has_changed_nothing(self) -> bool:
         return not any(count.created or count.changed for count in self.counts.values())
 
-    def add(self, batch: Batch) -> None:
+    def add(self, batch: Batch, ours: Ours) -> None:
         books, editions = self.counts["books"], self.counts["editions"]
         books.created += len(batch.new)
         books.changed += batch.changed
@@ -110,7 +107,10 @@ class Report:
         editions.created += len(batch.editions)
         editions.changed += batch.editions_changed
         editions.unchanged += batch.editions_unchanged
-        self.counts["authors"].changed += len(batch.authors.changes)
+        for key in batch.authors.changes.keys:
+            if not ours.has_made(Author, {"id": key}):
+                self.changed_authors.add(key)
+        self.counts["authors"].changed = len(self.changed_authors)
         for kind in (batch.authors, batch.series, batch.subjects, batch.publishers):
             name = str(kind.model._meta.verbose_name_plural)
             for each in kind.used.values():
@@ -132,9 +132,10 @@ def import_file(
 ) -> Report:
     """Add what the file has and the catalogue has not; a second run changes nothing.
 
-    Rows go in by batches, each in a transaction of its own: whoever is interrupted finds whole
-    batches. `progress` is called before the first and after each. A row that is refused is left
-    out with all its parts, and written to `rejects` with the reasons; the others go in. Raises
+    All of it is read first, and what it adds does not depend on the order of its rows. Then they go
+    in by batches, each in a transaction of its own: whoever is interrupted finds whole batches.
+    `progress` is called now and then, and after each. A row that is refused is left out with all
+    its parts, and written to `rejects` with the reasons; the others go in. Raises
     UnreadableFileError or OSError where the file as a whole can't be read. `mapping` names our
     columns for those of a table of no form; with `dry_run` the report says what would happen, and
     nothing stays.
@@ -143,29 +144,21 @@ def import_file(
     with ExitStack() as files:
         files.enter_context(_rare_garbage_collection())
         files.enter_context(program("import"))
-        if dry_run:
-            files.enter_context(_undone())
-        reading = files.enter_context(ExitStack())
-        stream, counted, size = reading.enter_context(opened(path))
+        stream, counted, size = files.enter_context(opened(path))
         lines = Lines(stream)
         name = "mapped" if mapping else form
         if name == "auto":
             name = form_of(lines.beginning)
         reader = mapped(mapping) if mapping else FORMS[name]
         report = Report(name, size, is_dry_run=dry_run)
-        if progress is not None:
-            progress(report)
         kept: IO[str] | None = None
         if rejects is not None:
             # Backslashes make lone surrogates, which UTF-8 has not, what JSON writes for them.
             kept = files.enter_context(
                 Path(rejects).open("w", encoding="utf-8", errors="backslashreplace")
             )
-        # Whoever reads closes the file, since it can't be closed while somebody reads.
-        batches = _batches(reading.pop_all(), reader.read(lines), lines)
-        for rows in _ahead(batches):
-            _import(rows, report, update)
-            _note(rows, report, kept)
+
+        def show() -> None:
             if kept is not None:
                 kept.flush()
             report.bytes_read = counted.bytes_read
@@ -173,8 +166,38 @@ def import_file(
             report.seconds = time.monotonic() - started
             if progress is not None:
                 progress(report)
-    report.bytes_read = counted.bytes_read
-    report.seconds = time.monotonic() - started
+
+        show()
+        aside = files.enter_context(TemporaryFile())
+        waiting = SortedRows(aside)
+        for rows in _batches(_read(reader, lines)):
+            report.rows_read += len(rows)
+            for row in rows:
+                if row.draft is not None:
+                    waiting.add(row)
+            _note([row for row in rows if row.draft is None], report, kept)
+            show()
+        if dry_run:
+            files.enter_context(_undone())
+        ours = Ours(update)
+        while True:
+            refused = SortedRows(aside)
+            for rows in _batches(iter(waiting)):
+                again = {row.number: row for row in _import(rows, report, ours)}
+                for row in again.values():
+                    refused.add(row)
+                _note([row for row in rows if row.number not in again], report, kept)
+                show()
+            if len(refused) in (0, len(waiting)):
+                break
+            # Which the catalogue may take now that all others are in.
+            waiting = refused
+        for rows in _batches(iter(refused)):
+            _note(rows, report, kept)
+            show()
+    # Not as their batches had them.
+    report.reasons.sort(key=itemgetter(0))
+    report.notes.sort(key=itemgetter(0))
     return report
 
 
@@ -197,35 +220,33 @@ def _rare_garbage_collection() -> Iterator[None]:
         gc.set_threshold(*usual)
 
 
-def _ahead(items: Iterator[Item]) -> Iterator[Item]:
-    """The same items, of which a thread makes the next while one is in use.
-
-    The thread ends with the process, even where it waits for a pipe.
-    """
-    with ThreadPool(1) as pool:
-        following = pool.apply_async(next, (items, None))
-        while (item := following.get()) is not None:
-            following = pool.apply_async(next, (items, None))
-            yield item
-
-
-def _batches(file: ExitStack, rows: Iterator[FileRow], lines: Lines) -> Iterator[list[FileRow]]:
+def _read(reader: Form, lines: Lines) -> Iterator[FileRow]:
     """Rows, with their drafts or their faults."""
     validate = Validation(BookSerializer())
     validate_author = Validation(AuthorItem())
+    start = 0
+    for number, row in enumerate(reader.read(lines)):
+        row.number = number
+        row.size += sum(len(value) for value in row.body.values() if isinstance(value, list))
+        row.bytes, start = lines.bytes_read - start, lines.bytes_read
+        prepare(row, validate_author if row.is_author else validate)
+        row.body = {}
+        yield row
+
+
+def _batches(rows: Iterator[FileRow]) -> Iterator[list[FileRow]]:
     batch: list[FileRow] = []
-    size, start = 0, 0
-    with file:
-        for row in rows:
-            batch.append(row)
-            size += 1 + sum(len(value) for value in row.body.values() if isinstance(value, list))
-            prepare(row, validate_author if row.is_author else validate)
-            if size >= BATCH_SIZE or lines.bytes_read - start >= BATCH_BYTES:
-                yield batch
-                batch = []
-                size, start = 0, lines.bytes_read
-        if batch:
+    size = read = 0
+    for row in rows:
+        batch.append(row)
+        size += row.size
+        read += row.bytes
+        if size >= BATCH_SIZE or read >= BATCH_BYTES:
             yield batch
+            batch = []
+            size = read = 0
+    if batch:
+        yield batch
 
 
 def prepare(row: FileRow, validate: Validation) -> None:
@@ -281,49 +302,51 @@ def _without_isbns(body: dict[str, Any], faults: Sequence[Fault]) -> dict[str, A
     return {**body, "editions": [edition for edition in kept if edition]}
 
 
-def _put_in(drafts: list[Draft], update: Update) -> Batch:
+def _put_in(drafts: Mapping[int, Draft], ours: Ours) -> Batch:
     """Imports take turns: two that hold new rows in opposite orders would wait for each other."""
     if connection.vendor == "postgresql":
         with connection.cursor() as cursor:
             cursor.execute("SELECT pg_advisory_xact_lock(%s)", [IMPORT_LOCK])
-    batch = Batch(update)
+    ours.begin()
+    batch = Batch(ours)
     batch.put_in(drafts)
     return batch
 
 
-def _import(rows: Sequence[FileRow], report: Report, update: Update) -> None:
-    """Put these rows in, in one transaction; those that can't be get their faults."""
-    accepted = [row for row in rows if row.draft is not None]
-    if not accepted:
-        return
-    drafts = [row.draft for row in accepted if row.draft is not None]
+def _import(rows: Sequence[FileRow], report: Report, ours: Ours) -> list[FileRow]:
+    """Put these rows in, in one transaction; those that can't be get their faults.
+
+    Returns those that what is stored stands in the way of.
+    """
+    by_number = {row.number: row for row in rows}
+    drafts = {row.number: row.draft for row in rows if row.draft is not None}
     try:
         # Again where someone else writes the same at the same time, whose rows it then finds.
-        batch = retried(lambda: _put_in(drafts, update))
+        batch = retried(lambda: _put_in(drafts, ours))
     except (IntegrityError, DataError) as error:
         reason = str(error).partition("\n")[0]
     else:
-        for place, faults in batch.refused.items():
-            accepted[place].faults += map(accepted[place].located, faults)
-        for place, each in batch.disagreements:
-            accepted[place].notes.append(accepted[place].located(each.as_fault()))
-        for place in batch.repeats:
-            accepted[place].notes.append(REPEAT)
-        report.add(batch)
-        return
+        for number, faults in batch.refused.items():
+            by_number[number].faults = list(map(by_number[number].located, faults))
+        for number, each in batch.disagreements:
+            by_number[number].notes.append(by_number[number].located(each.as_fault()))
+        for number in batch.repeats:
+            by_number[number].notes.append(REPEAT)
+        report.add(batch, ours)
+        ours.keep(batch.made)
+        return [by_number[number] for number in batch.refused]
     # There is a row that only the database refuses, and halving finds it.
-    if len(accepted) == 1:
-        accepted[0].faults.append(Fault("refused", f"The database refuses it: {reason}", ""))
-        return
-    middle = len(accepted) // 2
-    _import(accepted[:middle], report, update)
-    _import(accepted[middle:], report, update)
+    if len(rows) == 1:
+        rows[0].faults = [Fault("refused", f"The database refuses it: {reason}", "")]
+        return []
+    middle = len(rows) // 2
+    return _import(rows[:middle], report, ours) + _import(rows[middle:], report, ours)
 
 
 def _note(rows: Sequence[FileRow], report: Report, rejects: IO[str] | None) -> None:
     """Count these rows and keep what speaks against them."""
     report.rows += len(rows)
-    for row in rows:
+    for row in sorted(rows, key=attrgetter("number")):
         if row.faults:
             report.counts["books"].rejected += 1
         else:

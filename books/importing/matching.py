@@ -2,7 +2,7 @@
 
 import sys
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from types import SimpleNamespace
 from typing import Any
@@ -16,7 +16,7 @@ from books.models import Book, Contribution, Edition, Role, Subject
 from project.api.http.problems import Fault, Refused, pointer
 
 from .drafts import Columns, Draft
-from .merging import Changes, agree, facts_of, fitting, unknown
+from .merging import Changes, Ours, agree, facts_of, fitting, unknown
 
 
 def is_same_author(given: Columns, stored: Columns) -> bool:
@@ -189,10 +189,10 @@ class Subjects(ByColumn):
 class Authors(Shared):
     """Whom each mention of an author means; it is the same whatever the order of the mentions."""
 
-    def __init__(self, *, fills: bool, overwrites: bool) -> None:
+    def __init__(self, ours: Ours) -> None:
         super().__init__(Author)
         self.changes = Changes(Author)
-        self._fills, self._overwrites = fills, overwrites
+        self._ours = ours
         self._by_id: dict[int, Columns] = {}
         self._by_key: dict[str, Columns] = {}
         self._by_name: dict[str, list[Columns]] = defaultdict(list)
@@ -230,15 +230,14 @@ class Authors(Shared):
         self.new = [self.used[key] for key in order if key in made]
 
     def _learn(self, thing: Columns, given: Columns) -> None:
-        new, other = unknown(Author, thing, given)
+        new, other = self._ours.settle(Author, thing, given, *unknown(Author, thing, given))
         if not new and not other:
             return
-        if "id" not in thing:
-            thing |= (new := fitting(Author, thing, new))
-        elif self._fills:
-            new = fitting(Author, thing, {**new, **other} if self._overwrites else new)
+        new = fitting(Author, thing, new)
+        if "id" in thing:
             self.changes.change(thing, new)
-            other = {name: value for name, value in other.items() if name not in new}
+        else:
+            thing |= new
         if thing["openlibrary_key"]:
             self._by_key[thing["openlibrary_key"]] = thing
         if other:
@@ -256,7 +255,7 @@ class Authors(Shared):
             found = min(
                 (each for each in self._by_name[given["name"]] if is_same_author(given, each)),
                 key=lambda each: (
-                    bool(unknown(Author, each, given)[0]),
+                    bool(fitting(Author, each, unknown(Author, each, given)[0])),
                     each["birth_year"] != given["birth_year"],
                     each["openlibrary_key"] or "",
                     each["birth_year"] or 0,
@@ -303,8 +302,6 @@ class MatchedBook:
     # Those that it has or will have, and how many others are stored.
     told: set[object] = field(default_factory=set)
     number_of_others: int = 0
-    # What rows of this batch have overwritten.
-    said: set[str] = field(default_factory=set)
 
     def of_role(self, role: str) -> list[Columns]:
         return [author for author, its in self.credits if its == role]
@@ -331,23 +328,45 @@ class MatchedBook:
             and agree(draft.book["series_position"], self.book["series_position"])
         )
 
-    def fitness(self, draft: Draft) -> tuple[Any, ...]:
+    def fitness(self, draft: Draft, authors: Authors) -> tuple[Any, ...]:
         """The least fits best: to which the draft adds nothing, so that a second run does not."""
-        lacks = (
-            bool(unknown(Book, self.book, draft.book)[0])
-            or (draft.series is not None and self.series_name is None)
-            or not {each["name_folded"] for each in draft.subjects} <= self.subjects
-            or not {role for _, role, *_ in draft.credits} <= {role for _, role in self.credits}
-            or not all(told_by(edition) in self.editions for edition in draft.editions)
-        )
         return (
-            lacks,
+            self.lacks(draft, authors),
             self.book["openlibrary_key"] or "",
             self.book["first_published_year"] or 0,
             self.series_name or "",
             self.book["series_position"],
             self.book.get("id", 0),
         )
+
+    def lacks(self, draft: Draft, authors: Authors) -> bool:
+        """Whether the draft, which tells this book by title and creators, adds anything to it."""
+        return (
+            bool(fitting(Book, self.book, unknown(Book, self.book, draft.book)[0]))
+            or (draft.series is not None and self.series_name is None)
+            or not {each["name_folded"] for each in draft.subjects} <= self.subjects
+            or not all(
+                credit.role == Role.AUTHOR or self.credited(credit.author, credit.role, authors)
+                for credit in draft.credits
+            )
+            or any(self._lacks_of_edition(edition) for edition in draft.editions)
+        )
+
+    def _lacks_of_edition(self, given: Columns) -> bool:
+        known = self.editions.get(told_by(given))
+        return known is None or bool(
+            unknown(Edition, known, given)[0]
+            or (given["publisher"] is not None and known["publisher"] is None)
+        )
+
+    def credited(self, given: Columns, role: str, authors: Authors) -> list[Columns]:
+        """Those who may be meant among those who have this role already."""
+        meant = authors.meant(given)
+        return [
+            each
+            for each, its in self.credits
+            if its == role and (each is meant or is_same_author(given, each))
+        ]
 
 
 def _place_of(given: Columns, own: Sequence[Columns], authors: Authors) -> int | None:
@@ -433,37 +452,6 @@ class Catalogue:
     def remember_isbn(self, isbn13: str, entry: MatchedBook) -> None:
         self._by_isbn[isbn13] = entry
 
-    def groups(self, drafts: Sequence[Draft]) -> Iterator[list[int]]:
-        """The drafts' places, those together that may mean one book, the most certain first."""
-        leaders: dict[Any, int] = {}
-        group_of = list(range(len(drafts) + len(self.stored)))
-
-        def leader(place: int) -> int:
-            while group_of[place] != place:
-                group_of[place] = place = group_of[group_of[place]]
-            return place
-
-        things: list[tuple[Columns, Iterable[Columns]]] = [
-            *((draft.book, draft.editions) for draft in drafts),
-            *((entry.book, entry.editions.values()) for entry in self.stored),
-        ]
-        for place, (book, editions) in enumerate(things):
-            isbns = [edition["isbn13"] for edition in editions]
-            marks = (("title", book["title"]), book["openlibrary_key"], book.get("uid"), *isbns)
-            for mark in marks:
-                if mark is not None:
-                    first = leaders.setdefault(mark, place)
-                    if first != place:
-                        one, other = sorted((leader(first), leader(place)))
-                        group_of[other] = one
-        groups: dict[int, list[int]] = defaultdict(list)
-        for place in range(len(drafts)):
-            groups[leader(place)].append(place)
-        for group in groups.values():
-            if len(group) > 1:
-                group.sort(key=lambda place: drafts[place].certainty())
-            yield group
-
     def find(self, draft: Draft) -> MatchedBook | None:
         """By the uid, the Open Library's key, an ISBN, or else by what describes the book.
 
@@ -486,7 +474,7 @@ class Catalogue:
             namesakes = self._by_title.get(draft.book["title"], ())
             same = [each for each in namesakes if each.is_book_of(draft, self._authors)]
             found = (
-                min(same, key=lambda each: each.fitness(draft))
+                min(same, key=lambda each: each.fitness(draft, self._authors))
                 if len(same) > 1
                 else next(iter(same), None)
             )

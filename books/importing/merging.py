@@ -1,6 +1,7 @@
 """What one sight of a thing adds to another: what it knows, and where the two disagree."""
 
-from collections.abc import Collection, Mapping
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Mapping
 from copy import copy
 from functools import lru_cache
 from types import SimpleNamespace
@@ -114,6 +115,82 @@ def _fits(model: type[models.Model], known: Columns, new: Columns) -> bool:
     except ValidationError:
         return False
     return True
+
+
+class Keys:
+    """A set of keys that takes a bit for each, so that a long file does not fill the memory."""
+
+    def __init__(self) -> None:
+        self._pages: dict[int, int] = defaultdict(int)
+
+    def add(self, key: int) -> None:
+        self._pages[key >> 10] |= 1 << (key & 1023)
+
+    def __contains__(self, key: int) -> bool:
+        return bool(self._pages.get(key >> 10, 0) >> (key & 1023) & 1)
+
+    def __len__(self) -> int:
+        return sum(page.bit_count() for page in self._pages.values())
+
+
+class Ours:
+    """What an import has made and said so far.
+
+    Its rows are all on a par: what one may change of a thing does not depend on the batch in which
+    another has made it, or said something of it.
+    """
+
+    def __init__(self, update: Update) -> None:
+        self._update = update
+        self._made: dict[type[models.Model], Keys] = defaultdict(Keys)
+        self._said: dict[tuple[type[models.Model], str], Keys] = defaultdict(Keys)
+        self._said_by_batch: set[tuple[type[models.Model], int, str]] = set()
+
+    def begin(self) -> None:
+        """Forget what a batch has said that was not written."""
+        self._said_by_batch.clear()
+
+    def keep(self, made: Mapping[type[models.Model], Iterable[Columns]]) -> None:
+        """Remember what a batch has said, and made of each model, when it is written."""
+        for model, key, name in self._said_by_batch:
+            self._said[model, name].add(key)
+        for model, things in made.items():
+            for thing in things:
+                self._made[model].add(thing["id"])
+
+    def has_made(self, model: type[models.Model], thing: Columns) -> bool:
+        return "id" not in thing or thing["id"] in self._made[model]
+
+    def may_extend(self, model: type[models.Model], thing: Columns) -> bool:
+        return self._update != "skip" or self.has_made(model, thing)
+
+    def settle(
+        self,
+        model: type[models.Model],
+        thing: Columns,
+        given: Columns,
+        new: Columns,
+        other: Columns,
+    ) -> tuple[Columns, Columns]:
+        """Of what a row gives, what the thing gets, and what is left out for what stands."""
+        if not self.may_extend(model, thing):
+            return {}, {}
+        if self._update != "overwrite" or self.has_made(model, thing):
+            return new, other
+        key = thing["id"]
+        said = {
+            name
+            for name in other
+            if (model, key, name) in self._said_by_batch or key in self._said[model, name]
+        }
+        defaults = facts_of(model)
+        self._said_by_batch |= {
+            (model, key, name)
+            for name, value in given.items()
+            if value not in (None, "", defaults.get(name))
+        }
+        new = new | {name: value for name, value in other.items() if name not in said}
+        return new, {name: value for name, value in other.items() if name in said}
 
 
 class Changes:

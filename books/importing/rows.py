@@ -45,6 +45,11 @@ class FileRow:
     is_author: bool = False
     # What is to go in, once the row is found good.
     draft: Draft | None = None
+    # Which of the file's rows it is.
+    number: int = 0
+    # How many things it holds, the book and what belongs to it, and of how many bytes it was read.
+    size: int = 1
+    bytes: int = 0
 
     def located(self, fault: Fault) -> Fault:
         """The fault with a pointer into the row rather than into the body made from it."""

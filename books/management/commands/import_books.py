@@ -80,16 +80,14 @@ class Command(BaseCommand):
         with Progress(
             *columns, TimeRemainingColumn(), console=console, disable=not console.is_terminal
         ) as bar:
-            task = bar.add_task("", total=None, rows=0)
+            task = bar.add_task("", total=1, rows=0)
 
             def show(so_far: Report) -> None:
                 nonlocal report
                 report = so_far
                 # With DEBUG Django keeps the text of every statement, rows and all.
                 reset_queries()
-                bar.update(
-                    task, rows=report.rows, completed=report.bytes_read, total=report.size or None
-                )
+                bar.update(task, rows=report.rows, completed=report.done)
 
             try:
                 report = import_file(
