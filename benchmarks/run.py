@@ -55,6 +55,7 @@ GOALS = {
     "list plain-drf": "≥ 14",
     "list fastapi": "≥ 5.5",
     "list limit-cpu": "≤ 1.45",
+    "list 304-cpu": "≤ 0.25",
     "one plain-drf": "≥ 9",
     "one fastapi": "≥ 3.5",
 }
@@ -132,22 +133,33 @@ class Client:
         self.socket = socket.create_connection(("127.0.0.1", peer.port))
         self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
 
-    def get(self, path: str) -> bytes:
+    def get(self, path: str, tag: str | None = None) -> bytes:
+        """The body; with the tag that it must still have, nothing."""
+        status, head, body = self._ask(path, f"If-None-Match: {tag}\r\n" if tag else "")
+        if status != ("304" if tag else "200"):
+            raise RuntimeError(f"{self.peer.name} {path}: {head[:1000]!r}")
+        return body
+
+    def tag_of(self, path: str) -> str:
+        _, head, _ = self._ask(path, "")
+        return head.split("\r\netag: ")[1].split("\r\n")[0]
+
+    def _ask(self, path: str, headers: str) -> tuple[str, str, bytes]:
         request = (
             f"GET {self.peer.prefix}{path} HTTP/1.1\r\nHost: 127.0.0.1\r\n"
-            f"Accept: application/json\r\n{self.headers}\r\n"
+            f"Accept: application/json\r\n{self.headers}{headers}\r\n"
         )
         self.socket.sendall(request.encode())
         received = bytearray()
         while (end := received.find(b"\r\n\r\n")) < 0:
             received += self._receive()
-        head = bytes(received[:end]).lower()
-        if not head.startswith(b"http/1.1 200"):
-            raise RuntimeError(f"{self.peer.name} {path}: {bytes(received[:1000])!r}")
-        length = int(head.split(b"content-length:")[1].split(b"\r\n")[0])
+        head = received[:end].decode("latin-1").lower()
+        status = head[9:12]
+        _, _, rest = head.partition("content-length:")
+        length = int(rest.split("\r\n")[0]) if rest and status != "304" else 0
         while len(received) < end + 4 + length:
             received += self._receive()
-        return bytes(received[end + 4 :])
+        return status, head, bytes(received[end + 4 :])
 
     def _receive(self) -> bytes:
         data = self.socket.recv(1 << 18)
@@ -173,16 +185,25 @@ class Measurement:
 
 
 def measure(
-    peer: Peer, token: str | None, paths: list[str], seconds: float, database: psutil.Process | None
+    peer: Peer,
+    token: str | None,
+    paths: list[str],
+    seconds: float,
+    database: psutil.Process | None,
+    *,
+    again: bool = False,
 ) -> Measurement:
+    """What these cost; with `again`, for who has them already."""
     latencies: list[float] = []
     clients = [Client(peer, token) for _ in range(CONNECTIONS)]
+    tags = {path: clients[0].tag_of(path) for path in paths} if again else {}
     deadline = 0.0
 
     def ask(client: Client, seed: int) -> None:
         chosen = random.Random(seed)
         while (start := time.perf_counter()) < deadline:
-            client.get(chosen.choice(paths))
+            path = chosen.choice(paths)
+            client.get(path, tags.get(path))
             latencies.append(time.perf_counter() - start)
 
     before = cpu_of(peer.process), cpu_of(database) if database else 0.0
@@ -245,6 +266,8 @@ class Results:
     memory: dict[str, int] = field(default_factory=dict)
     # What the check of a token adds to the CPU of one document, by round, in milliseconds.
     authentication: list[float] = field(default_factory=list)
+    # The CPU of a list that has not changed, over that of one that is sent, by round.
+    unchanged: list[float] = field(default_factory=list)
 
     def ratios(self, scenario: str, peer: str) -> list[float]:
         """Our throughput over the peer's, by round."""
@@ -265,6 +288,7 @@ class Results:
                     yield f"{scenario} {peer}", self.ratios(scenario, peer)
             if "limit" in peers:
                 yield f"{scenario} limit-cpu", self.cpu_ratios(scenario, "limit")
+        yield "list 304-cpu", self.unchanged
 
 
 @contextmanager
@@ -314,6 +338,12 @@ def run(engine: str, options: argparse.Namespace) -> Results:
                 for peer in peers:
                     measurement = measure(peer, token, paths, options.seconds, server)
                     results.rounds[scenario][peer.name].append(measurement)
+        for _ in range(options.rounds):
+            sent, unchanged = (
+                measure(peers[0], token, asked["list"], options.seconds, server, again=again).cpu_ms
+                for again in (False, True)
+            )
+            results.unchanged.append(unchanged / sent)
         if not options.quick:
             for _ in range(options.rounds):
                 known, unknown = (
@@ -454,11 +484,14 @@ def main() -> None:
         text = json.dumps(as_json(options, found), indent=1)
         (HERE / "results.json").write_text(text + "\n")
         (HERE / "results.svg").write_text(plot(found))
-    print("\nThe project's throughput over each peer's (limit-cpu: its CPU over the limit's)")
+    print(
+        "\nThe project's throughput over each peer's (limit-cpu: its CPU over the limit's; 304-cpu:"
+        " that of a list that has not changed over that of one that is sent)"
+    )
     for engine, results in found.items():
         suffix = "" if options.quick else f" {engine}"
         for line, ratios in results.lines():
-            spread = "" if options.quick else f" ({min(ratios):.1f} … {max(ratios):.1f})"
+            spread = "" if options.quick else f" ({min(ratios):.2f} … {max(ratios):.2f})"
             goal = f", goal {GOALS[line]}" if line in GOALS else ""
             print(f"{line}{suffix} {statistics.median(ratios):.2f}{spread}{goal}")
 

@@ -9,7 +9,7 @@ from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
 from django.db import models, router
 from django.db.models import ProtectedError, RestrictedError
-from django.http import Http404, HttpResponseBase
+from django.http import Http404, HttpResponseBase, HttpResponseNotModified
 from django.urls import NoReverseMatch
 from django.utils.encoding import force_bytes
 from rest_framework import serializers, status, viewsets
@@ -19,6 +19,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.settings import api_settings
 
+from .changes.list_tags import ListTag
 from .databases.connections import without_prepared_plans
 from .documents.compiler import expressions_of
 from .documents.statements import Document, properties
@@ -134,10 +135,19 @@ class ResourceViewSet(ConditionalWrites, StrictQueryParameters, viewsets.ModelVi
         return documents(serializer_class, self.unread_properties, keys, using, self.request)
 
     def list(self, request: Request, *args: Any, **kwargs: Any) -> Any:
-        pages = None if is_export(request) else self._kept_pages()
-        if pages is None:
+        if is_export(request):
             return self.get_list_response(self.get_queryset())
-        return self._list_response(pages, pages.shape.using)
+        tag = ListTag.of(self)
+        if tag is not None and tag.is_known_to(request):
+            return HttpResponseNotModified(headers={"ETag": tag.value})
+        pages = self._kept_pages()
+        if pages is None:
+            response = self.get_list_response(self.get_queryset())
+        else:
+            response = self._list_response(pages, pages.shape.using)
+        if tag is not None and tag.holds():
+            response.headers["ETag"] = tag.value
+        return response
 
     def _kept_pages(self) -> KeptPages | None:
         """The pages of a list that is made of nothing but columns and the project's own parts."""

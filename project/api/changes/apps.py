@@ -11,7 +11,9 @@ class ChangesConfig(AppConfig):
     def ready(self) -> None:
         from ..observability import health
         from ..writes import unit_of_work
-        from . import positions, triggers
+        from . import list_tags, positions, triggers
 
         health.questions.append(triggers.fault_of)
+        # Now: later, the files may be those of the next version.
+        list_tags.code_digest()
         unit_of_work.deleted_uids.append(positions.deleted_uids)

@@ -43,17 +43,19 @@ INSERT INTO changes_batch (last, nonce) SELECT last, %s FROM raised
 """
 
 
-def give(using: str, limit: int | None = ROUND) -> bool:
+def give(using: str, limit: int | None = ROUND, *, waits: bool = True) -> bool:
     """Give positions to what is pending, at most so many changes; whether there was anything.
+
+    Where another is doing so, one who does not wait gives none.
 
     The position of an object rises with each of its changes, also with one whose id is lower than
     that of another which came before it: a row that an object owns can be written by SQL without
     the object's lock.
     """
-    connection = connections[using]
+    connection: Any = connections[using]
     if not is_pending(using):
         return False
-    is_own = not connection.in_atomic_block
+    is_own, had_written = not connection.in_atomic_block, connection.has_written
     with transaction.atomic(using), connection.cursor() as cursor:
         if is_own:
             # A snapshot that is older than the lock would have to be refused.
@@ -61,10 +63,14 @@ def give(using: str, limit: int | None = ROUND) -> bool:
         # What a reader has been told must not be lost in a crash.
         cursor.execute("SET LOCAL synchronous_commit = on")
         # By itself: what the next statement sees is what the lock's former holder left.
-        cursor.execute("SELECT last FROM changes_feed FOR UPDATE")
-        [(last,)] = cursor.fetchall()
-        cursor.execute(_GIVE, [limit, last, secrets.randbits(63)])
-    return True
+        skips = "" if waits else " SKIP LOCKED"
+        cursor.execute(f"SELECT last FROM changes_feed FOR UPDATE{skips}")
+        lasts = cursor.fetchall()
+        for (last,) in lasts:
+            cursor.execute(_GIVE, [limit, last, secrets.randbits(63)])
+    # A request that has done no more may be repeated.
+    connection.has_written = had_written
+    return bool(lasts)
 
 
 def is_pending(using: str) -> bool:
@@ -100,19 +106,23 @@ def position_at(cursor: Any, number: int) -> Position | None:
     return None if row is None else Position(number, row[0])
 
 
-def last(using: str) -> str | None:
-    """What stands for the present state of all that is in the feed; None while that changes.
+def state(using: str) -> str | None:
+    """What stands for all that is in the feed as it is now; None while changes are pending.
 
-    To be read in the same `snapshot` as what it shall stand for: in another, it would be given to
-    two states. Where it is None, `give` and look again, or go by the bytes themselves.
+    Each change leads to another, which was never before. Where it is None, `give` and look again,
+    or go by the bytes themselves.
     """
-    connection = connections[using]
-    if is_pending(using):
-        return None
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT last, nonce FROM changes_batch ORDER BY last DESC LIMIT 1")
+    with connections[using].cursor() as cursor:
+        # One statement, so that both are of one moment.
+        cursor.execute(
+            "SELECT (SELECT last FROM changes_batch ORDER BY last DESC LIMIT 1),"
+            " (SELECT nonce FROM changes_batch ORDER BY last DESC LIMIT 1)"
+            " WHERE NOT EXISTS (SELECT 1 FROM changes_pending)",
+            # With parameters, if none, it is prepared.
+            [],
+        )
         row = cursor.fetchone()
-    return "0" if row is None else f"{row[0]}.{row[1]}"
+    return None if row is None else f"{row[0]}.{row[1]}"
 
 
 def deleted_uids(model: type[models.Model], uids: set[UUID]) -> set[UUID]:

@@ -86,6 +86,8 @@ class Scope:
         self.shown = shown
         # The models of all related objects that a statement shows.
         self.models: set[type[models.Model]] = set()
+        # Whether it shows what an expression of Meta.expressions computes.
+        self.is_computed = False
 
     def condition(self, model: type[models.Model], path: str) -> Q | None:
         """What is true of the objects at this path that may be shown; None where all may."""
@@ -374,6 +376,7 @@ class Compiler:
         return JSONValue(column, plain_format(of), nullable=nullable)
 
     def computed(self, field: Any, place: Path, expression: Any) -> JSONValue:
+        place.scope.is_computed = True
         try:
             value = computed_value(place.model, expression, UserKey(), place.path)
         except (FieldError, AttributeError, TypeError, ValueError) as error:

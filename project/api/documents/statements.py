@@ -82,6 +82,8 @@ class Statement:
     key: "models.Field[Any, Any]"
     # Of all related objects that it shows.
     models: frozenset[type[models.Model]]
+    # Whether it shows what expressions compute, of whatever there is.
+    is_computed: bool
     # Whether each document stands behind its version.
     versioned: bool = False
 
@@ -165,7 +167,8 @@ def compile_statement(
     sql, params = query.get_compiler(using).as_sql()
     texts = (compiler.array.replace("{0}", sql), compiler.each.replace("{0}", sql))
     return Statement(
-        *texts, tuple(params), key, frozenset(scope.models), versioned=version is not None
+        *(*texts, tuple(params), key, frozenset(scope.models), scope.is_computed),
+        versioned=version is not None,
     )
 
 

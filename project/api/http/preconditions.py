@@ -1,7 +1,7 @@
 """Entity tags, and requests that depend on them (RFC 9110, sections 8.8.3 and 13).
 
 The tag of an object is `"<version>.<digest of the bytes sent>"`, strong. What is nested in a root
-has the root's version; a list, and what has no version, has the digest alone. A request is compared
+has the root's version; a list, and what has no version, has a digest alone. A request is compared
 by the version, so that what others show in the same document, as an author's new name, does not
 refuse an honest edit.
 """
@@ -100,6 +100,9 @@ class ConditionalRequests:
         response = self.get_response(request)
         if not request.path_info.startswith("/api/"):
             return response
+        if response.status_code == 304:
+            # A view knew the tag without the bytes.
+            return _not_modified(request, response)
         set_tag(request, response)
         return _conditional(request, response) if _is_read(request, response) else response
 
@@ -179,16 +182,17 @@ def _conditional(request: HttpRequest, response: HttpResponseBase) -> HttpRespon
     value = request.META.get(KEYS[IF_NONE_MATCH])
     if value is None or tag is None:
         return response
-    condition, opaque = Condition.of(value, IF_NONE_MATCH), _opaque(tag)
-    if not condition.has_tag(opaque):
+    if not Condition.of(value, IF_NONE_MATCH).has_tag(_opaque(tag)):
         return response
+    return _not_modified(request, response)
+
+
+def _not_modified(request: HttpRequest, response: HttpResponseBase) -> HttpResponseBase:
+    """304 with the headers that a 200 would have and a cache may need (section 15.4.5)."""
+    condition = Condition.of(request.META[KEYS[IF_NONE_MATCH]], IF_NONE_MATCH)
+    opaque = _opaque(response.headers["ETag"])
     # A cache finds what it has by this tag.
     response.headers["ETag"] = f'"{condition.form_of(opaque) or opaque}"'
-    return _not_modified(response)
-
-
-def _not_modified(response: HttpResponseBase) -> HttpResponseBase:
-    """304 with the headers that a 200 would have and a cache may need (section 15.4.5)."""
     unchanged = HttpResponseNotModified()
     for name in ("ETag", "Cache-Control", "Content-Location", "Expires", "Vary"):
         if name in response.headers:

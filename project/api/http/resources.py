@@ -125,9 +125,14 @@ def _hiding(shown: frozenset[Model], urlconf: str) -> Sequence[Model]:
 @cache
 def lists_all(view_class: Any) -> bool:
     """Whether the lists of a viewset have each object that there is, whoever asks."""
+    is_own = view_class.get_queryset.__module__ != "rest_framework.generics"
+    return not is_own and hides_nothing(view_class)
+
+
+def hides_nothing(view_class: Any) -> bool:
+    """The same of what its `get_queryset` gives, by all else that a viewset declares."""
     return (
-        view_class.get_queryset.__module__ == "rest_framework.generics"
-        and view_class.filter_queryset.__module__ == HOOKS["filter_queryset"]
+        view_class.filter_queryset.__module__ == HOOKS["filter_queryset"]
         and all(getattr(e.filter_queryset, "for_lists", False) for e in view_class.filter_backends)
         and not narrows(getattr(view_class, "filterset_class", None))
         and view_class.queryset is not None

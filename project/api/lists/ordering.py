@@ -48,14 +48,15 @@ class OrderingFilter(backends.OrderingFilter):
         choice = request.query_params.get(self.ordering_param)
         if not choice:
             default = None if Rank.of(queryset) else self.get_default_ordering(view)
-            return default and [self._column(view, each) for each in default]
+            return default and [self.column(view, each) for each in default]
         if choice not in self._choices(view):
             detail = f"Choose one of {', '.join(self._choices(view))}."
             raise Refused([Fault("invalid_choice", detail, parameter=self.ordering_param)])
-        return [self._column(view, choice)]
+        return [self.column(view, choice)]
 
     @staticmethod
-    def _column(view: Any, choice: str) -> str:
+    def column(view: Any, choice: str) -> str:
+        """What a choice of `ordering` orders by."""
         name = choice.removeprefix("-")
         column: str = getattr(view, "ordering_columns", {}).get(name, name)
         return choice.removesuffix(name) + column
