@@ -98,7 +98,11 @@ DESCRIPTIONS = {
     422: "The `Idempotency-Key` was sent with another request before.",
     428: "This server demands `If-Match`.",
     429: "Too many failed attempts.",
-    503: "The service is not available now. Repeat the request after `Retry-After`.",
+    503: (
+        "The service is not available now, and nothing is stored: repeat the request after"
+        " `Retry-After`. With the code `outcome_unknown` it may be stored: repeat it with the same"
+        " `Idempotency-Key`, or look first."
+    ),
 }
 
 

@@ -55,6 +55,21 @@ def test_readyz_answers_503_while_a_migration_is_missing(transactional_db, clien
     assert client.get("/readyz").status_code == 200
 
 
+def test_readyz_answers_503_while_the_database_takes_no_writes(transactional_db, client):
+    if connection.vendor != "postgresql":
+        pytest.skip("PostgreSQL's; of SQLite, root may write to what is read-only")
+    name, user = connection.settings_dict["NAME"], connection.settings_dict["USER"]
+    of_database = f"ALTER ROLE {user} IN DATABASE {name}"
+    with connection.cursor() as cursor:
+        cursor.execute(f"{of_database} SET default_transaction_read_only = on")
+        try:
+            response = client.get("/readyz")
+        finally:
+            cursor.execute(f"{of_database} RESET default_transaction_read_only")
+    assert (response.status_code, response.json()) == (503, NOT_READY)
+    assert client.get("/readyz").status_code == 200
+
+
 @pytest.mark.parametrize("path", ["/livez", "/readyz", "/readyz?verbose=1"])
 def test_a_probe_may_only_be_read(client, path):
     response = client.post(path)

@@ -2,6 +2,8 @@
 
 import signal
 import socket
+import uuid
+from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 
 import httpx
@@ -15,6 +17,7 @@ pytestmark = [pytest.mark.reliability, pytest.mark.xdist_group(__name__)]
 
 WRITERS = 16
 WRITES = 5  # by each
+BOOKS = 3  # by each, with five writes
 
 
 @pytest.fixture(scope="module")
@@ -76,6 +79,48 @@ def test_sixteen_writers_at_once_all_succeed(served):
     stored = served.client.get("/api/authors/", params={"count": "true"}).json()
     assert stored["count"] == WRITERS * WRITES
     assert "database is locked" not in served.log
+
+
+def test_unrelated_writes_all_succeed_at_serializable(env):
+    if env["DATABASE_URL"].startswith("sqlite"):
+        pytest.skip("SQLite has this isolation alone; run with --engine postgresql")
+    options = "?options=-c%20default_transaction_isolation=serializable"
+    with Server(env | {"DATABASE_URL": env["DATABASE_URL"] + options}) as server:
+        headers = {"Authorization": f"Bearer {token(server.client)}"}
+
+        def write(writer):
+            statuses = []
+            with httpx.Client(base_url=server.url, headers=headers, timeout=60) as client:
+
+                def send(method, path, body=None, **more):
+                    answer = client.request(method, path, json=body, headers=more)
+                    statuses.append(answer.status_code)
+                    return answer.json() if answer.content else {}
+
+                for number in range(BOOKS):
+                    name = f"{writer}.{number}"
+                    book = send(
+                        "POST",
+                        "/api/books/",
+                        {
+                            "title": f"Book {name}",
+                            "authors": [{"name": f"Author {name}"}],
+                            "series": {"name": f"Series {name}"},
+                            "editions": [{"format": "ebook"}],
+                        },
+                    )
+                    path = f"/api/books/{book['id']}/"
+                    send("PATCH", path, {"title": f"Book {name}, again"})
+                    send("POST", f"{path}editions/", {"format": "hardcover"})
+                    key = {"Idempotency-Key": str(uuid.uuid4())}
+                    send("POST", "/api/publishers/", {"name": f"Publisher {name}"}, **key)
+                    send("DELETE", path)
+            return statuses
+
+        with ThreadPoolExecutor(WRITERS) as writers:
+            statuses = [one for each in writers.map(write, range(WRITERS)) for one in each]
+        books = WRITERS * BOOKS
+        assert Counter(statuses) == {201: 3 * books, 200: books, 204: books}
 
 
 def test_a_cover_that_is_uploaded_is_served_in_development(served):

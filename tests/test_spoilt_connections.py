@@ -177,7 +177,7 @@ def test_what_may_have_been_stored_is_not_repeated(another, librarian):
         response = librarian.post("/api/books/", body, format="json")
     finally:
         del connection._commit
-    assert (response.status_code, response.json()["code"], times) == (503, "unavailable", 1)
+    assert (response.status_code, response.json()["code"], times) == (503, "outcome_unknown", 1)
     assert Series.objects.count() == 0
 
 

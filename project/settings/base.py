@@ -49,7 +49,7 @@ MIDDLEWARE = [
     "project.api.http.middleware.ProbesOfAnyHost",
     "project.api.http.middleware.OptionalTrailingSlash",
     "project.api.http.middleware.Refusals",
-    "project.api.http.middleware.RepeatOnNewConnection",
+    "project.api.http.middleware.RepeatedRequests",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
@@ -167,7 +167,10 @@ def _wal_is_safe(version: tuple[int, ...]) -> bool:
 
 JOURNAL_MODE = "WAL" if _wal_is_safe(sqlite3.sqlite_version_info) else "DELETE"
 SQLITE: dict[str, Any] = {
+    "ENGINE": "project.api.databases.sqlite",
     "CONN_MAX_AGE": None,
+    # Whether its file is still the same: 2 µs.
+    "CONN_HEALTH_CHECKS": True,
     "OPTIONS": {
         # One writer at a time, which waits its turn at BEGIN instead of failing half-way
         # (https://docs.djangoproject.com/en/stable/ref/databases/#sqlite-transaction-behavior).

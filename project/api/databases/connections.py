@@ -1,8 +1,10 @@
 """What every new database connection is told, what became of it, and how a statement is planned."""
 
+import os
 import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import django
@@ -11,7 +13,7 @@ from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.backends.signals import connection_created
 from django.dispatch import receiver
 
-from .postgresql.base import DatabaseWrapper
+from .outcomes import Witness
 
 
 @receiver(connection_created)
@@ -28,26 +30,51 @@ def use_all_query_parameters(connection: BaseDatabaseWrapper, **kwargs: Any) -> 
 
 def begin_request() -> None:
     """Forget what became of the statements of the request before."""
-    for connection in _of_postgresql():
-        connection.is_spoilt = connection.has_written = False
+    for connection in connections.all():
+        if isinstance(connection, Witness):
+            connection.begin_request()
 
 
-def drop_spoilt() -> bool:
-    """Close the connections that have failed where new ones would not, if there are any; whether
-    the request may then be repeated, since none has stored anything."""
-    ours = [*_of_postgresql()]
-    spoilt = [each for each in ours if each.is_spoilt and not each.in_atomic_block]
+def may_have_written() -> bool:
+    """Whether this request may have stored something, whatever it has failed by since."""
+    return any(connection.has_written for connection in _witnesses())
+
+
+def would_succeed_anew() -> bool:
+    """Whether the request that failed has stored nothing and met a connection that is spoilt, which
+    this closes."""
+    spoilt = [each for each in _witnesses() if each.is_spoilt and not each.in_atomic_block]
     for connection in spoilt:
         connection.close()
-    return bool(spoilt) and not any(connection.has_written for connection in ours)
+    return bool(spoilt) and not may_have_written()
 
 
-def _of_postgresql() -> Iterator[DatabaseWrapper]:
+def would_succeed_later() -> bool:
+    """Whether the request that failed has stored nothing and lost a race with another one."""
+    lost = any(each.has_lost_a_race and not each.in_atomic_block for each in _witnesses())
+    return lost and not may_have_written()
+
+
+def _witnesses() -> Iterator[Witness]:
     return (
         connection
         for connection in connections.all(initialized_only=True)
-        if isinstance(connection, DatabaseWrapper)
+        if isinstance(connection, Witness)
     )
+
+
+def unwritable(connection: BaseDatabaseWrapper) -> str | None:
+    """Why nothing can be written, if that is so: PostgreSQL is a standby, or was told to take
+    nothing; a file or its folder, where the journal stands, is not ours to write to."""
+    if connection.vendor == "postgresql":
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT current_setting('transaction_read_only')::bool")
+            [(is_read_only,)] = cursor.fetchall()
+        return "The database is read-only." if is_read_only else None
+    path = Path(connection.settings_dict["NAME"])
+    places = [each for each in (path, path.parent) if each.exists()]
+    unwritable = [str(each) for each in places if not os.access(each, os.W_OK)]
+    return f"{unwritable[0]} is read-only." if unwritable else None
 
 
 @contextmanager

@@ -6,7 +6,7 @@ from django.db import InterfaceError, InternalError, OperationalError
 
 # A serialization failure, and a deadlock: PostgreSQL asks for the whole transaction again
 # (https://www.postgresql.org/docs/current/mvcc-serialization-failure-handling.html).
-RETRYABLE = frozenset({"40001", "40P01"})
+RACES = frozenset({"40001", "40P01"})
 # What PostgreSQL refuses without the statement being wrong: there is no connection, or memory, disk
 # or connections are used up, or somebody stopped the statement or the server, or the disk fails
 # (classes), or other transactions were in the way (codes).
@@ -20,8 +20,10 @@ MISPLACED = frozenset({"26000", "42P05"})
 # the function of PostgreSQL that raises it: the codes are those of much else as well, and the
 # messages are in the server's language.
 STALE = {"0A000": "RevalidateCachedQuery", "42804": "plpgsql_param_eval_recfield"}
-# Somebody or something has ended the connection, or its server is a standby by now.
-LOST = frozenset({"57P01", "57P02", "57P05", "25006"})
+# Somebody or something has ended the connection: the server's, or a limit of time.
+ENDED = frozenset({"57P01", "57P02", "57P05", "25P03", "25P04"})
+# The connection is of no use, either, when its server is a standby by now.
+LOST = ENDED | {"25006"}
 # The same of SQLite, https://www.sqlite.org/rescode.html
 SQLITE_OUTAGES = frozenset(
     {
@@ -47,6 +49,19 @@ def is_stale(error: BaseException | None) -> bool:
 def is_lost(error: BaseException | None) -> bool:
     """Whether the connection is of no use any more. Without a code it is the driver who says so."""
     return getattr(error and error.__cause__, "sqlstate", "") in LOST | {None}
+
+
+def is_unknown(error: BaseException) -> bool:
+    """Whether the statement that failed so may have been carried out all the same."""
+    cause = error.__cause__
+    if isinstance(cause, sqlite3.Error):
+        return getattr(cause, "sqlite_errorcode", 0) & 0xFF == sqlite3.SQLITE_IOERR
+    return getattr(cause, "sqlstate", "") in ENDED | {None}
+
+
+def has_lost_a_race(error: BaseException) -> bool:
+    """Whether the same transaction may succeed once another one, which was in its way, is over."""
+    return getattr(error.__cause__, "sqlstate", "") in RACES
 
 
 def is_outage(error: BaseException | None) -> bool:

@@ -13,15 +13,18 @@ from django.core.exceptions import (
 )
 from django.http import Http404, HttpRequest, HttpResponseBase
 from rest_framework import exceptions
+from rest_framework.permissions import SAFE_METHODS
 from rest_framework.renderers import BrowsableAPIRenderer, JSONRenderer
 from rest_framework.response import Response
 from rest_framework.views import set_rollback
 
+from ..databases.connections import may_have_written
 from ..databases.errors import is_outage
 from .problems import (
     MEDIA_TYPE,
     RETRY_AFTER,
     Fault,
+    OutcomeUnknown,
     PayloadTooLarge,
     Refused,
     Unavailable,
@@ -33,7 +36,7 @@ from .problems import (
 logger = logging.getLogger(__name__)
 
 
-def as_api_exception(error: Exception) -> exceptions.APIException | None:
+def as_api_exception(error: Exception, request: Any) -> exceptions.APIException | None:
     """The refusal, or the outage, that this error stands for; None where it is a bug."""
     match error:
         case exceptions.APIException():
@@ -48,16 +51,21 @@ def as_api_exception(error: Exception) -> exceptions.APIException | None:
             return exceptions.ParseError("The request is malformed.")
         case _ if is_outage(error):
             logger.warning("The database does not answer: %s", error)
-            return Unavailable()
+            return _outage(request)
     return None
+
+
+def _outage(request: Any) -> Unavailable:
+    is_unknown = request.method not in SAFE_METHODS and may_have_written()
+    return OutcomeUnknown() if is_unknown else Unavailable()
 
 
 def exception_handler(error: Exception, context: dict[str, Any]) -> Response | None:
     """DRF's EXCEPTION_HANDLER. An exception it does not know stays one: a bug is a 500."""
-    known = as_api_exception(error)
+    request = context["request"]
+    known = as_api_exception(error, request)
     if known is None:
         return None
-    request = context["request"]
     detail, code, faults = described(known)
     headers = {}
     if challenge := getattr(known, "auth_header", None):
@@ -133,10 +141,15 @@ def not_found(request: HttpRequest, exception: Exception | None = None) -> HttpR
     return problem_response(request, 404, "There is nothing at this URL.", "not_found")
 
 
+def unavailable(request: HttpRequest) -> HttpResponseBase:
+    """What an outage is answered with outside of REST framework's views."""
+    detail, code, _ = described(_outage(request))
+    later = {"Retry-After": str(RETRY_AFTER)}
+    return problem_response(request, 503, detail, code, later)
+
+
 def server_error(request: HttpRequest) -> HttpResponseBase:
     # Django calls this while it handles the error.
     if is_outage(sys.exc_info()[1]):
-        later = {"Retry-After": str(RETRY_AFTER)}
-        detail, code = Unavailable.default_detail, Unavailable.default_code
-        return problem_response(request, 503, detail, code, later)
+        return unavailable(request)
     return problem_response(request, 500, "The server failed; this is a bug.", "error")

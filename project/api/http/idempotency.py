@@ -4,6 +4,7 @@ The key and the answer are stored in the write's own transaction, so whoever rep
 a crash finds either both or neither (draft-ietf-httpapi-idempotency-key-header).
 """
 
+import logging
 import re
 from collections.abc import Callable
 from datetime import timedelta
@@ -11,15 +12,19 @@ from hashlib import sha256
 from typing import Any
 
 from django.core.exceptions import RequestDataTooBig
-from django.db import IntegrityError, OperationalError, connection, transaction
+from django.db import Error, IntegrityError, OperationalError, connection, transaction
 from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.utils import timezone
 from rest_framework.exceptions import APIException
 
+from ..databases.errors import is_outage
 from ..databases.transactions import request_transaction
 from ..models import StoredAnswer
+from .handlers import unavailable
 from .preconditions import UNSAFE, not_supported, refusal, set_tag
 from .problems import RETRY_AFTER, Fault, Refused, problem_response
+
+logger = logging.getLogger(__name__)
 
 HEADER = "Idempotency-Key"
 REPLAYED = "Idempotency-Replayed"
@@ -71,6 +76,18 @@ class IdempotentRequests:
         value = request.META.get("HTTP_IDEMPOTENCY_KEY")
         if value is None or request.method not in UNSAFE or not hasattr(view, "cls"):
             return None
+        try:
+            return self._answer(request, view, args, kwargs, value)
+        except Error as error:
+            # What the view fails to do, it has said itself: it is the COMMIT, or the key's row.
+            if not is_outage(error):
+                raise
+            logger.warning("The database does not answer: %s", error)
+            return unavailable(request)
+
+    def _answer(
+        self, request: HttpRequest, view: Any, args: Any, kwargs: Any, value: str
+    ) -> HttpResponseBase | None:
         try:
             key = key_of(value)
             if getattr(view.cls, "never_stored", False):

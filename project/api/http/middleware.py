@@ -1,7 +1,9 @@
 """What happens to every request before it finds its view."""
 
 import logging
+import random
 from collections.abc import Callable
+from time import sleep
 
 from django.conf import settings
 from django.contrib.messages.middleware import MessageMiddleware
@@ -10,10 +12,13 @@ from django.core.exceptions import RequestDataTooBig
 from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.utils.functional import SimpleLazyObject, empty
 
-from ..databases.connections import begin_request, drop_spoilt
+from ..databases.connections import begin_request, would_succeed_anew, would_succeed_later
 from .handlers import refused
 
 logger = logging.getLogger(__name__)
+
+MOST = 10
+PAUSE = 0.02  # seconds
 
 
 class ContentSecurityPolicy:
@@ -101,11 +106,12 @@ class Refusals:
         return self.get_response(request)
 
 
-class RepeatOnNewConnection:
-    """Repeat a request, once, that failed by the connection to the database that it met.
+class RepeatedRequests:
+    """Repeat a request that has stored nothing and failed by what was not its fault.
 
-    A migration has changed what its prepared statements give, the server has gone, or a pooler has
-    mixed it up with others. What has stored anything is not repeated.
+    Once, where a migration has changed what the prepared statements of its connection give, the
+    server has gone, or a pooler has mixed it up with others; MOST times at most, where a
+    transaction of somebody else was in the way, as PostgreSQL asks for at SERIALIZABLE.
     """
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponseBase]) -> None:
@@ -120,9 +126,18 @@ class RepeatOnNewConnection:
             except RequestDataTooBig:
                 # The view refuses it, or reads a form of many files piece by piece.
                 return self.get_response(request)
-        response = self.get_response(request)
-        if response.status_code >= 500 and drop_spoilt():
-            logger.warning("Repeating %s %s on a new connection", request.method, request.path)
-            begin_request()
+        has_new_connection = False
+        for times in range(MOST):
             response = self.get_response(request)
+            if response.status_code < 500:
+                break
+            if would_succeed_later():
+                # Apart from those who lost together with this one.
+                sleep(random.uniform(0, min(2**times, 10) * PAUSE))  # noqa: S311
+            elif has_new_connection or not would_succeed_anew():
+                break
+            else:
+                has_new_connection = True
+            logger.warning("Repeating %s %s", request.method, request.path)
+            begin_request()
         return response

@@ -110,12 +110,22 @@ class Resync(exceptions.APIException):
 
 
 class Unavailable(exceptions.APIException):
-    """An outage of the database. The same request may succeed in a moment."""
+    """An outage of the database. Nothing is stored; the same request may succeed in a moment."""
 
     status_code = status.HTTP_503_SERVICE_UNAVAILABLE
     default_detail = "The database does not answer now. Try again."
     default_code = "unavailable"
     wait = RETRY_AFTER
+
+
+class OutcomeUnknown(Unavailable):
+    """An outage at a moment when something may have been stored already."""
+
+    default_detail = (
+        "The database does not answer any more, and what you sent may be stored. Repeat it with the"
+        " same Idempotency-Key, or look first."
+    )
+    default_code = "outcome_unknown"
 
 
 def pointer(*places: str | int) -> str:

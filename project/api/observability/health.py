@@ -18,6 +18,7 @@ from django.views import View
 from django.views.decorators.cache import never_cache
 from django.views.decorators.csrf import csrf_exempt
 
+from ..databases.connections import begin_request, unwritable
 from ..http.problems import RETRY_AFTER, problem_response
 
 logger = logging.getLogger(__name__)
@@ -26,8 +27,8 @@ logger = logging.getLogger(__name__)
 TIMEOUT = 0.8  # seconds
 
 
-# What else has to be there, each a question that is answered by what is missing, if anything is.
-questions: list[Callable[[BaseDatabaseWrapper], str | None]] = []
+# What else has to be so, each a question that is answered by what is missing, if anything is.
+questions: list[Callable[[BaseDatabaseWrapper], str | None]] = [unwritable]
 
 
 @cache
@@ -43,6 +44,7 @@ class _Check(Thread):
 
     def run(self) -> None:
         try:
+            begin_request()
             applied = MigrationRecorder(connection).applied_migrations()
             missing = _newest_migrations() - applied.keys()
             if missing:

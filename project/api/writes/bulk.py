@@ -245,7 +245,7 @@ class Bulk:
 
     def _refuse(self, item: Item, error: Exception, at: str | None = None) -> None:
         """Note why this item is refused; what refuses the whole request is raised."""
-        known = as_api_exception(error)
+        known = as_api_exception(error, self.view.request)
         if known is None or known.status_code >= 500 or known.status_code == 401:
             raise error
         self.refusals[item] = Refusal.of(known, item.pointer if at is None else at)

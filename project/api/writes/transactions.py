@@ -6,11 +6,11 @@ from time import sleep
 from typing import Any, NamedTuple, TypeVar
 
 from django.core.exceptions import ImproperlyConfigured
-from django.db import IntegrityError, OperationalError, models
+from django.db import IntegrityError, OperationalError, models, transaction
 from django.db.models.deletion import ProtectedError, RestrictedError
 from django.http import Http404
 
-from ..databases.errors import RETRYABLE
+from ..databases.errors import has_lost_a_race
 from ..databases.transactions import check_deferred
 from ..files import new_files
 from .attribution import attributed
@@ -143,7 +143,8 @@ def retried(attempt: Callable[[], Result]) -> Result:
         except IntegrityError:
             continue
         except OperationalError as error:
-            if getattr(error.__cause__, "sqlstate", None) not in RETRYABLE:
+            # Within another transaction, that one would have to be made again.
+            if not has_lost_a_race(error) or transaction.get_connection().in_atomic_block:
                 raise
             # Apart from those who lost together with this one.
             sleep(random.uniform(0, attempts * PAUSE))  # noqa: S311

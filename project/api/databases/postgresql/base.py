@@ -11,45 +11,35 @@ from typing import Any
 
 from django.db import Error, NotSupportedError
 from django.db.backends.postgresql import base
-from django.db.backends.utils import CursorWrapper
 from psycopg.pq import TransactionStatus
 
-from ..errors import is_lost, is_stale
+from ..errors import has_lost_a_race, is_stale
+from ..outcomes import Witness, WitnessedCursor
 from .schema import COLLATION, DatabaseSchemaEditor
 
+ATTEMPTS = 5
 
-class _Cursor(CursorWrapper):
-    """Tells its connection what became of a statement."""
 
-    db: "DatabaseWrapper"
-
-    def _execute(self, sql: Any, params: Any, *ignored: Any) -> Any:
-        writes = not self.db.in_atomic_block and not str(sql).lstrip().startswith("SELECT")
-        try:
-            done = super()._execute(sql, params, *ignored)  # type: ignore[misc]  # stubs
-        except Error as error:
-            if is_stale(error) and not self.db.in_atomic_block:
-                # So psycopg prepares none of them again before it comes as often as at first.
-                self.cursor.execute("DEALLOCATE ALL")
-                done = super()._execute(sql, params, *ignored)  # type: ignore[misc]  # stubs
-            else:
-                self.db.is_spoilt |= is_stale(error) or is_lost(error)
-                # Of a lost connection nobody knows what its last statement still did.
-                self.db.has_written |= writes
-                raise
-        self.db.has_written |= writes
-        return done
+class _Cursor(WitnessedCursor):
+    def _carry_out(self, sql: Any, params: Any, *ignored: Any) -> Any:
+        for _ in range(ATTEMPTS - 1):
+            try:
+                return super()._carry_out(sql, params, *ignored)
+            except Error as error:
+                # A statement that is a transaction by itself can be carried out again.
+                if self.db.in_atomic_block or not (is_stale(error) or has_lost_a_race(error)):
+                    raise
+                if is_stale(error):
+                    # So psycopg prepares none of them before it comes as often as at first.
+                    super()._carry_out("DEALLOCATE ALL", None)
+        return super()._carry_out(sql, params, *ignored)
 
 
 class _DebugCursor(_Cursor, base.CursorDebugWrapper):
     pass
 
 
-class DatabaseWrapper(base.DatabaseWrapper):
-    # Since the beginning of a request: whether a new connection would do better, and whether
-    # anything may have been stored.
-    is_spoilt = False
-    has_written = False
+class DatabaseWrapper(Witness, base.DatabaseWrapper):
     SchemaEditorClass = DatabaseSchemaEditor
     # `iexact`, `icontains` and the like put both sides in capitals, the column's side by its own
     # collation: by a Turkish one, the other side's `i` would become another letter.
@@ -74,10 +64,6 @@ class DatabaseWrapper(base.DatabaseWrapper):
 
     def make_debug_cursor(self, cursor: Any) -> _DebugCursor:
         return _DebugCursor(cursor, self)
-
-    def _commit(self) -> None:
-        self.has_written = True
-        super()._commit()  # type: ignore[misc]  # stubs
 
     def is_usable(self) -> bool:
         """A server that ends a connection says so, and closes its side: there is something to read.

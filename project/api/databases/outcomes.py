@@ -1,0 +1,77 @@
+"""What became of the statements of one request, as each connection sees them."""
+
+from typing import Any
+
+from django.db import Error
+from django.db.backends.base.base import BaseDatabaseWrapper
+from django.db.backends.utils import CursorWrapper
+
+from .errors import has_lost_a_race, is_lost, is_stale, is_unknown
+
+# What stores nothing, by its first word. `SELECT` may call what does: none of ours that matters.
+READS = ("SELECT", "BEGIN", "SAVEPOINT", "RELEASE", "ROLLBACK", "SET ", "SHOW", "PRAGMA", "DECLARE")
+
+
+class Witness(BaseDatabaseWrapper):
+    """A connection that knows, since the beginning of a request, what its statements have done."""
+
+    # Whether anything is stored, or may be: nobody heard how a statement ended.
+    has_written = False
+    # Whether the same would succeed on a new connection,
+    is_spoilt = False
+    # or at another time, since another transaction was in its way.
+    has_lost_a_race = False
+    # Whether the transaction that is open will have stored something once it is committed.
+    _will_have_written = False
+
+    def begin_request(self) -> None:
+        self.has_written = self.is_spoilt = self.has_lost_a_race = self._will_have_written = False
+
+    def note_success(self, sql: Any) -> None:
+        if str(sql).lstrip().startswith(READS):
+            return
+        if self.in_atomic_block:
+            self._will_have_written = True
+        else:
+            self.has_written = True
+
+    def note_failure(self, sql: Any, error: Error) -> None:
+        self.is_spoilt |= is_stale(error) or is_lost(error)
+        self.has_lost_a_race |= has_lost_a_race(error)
+        if is_unknown(error) and not self.in_atomic_block:
+            self.has_written |= not str(sql).lstrip().startswith(READS)
+
+    def _commit(self) -> None:
+        try:
+            super()._commit()  # type: ignore[misc]  # stubs
+        except Error as error:
+            self.is_spoilt |= is_lost(error)
+            self.has_lost_a_race |= has_lost_a_race(error)
+            self.has_written |= self._will_have_written and is_unknown(error)
+            raise
+        else:
+            self.has_written |= self._will_have_written
+        finally:
+            self._will_have_written = False
+
+    def _rollback(self) -> None:
+        self._will_have_written = False
+        super()._rollback()  # type: ignore[misc]  # stubs
+
+
+class WitnessedCursor(CursorWrapper):
+    """Tells its connection what became of a statement."""
+
+    db: Witness
+
+    def _execute(self, sql: Any, params: Any, *ignored: Any) -> Any:
+        try:
+            done = self._carry_out(sql, params, *ignored)
+        except Error as error:
+            self.db.note_failure(sql, error)
+            raise
+        self.db.note_success(sql)
+        return done
+
+    def _carry_out(self, sql: Any, params: Any, *ignored: Any) -> Any:
+        return super()._execute(sql, params, *ignored)  # type: ignore[misc]  # stubs

@@ -1,0 +1,68 @@
+"""Django's SQLite, which knows what became of its statements, and of its file.
+
+https://docs.djangoproject.com/en/stable/ref/databases/#subclassing-the-built-in-database-backends
+"""
+
+import os
+import sqlite3
+from typing import Any
+from urllib.parse import quote
+
+from django.db.backends.sqlite3 import base
+from django.db.backends.utils import CursorDebugWrapper
+
+from ..outcomes import Witness, WitnessedCursor
+
+
+class _DebugCursor(WitnessedCursor, CursorDebugWrapper):
+    pass
+
+
+# The file that this process answers requests from, by its path: device and inode.
+_files: dict[str, tuple[int, int]] = {}
+
+
+def _identity(path: str) -> tuple[int, int] | None:
+    try:
+        status = os.stat(path)  # noqa: PTH116  (a Path takes thrice the time, with each request)
+    except OSError:
+        return None
+    return status.st_dev, status.st_ino
+
+
+class DatabaseWrapper(Witness, base.DatabaseWrapper):
+    """A connection that answers requests makes no file, and leaves no file for another one.
+
+    What is written to a file that has been moved is lost, and the journal of the one that stands
+    in its place may be the other's (https://sqlite.org/howtocorrupt.html#unlink). So requests fail
+    until the file is back, or the server has been started anew.
+    """
+
+    _path: str | None = None
+
+    def begin_request(self) -> None:
+        super().begin_request()
+        name = str(self.settings_dict["NAME"])
+        if not self.is_in_memory_db() and not name.startswith("file:"):
+            self._path = name
+
+    def get_new_connection(self, conn_params: dict[str, Any]) -> Any:
+        if self._path is None:
+            return super().get_new_connection(conn_params)
+        if (file := _identity(self._path)) and _files.setdefault(self._path, file) != file:
+            error = sqlite3.OperationalError(
+                f"Another file stands at {self._path} since the server was started. Start it anew."
+            )
+            error.sqlite_errorcode = sqlite3.SQLITE_READONLY_DBMOVED
+            raise error
+        uri = f"file:{quote(self._path)}?mode=rw"
+        return super().get_new_connection({**conn_params, "database": uri})
+
+    def is_usable(self) -> bool:
+        return self._path is None or _identity(self._path) == _files.get(self._path)
+
+    def make_cursor(self, cursor: Any) -> WitnessedCursor:
+        return WitnessedCursor(cursor, self)
+
+    def make_debug_cursor(self, cursor: Any) -> _DebugCursor:
+        return _DebugCursor(cursor, self)
