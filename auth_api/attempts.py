@@ -3,12 +3,12 @@
 import math
 import re
 import time
+from collections.abc import Iterable
 from hashlib import sha256
 from ipaddress import IPv4Address, IPv6Network, ip_address
 from typing import Any
 
 from django.db import connection, transaction
-from django.db.models import F
 from rest_framework.exceptions import Throttled
 from rest_framework.throttling import BaseThrottle
 
@@ -22,14 +22,18 @@ FAILURES_PER_IDENTIFIER = 5
 # (RFC 7239, section 6; RFC 3986, section 3.2.2).
 NODE = re.compile(r"\[(?P<ipv6>.+)\](:[0-9]+)?|(?P<ipv4>[0-9.]+):[0-9]+")
 
-# One statement counts, so no two can read the same number. A window starts with its first attempt.
+# One statement counts, so no two can read the same number. A window starts with its first failure,
+# and is over as well when it would last longer than any does, since the clock has been put back.
 COUNT = """
     INSERT INTO auth_api_loginattempt AS stored ("key", "count", "resets_at")
     VALUES (%s, 1, %s), (%s, 1, %s)
     ON CONFLICT ("key") DO UPDATE SET
-        "count" = CASE WHEN stored."resets_at" <= %s THEN 1 ELSE stored."count" + 1 END,
+        "count" =
+            CASE WHEN stored."resets_at" > %s AND stored."resets_at" <= excluded."resets_at"
+            THEN stored."count" + 1 ELSE 1 END,
         "resets_at" =
-            CASE WHEN stored."resets_at" <= %s THEN excluded."resets_at" ELSE stored."resets_at" END
+            CASE WHEN stored."resets_at" > %s AND stored."resets_at" <= excluded."resets_at"
+            THEN stored."resets_at" ELSE excluded."resets_at" END
     RETURNING "key", "count", "resets_at"
 """
 
@@ -50,39 +54,53 @@ class TooManyFailures(Throttled):
 
 
 class LoginThrottle:
-    """An attempt to log in. It counts as failed, before anybody looks at it, until it succeeds.
+    """An attempt to log in. Raises Throttled, with the seconds to wait, before the password is
+    looked at, where so many have failed already, and by `settle` where they have meanwhile.
 
-    It counts for the address it comes from, and for the account from there, however it was named;
-    without an account (`user_id` is None) for the name, in whatever case. Raises Throttled, with
-    the seconds to wait, when one of the two has failed as often as it may.
+    A failure counts for the address it comes from, and for the account from there, however it was
+    named; without an account (`user_id` is None) for the name, in whatever case. Of many attempts
+    at once, those after the last failure that may be hear nothing of the password: as if it had
+    not been looked at. Who knows it is in nobody's way.
     """
 
     def __init__(self, request: Any, identifier: str, user_id: int | None) -> None:
         # X-Forwarded-For is believed as far as the setting NUM_PROXIES says.
         address = _subscriber(BaseThrottle().get_ident(request))
         named = ("name", identifier.casefold()) if user_id is None else ("account", f"{user_id}")
-        limits = {
+        self._limits = {
             _key(address): FAILURES_PER_ADDRESS,
             _key(address, *named): FAILURES_PER_IDENTIFIER,
         }
+        self._refuse_further()
+
+    def settle(self, succeeded: bool) -> None:
+        """Count the attempt if it has failed. Raises Throttled where too many have before it."""
+        if succeeded:
+            self._refuse_further()
+            return
         now = time.time()
-        first, second = limits
+        first, second = self._limits
         with connection.cursor() as cursor:
             cursor.execute(COUNT, [first, now + PERIOD, second, now + PERIOD, now, now])
-            self._counted = cursor.fetchall()
-        if any(count == 1 for _, count, _ in self._counted):
+            counted = cursor.fetchall()
+        if any(count == 1 for _, count, _ in counted):
             _forget_windows_before(now - PERIOD)
-        exceeded = [(end, limits[key]) for key, count, end in self._counted if count > limits[key]]
+        self._refuse((key, count - 1, end) for key, count, end in counted)
+
+    def _refuse_further(self) -> None:
+        now = time.time()
+        going_on = LoginAttempt.objects.filter(
+            key__in=self._limits, resets_at__gt=now, resets_at__lte=now + PERIOD
+        )
+        self._refuse(going_on.values_list("key", "count", "resets_at"))
+
+    def _refuse(self, failures: Iterable[tuple[str, int, float]]) -> None:
+        exceeded = [
+            (end, self._limits[key]) for key, count, end in failures if count >= self._limits[key]
+        ]
         if exceeded:
             end, limit = max(exceeded)
-            raise TooManyFailures(limit, math.ceil(end - now))
-
-    def succeeded(self) -> None:
-        """Take the count back, where its window is still the same."""
-        # One row a statement: two rows could be locked in another order than they were counted in.
-        for key, _, resets_at in self._counted:
-            row = LoginAttempt.objects.filter(key=key, resets_at=resets_at, count__gt=0)
-            row.update(count=F("count") - 1)
+            raise TooManyFailures(limit, math.ceil(end - time.time()))
 
 
 def _subscriber(address: str) -> str:

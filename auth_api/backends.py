@@ -53,20 +53,18 @@ class AccountBackend(BaseBackend):
         # A correct password in an old hash has been hashed anew.
         algorithms.add(_algorithm(user))
         succeeded = correct and user.is_active
-        if request is not None:
+        if not succeeded:
+            # check_password has worked once, as the hash at hand demands. With the work that the
+            # other hashers would have been, time does not tell whose hash is an old one, or that
+            # none is. While nobody has a hash of a further one, there is nothing to tell.
+            first, *further = get_hashers()
+            for hasher in (first, *filter(_is_in_use, further)):
+                if hasher.algorithm not in algorithms:
+                    hasher.encode(password, hasher.salt())
+        if throttle is not None and request is not None:
+            throttle.settle(succeeded)
             record(request, user, succeeded)
-        if succeeded:
-            if throttle is not None:
-                throttle.succeeded()
-            return user
-        # check_password has worked once, as the hash at hand demands. With the work that the other
-        # hashers would have been, time does not tell whose hash is an old one, or that none is.
-        # While nobody has a hash of a further one, there is nothing to tell.
-        first, *further = get_hashers()
-        for hasher in (first, *filter(_is_in_use, further)):
-            if hasher.algorithm not in algorithms:
-                hasher.encode(password, hasher.salt())
-        return None
+        return user if succeeded else None
 
 
 def record(request: HttpRequest, user: User, succeeded: bool) -> None:

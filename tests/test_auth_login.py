@@ -399,16 +399,41 @@ def test_sixty_failures_of_one_address_are_the_limit(member):
 
 
 @pytest.mark.django_db(transaction=True)
-def test_forty_at_once_get_five_times_as_far_as_the_password(member, at_once):
+def test_of_forty_at_once_five_hear_that_the_password_was_wrong(member, at_once):
     answers = at_once(lambda number: log_in("member", "wrong").status_code, 40)
     assert Counter(answers) == {401: 5, 429: 35}
 
 
 @pytest.mark.django_db(transaction=True)
-def test_successes_at_once_leave_no_count_behind(member, at_once):
-    answers = at_once(lambda number: log_in("member", "test-member").status_code, 5)
-    assert answers == [200] * 5
-    assert set(LoginAttempt.objects.values_list("count", flat=True)) == {0}
+def test_right_logins_at_once_lock_nobody_out(member, at_once):
+    answers = at_once(lambda number: log_in("member", "test-member").status_code, 16)
+    assert answers == [200] * 16
+    assert not LoginAttempt.objects.exists()
+
+
+def test_who_knows_the_password_hears_nothing_when_others_failed_meanwhile(member, monkeypatch):
+    """Or many guesses at once would be as good as many one after the other."""
+    check = User.check_password
+
+    def check_slowly(user, password):
+        if password == "test-member":
+            assert fail(6) == [401] * 5 + [429]
+        return check(user, password)
+
+    monkeypatch.setattr(User, "check_password", check_slowly)
+    answer = log_in("member", "test-member")
+    assert (answer.status_code, answer.json()["code"]) == (429, "throttled")
+
+
+def test_a_clock_that_is_put_back_locks_nobody_out(member, monkeypatch):
+    now = time.time()
+    monkeypatch.setattr(time, "time", lambda: now)
+    assert fail(6) == [401] * 5 + [429]
+    now -= 3600
+    assert log_in("member", "test-member").status_code == 200
+    assert fail(6) == [401] * 5 + [429]
+    now += 61
+    assert log_in("member", "test-member").status_code == 200
 
 
 def test_old_windows_are_forgotten(member):
