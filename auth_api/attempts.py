@@ -22,18 +22,16 @@ FAILURES_PER_IDENTIFIER = 5
 # (RFC 7239, section 6; RFC 3986, section 3.2.2).
 NODE = re.compile(r"\[(?P<ipv6>.+)\](:[0-9]+)?|(?P<ipv4>[0-9.]+):[0-9]+")
 
-# One statement counts, so no two can read the same number. A window starts with its first failure,
-# and is over as well when it would last longer than any does, since the clock has been put back.
+# One statement counts, so no two can read the same number. A window starts with its first failure.
+# One that would end later than if it began now has met a clock that was put back, and is cut short.
 COUNT = """
     INSERT INTO auth_api_loginattempt AS stored ("key", "count", "resets_at")
     VALUES (%s, 1, %s), (%s, 1, %s)
     ON CONFLICT ("key") DO UPDATE SET
-        "count" =
-            CASE WHEN stored."resets_at" > %s AND stored."resets_at" <= excluded."resets_at"
-            THEN stored."count" + 1 ELSE 1 END,
+        "count" = CASE WHEN stored."resets_at" <= %s THEN 1 ELSE stored."count" + 1 END,
         "resets_at" =
-            CASE WHEN stored."resets_at" > %s AND stored."resets_at" <= excluded."resets_at"
-            THEN stored."resets_at" ELSE excluded."resets_at" END
+            CASE WHEN stored."resets_at" <= %s OR stored."resets_at" > excluded."resets_at"
+            THEN excluded."resets_at" ELSE stored."resets_at" END
     RETURNING "key", "count", "resets_at"
 """
 
