@@ -280,7 +280,7 @@ def test_more_objects_than_two_thousand_are_too_many(librarian):
     editions = [{"pages": 1 + i} for i in range(200)]
     items = [{"title": f"B{i}", "editions": editions} for i in range(10)]
     problem = bulk(librarian, "books", 413, create=items)
-    assert problem["detail"] == "The items of a bulk hold at most 2,000 objects."
+    assert problem["detail"] == "The body nests more than 2,000 objects."
 
 
 # Each alone

@@ -195,6 +195,35 @@ def test_more_values_are_refused_before_they_are_read(body):
     ]
 
 
+def nested(number):
+    """Objects in lists of 200 at most."""
+    whole, rest = divmod(number, 200)
+    return [[{}] * 200] * whole + [[{}] * rest]
+
+
+@echo
+@pytest.mark.parametrize(
+    "document",
+    [
+        nested(2000),
+        {"all": nested(2000)},
+        [{"{{{": '"{' * 3000}],
+    ],
+    ids=["in a list", "in an object", "braces in a text"],
+)
+def test_two_thousand_objects_are_taken(document):
+    response = post(json.dumps(document))
+    assert (response.status_code, response.json()) == (200, document)
+
+
+@echo
+@pytest.mark.parametrize("document", [nested(2001), {"all": nested(2001)}])
+def test_more_objects_are_too_many(document):
+    response = post(json.dumps(document))
+    assert (response.status_code, response.json()["code"]) == (413, "too_large")
+    assert response.json()["detail"] == "The body nests more than 2,000 objects."
+
+
 # In JSON each of these takes the more bytes.
 LONG = 20_000 * "\U0001f642"
 QUOTES = 20_000 * '"'

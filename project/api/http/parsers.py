@@ -8,6 +8,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from itertools import islice
 from typing import IO, Any, Self
 
+from django.conf import settings
 from rest_framework.exceptions import ParseError
 from rest_framework.parsers import DataAndFiles, JSONParser, MultiPartParser
 
@@ -150,7 +151,8 @@ class UploadParser(MultiPartParser):
 
 
 class StrictJSONParser(JSONParser):
-    """The body as `parse_json` reads it.
+    """The body as `parse_json` reads it, if it nests no more than MAX_OBJECTS objects: who writes
+    them holds up others who write, on SQLite all of them.
 
     To a subclass of its JSONParser, and to no other, DRF hands the body that Django has held
     against DATA_UPLOAD_MAX_MEMORY_SIZE before reading it.
@@ -162,4 +164,10 @@ class StrictJSONParser(JSONParser):
         media_type: str | None = None,
         parser_context: Mapping[str, Any] | None = None,
     ) -> Any:
-        return parse_json(stream.read())
+        body = stream.read()
+        document = parse_json(body)
+        # Each begins with a brace, the outermost one too; braces in texts begin nothing.
+        most = settings.MAX_OBJECTS + isinstance(document, dict)
+        if body.count(b"{") > most and STRING.sub(b"", body).count(b"{") > most:
+            raise PayloadTooLarge(f"The body nests more than {settings.MAX_OBJECTS:,} objects.")
+        return document

@@ -41,8 +41,6 @@ from .transactions import Change, delete_locked, retried, write_locked
 METHODS = {"delete": "DELETE", "update": "PATCH", "create": "POST"}
 STATUSES = {"delete": 204, "update": 200, "create": 201}
 MAX_ITEMS = 200
-# With all that is nested in the items.
-MAX_OBJECTS = 2000
 # What an item says of a stored object beside its properties.
 ADDRESS: Mapping[str, serializers.Field[Any, Any, Any, Any]] = {
     "id": KeyField(help_text="The id of the object."),
@@ -170,15 +168,7 @@ def read_bulk(data: Any) -> tuple[list[Item], bool]:
         raise Refused(faults)
     if len(items) > MAX_ITEMS:
         raise PayloadTooLarge(f"A bulk has at most {MAX_ITEMS} items.")
-    if sum(_number_of_objects(item.body) for item in items) > MAX_OBJECTS:
-        raise PayloadTooLarge(f"The items of a bulk hold at most {MAX_OBJECTS:,} objects.")
     return items, is_partial
-
-
-def _number_of_objects(value: Any) -> int:
-    if isinstance(value, dict):
-        return 1 + sum(map(_number_of_objects, value.values()))
-    return sum(map(_number_of_objects, value)) if isinstance(value, list) else 0
 
 
 def item_view(view: Any, action: str) -> Any:
