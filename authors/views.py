@@ -22,4 +22,3 @@ class AuthorViewSet(ResourceViewSet):
         "updated_at",
         "id",
     ]
-    ordering = ["sort_name"]

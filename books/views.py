@@ -60,7 +60,6 @@ class PublisherViewSet(ResourceViewSet):
     serializer_class = PublisherSerializer
     filterset_class = PublisherFilter
     ordering_fields = ["name", "created_at", "updated_at", "id"]
-    ordering = ["name"]
 
 
 class SeriesViewSet(ResourceViewSet):
@@ -70,7 +69,6 @@ class SeriesViewSet(ResourceViewSet):
     serializer_class = SeriesSerializer
     filterset_class = SeriesFilter
     ordering_fields = ["name", "created_at", "updated_at", "id"]
-    ordering = ["name"]
 
 
 class SubjectViewSet(ResourceViewSet):
@@ -80,7 +78,6 @@ class SubjectViewSet(ResourceViewSet):
     serializer_class = SubjectSerializer
     filterset_class = SubjectFilter
     ordering_fields = ["name", "created_at", "updated_at", "id"]
-    ordering = ["name"]
 
 
 class BookViewSet(ResourceViewSet):
@@ -100,7 +97,6 @@ class BookViewSet(ResourceViewSet):
         "series_position",
     ]
     ordering_columns = {"title": "title_start", "series_position": "series_order"}
-    ordering = ["sort_title"]
 
     def get_csv_columns(self) -> Columns:
         """Those that an import reads."""
@@ -133,7 +129,6 @@ class BookContributionViewSet(ItemViewSet):
     owner_serializer_class = BookSerializer
     filterset_class = ContributionFilter
     ordering_fields = ["position"]
-    ordering = ["position"]
 
 
 class BookEditionViewSet(ItemViewSet):
@@ -144,7 +139,6 @@ class BookEditionViewSet(ItemViewSet):
     owner_serializer_class = BookSerializer
     filterset_class = EditionFilter
     ordering_fields = ["id", "published_on", "pages"]
-    ordering = ["id"]
 
 
 class CoverViewSet(ConditionalWrites, StrictQueryParameters, GenericViewSet[Edition]):

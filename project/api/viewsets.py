@@ -69,7 +69,7 @@ class ResourceViewSet(ConditionalWrites, StrictQueryParameters, viewsets.ModelVi
     ordering_fields: Sequence[str] = ()
     # The columns that have the order of some of these, where it is not their own.
     ordering_columns: Mapping[str, str] = {}
-    # Where no other order is asked for; else the queryset's own, or that of the model.
+    # Where no other order is asked for; as a rule the queryset's own, or that of the model.
     ordering: Sequence[str] | None = None
 
     # Reading
@@ -166,11 +166,11 @@ class ResourceViewSet(ConditionalWrites, StrictQueryParameters, viewsets.ModelVi
         if lookups is None:
             return None
         queryset: Any = view_class.queryset
-        ordering: Any = OrderingFilter().get_ordering(self.request, queryset, self) or ()
+        ordering = tuple(OrderingFilter().get_ordering(self.request, queryset, self) or ())
         computed = expressions_of(self.get_serializer_class())
-        if len(ordering) != 1 or ordering[0].removeprefix("-") in computed:
+        if any(name.removeprefix("-") in computed for name in ordering):
             return None
-        return KeptPages.of(Shape(view_class, tuple(lookups), ordering[0]), lookups)
+        return KeptPages.of(Shape(view_class, tuple(lookups), ordering), lookups)
 
     def get_list_response(self, queryset: models.QuerySet[Any]) -> Any:
         """A list of what the request chooses of these objects: filtered, ordered, a page of it, or

@@ -37,11 +37,12 @@ class Shape:
     """What the statement of a page depends on, but for values and the position of a cursor.
 
     `lookups` are paths of the ORM with a lookup, as `series__exact`, in the order of the filters.
+    Without an `ordering` rows come in that of the view's queryset, or of the model.
     """
 
     view_class: Any
     lookups: tuple[str, ...]
-    ordering: str
+    ordering: tuple[str, ...]
 
     @property
     def using(self) -> str:
@@ -58,7 +59,7 @@ class Shape:
         rows: QuerySet[Any] = self.view_class.queryset.all()
         for path in self.lookups:
             rows = rows.filter(**{path: Bound(path, self.field(path))})
-        return rows.order_by(self.ordering)
+        return rows.order_by(*self.ordering) if self.ordering else rows
 
 
 @dataclass(frozen=True)
