@@ -62,7 +62,8 @@ class LanguageFilter(CodeFilter):
         primary, _, rest = (tag or "").partition("-")
         lookups: dict[str, Any] = {PRIMARY: primary}
         if tag and self.is_exact:
-            return {**lookups, "language__exact": tag}
+            # SQLite would put the tag of an equality into the expression that the index has.
+            return {**lookups, "language__gte": tag, "language__lte": tag}
         # A point is what comes behind a hyphen.
         return {**lookups, "language__gte": tag, "language__lt": f"{tag}."} if rest else lookups
 

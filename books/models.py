@@ -237,6 +237,12 @@ class Book(AggregateRoot):
             models.Index(fields=["title_start", "id"], name="book_by_title"),
             models.Index(fields=["series_order", "id"], name="book_by_series_order"),
             models.Index(fields=["series", "series_order", "id"], name="book_in_series"),
+            # Most books are in none.
+            models.Index(
+                fields=["sort_title", "id"],
+                condition=Q(series__isnull=True),
+                name="book_without_series",
+            ),
             models.Index(fields=["first_published_year", "id"], name="book_by_year"),
             # Filters with so many books a value that they had better come in a list's own order.
             models.Index(
