@@ -11,7 +11,7 @@ from serializers and models; nothing of a request becomes part of a statement.
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, NamedTuple
 
 from django.contrib.auth import get_user_model
 from django.core.exceptions import FieldDoesNotExist, FieldError
@@ -187,6 +187,18 @@ class Path:
         return rows.filter(shown) if rows.model in self.scope.shown and shown else rows
 
 
+class ListRows(NamedTuple):
+    """The rows of a list: those of the relation `name` for which `where` holds.
+
+    They come in `order`, as a rule that of their model.
+    """
+
+    name: str
+    queryset: QuerySet[Any]
+    where: Q | None = None
+    order: Sequence[Any] = ()
+
+
 class Compiler:
     """Makes the expressions for one serializer, and gathers what stands against it.
 
@@ -211,16 +223,8 @@ class Compiler:
         """An object with these members."""
         raise NotImplementedError
 
-    def make_list(
-        self,
-        field_path: str,
-        name: str,
-        rows: QuerySet[Any],
-        item: Any,
-        where: Q | None = None,
-        order: Sequence[Any] = (),
-    ) -> Any:
-        """The list of these items, one for each of the rows, of the relation `name`.
+    def make_list(self, field_path: str, rows: ListRows, item: Any) -> Any:
+        """The list of these items, one for each of the rows.
 
         `field_path` is the field's dotted path from the serializer that is compiled.
         """
@@ -264,7 +268,7 @@ class Compiler:
             case ManyRelatedField():
                 rows = self.rows(field, place)
                 item = self.related(field.child_relation, place.of(rows))
-                return self.make_list(field_path, str(field.source), rows, item)
+                return self.make_list(field_path, ListRows(str(field.source), rows), item)
             case serializers.RelatedField():
                 return self.related(field, self.reach(field, place, field.source_attrs))
         if not field.source_attrs:
@@ -325,12 +329,12 @@ class Compiler:
         require_unchanged(field, serializers.ListSerializer)
         require_unchanged(field.child, serializers.Serializer)
         if isinstance(field, ItemList):
-            name, rows, where, item = _rows_of(field.relation, place)
+            rows, item = _rows_of(field.relation, place)
         else:
-            name, rows, where = field.source, self.rows(field, place), None
-            item = place.of(rows)
+            rows = ListRows(field.source, self.rows(field, place))
+            item = place.of(rows.queryset)
         document = self.object(field.child._readable_fields, item, f"{field_path}.")
-        return self.make_list(field_path, name, rows, document, where)
+        return self.make_list(field_path, rows, document)
 
     def key(self, field: Any, place: Path, attribute: str) -> JSONValue:
         """The key of a related object."""
@@ -347,21 +351,21 @@ class Compiler:
     def keys(self, place: Path, relation: Relation, field_path: str) -> Any:
         if isinstance(relation, ReverseVia):
             # From the rows that join the two: the objects themselves are not looked up.
-            rows = place.rows(relation.through)
+            queryset = place.rows(relation.through)
             other = relation.other_key(place.model)
-            column, of, _ = place.of(rows).column(other)
+            column, of, _ = place.of(queryset).column(other)
             model = place.field(relation.name).related_model
             if shown := place.scope.condition(model, f"{other.removesuffix('_id')}__"):
-                rows = rows.filter(shown)
+                queryset = queryset.filter(shown)
             key = JSONValue(column, plain_format(of), nullable=False)
-            return self.make_distinct_keys(field_path, relation, rows, key)
-        name, rows, where, item = _rows_of(relation, place)
+            return self.make_distinct_keys(field_path, relation, queryset, key)
+        rows, item = _rows_of(relation, place)
         if isinstance(relation, Via):
-            column, of, _ = place.of(rows).column(f"{relation.to}_id")
+            column, of, _ = place.of(rows.queryset).column(f"{relation.to}_id")
         else:
             column, of, _ = item.column("pk")
         key = JSONValue(column, plain_format(of), nullable=False)
-        return self.make_list(field_path, name, rows, key, where)
+        return self.make_list(field_path, rows, key)
 
     def related(self, field: Any, place: Path) -> JSONValue:
         """A related object, shown as its key or its slug."""
@@ -432,14 +436,14 @@ def require_unchanged(field: Any, kind: type[Any]) -> None:
         raise UnsupportedError("Leave out pk_field.")
 
 
-def _rows_of(relation: Relation, place: Path) -> tuple[str, QuerySet[Any], Q | None, Path]:
-    """A list's relation, its rows, which of them count, and where in a row its object is."""
+def _rows_of(relation: Relation, place: Path) -> tuple[ListRows, Path]:
+    """The rows of a relation's list, and where in a row its object is."""
     if isinstance(relation, Via):
         rows = place.rows(relation.through)
         item = place.of(rows).follow([relation.to])
         # Of those that are left, each is there.
         where = Q(*relation.where) & item.condition
-        return relation.through, rows, where, replace(item, condition=NO_CONDITION)
+        return ListRows(relation.through, rows, where), replace(item, condition=NO_CONDITION)
     rows = place.rows(relation.name)
     if isinstance(relation, ReverseVia):
         # Each object once, whatever the number of rows that join it.
@@ -452,8 +456,8 @@ def _rows_of(relation: Relation, place: Path) -> tuple[str, QuerySet[Any], Q | N
         )
         shown = place.scope.condition(rows.model, "")
         rows = distinct if shown is None else distinct.filter(shown)
-        return f"distinct {relation.name}", rows, None, place.of(rows)
-    return relation.name, rows, None, place.of(rows)
+        return ListRows(f"distinct {relation.name}", rows), place.of(rows)
+    return ListRows(relation.name, rows), place.of(rows)
 
 
 def order_of(model: type[models.Model]) -> list[Any]:

@@ -10,7 +10,7 @@ from django.db.models import Func, Q, QuerySet, Subquery
 from django.db.models.functions import Coalesce
 
 from ..relations import ReverseVia
-from .compiler import MAX_ARGUMENTS, Compiler, JSONValue, json_name, order_of
+from .compiler import MAX_ARGUMENTS, Compiler, JSONValue, ListRows, json_name, order_of
 from .formats import literal
 
 
@@ -163,18 +163,10 @@ class PostgreSQLCompiler(Compiler):
             parts += [f"{',' if parts else '{'}{json_name(name)}:", value]
         return Concat(*parts, "}") if parts else Concat("{}")
 
-    def make_list(
-        self,
-        field_path: str,
-        name: str,
-        rows: QuerySet[Any],
-        item: Any,
-        where: Q | None = None,
-        order: Sequence[Any] = (),
-    ) -> Concat:
-        return self._array_of(
-            field_path, name, rows, StringAgg(item, order or order_of(rows.model), where)
-        )
+    def make_list(self, field_path: str, rows: ListRows, item: Any) -> Concat:
+        order = rows.order or order_of(rows.queryset.model)
+        items = StringAgg(item, order, rows.where)
+        return self._array_of(field_path, rows.name, rows.queryset, items)
 
     def make_distinct_keys(
         self, field_path: str, relation: ReverseVia, rows: QuerySet[Any], key: JSONValue

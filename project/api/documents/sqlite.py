@@ -16,7 +16,7 @@ from django.utils.duration import duration_string
 from django.utils.encoding import filepath_to_uri
 
 from ..relations import ReverseVia
-from .compiler import MAX_ARGUMENTS, Compiler, JSONValue, json_name, order_of
+from .compiler import MAX_ARGUMENTS, Compiler, JSONValue, ListRows, json_name, order_of
 from .formats import literal
 
 # As many as a text of SQLite may have.
@@ -148,24 +148,17 @@ class SQLiteCompiler(Compiler):
     def make_object(self, members: Sequence[tuple[str, Any]]) -> JSONObject:
         return JSONObject(_with_shared_scans(members))
 
-    def make_list(
-        self,
-        field_path: str,
-        name: str,
-        rows: QuerySet[Any],
-        item: Any,
-        where: Q | None = None,
-        order: Sequence[Any] = (),
-    ) -> ScannedList:
+    def make_list(self, field_path: str, rows: ListRows, item: Any) -> ScannedList:
         written = item if isinstance(item, JSONObject) else AsText(item)
-        return ScannedList(name, rows, written, order or order_of(rows.model), where)
+        order = rows.order or order_of(rows.queryset.model)
+        return ScannedList(rows.name, rows.queryset, written, order, rows.where)
 
     def make_distinct_keys(
         self, field_path: str, relation: ReverseVia, rows: QuerySet[Any], key: JSONValue
     ) -> ScannedList:
         [column] = key.get_source_expressions()
-        name = f"distinct {relation.through}"
-        return self.make_list(field_path, name, rows.distinct(), key, order=[column.asc()])
+        name, order = f"distinct {relation.through}", [column.asc()]
+        return self.make_list(field_path, ListRows(name, rows.distinct(), order=order), key)
 
 
 # What SQLite cannot write by itself
