@@ -31,7 +31,7 @@ from project.api.lists.parameters import is_list
 from project.api.relations import Owned
 from project.api.serializers import ItemSerializer
 from project.api.viewsets import ItemViewSet, ResourceViewSet
-from project.api.writes.bulk import ADDRESS, MAX_ITEMS, METHODS
+from project.api.writes.bulk_items import ADDRESS, MAX_ITEMS, METHODS
 
 from .examples import EXAMPLES, in_bulk, least_of
 from .problems import (

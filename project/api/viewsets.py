@@ -43,7 +43,8 @@ from .lists.streaming import Columns, columns_of, export, shown_columns
 from .models import AggregateRoot
 from .relations import ParentLink, owned_list
 from .serializers import document, documents, require_body
-from .writes.bulk import Bulk, read_bulk, require_some_permission
+from .writes.bulk import Bulk, require_some_permission
+from .writes.bulk_items import read_bulk
 from .writes.deletions import in_use
 from .writes.items import Edit
 from .writes.transactions import Confirm, delete, write, write_item

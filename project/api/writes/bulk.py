@@ -5,50 +5,28 @@ together, so the number of statements does not depend on how many they are; what
 a method of its own, as `perform_create`, is done item by item.
 """
 
-import json
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
 from typing import Any
-from uuid import UUID
 
 from django.conf import settings
 from django.core.exceptions import PermissionDenied
 from django.db import models, transaction
 from django.db.models.deletion import ProtectedError, RestrictedError
 from django.http import Http404
-from rest_framework import exceptions, serializers
+from rest_framework import exceptions
 from rest_framework.exceptions import APIException
 from rest_framework.request import Request
 
-from ..fields import KeyField, StrictIntegerField, StrictUUIDField
-from ..http.handlers import as_api_exception, described
-from ..http.problems import (
-    Fault,
-    PayloadTooLarge,
-    PreconditionFailed,
-    PreconditionRequired,
-    Refused,
-    faults_of,
-    pointer,
-    problem,
-)
-from ..http.resources import Resource, lookup_kwargs, shows_all
+from ..http.handlers import as_api_exception
+from ..http.problems import Fault, PreconditionFailed, PreconditionRequired, Refused, pointer
+from ..http.resources import Resource, lookup_kwargs
+from .bulk_answers import answer, read_documents
+from .bulk_items import METHODS, STATUSES, Item, Refusal, RefusedBulk
 from .deletions import in_use
 from .transactions import Change, delete_locked, retried, write_locked
 
-# What each list does, in the order in which they are carried out.
-METHODS = {"delete": "DELETE", "update": "PATCH", "create": "POST"}
-STATUSES = {"delete": 204, "update": 200, "create": 201}
-MAX_ITEMS = 200
-# What an item says of a stored object beside its properties.
-ADDRESS: Mapping[str, serializers.Field[Any, Any, Any, Any]] = {
-    "id": KeyField(help_text="The id of the object."),
-    "uid": StrictUUIDField(help_text="The uid of the object, where there is no `id`."),
-    "version": StrictIntegerField(
-        min_value=1, help_text="The version that the object must have, else 412."
-    ),
-}
 # What an app may do otherwise, by the modules in which it is as the contract has it.
 HOOKS = {
     "create": ["create", "perform_create"],
@@ -61,114 +39,6 @@ OWN_MODULES = ("rest_framework.", "project.api.")
 
 class VersionRequired(PreconditionRequired):
     default_detail = "Give the `version` of what you have read."
-
-
-@dataclass(frozen=True)
-class Refusal:
-    """Why an item is refused, with pointers into the body of the request."""
-
-    status: int
-    detail: str
-    code: str
-    faults: Sequence[Fault]
-
-    @classmethod
-    def of(cls, error: APIException, at: str) -> "Refusal":
-        """What this error says of the item at this place."""
-        detail, code, faults = described(error)
-        located = [replace(each, pointer=at + (each.pointer or "")) for each in faults]
-        return cls(error.status_code, detail, code, located)
-
-    def faults_at(self, at: str) -> Sequence[Fault]:
-        return self.faults or [Fault(self.code, self.detail, pointer=at)]
-
-
-class RefusedBulk(Refused):
-    """All that speaks against a request that is to be carried out as a whole.
-
-    With the status of all its faults, 400 where they differ.
-    """
-
-    def __init__(self, refusals: Mapping["Item", Refusal]) -> None:
-        super().__init__(
-            [each for item, refusal in refusals.items() for each in refusal.faults_at(item.pointer)]
-        )
-        statuses = {refusal.status for refusal in refusals.values()}
-        self.status_code = statuses.pop() if len(statuses) == 1 else 400
-        [code, *others] = dict.fromkeys(refusal.code for refusal in refusals.values())
-        self.detail = exceptions.ErrorDetail(
-            "Nothing is written, since items are refused.", "invalid" if others else code
-        )
-
-
-@dataclass(eq=False)
-class Item:
-    """What the request says of one object, and what has become of it."""
-
-    action: str
-    place: int
-    body: dict[str, Any]
-    pk: Any = None
-    uid: UUID | None = None
-    version: int | None = None
-    # The body as its serializer validates it.
-    attrs: dict[str, Any] | None = None
-    # The object once it is written.
-    written: models.Model | None = None
-    # What is answered, whatever else the request does.
-    status: int | None = None
-    document: str | None = None
-
-    @property
-    def pointer(self) -> str:
-        return pointer(self.action, self.place)
-
-    def take_address(self) -> Iterator[Fault]:
-        """Take out of the body which object is meant; what is wrong with that."""
-        names: list[str] = [name for name in ("id", "version") if name in self.body]
-        named: dict[str, Any] = {name: self.body.pop(name) for name in names}
-        if "uid" in self.body and ("id" not in named or self.action == "delete"):
-            named["uid"] = self.body.pop("uid")
-        if not named.keys() & {"id", "uid"}:
-            yield Fault("required", "Give an `id` or a `uid`.", self.pointer)
-        for name, value in named.items():
-            try:
-                setattr(self, "pk" if name == "id" else name, ADDRESS[name].run_validation(value))
-            except serializers.ValidationError as error:
-                yield from faults_of(error.detail, self.pointer + pointer(name))
-        if self.action == "delete":
-            for name in self.body:
-                yield Fault("unknown", "There is no such property.", self.pointer + pointer(name))
-
-
-def read_bulk(data: Any) -> tuple[list[Item], bool]:
-    """The items of a body in the order in which they are carried out, and whether each stands
-    alone. Raises Refused or PayloadTooLarge."""
-    if not isinstance(data, dict):
-        raise Refused([Fault("invalid", "A bulk is an object of lists.", "")])
-    faults = [
-        Fault("unknown", "There is no such property.", pointer(name))
-        for name in data.keys() - {*METHODS, "partial"}
-    ]
-    is_partial = data.get("partial", False)
-    if not isinstance(is_partial, bool):
-        faults.append(Fault("invalid", "Give true or false.", "/partial"))
-    items = []
-    for action in METHODS:
-        listed = data.get(action, [])
-        if not isinstance(listed, list):
-            faults.append(Fault("not_a_list", "Give a list of items.", pointer(action)))
-            continue
-        for place, body in enumerate(listed):
-            if isinstance(body, dict):
-                items.append(Item(action, place, dict(body)))
-            else:
-                faults.append(Fault("invalid", "An item is an object.", pointer(action, place)))
-    if faults:
-        raise Refused(faults)
-    if len(items) > MAX_ITEMS:
-        raise PayloadTooLarge(f"A bulk has at most {MAX_ITEMS} items.")
-    return items, is_partial
 
 
 def item_view(view: Any, action: str) -> Any:
@@ -228,8 +98,8 @@ class Bulk:
                 self._carry_out(action)
             if self.refusals and not self.is_partial:
                 raise RefusedBulk({i: self.refusals[i] for i in self.items if i in self.refusals})
-            self._read_documents()
-            return self._answer()
+            read_documents(self.views, self.items, self.refusals)
+            return answer(self.items, self.refusals, self.view.request.get_full_path())
 
         return retried(attempt)
 
@@ -461,70 +331,10 @@ class Bulk:
             if response.data is not None:
                 item.document = self.render(response.data).decode()
 
-    # Answering
-
-    def _read_documents(self) -> None:
-        """Of what is written, and of what has changed since, what a GET would give now."""
-        for action, view in self.views.items():
-            items = [
-                item
-                for item in self.items
-                if item.action == action and item.written is not None and item.document is None
-                if item not in self.refusals
-                or self.refusals[item].status == PreconditionFailed.status_code
-                if action != "delete" or item in self.refusals
-            ]
-            if not items:
-                continue
-            keys = [item.written.pk for item in items if item.written is not None]
-            shown = set(keys)
-            if not shows_all(view):
-                queryset = view.filter_queryset(view.get_queryset())
-                shown = {row.pk for row in queryset.filter(pk__in=keys) if _shows(view, row)}
-            chosen = [key for key in keys if key in shown]
-            documents = dict(zip(chosen, view.documents(chosen).items(), strict=True))
-            for item, key in zip(items, keys, strict=True):
-                item.document = documents.get(key)
-
-    def _answer(self) -> str:
-        results = {action: [""] * self._length(action) for action in reversed(METHODS)}
-        for item in self.items:
-            results[item.action][item.place] = self._result(item)
-        lists = (f'"{action}":[{",".join(each)}]' for action, each in results.items())
-        return f"{{{','.join(lists)}}}"
-
-    def _length(self, action: str) -> int:
-        return sum(item.action == action for item in self.items)
-
-    def _result(self, item: Item) -> str:
-        refusal = self.refusals.get(item)
-        status = item.status or STATUSES[item.action]
-        if refusal is not None:
-            status = refusal.status
-        elif item.document is None and item.action == "update":
-            status = 204
-        members = [f'"status":{status}']
-        if refusal is not None:
-            path = self.view.request.get_full_path()
-            faults = refusal.faults
-            whole = problem(status, refusal.detail, refusal.code, path, faults)
-            members.append(f'"problem":{json.dumps(whole, ensure_ascii=False)}')
-        if item.document is not None:
-            members.append(f'"document":{item.document}')
-        return f"{{{','.join(members)}}}"
-
 
 def _give_body(request: Request, body: Any) -> None:
     """Have the request, which is a copy for one item, hold this body."""
     vars(request).update(_data=body, _full_data=body)
-
-
-def _shows(view: Any, row: models.Model) -> bool:
-    try:
-        view.check_object_permissions(view.request, row)
-    except (APIException, Http404, PermissionDenied):
-        return False
-    return True
 
 
 def _in_the_way(error: Any) -> Iterable[models.Model]:
