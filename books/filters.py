@@ -5,7 +5,7 @@ from functools import reduce
 from operator import or_
 from typing import Any
 
-from django.db.models import Exists, OuterRef, Q, QuerySet
+from django.db.models import Q, QuerySet
 
 from project.api.filters import (
     ChoiceFilter,
@@ -15,6 +15,7 @@ from project.api.filters import (
     ListFilterSet,
     NameFilter,
     PartialDateFilter,
+    RelatedRows,
     RootFilterSet,
     ValuesFilter,
 )
@@ -125,17 +126,11 @@ class BookFilter(RootFilterSet):
         authors, roles = (self.form.cleaned_data.get(each) or [] for each in ("author", "role"))
         if not value or (authors and name == "role"):
             return queryset
-        contributions = Contribution.objects.order_by()
+        contributions = Contribution.objects.all()
         if roles:
             contributions = contributions.filter(role__in=roles)
-        condition = Q()
-        if None in authors:
-            condition |= ~Q(Exists(contributions.filter(book=OuterRef("pk"))))
-        if some := [each for each in authors if each is not None]:
-            contributions = contributions.filter(author__in=some)
-        if some or not authors:
-            condition |= Q(pk__in=contributions.values("book"))
-        return queryset.filter(condition)
+        rows = RelatedRows(contributions, "book", "author")
+        return queryset.filter(rows.has_one_of(authors) if authors else rows.has())
 
 
 class ContributionFilter(ListFilterSet):

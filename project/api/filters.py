@@ -25,6 +25,7 @@ from rest_framework.request import Request
 from .fields import UUID_FORM
 from .http.problems import Fault, Refused
 from .http.resources import for_lists, narrows
+from .lists.conditions import RelatedRows as RelatedRows
 from .lists.conditions import has_one_of, may_lack
 from .lists.parameters import is_list, parameter_schema
 from .models import PARTIAL_DATE, FoldedFrom, NameFormField

@@ -8,7 +8,8 @@ from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 from django.core.exceptions import FieldDoesNotExist, ImproperlyConfigured
-from django.db.models import Exists, Model, OuterRef, Q, QuerySet
+from django.db.models import Exists, Model, OuterRef, Q, QuerySet, Subquery
+from django.db.models.lookups import IsNull
 
 from .keysets import column
 
@@ -39,30 +40,36 @@ class RelatedRows(NamedTuple):
         rows = field.remote_field.through._default_manager.all()
         return cls(rows, owner, f"{to}__{rest}" if rest else to)
 
-    def owners(self, **lookups: Any) -> Q:
-        """Who has a row for which these hold."""
+    def has(self, **lookups: Any) -> Q:
+        """Whether an object has a row for which these hold."""
         return Q(pk__in=self.queryset.filter(**lookups).order_by().values(self.owner))
 
-    def missing(self, **lookups: Any) -> Q:
-        """Who has no row for which these hold."""
-        return ~Q(Exists(self.queryset.filter(**lookups, **{self.owner: OuterRef("pk")})))
+    def has_one_of(self, values: Sequence[Any]) -> Q:
+        """Whether one of these is at the end of the path; None stands for nothing being there."""
+        some = [value for value in values if value is not None]
+        condition = self.has(**_among(self.path, some)) if some else Q()
+        if len(some) == len(values):
+            return condition
+        there = {f"{self.path}__isnull": False, self.owner: OuterRef("pk")}
+        rows = self.queryset.filter(**there).order_by()
+        if not some:
+            return ~Q(Exists(rows))
+        # Beside an OR PostgreSQL would read all rows, to look them up in memory, for one page.
+        return condition | Q(IsNull(Subquery(rows.values("pk")[:1]), True))
 
 
 def has_one_of(model: type[Model], path: str, values: Sequence[Any]) -> Q:
     """Whether one of these is at the end of the path; None stands for nothing being there."""
-    some = [value for value in values if value is not None]
     rows = RelatedRows.of(model, path)
-    condition = Q()
-    if some:
-        there = path if rows is None else rows.path
-        one = {f"{there}__in": some} if len(some) > 1 else {f"{there}__exact": some[0]}
-        condition |= Q(**one) if rows is None else rows.owners(**one)
-    if len(some) < len(values):
-        absent = f"{path}__isnull"
-        condition |= (
-            Q(**{absent: True}) if rows is None else rows.missing(**{f"{rows.path}__isnull": False})
-        )
-    return condition
+    if rows is not None:
+        return rows.has_one_of(values)
+    some = [value for value in values if value is not None]
+    condition = Q(**_among(path, some)) if some else Q()
+    return condition if len(some) == len(values) else condition | Q(**{f"{path}__isnull": True})
+
+
+def _among(path: str, values: Sequence[Any]) -> dict[str, Any]:
+    return {f"{path}__in": values} if len(values) > 1 else {f"{path}__exact": values[0]}
 
 
 def may_lack(model: type[Model], path: str) -> bool:
