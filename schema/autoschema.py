@@ -393,7 +393,7 @@ class AutoSchema(SpectacularAutoSchema):
             serializer = self._answered
             # REST framework's own says no choices.
             if parameter["name"] == "ordering" and serializer and "enum" in parameter["schema"]:
-                if default := self._default_ordering():
+                if default := self._default_ordering(parameter["schema"]["enum"]):
                     else_ranked = ", with `search` the best match first" if is_ranked else ""
                     words = f"By default `{default}`{else_ranked}. {parameter['description']}"
                     parameter["description"] = words
@@ -404,9 +404,13 @@ class AutoSchema(SpectacularAutoSchema):
                 parameter["schema"] = self._component(f"{name}Ordering", schema)
         return parameters
 
-    def _default_ordering(self) -> str | None:
-        ordering = getattr(self.view, "ordering", None) or ()
-        return ordering if isinstance(ordering, str) else next(iter(ordering), None)
+    def _default_ordering(self, choices: Collection[str]) -> str | None:
+        """The view's own, or that of its model."""
+        ordering: Any = getattr(self.view, "ordering", None)
+        if not ordering and self._model is not None:
+            ordering = self._model._meta.ordering
+        first = ordering if isinstance(ordering, str) else next(iter(ordering or ()), None)
+        return first if first in choices else None
 
     def _shared(self, parameters: list[dict[str, Any]]) -> list[dict[str, Any]]:
         """The parameters, those that many operations have as references."""

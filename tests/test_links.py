@@ -1,10 +1,11 @@
 """Is one subject added to a book, or removed, without a word about the others?"""
 
 import pytest
-from django.core.exceptions import ImproperlyConfigured
+from django.urls import path
 
 from books.models import Book, Subject
 from books.views import BookViewSet, PublisherViewSet
+from project.api.checks import check_declarations
 from project.api.links import links
 from project.api.relations import MAX_ITEMS
 from tests.catalogue import book, send, statements
@@ -183,10 +184,29 @@ def test_requests_for_the_same_link_do_not_meet(at_once, librarian, transactiona
     assert version(made) == 2
 
 
-@pytest.mark.parametrize(
-    ("view_class", "name", "known"),
-    [(BookViewSet, "subject", "subjects"), (PublisherViewSet, "editions", "none")],
-)
-def test_a_relation_that_is_not_declared_is_named_at_once(view_class, name, known):
-    with pytest.raises(ImproperlyConfigured, match=f"There are: {known}"):
-        links(view_class, name)
+class Misspelt:
+    urlpatterns = [
+        path(f"{name}/<id:pk>/", links(view_class, name).as_view({"put": "update"}))
+        for view_class, name in (
+            (BookViewSet, "subject"),
+            (BookViewSet, "series"),
+            (BookViewSet, "subjects"),
+            (PublisherViewSet, "editions"),
+        )
+    ]
+
+
+def test_a_relation_that_is_not_declared_is_named_at_start_up(settings):
+    settings.ROOT_URLCONF = Misspelt
+    assert sorted((each.id, each.msg, each.hint) for each in check_declarations()) == [
+        (
+            "api.E026",
+            f"links: {serializer} has no Shared('{name}') that is many-to-many.",
+            hint,
+        )
+        for serializer, name, hint in [
+            ("BookSerializer", "series", "There are: subjects."),
+            ("BookSerializer", "subject", "Did you mean “subjects”? There are: subjects."),
+            ("PublisherSerializer", "editions", "There are: none."),
+        ]
+    ]

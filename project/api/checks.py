@@ -14,7 +14,7 @@ from django.urls import get_resolver
 from rest_framework.serializers import BaseSerializer, ModelSerializer
 
 from .changes import tracking, triggers
-from .declarations import errors_of, has_fields, routes, with_nested
+from .declarations import errors_of, has_fields, link_errors, routes, with_nested
 from .documents.statements import Uncompilable, compile_statement
 from .http.resources import hiding
 from .relations import relations_of
@@ -57,7 +57,8 @@ def check_views(**kwargs: Any) -> list[CheckMessage]:
 @register()
 def check_declarations(**kwargs: Any) -> list[CheckMessage]:
     """Every resource with a URL declares what there is, and what can work: see `declarations`."""
-    return list(errors_of(routes(get_resolver())))
+    resolver = get_resolver()
+    return [*errors_of(routes(resolver)), *link_errors(resolver)]
 
 
 @register()

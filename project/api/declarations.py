@@ -12,6 +12,7 @@ Each finding is an Error that `check` and the start of a server print, with what
     api.E017  Meta.expressions      properties, and expressions of the ORM
     api.E018  list_parameters       names of query parameters
     api.E019  filter_backends, pagination_class    which of them work on documents
+    api.E026  links                 many-to-many relations of the serializer
 """
 
 from collections.abc import Callable, Collection, Iterator, Mapping
@@ -33,6 +34,7 @@ from rest_framework.settings import api_settings
 from .documents.compiler import UserKey, computed_value, expressions_of
 from .documents.statements import properties
 from .filters import StrictFilterBackend, ValuesFilter
+from .links import LinkViewSet, linkable
 from .lists.keysets import Keyset, column
 from .lists.ordering import OrderingFilter
 from .lists.pagination import CursorPagination
@@ -65,15 +67,15 @@ def routes(resolver: Any) -> dict[Any, Route]:
 
 
 def _routed(
-    resolver: Any, outer: frozenset[str]
+    resolver: Any, outer: frozenset[str], of: type[Any] = ResourceViewSet
 ) -> Iterator[tuple[Any, frozenset[str], frozenset[str]]]:
     for each in resolver.url_patterns:
         kwargs = outer.union(each.pattern.converters, getattr(each.pattern.regex, "groupindex", ()))
         if isinstance(each, URLResolver):
-            yield from _routed(each, kwargs)
+            yield from _routed(each, kwargs, of)
             continue
         viewset = getattr(each.callback, "cls", None)
-        if isinstance(viewset, type) and issubclass(viewset, ResourceViewSet):
+        if isinstance(viewset, type) and issubclass(viewset, of):
             yield viewset, frozenset(each.callback.actions.values()), kwargs
 
 
@@ -99,6 +101,22 @@ def errors_of(routed: Mapping[Any, Route]) -> Iterator[CheckMessage]:
         for number, findings in SERIALIZER_CHECKS.items():
             for what, hint in findings(serializer_class):
                 yield Error(what, hint=hint, obj=serializer_class, id=number)
+
+
+def link_errors(resolver: Any) -> Iterator[CheckMessage]:
+    """Links of relations that are not declared."""
+    for viewset in _sorted({each for each, *_ in _routed(resolver, frozenset(), LinkViewSet)}):
+        owner = viewset.owner_view_class
+        if any(relation_findings(owner.serializer_class)):
+            continue
+        if viewset.relation_name not in (choices := linkable(owner)):
+            yield Error(
+                f"links: {owner.serializer_class.__name__} has no"
+                f" Shared({viewset.relation_name!r}) that is many-to-many.",
+                hint=_choose(viewset.relation_name, choices),
+                obj=owner,
+                id="api.E026",
+            )
 
 
 def _sorted(classes: Collection[Any]) -> list[Any]:

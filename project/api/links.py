@@ -3,7 +3,7 @@
 from functools import cached_property
 from typing import Any
 
-from django.core.exceptions import ImproperlyConfigured
+from django.db.models import QuerySet
 from rest_framework import status
 from rest_framework.exceptions import ParseError
 from rest_framework.request import Request
@@ -14,7 +14,7 @@ from .http.preconditions import UNSAFE, ConditionalWrites
 from .http.resources import Resource
 from .lists.parameters import StrictQueryParameters
 from .models import AggregateRoot
-from .relations import Relation, Shared, relations_of
+from .relations import Shared, relations_of
 from .viewsets import ResourceViewSet
 from .writes.items import Edit
 from .writes.transactions import write
@@ -29,11 +29,24 @@ class LinkViewSet(ConditionalWrites, StrictQueryParameters, ViewSet):
     """
 
     lookup_value_converter = "id"
-    owner_view_class: type[ResourceViewSet]
-    relation: Relation
-    # What URLs and messages call the object.
-    parent_name: str
-    root_path: str | None
+    owner_view_class: Any
+    relation_name: str
+
+    @property
+    def parent_name(self) -> str:
+        """What URLs and messages call the object."""
+        return str(self.owner_view_class.queryset.model._meta.model_name)
+
+    @property
+    def root_path(self) -> str | None:
+        return "" if issubclass(self.owner_view_class.queryset.model, AggregateRoot) else None
+
+    @property
+    def queryset(self) -> QuerySet[Any]:
+        """What can be linked."""
+        relation: Any = self.owner_view_class.queryset.model._meta.get_field(self.relation_name)
+        linked: QuerySet[Any] = relation.related_model._default_manager.all()
+        return linked
 
     @cached_property
     def owner_view(self) -> Any:
@@ -61,7 +74,7 @@ class LinkViewSet(ConditionalWrites, StrictQueryParameters, ViewSet):
     def _write(self, edit: Edit) -> Response:
         owner = self.get_object()
         serializer = self.owner_view.get_serializer(owner)
-        written = write(serializer, owner, {self.relation.name: edit})
+        written = write(serializer, owner, {self.relation_name: edit})
         response = Response(status=status.HTTP_204_NO_CONTENT)
         if isinstance(written, AggregateRoot):
             response.version = written.version  # type: ignore[attr-defined]
@@ -71,27 +84,23 @@ class LinkViewSet(ConditionalWrites, StrictQueryParameters, ViewSet):
 def links(view_class: type[ResourceViewSet], name: str) -> type[LinkViewSet]:
     """The viewset of the links of a many-to-many relation that the serializer of this one declares.
 
-    ImproperlyConfigured where it declares no such relation.
+    `manage.py check` says where it declares no such relation.
     """
-    serializer_class: Any = view_class.serializer_class
-    model = serializer_class.Meta.model
-    relations = {
-        each.name: each
-        for each in relations_of(serializer_class)
-        if isinstance(each, Shared) and model._meta.get_field(each.name).many_to_many
-    }
-    if name not in relations:
-        raise ImproperlyConfigured(
-            f"{serializer_class.__name__}.Meta.relations has no Shared({name!r}) that is"
-            f" many-to-many. There are: {', '.join(sorted(relations)) or 'none'}."
-        )
     attributes = {
         "__module__": view_class.__module__,
         "owner_view_class": view_class,
         "permission_classes": view_class.permission_classes,
-        "relation": relations[name],
-        "parent_name": str(model._meta.model_name),
-        "root_path": "" if issubclass(model, AggregateRoot) else None,
-        "queryset": model._meta.get_field(name).related_model._default_manager.all(),
+        "relation_name": name,
     }
-    return type(f"{model.__name__}{name.title()}LinkViewSet", (LinkViewSet,), attributes)
+    owner = view_class.__name__.removesuffix("ViewSet")
+    return type(f"{owner}{name.title()}LinkViewSet", (LinkViewSet,), attributes)
+
+
+def linkable(view_class: Any) -> list[str]:
+    """The relations of this viewset's objects whose links may have URLs."""
+    model = view_class.queryset.model
+    return [
+        each.name
+        for each in relations_of(view_class.serializer_class)
+        if isinstance(each, Shared) and model._meta.get_field(each.name).many_to_many
+    ]
