@@ -3,8 +3,16 @@
 from django.contrib import admin
 
 from project.api.admin import FORM_FIELDS, AggregateRootAdmin, RecordForm
+from project.api.relations import MAX_ITEMS
 
-from .models import Author, AuthorProfile
+from .models import Author, AuthorProfile, OtherName
+
+
+class OtherNameInline(admin.TabularInline):
+    model = OtherName
+    form = RecordForm
+    extra = 0
+    max_num = MAX_ITEMS
 
 
 class ProfileInline(admin.StackedInline):
@@ -30,4 +38,4 @@ class AuthorAdmin(AggregateRootAdmin):
         ("openlibrary_key", admin.EmptyFieldListFilter),
         *AggregateRootAdmin.list_filter,
     ]
-    inlines = [ProfileInline]
+    inlines = [OtherNameInline, ProfileInline]

@@ -103,7 +103,40 @@ class Author(AggregateRoot):
 
 class AuthorSearch(SearchEntry):
     entry_of = SearchEntry.key(Author)
-    index = SearchIndex(titles=("name",), more=("sort_name",))
+    index = SearchIndex(
+        titles=("name",), more=("sort_name", "other_names__name", "other_names__sort_name")
+    )
+
+
+class OtherName(models.Model):
+    """Another name of an author: a pseudonym, another spelling or script. Owned by the author."""
+
+    # The index of the constraint begins with it.
+    author = models.ForeignKey(
+        Author, on_delete=models.CASCADE, related_name="other_names", db_index=False
+    )
+    name = NameField(max_length=300)
+    sort_name = SortName(
+        source="name",
+        max_length=300,
+        help_text="As the name is filed; made from the name when left empty, and then made anew"
+        " when it changes.",
+    )
+
+    class Meta:
+        ordering = ["id"]
+        constraints = [
+            *not_blank("name", "sort_name", model="other_name"),
+            models.UniqueConstraint(
+                fields=["author", "name"],
+                name="other_name_once_per_author",
+                violation_error_message="This author has this name already.",
+            ),
+        ]
+        indexes = [models.Index(fields=["name"], name="other_name_by_name")]
+
+    def __str__(self) -> str:
+        return self.name
 
 
 class AuthorProfile(models.Model):

@@ -3,13 +3,19 @@
 from project.api.relations import Owned, ReverseVia
 from project.api.serializers import ItemSerializer, ResourceSerializer
 
-from .models import Author, AuthorProfile
+from .models import Author, AuthorProfile, OtherName
 
 
 class AuthorProfileItem(ItemSerializer):
     class Meta(ItemSerializer.Meta):
         model = AuthorProfile
         fields = ["id", "biography", "website"]
+
+
+class OtherNameItem(ItemSerializer):
+    class Meta(ItemSerializer.Meta):
+        model = OtherName
+        fields = ["id", "name", "sort_name"]
 
 
 class AuthorItem(ItemSerializer):
@@ -30,6 +36,7 @@ class AuthorItem(ItemSerializer):
 
 
 class AuthorSerializer(ResourceSerializer):
+    other_names = OtherNameItem(many=True, required=False)
     profile = AuthorProfileItem(required=False, allow_null=True)
 
     class Meta:
@@ -39,6 +46,7 @@ class AuthorSerializer(ResourceSerializer):
             "uid",
             "name",
             "sort_name",
+            "other_names",
             "kind",
             "birth_year",
             "death_year",
@@ -52,6 +60,7 @@ class AuthorSerializer(ResourceSerializer):
             "updated_at",
         ]
         relations = [
+            Owned("other_names"),
             Owned("profile", key="profile_id"),
             ReverseVia(
                 "books",

@@ -280,6 +280,8 @@ class BookSearch(SearchEntry):
             "contributions__credited_as",
             "contributions__author__name",
             "contributions__author__sort_name",
+            "contributions__author__other_names__name",
+            "contributions__author__other_names__sort_name",
         ),
     )
 

@@ -5,11 +5,11 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from stdnum import ean
 
-from authors.models import Author, AuthorProfile
+from authors.models import Author, AuthorProfile, OtherName
 from books.models import Book, Contribution, Edition, Publisher, Series, Subject
 
 TABLES = [
-    *(Author, AuthorProfile, Book, Contribution, Edition, Publisher, Series, Subject),
+    *(Author, AuthorProfile, OtherName, Book, Contribution, Edition, Publisher, Series, Subject),
     Book.subjects.through,
 ]
 

@@ -7,7 +7,7 @@ from django.apps import apps
 from django.core.exceptions import ValidationError
 from django.db import DatabaseError, IntegrityError, models, transaction
 
-from authors.models import Author, AuthorProfile
+from authors.models import Author, AuthorProfile, OtherName
 from books.models import Book, Contribution, Edition, Publisher, Series, Subject
 from tests.catalogue import isbn
 
@@ -22,6 +22,8 @@ REFUSED = {
     "author_birth_year_in_range": (Author, {"birth_year": 0}),
     "author_death_year_in_range": (Author, {"death_year": 10_000}),
     "author_dies_after_birth": (Author, {"birth_year": -406, "death_year": -496}),
+    "other_name_name_not_blank": (OtherName, {"name": ""}),
+    "other_name_sort_name_not_blank": (OtherName, {"sort_name": ""}),
     "profile_website_not_blank": (AuthorProfile, {"website": ""}),
     "publisher_name_not_blank": (Publisher, {"name": ""}),
     "series_name_not_blank": (Series, {"name": ""}),
@@ -51,6 +53,7 @@ UNIQUE = [
     (Book, {"openlibrary_key": "OL1W"}),
     (Edition, {"isbn13": isbn(1)}),
     (AuthorProfile, {"author_id": 1}),
+    (OtherName, {"author_id": 1, "name": "Saki"}),
     (Contribution, {"book_id": 1, "author_id": 1, "role": "author"}),
 ]
 # What only looks as if it broke a rule
@@ -72,6 +75,7 @@ def rows(db):
     for pk in (1, 2):
         author = Author.objects.create(id=pk, name=f"Author {pk}")
         AuthorProfile.objects.create(id=pk, author=author)
+        OtherName.objects.create(id=pk, author=author, name="Other")
         Series.objects.create(id=pk, name=f"Series {pk}")
         Subject.objects.create(id=pk, name=f"Subject {pk}")
         Publisher.objects.create(id=pk, name=f"Publisher {pk}")

@@ -36,6 +36,7 @@ RESOURCES = [
         {
             "name": "Sophocles",
             "sort_name": "Sophocles",
+            "other_names": [],
             "kind": None,
             "birth_year": None,
             "death_year": None,
@@ -124,6 +125,7 @@ def test_an_author_with_all_there_is(librarian):
         "id": Author.objects.get().pk,
         "uid": made["uid"],
         **AUTHOR,
+        "other_names": [],
         "profile": {"id": profile.pk, **body["profile"]},
         "profile_id": profile.pk,
         "book_ids": [],

@@ -541,17 +541,17 @@ def test_what_a_search_keeps_costs_the_same_for_any_number(librarian, number):
     # SQLite takes a statement for the entries and one for their words, PostgreSQL one for both.
     write = 2 if connection.vendor == "sqlite" else 1
     for method, path, body, right in (
-        # What is new is cut from memory; of what is stored, contributions, their authors and the
-        # series are read.
+        # What is new is cut from memory; of what is stored, contributions, the authors, their
+        # other names and the series are read.
         ("POST", "/api/books/", {"title": "New", "contributions": new}, 2 * write),
-        ("POST", "/api/books/", {"title": "New", "contributions": old}, 1 + write),
-        ("PATCH", url, {"title": "Changed"}, 2 + write),
+        ("POST", "/api/books/", {"title": "New", "contributions": old}, 2 + write),
+        ("PATCH", url, {"title": "Changed"}, 3 + write),
         ("PATCH", url, {"contributions": new}, 2 + 2 * write),
         ("PATCH", url, {"description": "Not searched"}, 0),
         # Which books there are, and then whether something else in them has the former words.
-        ("PATCH", f"/api/series/{written.series_id}/", {"name": "T"}, 1 + 4 + 2 * write),
-        ("PATCH", f"/api/authors/{authors[0].pk}/", {"name": "T"}, 1 + 4 + 2 * write),
-        ("PATCH", f"/api/authors/{authors[0].pk}/", {"name": "Person0 T"}, 1 + 2 * write),
+        ("PATCH", f"/api/series/{written.series_id}/", {"name": "T"}, 1 + 5 + 2 * write),
+        ("PATCH", f"/api/authors/{authors[0].pk}/", {"name": "T"}, 1 + 6 + 2 * write),
+        ("PATCH", f"/api/authors/{authors[0].pk}/", {"name": "Person0 T"}, 2 + 2 * write),
         ("DELETE", url, {}, 0),
     ):
         assert search_statements(librarian, method, path, body) == right, (method, path, body)

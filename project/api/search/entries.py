@@ -11,7 +11,7 @@ definition by now.
 """
 
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
@@ -120,12 +120,17 @@ class Source:
         return self.model._meta.db_table
 
     def walk(self, foreign_key: str = "") -> Iterator[tuple["Source", str]]:
-        """This and all that it leads to; what refers to the object itself with its foreign key."""
+        """This and all that it leads to; what refers to another with its foreign key."""
         yield self, foreign_key
         for _, source in self.targets:
             yield from source.walk()
         for name, source in self.children:
             yield from source.walk(name)
+
+    @property
+    def owner_path(self) -> str:
+        """The way to what its rows refer to; empty for the objects themselves."""
+        return self.path.rpartition("__")[0]
 
     def joined(self, tables: str, alias: str, key: str) -> Iterator[tuple["Source", str, str, str]]:
         """This and all that it leads to, each with the tables to select from, the alias of its own
@@ -136,8 +141,13 @@ class Source:
             join = f"{tables} JOIN {target.table} {to} ON {to}.id = {alias}.{foreign_key}"
             yield from target.joined(join, to, key)
         for i, (foreign_key, child) in enumerate(self.children):
-            of = f"child_{i}"
-            yield from child.joined(f"{child.table} {of}", of, f"{of}.{foreign_key}")
+            if not self.path:
+                of = f"child_{i}"
+                yield from child.joined(f"{child.table} {of}", of, f"{of}.{foreign_key}")
+                continue
+            of = f"{alias}_child_{i}"
+            join = f"{tables} JOIN {child.table} {of} ON {of}.{foreign_key} = {alias}.id"
+            yield from child.joined(join, of, key)
 
 
 def source_of(entries: type[SearchEntry]) -> Source:
@@ -160,7 +170,7 @@ def _source(model: Model, path: str, paths: Sequence[Sequence[str]]) -> Source:
         onward = _source(relation.related_model, f"{path}__{name}".removeprefix("__"), rests)
         if relation.many_to_one:
             targets.append((relation.attname, onward))
-        elif relation.one_to_many and not path:
+        elif relation.one_to_many:
             if any(onward.model._meta.get_field(key).null for key, _ in onward.targets):
                 raise TypeError(f"{onward.model.__name__} may refer to nothing.")
             children.append((relation.field.attname, onward))
@@ -195,14 +205,12 @@ class Reader:
         # What came with the children of the rows at hand.
         self._joined: dict[Model, dict[int, Row]] = {}
 
-    def entries(
-        self, entries: type[SearchEntry], rows: Sequence[Row], *, are_new: bool = False
-    ) -> list[Entry]:
-        """Those of these root rows. What belongs to new ones is all among the created rows."""
+    def entries(self, entries: type[SearchEntry], rows: Sequence[Row]) -> list[Entry]:
+        """Those of these root rows."""
         source, titles = source_of(entries), entries.index.titles
         self._joined.clear()
         texts: dict[int, set[str]] = {row["id"]: set() for row in rows}
-        for key, text in self._texts(source, [(row["id"], row) for row in rows], are_new):
+        for key, text in self._texts(source, [(row["id"], row) for row in rows]):
             if text:
                 texts[key].add(text)
         return [
@@ -212,12 +220,10 @@ class Reader:
             for row in rows
         ]
 
-    def write(
-        self, entries: type[SearchEntry], rows: Sequence[Row], *, are_new: bool = False
-    ) -> None:
+    def write(self, entries: type[SearchEntry], rows: Sequence[Row]) -> None:
         """Write the entries of these root rows and keep their words."""
         if rows:
-            found = self.entries(entries, rows, are_new=are_new)
+            found = self.entries(entries, rows)
             with self._connection.cursor() as cursor:
                 dialect(self._connection.vendor).write(cursor, entries._meta.db_table, found)
 
@@ -276,24 +282,28 @@ class Reader:
                             having.add(found)
         return having
 
-    def _texts(
-        self, source: Source, found: Sequence[tuple[int, Row]], are_new: bool
-    ) -> Iterator[tuple[int, str]]:
-        """Texts of these rows and of what they lead to, each with the key of its root."""
+    def _texts(self, source: Source, found: Sequence[tuple[int, Row]]) -> Iterator[tuple[int, str]]:
+        """Texts of these rows and of what they lead to, each with the key of its root.
+
+        What refers to new rows is all among the created ones.
+        """
         for name in source.columns:
             yield from [(key, row[name]) for key, row in found]
         for name, target in source.targets:
             rows = self._targets(target, {row[name] for _, row in found} - {None})
             onward = [(key, rows[row[name]]) for key, row in found if row[name] in rows]
-            yield from self._texts(target, onward, are_new)
+            yield from self._texts(target, onward)
+        if not source.children:
+            return
+        roots: dict[int, list[int]] = defaultdict(list)
+        for key, row in found:
+            roots[row["id"]].append(key)
+        new = {row["id"] for row in self._created.get(source.model, ())} & roots.keys()
         for name, child in source.children:
-            keys = {key for key, _ in found}
-            children: Iterable[Row]
-            if are_new:
-                children = (row for row in self._created.get(child.model, ()) if row[name] in keys)
-            else:
-                children = self.select(child, name, keys)
-            yield from self._texts(child, [(row[name], row) for row in children], are_new)
+            children = [row for row in self._created.get(child.model, ()) if row[name] in new]
+            children += self.select(child, name, roots.keys() - new)
+            onward = [(key, row) for row in children for key in roots[row[name]]]
+            yield from self._texts(child, onward)
 
     def _targets(self, source: Source, keys: set[int]) -> dict[int, Row]:
         rows = {row["id"]: row for row in self._created.get(source.model, ()) if row["id"] in keys}
@@ -364,14 +374,14 @@ def write_entries(
         others = {row["id"] for row in new}.union(row.pk for row in removed.get(source.model, ()))
         keys -= others
         for batch in batches(new):
-            reader.write(entries, batch, are_new=True)
+            reader.write(entries, batch)
         for batch in batches([at_hand[key] for key in keys & at_hand.keys()]):
             reader.write(entries, batch)
         for batch in batches(sorted(keys - at_hand.keys())):
             reader.write(entries, reader.select(source, "id", batch))
         for path, (each, row, before) in renamed.items():
             reader.refile(
-                entries, each, row, before, _referring(source, path, [row]) - keys - others
+                entries, each, row, before, _referring(source, path, [row.pk]) - keys - others
             )
 
 
@@ -410,18 +420,27 @@ def _concerned(
         differing = [*_differing(each, foreign_key, changed)]
         if foreign_key:
             rows = [*_columns(created.get(each.model, ())), *map(vars, removed.get(each.model, ()))]
-            keys.update(row[foreign_key] for row in rows)
-            keys.update(getattr(row, foreign_key) for row, _ in differing)
-            keys.update(before.get(foreign_key) for _, before in differing)
+            owners = {row[foreign_key] for row in rows}
+            owners.update(getattr(row, foreign_key) for row, _ in differing)
+            owners.update(before.get(foreign_key) for _, before in differing)
+            if each.owner_path and owners:
+                # Nothing that is stored refers to a new one.
+                owner: Any = each.model._meta.get_field(foreign_key).related_model
+                owners -= {row["id"] for row in _columns(created.get(owner, ()))}
+                keys |= _referring(source, each.owner_path, owners)
+            else:
+                keys |= owners
         elif not each.path:
             keys.update(row.pk for row, _ in differing)
         elif differing and each.path not in but:
-            keys |= _referring(source, each.path, [row for row, _ in differing])
+            keys |= _referring(source, each.path, {row.pk for row, _ in differing})
     return {key for key in keys if key is not None}
 
 
-def _referring(source: Source, path: str, rows: Sequence[models.Model]) -> set[int]:
-    among = {f"{path}__in": [row.pk for row in rows]}
+def _referring(source: Source, path: str, keys: Collection[int | None]) -> set[int]:
+    if not keys:
+        return set()
+    among = {f"{path}__in": keys}
     return set(source.model._base_manager.filter(**among).values_list("pk", flat=True))
 
 
