@@ -21,13 +21,32 @@ from project.api.filters import (
 )
 from project.api.models import StartOf
 
+from .identifiers import MAX_SCHEME, IdentifierFormField
 from .isbn import ISBNFormField
 from .languages import validate_language
-from .models import MAX_TITLE, Book, Contribution, Format, Role
+from .models import MAX_TITLE, Book, Contribution, Edition, Format, Identifier, Role
 
 
 class ISBNFilter(ValuesFilter):
     item_class = ISBNFormField
+
+
+class IdentifierFilter(ValuesFilter):
+    item_class = IdentifierFormField
+
+    def condition(self, values: Sequence[Any]) -> Q:
+        owner = {Book: "edition__book", Edition: "edition"}[self.model]
+        rows = Identifier.objects.order_by()
+        condition = Q()
+        if None in values:
+            condition |= ~Q(pk__in=rows.values(owner))
+        if pairs := [each for each in values if each is not None]:
+            wanted = reduce(or_, (Q(scheme=scheme, value=value) for scheme, value in pairs))
+            condition |= Q(pk__in=rows.filter(wanted).values(owner))
+        return condition
+
+    def lookups(self, value: Sequence[Any]) -> None:
+        return None
 
 
 PRIMARY = "language__primary_subtag__exact"
@@ -113,6 +132,10 @@ class BookFilter(RootFilterSet):
     isbn = ISBNFilter(
         "editions__isbn13", help_text="The ISBN of one of its editions, with 10 or 13 digits."
     )
+    identifier = IdentifierFilter(
+        "editions__identifiers__value",
+        help_text="A scheme and what it calls one of the editions, as `oclc:1234567`.",
+    )
     openlibrary_key = CodeFilter(
         validators=Book._meta.get_field("openlibrary_key").validators,
         help_text="The Open Library's key of the work, as OL27482W.",
@@ -140,6 +163,9 @@ class ContributionFilter(ListFilterSet):
 
 class EditionFilter(ListFilterSet):
     isbn = ISBNFilter("isbn13", help_text="The ISBN, with 10 or 13 digits.")
+    identifier = IdentifierFilter(
+        "identifiers__value", help_text="A scheme and what it calls the edition, as `oclc:1234567`."
+    )
     publisher = IntegerFilter("publisher", help_text="The id of its publisher.")
     # `format` itself is the answer's: `?format=json`.
     edition_format = ChoiceFilter(
@@ -178,3 +204,7 @@ class SubjectFilter(RootFilterSet):
         max_length=200, help_text="The exact name, in upper or lower case; a comma is a part of it."
     )
     slug = NameFilter(max_length=200, help_text="The exact slug.")
+
+
+class IdentifierFilterSet(ListFilterSet):
+    scheme = CodeFilter(max_length=MAX_SCHEME, help_text="Whose number it is, as `oclc`.")

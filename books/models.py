@@ -10,7 +10,7 @@ from django.core.exceptions import ValidationError
 from django.core.validators import MaxValueValidator, MinValueValidator, RegexValidator
 from django.db import models
 from django.db.models import BigIntegerField, CharField, IntegerField, Q, Value
-from django.db.models.functions import Cast, Mod, Substr
+from django.db.models.functions import Cast, Lower, Mod, Substr
 from django.db.models.lookups import Exact
 from django.utils.text import slugify
 
@@ -33,6 +33,7 @@ from project.api.models import (
 )
 from project.api.search.entries import SearchEntry, SearchIndex
 
+from .identifiers import ISBN_SCHEMES, MAX_SCHEME, MAX_VALUE, SCHEME, normalize_identifier
 from .isbn import normalize_isbn
 from .languages import PrimarySubtag, validate_language
 from .publication_dates import MAX_LENGTH, first_year, validate_publication_date
@@ -461,3 +462,42 @@ class Edition(models.Model):
     def clean(self) -> None:
         if self.isbn13:
             self.isbn13 = normalize_isbn(self.isbn13)
+
+
+class Identifier(models.Model):
+    """What others call an edition. Owned by the edition; no two have the same."""
+
+    edition = models.ForeignKey(Edition, on_delete=models.CASCADE, related_name="identifiers")
+    scheme = models.CharField(
+        max_length=MAX_SCHEME,
+        validators=[
+            RegexValidator(SCHEME, "A scheme is a word of letters, digits, points and hyphens.")
+        ],
+        help_text="Whose number it is, as `oclc`, `lccn`, `asin`, `doi`, `ean`, `goodreads`,"
+        " `google`, `librarything`, `openlibrary`, or any other word; in small letters.",
+    )
+    value = NameField(
+        max_length=MAX_VALUE,
+        help_text="The number, unique within its scheme; it is stored in the scheme's usual form.",
+    )
+
+    class Meta:
+        ordering = ["id"]
+        constraints = [
+            *not_blank("scheme", "value", model="identifier"),
+            models.CheckConstraint(
+                condition=Q(scheme=Lower("scheme")) & ~Q(scheme__in=ISBN_SCHEMES),
+                name="identifier_scheme_is_one",
+            ),
+            models.UniqueConstraint(
+                fields=["scheme", "value"],
+                name="identifier_once_per_scheme",
+                violation_error_message="Another edition has this identifier.",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.scheme}:{self.value}"
+
+    def clean(self) -> None:
+        self.scheme, self.value = normalize_identifier(self.scheme, self.value)

@@ -14,7 +14,7 @@ from project.api.relations import Owned, Shared, Via
 from project.api.serializers import ItemSerializer, ResourceSerializer, StrictSerializer
 
 from .isbn import MAX_ISBN_LENGTH, normalize_isbn
-from .models import Book, Contribution, Edition, Publisher, Role, Series, Subject
+from .models import Book, Contribution, Edition, Identifier, Publisher, Role, Series, Subject
 
 
 class ISBNField(StrictCharField):
@@ -69,8 +69,15 @@ class CoverSerializer(StoredFiles):
     thumbnail = StoredFileField(source="cover_thumbnail")
 
 
+class IdentifierItem(ItemSerializer):
+    class Meta(ItemSerializer.Meta):
+        model = Identifier
+        fields = ["id", "scheme", "value"]
+
+
 class EditionItem(ItemSerializer):
     isbn13 = ISBNField(required=False, allow_null=True)
+    identifiers = IdentifierItem(many=True, required=False)
     publisher = PublisherItem(required=False, allow_null=True)
     cover = CoverSerializer(help_text=Edition._meta.get_field("cover").help_text)
 
@@ -79,6 +86,7 @@ class EditionItem(ItemSerializer):
         fields = [
             "id",
             "isbn13",
+            "identifiers",
             "title",
             "volume",
             "publisher",
@@ -89,7 +97,7 @@ class EditionItem(ItemSerializer):
             "language",
             "cover",
         ]
-        relations = [Shared("publisher", key="publisher_id")]
+        relations = [Shared("publisher", key="publisher_id"), Owned("identifiers")]
 
 
 # Resources
@@ -109,6 +117,14 @@ class EditionSerializer(ResourceSerializer, EditionItem):
 
     class Meta(EditionItem.Meta):
         fields = ["id", "book_id", *EditionItem.Meta.fields[1:]]
+
+
+class IdentifierSerializer(ResourceSerializer, IdentifierItem):
+    id = KeyField(read_only=True)
+    edition_id = KeyField(required=False)
+
+    class Meta(IdentifierItem.Meta):
+        fields = ["id", "edition_id", *IdentifierItem.Meta.fields[1:]]
 
 
 class CoverUploadSerializer(StrictSerializer):

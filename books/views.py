@@ -27,19 +27,21 @@ from .filters import (
     BookFilter,
     ContributionFilter,
     EditionFilter,
+    IdentifierFilterSet,
     PublisherFilter,
     SeriesFilter,
     SubjectFilter,
 )
 from .importing.columns import CSV_COLUMNS
 from .isbn import normalize_isbn
-from .models import Book, Contribution, Edition, Publisher, Series, Subject
+from .models import Book, Contribution, Edition, Identifier, Publisher, Series, Subject
 from .serializers import (
     BookSerializer,
     ContributionSerializer,
     CoverSerializer,
     CoverUploadSerializer,
     EditionSerializer,
+    IdentifierSerializer,
     PublisherSerializer,
     SeriesSerializer,
     SubjectSerializer,
@@ -198,6 +200,17 @@ class CoverViewSet(ConditionalWrites, StrictQueryParameters, GenericViewSet[Edit
     def _write(self, edition: Edition, **names: str) -> Any:
         serializer = BookSerializer(edition.book, context=self.get_serializer_context())
         return write_item(serializer, edition.book, "editions", Edit(edition.pk, names))
+
+
+class EditionIdentifierViewSet(ItemViewSet):
+    """What others call an edition."""
+
+    queryset = Identifier.objects.all()
+    serializer_class = IdentifierSerializer
+    owner_serializer_class = BookSerializer
+    filterset_class = IdentifierFilterSet
+    ordering_fields = ["id", "scheme"]
+    ordering = ["id"]
 
 
 class PublisherEditionViewSet(BookEditionViewSet):

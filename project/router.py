@@ -37,6 +37,9 @@ book.register("subjects", links(books.BookViewSet, "subjects"), "book-subject")
 
 # /editions/{id}/cover/
 router.register("editions", books.CoverViewSet, "edition")
+edition = below("editions", "edition")
+# /editions/{edition_id}/identifiers/  …/{id}/
+edition.register("identifiers", books.EditionIdentifierViewSet, "edition-identifier")
 
 # /series/  /series/{id}/
 router.register("series", books.SeriesViewSet, "series")
@@ -65,7 +68,11 @@ router.register("users", UserViewSet, "user")
 router.register("sessions", SessionViewSet, "session")
 
 urlpatterns = [
-    *(url for each in (router, author, book, series, publisher, subject) for url in each.urls),
+    *(
+        url
+        for each in (router, author, book, edition, series, publisher, subject)
+        for url in each.urls
+    ),
     # Below whatever is an aggregate root
     path("<slug:kind>/<id:pk>/history/", HistoryViewSet.as_view({"get": "list"})),
     path("<slug:kind>/<id:pk>/restore/", RestoreViewSet.as_view({"post": "restore"})),

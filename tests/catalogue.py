@@ -6,10 +6,21 @@ from django.test.utils import CaptureQueriesContext
 from stdnum import ean
 
 from authors.models import Author, AuthorProfile, OtherName
-from books.models import Book, Contribution, Edition, Publisher, Series, Subject
+from books.models import Book, Contribution, Edition, Identifier, Publisher, Series, Subject
 
 TABLES = [
-    *(Author, AuthorProfile, OtherName, Book, Contribution, Edition, Publisher, Series, Subject),
+    *(
+        Author,
+        AuthorProfile,
+        OtherName,
+        Book,
+        Contribution,
+        Edition,
+        Identifier,
+        Publisher,
+        Series,
+        Subject,
+    ),
     Book.subjects.through,
 ]
 

@@ -8,7 +8,7 @@ from django.core.exceptions import ValidationError
 from django.db import DatabaseError, IntegrityError, models, transaction
 
 from authors.models import Author, AuthorProfile, OtherName
-from books.models import Book, Contribution, Edition, Publisher, Series, Subject
+from books.models import Book, Contribution, Edition, Identifier, Publisher, Series, Subject
 from tests.catalogue import isbn
 
 pytestmark = pytest.mark.django_db
@@ -37,6 +37,9 @@ REFUSED = {
     "book_first_published_has_year": (Book, {"first_published": "1850~"}),
     "contribution_role_is_known": (Contribution, {"role": "baker"}),
     "contribution_other_role": (Contribution, {"other_role": "gaffer"}),
+    "identifier_scheme_not_blank": (Identifier, {"scheme": ""}),
+    "identifier_value_not_blank": (Identifier, {"value": ""}),
+    "identifier_scheme_is_one": (Identifier, {"scheme": "OCLC"}),
     "edition_language_not_blank": (Edition, {"language": ""}),
     "edition_cover_has_thumbnail": (Edition, {"cover": "covers/a.jpg"}),
     "edition_has_pages": (Edition, {"pages": 0}),
@@ -52,6 +55,7 @@ UNIQUE = [
     (Subject, {"name_folded": "myth"}),
     (Book, {"openlibrary_key": "OL1W"}),
     (Edition, {"isbn13": isbn(1)}),
+    (Identifier, {"scheme": "oclc", "value": "1"}),
     (AuthorProfile, {"author_id": 1}),
     (OtherName, {"author_id": 1, "name": "Saki"}),
     (Contribution, {"book_id": 1, "author_id": 1, "role": "author"}),
@@ -81,7 +85,8 @@ def rows(db):
         Publisher.objects.create(id=pk, name=f"Publisher {pk}")
         book = Book.objects.create(id=pk, title=f"Book {pk}")
         Contribution.objects.create(id=pk, book=book, author=author)
-        Edition.objects.create(id=pk, book=book)
+        edition = Edition.objects.create(id=pk, book=book)
+        Identifier.objects.create(id=pk, edition=edition, scheme="a", value=f"{pk}")
 
 
 def put(model, pk, values):

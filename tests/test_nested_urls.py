@@ -6,7 +6,7 @@ import pytest
 from django.db import connection
 
 from authors.models import Author
-from books.models import Book, Contribution, Edition, Publisher, Series, Subject
+from books.models import Book, Contribution, Edition, Identifier, Publisher, Series, Subject
 from books.serializers import EditionSerializer
 from books.views import BookEditionViewSet
 from tests.catalogue import authors, book, continue_ids, credits_of, everything, faults, isbn, send
@@ -28,7 +28,8 @@ def stored(db):
         made = Book.objects.create(id=pk, title=f"Book {pk}", series=series)
         made.subjects.add(subject)
         Contribution.objects.create(id=pk, book=made, author=author)
-        Edition.objects.create(id=pk, book=made, publisher=publisher, isbn13=isbn(number))
+        edition = Edition.objects.create(id=pk, book=made, publisher=publisher, isbn13=isbn(number))
+        Identifier.objects.create(id=pk, edition=edition, scheme="oclc", value=f"{pk}")
     continue_ids()
 
 
@@ -39,6 +40,7 @@ LISTS = [
     "/books/{}/contributions/",
     "/books/{}/editions/",
     "/publishers/{}/editions/",
+    "/editions/{}/identifiers/",
 ]
 
 
@@ -183,6 +185,9 @@ def test_what_is_created_under_a_parent_belongs_to_it(librarian, stored, url, bo
         ("POST", "/books/1/editions/", {}),
         ("PATCH", "/books/1/editions/1/", {"isbn13": None}),
         ("DELETE", "/books/1/editions/1/", None),
+        ("POST", "/editions/1/identifiers/", {"scheme": "a", "value": "1"}),
+        ("PATCH", "/editions/1/identifiers/1/", {"value": "7"}),
+        ("DELETE", "/editions/1/identifiers/1/", None),
         ("POST", "/publishers/1/editions/", {"book_id": 1}),
         ("PUT", "/publishers/1/editions/1/", {"pages": 7}),
         ("DELETE", "/publishers/1/editions/1/", None),
@@ -344,7 +349,7 @@ def test_deleting_costs_the_same_however_many_books_there_are(
 @pytest.mark.parametrize("path", ["/books/1/", "/authors/1/books/1/", "/series/1/books/1/"])
 def test_a_deleted_book_takes_what_it_owns_with_it_and_nothing_else(librarian, stored, path):
     send(librarian, "DELETE", path, status=204)
-    for model in (Book, Contribution, Edition, Book.subjects.through):
+    for model in (Book, Contribution, Edition, Identifier, Book.subjects.through):
         assert model.objects.count() == 1
     for model in (Author, Series, Subject, Publisher):
         assert set(model.objects.values_list("version", flat=True)) == {1}

@@ -109,6 +109,8 @@ MATRIX = {
     "api/books/<id:book_pk>/editions/": LIST,
     "api/books/<id:book_pk>/editions/<id:pk>/": DETAIL,
     "api/books/<id:book_pk>/subjects/<id:pk>/": LINK,
+    "api/editions/<id:edition_pk>/identifiers/": LIST,
+    "api/editions/<id:edition_pk>/identifiers/<id:pk>/": DETAIL,
     "api/editions/<id:pk>/cover/": {
         "OPTIONS": row(200, 200, 200, 200),
         "PUT": row(401, 403, 200, 200),
@@ -192,6 +194,8 @@ def stored(db):
         "book_pk": book.pk,
         "books": book.pk,
         "contributions": contribution.pk,
+        "edition_pk": edition.pk,
+        "identifiers": edition.identifiers.create(scheme="oclc", value="1").pk,
         "editions": edition.pk,
         **{collection: one.pk for collection, one in loose.items()},
     }
@@ -231,6 +235,7 @@ BODIES = {
     "subjects": {"name": "New"},
     "publishers": {"name": "New"},
     "books": {"title": "New"},
+    "identifiers": {"scheme": "oclc", "value": "2"},
     "users": NEW_USER,
     "bulk": {},
 }
@@ -328,6 +333,7 @@ def test_nested_object_of_another_parent_is_404(method, role, stored, clients):
         "subject_pk": stored["subjects"],
         "publisher_pk": stored["publishers"],
         "book_pk": other.pk,
+        "edition_pk": other.editions.create().pk,
     }
     nested = [r for r, rows in MATRIX.items() if r.count("<id:") == 2 and rows is not LINK]
     assert len(nested) >= 6

@@ -213,6 +213,7 @@ def test_a_book_with_all_there_is(librarian):
                 "title": "",
                 "volume": "",
                 **body["editions"][0],
+                "identifiers": [],
                 "publisher": {**keys_of(publisher), "name": "Harper & Row"},
                 "publisher_id": publisher.pk,
                 "cover": None,

@@ -212,7 +212,7 @@ def _owner_findings(viewset: Any) -> Iterator[Finding]:
         yield "It has no `owner_serializer_class`.", hint
         return
     try:
-        viewset().owner_list  # noqa: B018
+        viewset().way_to_items  # noqa: B018
     except (ImproperlyConfigured, FieldDoesNotExist) as error:
         yield f"owner_serializer_class: {error}", hint
 

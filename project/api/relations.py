@@ -12,7 +12,7 @@ nested object (`series`) or the key (`series_id`), with one meaning for POST, PU
 - of two twins the one that differs from what is stored wins; where both differ they must agree.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache
 from typing import Any
@@ -169,24 +169,34 @@ def _ways(serializer_class: type[Any]) -> dict[str, Relation]:
 
 
 @cache
-def owned_list(owner_class: type[Any], model: type[models.Model]) -> Owned:
-    """The relation by which this serializer's objects own those of the model.
+def way_to_owned(owner_class: type[Any], model: type[models.Model]) -> tuple[Owned, ...]:
+    """The relations by which this serializer's objects own those of the model: one, or those of
+    what they own as well.
 
-    ImproperlyConfigured unless there is just one.
+    ImproperlyConfigured unless there is just one way.
     """
-    owner = owner_class.Meta.model
-    lists = [
-        relation
-        for relation in relations_of(owner_class)
-        if isinstance(relation, Owned)
-        and owner._meta.get_field(relation.name).related_model is model
-    ]
-    if len(lists) != 1:
+    ways = list(_ways_to_owned(owner_class, model))
+    if len(ways) != 1:
         raise ImproperlyConfigured(
-            f"{owner_class.__name__}.Meta.relations has {len(lists)} times Owned(…) of"
+            f"{owner_class.__name__}.Meta.relations has {len(ways)} times Owned(…) of"
             f" {model.__name__}, and not once."
         )
-    return lists[0]
+    return ways[0]
+
+
+def _ways_to_owned(
+    owner_class: type[Any], model: type[models.Model]
+) -> Iterator[tuple[Owned, ...]]:
+    for relation in relations_of(owner_class):
+        if isinstance(relation, Owned):
+            found = owner_class.Meta.model._meta.get_field(relation.name).related_model
+            if found is model:
+                yield (relation,)
+                continue
+            item: Any = owner_class().fields.get(relation.name)
+            if item is not None:
+                below = _ways_to_owned(type(getattr(item, "child", item)), model)
+                yield from ((relation, *way) for way in below)
 
 
 # The twins in a serializer

@@ -41,7 +41,7 @@ from .lists.pagination import CursorPagination
 from .lists.parameters import StrictQueryParameters, is_list
 from .lists.streaming import Columns, columns_of, export, shown_columns
 from .models import AggregateRoot
-from .relations import ParentLink, owned_list
+from .relations import Owned, ParentLink, way_to_owned
 from .serializers import document, documents, require_body
 from .writes.bulk import Bulk, require_some_permission
 from .writes.bulk_items import read_bulk
@@ -468,23 +468,33 @@ class ItemViewSet(NestedViewSet):
     """The items of a list that an owner owns, each with a URL under the owner, or under what
     `parent_lookup` says.
 
-    To write one is to write the owner's list, an `Owned` relation of `owner_serializer_class`: the
-    same rules hold, the owner's version rises, and positions stay 0 … n−1.
+    To write one is to write the owner's list, an `Owned` relation of `owner_serializer_class`, or
+    of what that owns: the same rules hold, the root's version rises, and positions stay 0 … n−1.
     """
 
     owner_serializer_class: Any
 
     @property
-    def owner_list(self) -> str:
-        """The relation of the owner's serializer that has these items."""
+    def way_to_items(self) -> tuple[Owned, ...]:
+        """The relations that lead from the serializer's objects to these items."""
         viewset: Any = self
-        return owned_list(self.owner_serializer_class, viewset.queryset.model).name
+        return way_to_owned(self.owner_serializer_class, viewset.queryset.model)
+
+    @property
+    def owner_keys(self) -> list[models.ForeignKey[Any, Any]]:
+        """The foreign keys from an item to its owner, and on to the root."""
+        model = self.owner_serializer_class.Meta.model
+        keys: list[models.ForeignKey[Any, Any]] = []
+        for relation in self.way_to_items:
+            found = model._meta.get_field(relation.name)
+            keys.insert(0, found.field)
+            model = found.related_model
+        return keys
 
     @property
     def owner_name(self) -> str:
         """The foreign key to the owner."""
-        owner = self.owner_serializer_class.Meta.model
-        return str(owner._meta.get_field(self.owner_list).field.name)
+        return self.owner_keys[0].name
 
     @property
     def parent_lookup(self) -> str:  # type: ignore[override]
@@ -492,7 +502,7 @@ class ItemViewSet(NestedViewSet):
 
     @property
     def root_path(self) -> str | None:
-        return self.owner_name
+        return "__".join(key.name for key in self.owner_keys)
 
     def _write(
         self,
@@ -519,13 +529,18 @@ class ItemViewSet(NestedViewSet):
         edit: Edit,
         confirm: Confirm | None = None,
     ) -> Any:
+        relation, *below = self.way_to_items
+        keys = self.owner_keys[1:]
+        for each, key in zip(reversed(below), keys, strict=True):
+            edit = Edit(owner.pk, {each.name: edit})
+            owner = getattr(owner, key.name)
         serializer = self.owner_serializer_class(owner, context=self.get_serializer_context())
-        return write_item(serializer, owner, self.owner_list, edit, confirm)
+        return write_item(serializer, owner, relation.name, edit, confirm)
 
     def _owner(self, item: models.Model | None, named: int | None) -> Any:
         """The owner, which the item, the URL or else the body names."""
         pointer = f"/{self.owner_name}_id"
-        model = self.owner_serializer_class.Meta.model
+        model: Any = self.owner_keys[0].related_model
         if item is not None:
             owner = getattr(item, self.owner_name)
         elif isinstance(self.parent, model):

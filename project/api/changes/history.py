@@ -48,9 +48,8 @@ class State:
         tables = {each.model._meta.label_lower: each for each in tracked() if each.root is model}
         state = cls(tables)
         for label, each in tables.items():
-            owner = next(f for f in each.model._meta.concrete_fields if f.column == each.key)
             names = [f.attname for f in each.model._meta.concrete_fields]
-            found = each.model._base_manager.filter(**{owner.attname: key}).values_list(*names)
+            found = each.model._base_manager.filter(**{each.lookup: key}).values_list(*names)
             rows = [dict(zip(names, values, strict=True)) for values in found]
             pk = each.model._meta.pk.attname
             state.rows[label] = {row[pk]: row for row in rows}
@@ -148,26 +147,38 @@ class Shape:
         if not roots:
             return {}
         [root] = roots.values()
-        document = self._columns(self.serializer, root)
-        for relation in relations_of(self.serializer):
-            found: Any = meta.model._meta.get_field(relation.name)
+        return self._object(self.serializer, root, state)
+
+    def _object(self, serializer: Any, row: Mapping[str, Any], state: State) -> dict[str, Any]:
+        model = serializer.Meta.model
+        document = self._columns(serializer, row)
+        for relation in relations_of(serializer):
+            found: Any = model._meta.get_field(relation.name)
+            key = row[model._meta.pk.attname]
             if type(relation) is Shared and relation.key and found.many_to_many:
                 through = found.remote_field.through
-                target = f"{found.m2m_reverse_field_name()}_id"
-                rows = state.rows.get(through._meta.label_lower, {})
-                document[relation.key] = sorted(row[target] for row in rows.values())
+                source, target = (
+                    f"{found.m2m_field_name()}_id",
+                    f"{found.m2m_reverse_field_name()}_id",
+                )
+                links = state.rows.get(through._meta.label_lower, {}).values()
+                document[relation.key] = sorted(
+                    link[target] for link in links if link[source] == key
+                )
             elif type(relation) is Owned:
-                document[relation.name] = self._owned(relation, found, state)
+                document[relation.name] = self._owned(serializer, relation, key, state)
         return document
 
-    def _owned(self, relation: Owned, found: Any, state: State) -> Any:
-        item = self.serializer.fields[relation.name]
+    def _owned(self, serializer: Any, relation: Owned, key: int, state: State) -> Any:
+        found = serializer.Meta.model._meta.get_field(relation.name)
+        item = serializer.fields[relation.name]
         item = getattr(item, "child", item)
         rows = state.rows.get(found.related_model._meta.label_lower, {})
         ordered = sorted(
-            rows.items(), key=lambda each: (each[1].get(relation.position or "") or 0, each[0])
+            (each for each in rows.items() if each[1][found.field.attname] == key),
+            key=lambda each: (each[1].get(relation.position or "") or 0, each[0]),
         )
-        items = [self._columns(item, row) for _, row in ordered]
+        items = [self._object(item, row, state) for _, row in ordered]
         if found.one_to_one:
             return items[0] if items else None
         return items

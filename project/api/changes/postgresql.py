@@ -67,9 +67,12 @@ def _latest(tracked: Tracked, key: str, column: str) -> str:
 def _keep(tracked: Tracked, operation: str, rows: str, where: str = "") -> str:
     """Note what becomes of these rows."""
     before = "to_jsonb(r)" if operation == "delete" else "NULL"
+    key = tracked.root_key("r")
+    if len(tracked.way) > 1 and not where:
+        where = f" WHERE {key} IS NOT NULL"
     return f"""
     INSERT INTO changes_rowchange (kind, object_id, transaction, model, row_id, operation, before)
-    SELECT {_literal(tracked.kind)}, r.{_quoted(tracked.key)}, {TRANSACTION},
+    SELECT {_literal(tracked.kind)}, {key}, {TRANSACTION},
       {_literal(tracked.model._meta.label_lower)}, r.{_row_key(tracked)}, '{operation}', {before}
     FROM {rows} AS r{where};"""
 
@@ -80,7 +83,7 @@ def _row_key(tracked: Tracked) -> str:
 
 def _root_body(tracked: Tracked) -> str:
     viewer = "NULL::bigint" if tracked.viewer is None else _quoted(tracked.viewer)
-    columns = f"{_quoted(tracked.key)} AS id, uid, version, {viewer} AS viewer"
+    columns = f"{_quoted(tracked.pk)} AS id, uid, version, {viewer} AS viewer"
     after, before = f"SELECT {columns} FROM after", f"SELECT {columns} FROM before"
     table = _quoted(tracked.table)
     return f"""BEGIN
@@ -94,7 +97,7 @@ END"""
 
 
 def _owned_body(tracked: Tracked) -> str:
-    root, key = tracked.root._meta, _quoted(tracked.key)
+    root = tracked.root._meta
     viewer = "NULL::bigint" if tracked.viewer is None else f"o.{_quoted(tracked.viewer)}"
 
     def raised(keys: str) -> str:
@@ -108,11 +111,14 @@ def _owned_body(tracked: Tracked) -> str:
         return record(tracked, UPDATE, rows)
 
     table = _quoted(tracked.table)
-    after, before, all_ = (f"SELECT {key} AS id FROM {r}" for r in ("after", "before", table))
+    after, before, all_ = (
+        f"SELECT {tracked.root_key(r)} AS id FROM {r}" for r in ("after", "before", table)
+    )
     # What comes with a new root needs no note; nor can it be told where its root comes later.
+    key = tracked.root_key("r")
     is_old = (
-        f" WHERE (SELECT {_latest(tracked, f'r.{key}', 'operation')} IS DISTINCT FROM 'create'"
-        f" FROM {_quoted(root.db_table)} o WHERE o.{_quoted(str(root.pk.column))} = r.{key})"
+        f" WHERE (SELECT {_latest(tracked, key, 'operation')} IS DISTINCT FROM 'create'"
+        f" FROM {_quoted(root.db_table)} o WHERE o.{_quoted(str(root.pk.column))} = {key})"
     )
     return f"""BEGIN
   IF TG_OP = 'INSERT' THEN{_keep(tracked, "insert", "after", is_old)}{raised(f"{after} GROUP BY 1")}
@@ -138,15 +144,15 @@ def _row_body(tracked: Tracked) -> str:
         " (kind, object_id, transaction, model, row_id, operation, before)"
     )
     kind, label = _literal(tracked.kind), _literal(tracked.model._meta.label_lower)
-    key, row_key = _quoted(tracked.key), _row_key(tracked)
+    old_key, new_key, row_key = tracked.root_key("OLD"), tracked.root_key("NEW"), _row_key(tracked)
     moved = (
         ""
         if tracked.is_root
         else f"""
-  IF NEW.{key} IS DISTINCT FROM OLD.{key} THEN
+  IF {new_key} IS DISTINCT FROM {old_key} THEN
     {into} VALUES
-      ({kind}, OLD.{key}, {TRANSACTION}, {label}, OLD.{row_key}, 'delete', to_jsonb(OLD)),
-      ({kind}, NEW.{key}, {TRANSACTION}, {label}, NEW.{row_key}, 'insert', NULL);
+      ({kind}, {old_key}, {TRANSACTION}, {label}, OLD.{row_key}, 'delete', to_jsonb(OLD)),
+      ({kind}, {new_key}, {TRANSACTION}, {label}, NEW.{row_key}, 'insert', NULL);
     RETURN NULL;
   END IF;"""
     )
@@ -155,7 +161,7 @@ def _row_body(tracked: Tracked) -> str:
     return f"""BEGIN{moved}
   IF ({before}) IS DISTINCT FROM ({after}) THEN
     {into}
-    VALUES ({kind}, NEW.{key}, {TRANSACTION}, {label}, NEW.{row_key}, 'update', {changed});
+    VALUES ({kind}, {new_key}, {TRANSACTION}, {label}, NEW.{row_key}, 'update', {changed});
   END IF;
   RETURN NULL;
 END"""

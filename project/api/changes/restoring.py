@@ -1,7 +1,7 @@
 """A deleted object, written again as it was."""
 
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from django.db import models
@@ -48,11 +48,13 @@ def _restore(serializer: Any, key: int) -> None:
     work = UnitOfWork(None, restores=True)
     top = work.add(_state(root, "", None))
     work.tops.append(top)
+    places = {(type(row), row.pk): at for row, at in _places(serializer, root, rows)}
     for each, found in rows.items():
-        for number, row in enumerate(found):
+        for row in found:
             if each is not model:
-                work.add(_state(row, _pointer(serializer, each, number), top))
-    work.faults += _missing(serializer, model, key, rows)
+                # What no document shows has no place in one.
+                work.add(_state(row, places.get((each, row.pk), ""), top))
+    work.faults += _missing(rows, places)
     work.check(None)
     created_at = root.created_at
     written = work.execute()
@@ -87,33 +89,43 @@ def _rows(root: type[AggregateRoot], gone: Any) -> Mapping[type[models.Model], l
     return {model: [found[key] for key in sorted(found)] for model, found in rows.items()}
 
 
-def _pointer(serializer: Any, model: type[models.Model], number: int) -> str:
-    """Where the document has a row that the object owned."""
-    root = serializer.Meta.model
+def _places(
+    serializer: Any,
+    owner: models.Model,
+    rows: Mapping[type[models.Model], list[Any]],
+    place: str = "",
+) -> Iterator[tuple[models.Model, str]]:
+    """What the owner owned, each row with its place in the document."""
     for relation in relations_of(serializer):
-        found: Any = root._meta.get_field(relation.name)
-        if type(relation) is Owned and found.related_model is model:
-            return pointer(relation.name) if found.one_to_one else pointer(relation.name, number)
-        is_set = type(relation) is Shared and found.many_to_many
-        if is_set and found.remote_field.through is model:
-            return pointer(relation.key or relation.name, number)
-    return pointer(model._meta.model_name or "", number)
+        found: Any = serializer.Meta.model._meta.get_field(relation.name)
+        if type(relation) is Owned:
+            model, key, name = found.related_model, found.field.attname, relation.name
+        elif type(relation) is Shared and found.many_to_many:
+            model, key = found.remote_field.through, f"{found.m2m_field_name()}_id"
+            name = relation.key or relation.name
+        else:
+            continue
+        for number, row in enumerate(r for r in rows.get(model, ()) if getattr(r, key) == owner.pk):
+            at = place + (pointer(name) if found.one_to_one else pointer(name, number))
+            yield row, at
+            if type(relation) is Owned:
+                item = serializer.fields[name]
+                yield from _places(getattr(item, "child", item), row, rows, at)
 
 
 def _missing(
-    serializer: Any,
-    root: type[AggregateRoot],
-    key: int,
     rows: Mapping[type[models.Model], list[Any]],
+    places: Mapping[tuple[type[models.Model], int], str],
 ) -> list[Fault]:
     """What the rows refer to and is not there any more."""
+    restored = {(model, row.pk) for model, found in rows.items() for row in found}
     links: dict[type[models.Model], list[tuple[Any, str]]] = defaultdict(list)
     for model, found in rows.items():
-        for number, row in enumerate(found):
-            path = "" if model is root else _pointer(serializer, model, number)
+        for row in found:
+            path = places.get((model, row.pk), "")
             for f in model._meta.concrete_fields:
                 value = getattr(row, f.attname)
-                if f.is_relation and value is not None and (f.related_model, value) != (root, key):
+                if f.is_relation and value is not None and (f.related_model, value) not in restored:
                     target: Any = f.related_model
                     place = path if model._meta.auto_created else path + pointer(f.attname)
                     links[target].append((value, place))

@@ -40,13 +40,15 @@ def record(tracked: Tracked, operation: str, rows: str, at: str = NOW) -> str:
 
 def _keep(tracked: Tracked, operation: str, row: str, before: str = "NULL") -> str:
     """Note what becomes of this row, with the change that was written last."""
+    key = tracked.root_key(row)
+    is_known = f" AND {key} IS NOT NULL" if len(tracked.way) > 1 else ""
     return (
         'INSERT INTO changes_rowchange (kind, object_id, "transaction", model, row_id, operation,'
         ' "before")'
-        f' SELECT {_literal(tracked.kind)}, {row}.{_quoted(tracked.key)}, c."transaction",'
+        f' SELECT {_literal(tracked.kind)}, {key}, c."transaction",'
         f" {_literal(tracked.model._meta.label_lower)},"
         f" {row}.{_quoted(tracked.pk)}, '{operation}', {before}"
-        " FROM changes_change c WHERE c.id = (SELECT max(id) FROM changes_change)"
+        f" FROM changes_change c WHERE c.id = (SELECT max(id) FROM changes_change){is_known}"
     )
 
 
@@ -74,13 +76,13 @@ def _changed(tracked: Tracked) -> tuple[str, str]:
 @cache
 def triggers_of(tracked: Tracked) -> list[Trigger]:
     """The triggers of one table."""
-    name, table, key = f"changes_{tracked.table}", _quoted(tracked.table), _quoted(tracked.key)
+    name, table = f"changes_{tracked.table}", _quoted(tracked.table)
     root = tracked.root._meta
     differs, changed = _changed(tracked)
 
     def raised(*rows: str) -> str:
         viewer = "NULL" if tracked.viewer is None else _quoted(tracked.viewer)
-        keys = ", ".join(f"{row}.{key}" for row in rows)
+        keys = ", ".join(map(tracked.root_key, rows))
         kind = _literal(tracked.kind)
         # A write of the root that is under way has told of it, or will.
         objects = (
@@ -97,7 +99,7 @@ def triggers_of(tracked: Tracked) -> list[Trigger]:
         return record(
             tracked,
             operation,
-            f"SELECT {row}.{key} AS id, {row}.uid AS uid, {row}.version AS version,"
+            f"SELECT {tracked.root_key(row)} AS id, {row}.uid AS uid, {row}.version AS version,"
             f" {viewer} AS viewer",
         )
 
@@ -121,14 +123,15 @@ def triggers_of(tracked: Tracked) -> list[Trigger]:
         ]
     else:
         # What comes with a new root needs no note; nor can it be told where its root comes later.
+        old_key, new_key = tracked.root_key("OLD"), tracked.root_key("NEW")
         is_old = (
             f"EXISTS (SELECT 1 FROM {_quoted(root.db_table)}"
-            f" WHERE {_quoted(str(root.pk.column))} = NEW.{key})"
+            f" WHERE {_quoted(str(root.pk.column))} = {new_key})"
             f' AND NOT coalesce((SELECT c.operation = {CREATE} AND c."transaction" = {WRITERS}'
             f" FROM changes_change c WHERE c.kind = {_literal(tracked.kind)}"
-            f" AND c.object_id = NEW.{key} ORDER BY c.id DESC LIMIT 1), 0)"
+            f" AND c.object_id = {new_key} ORDER BY c.id DESC LIMIT 1), 0)"
         )
-        stays = f"OLD.{key} = NEW.{key}"
+        stays = f"{old_key} = {new_key}"
         found = [
             trigger(
                 "insert",

@@ -8,7 +8,7 @@ from django.apps import apps
 from django.db import models
 
 from ..models import AggregateRoot
-from ..writes.deletions import owner_of
+from ..writes.deletions import way_to_root
 
 Model = type[models.Model]
 
@@ -22,8 +22,8 @@ class Tracked:
 
     model: Model
     root: type[AggregateRoot]
-    # The column with the root's key: the table's own key, where it is the root's.
-    key: str
+    # The foreign keys from a row to the root; none where it is the root.
+    way: tuple[Any, ...]
     # The root's column with the account that alone sees the object, if its model says so.
     viewer: str | None
 
@@ -38,6 +38,28 @@ class Tracked:
     @property
     def pk(self) -> str:
         return str(self.model._meta.pk.column)
+
+    @property
+    def lookup(self) -> str:
+        """The way to the root, as the ORM's lookups have it."""
+        return "__".join(key.name for key in self.way) or "pk"
+
+    def root_key(self, row: str) -> str:
+        """The SQL of the key of the root that a row belongs to, by the name of the row.
+
+        It is null where what is in between has gone before.
+        """
+        if self.is_root:
+            return f'{row}."{self.pk}"'
+        first, *others = self.way
+        sql = f'{row}."{first.column}"'
+        for key in others:
+            owner = key.model._meta
+            sql = (
+                f'(SELECT owner."{key.column}" FROM "{owner.db_table}" owner'
+                f' WHERE owner."{owner.pk.column}" = {sql})'
+            )
+        return sql
 
     @property
     def kind(self) -> str:
@@ -75,13 +97,13 @@ def roots() -> list[type[AggregateRoot]]:
 
 def tracked() -> list[Tracked]:
     """Every table that is recorded: of roots first, each table once."""
-    found = [Tracked(root, root, str(root._meta.pk.column), _viewer(root)) for root in roots()]
+    found = [Tracked(root, root, (), _viewer(root)) for root in roots()]
     for model in apps.get_models(include_auto_created=True):
         if model._meta.managed and not model._meta.proxy:
-            owner = owner_of(model)
-            if owner is not None and owner.related_model in {each.root for each in found}:
-                root = owner.related_model
-                found.append(Tracked(model, root, owner.column, _viewer(root)))
+            way = way_to_root(model)
+            if way and way[-1].related_model in {each.root for each in found}:
+                root = way[-1].related_model
+                found.append(Tracked(model, root, way, _viewer(root)))
     return found
 
 

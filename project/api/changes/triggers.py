@@ -187,7 +187,7 @@ def _reconcile(
     quote = connection.ops.quote_name
     viewer = "CAST(NULL AS bigint)" if tracked.viewer is None else f"t.{quote(tracked.viewer)}"
     known = f"(SELECT * FROM ({engine.OBJECTS}) AS k WHERE kind = '{tracked.kind}')"
-    key, table = quote(tracked.key), quote(tracked.table)
+    key, table = quote(tracked.pk), quote(tracked.table)
     compared = (
         f"SELECT t.{key} AS id, t.uid AS uid, t.version AS version, {viewer} AS viewer,"
         f" t.updated_at AS at FROM {table} t LEFT JOIN {known} known ON known.object_id = t.{key}"

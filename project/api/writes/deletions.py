@@ -31,6 +31,9 @@ def remove(instances: Sequence[models.Model], written: WrittenRows) -> None:
     collector = Collector(using=using, origin=queryset)
     is_fast = collector.can_fast_delete(queryset)
     collector.collect(queryset if is_fast else instances)
+    if not issubclass(model, AggregateRoot):
+        # A nested write has removed before what such rows own.
+        collector.fast_deletes = [e for e in collector.fast_deletes if e is queryset or len(e)]
     collected = [(each.model, each) for each in collector.fast_deletes if each is not queryset]
     for found, rows in [*collector.data.items(), *collected]:
         if whole := _whole(found, rows, using):
@@ -153,6 +156,20 @@ def in_use(objects: Iterable[models.Model]) -> list[Fault]:
         .select_related(*(f.name for f in model._meta.concrete_fields if f.is_relation))
         .order_by("pk")
     ]
+
+
+@cache
+def way_to_root(model: type[models.Model]) -> tuple[Any, ...]:
+    """The foreign keys from a row to the aggregate root that owns it, directly or through what it
+    owns; none where there is none."""
+    if (owner := owner_of(model)) is not None:
+        return (owner,)
+    fields: Any = model._meta.concrete_fields
+    for key in fields:
+        is_owned = key.is_relation and key.remote_field.on_delete is models.CASCADE
+        if is_owned and key.related_model is not model and (owner := owner_of(key.related_model)):
+            return (key, owner)
+    return ()
 
 
 @cache

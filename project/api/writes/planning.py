@@ -215,6 +215,7 @@ def _plan_owned(relation: Owned, work: UnitOfWork, serializer: Any, nodes: Seque
     nested = serializer.fields[relation.name]
     child_serializer = getattr(nested, "child", nested)
     children: list[Node] = []
+    gone: dict[int, Node] = {}
     for node in asked:
         before = held[node.instance.pk]
         if found.one_to_one:
@@ -223,7 +224,25 @@ def _plan_owned(relation: Owned, work: UnitOfWork, serializer: Any, nodes: Seque
             entries = _children(relation, work, child_serializer, views, node, before)
         if entries is not None:
             children += _placed(relation, work, found, node, before, entries)
+            listed = {id(entry.stored) for entry in entries}
+            gone |= {child.pk: node for child in before if id(child) not in listed}
+    _remove_owned(work, child_serializer, gone)
     plan(work, child_serializer, children)
+
+
+def _remove_owned(work: UnitOfWork, serializer: Any, gone: dict[int, Node]) -> None:
+    """Remove what these rows own, each of a node, whose unique values are then free."""
+    for relation in relations_of(serializer):
+        if gone and isinstance(relation, Owned):
+            found = serializer.Meta.model._meta.get_field(relation.name)
+            rows = found.related_model._default_manager.select_for_update(no_key=True)
+            below = {}
+            for row in rows.filter(**{f"{found.field.name}__in": list(gone)}).order_by("pk"):
+                node = gone[getattr(row, found.field.attname)]
+                work.remove(row, node.root)
+                below[row.pk] = node
+            nested = serializer.fields[relation.name]
+            _remove_owned(work, getattr(nested, "child", nested), below)
 
 
 def _only_child(

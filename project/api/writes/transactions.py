@@ -63,23 +63,32 @@ def write_item(
     edit: Edit,
     confirm: Confirm | None = None,
 ) -> models.Model | None:
-    """Change one item of the list `name` that `owner` owns; the item, or None where it is gone.
+    """Change one item of the list `name` that `owner` owns, or by an edit within the edit one that
+    such an item owns; the item, or None where it is gone.
 
-    The item comes with its owner, whose version has risen.
+    The item comes with its owners, of which the root's version has risen.
     """
     relation: Any = serializer.Meta.model._meta.get_field(name)
-    model = relation.related_model
+    keys, last = [relation.field], edit
+    while within := [each for each in (last.attrs or {}).items() if isinstance(each[1], Edit)]:
+        [(inner, last)] = within
+        relation = relation.related_model._meta.get_field(inner)
+        keys.append(relation.field)
 
     def attempt() -> models.Model | None:
         work, written, root = _write(serializer, owner, {name: edit})
         items = [
             row.instance
-            for row in work.rows[model]
-            if (row.is_new if edit.id is None else row.instance.pk == edit.id)
+            for row in work.rows[keys[-1].model]
+            if (row.is_new if last.id is None else row.instance.pk == last.id)
         ]
         item = items[0] if items else None
         if item is not None:
-            setattr(item, relation.field.name, root)
+            below = item
+            for key in reversed(keys):
+                above = work.instance(key.related_model, getattr(below, key.attname))
+                setattr(below, key.name, above)
+                below = above
             if confirm is not None:
                 confirm(item)
         written.announce(type(root))

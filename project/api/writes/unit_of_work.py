@@ -168,6 +168,10 @@ class UnitOfWork:
         self.rows[type(row.instance)].append(row)
         return row
 
+    def instance(self, model: type[models.Model], key: int) -> models.Model:
+        """The object with this key, which is among the rows."""
+        return next(row.instance for row in self.rows[model] if row.instance.pk == key)
+
     def remove(self, instance: models.Model, root: RowState) -> None:
         self.removed[type(instance)].append(instance)
         self._losses.add((type(instance), root))
