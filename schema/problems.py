@@ -34,7 +34,7 @@ FAULT: dict[str, Any] = {
 PROBLEM: dict[str, Any] = {
     "type": "object",
     "description": "Why a request was refused (RFC 9457).",
-    "required": ["type", "title", "status", "detail", "code", "instance"],
+    "required": ["type", "title", "status", "detail", "code", "instance", "request_id"],
     "properties": {
         "type": {
             "type": "string",
@@ -48,6 +48,14 @@ PROBLEM: dict[str, Any] = {
             "description": "A code for programs, such as `invalid` or `not_found`.",
         },
         "instance": {"type": "string", "description": "The path and the query of the request."},
+        "request_id": {
+            "type": "string",
+            "maxLength": 100,
+            "description": (
+                "The id of the request, which the log of the server has too: what it sent as "
+                "`X-Request-ID`, if that can be one."
+            ),
+        },
         "errors": {
             "type": "array",
             "description": (

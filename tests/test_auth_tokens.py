@@ -9,6 +9,7 @@ import socket
 import time
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
+from unittest.mock import ANY
 
 import jwt
 import pytest
@@ -29,6 +30,7 @@ UNAUTHORISED = {
     "detail": "Given token not valid for any token type",
     "code": "token_not_valid",
     "instance": "/api/me/",
+    "request_id": ANY,
 }
 
 

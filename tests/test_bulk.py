@@ -4,6 +4,7 @@ import json
 import re
 from contextlib import contextmanager
 from pathlib import Path
+from unittest.mock import ANY
 
 import pytest
 from django.db import connection, transaction
@@ -326,6 +327,7 @@ def test_each_item_alone_has_its_own_answer(librarian):
         "detail": "It has changed since. Read it again, and decide anew.",
         "code": "precondition_failed",
         "instance": "/api/books/bulk/",
+        "request_id": ANY,
         "errors": [
             {
                 "pointer": "/update/1/version",

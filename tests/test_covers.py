@@ -5,6 +5,7 @@ import re
 from errno import ENOSPC
 from io import BytesIO
 from pathlib import Path
+from unittest.mock import ANY
 
 import pytest
 from django.core.files.base import ContentFile
@@ -244,6 +245,7 @@ def test_what_is_no_jpeg_png_or_webp_is_415_whatever_it_says(librarian, edition,
             "detail": "A cover is a picture in JPEG, PNG or WebP.",
             "code": "unsupported_media_type",
             "instance": f"/api/editions/{edition.pk}/cover/",
+            "request_id": ANY,
         },
     )
     assert (files(), version(edition)) == (set(), 1)

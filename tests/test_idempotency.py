@@ -193,6 +193,7 @@ def test_another_request_with_the_same_key_is_refused(librarian):
             "detail": "This key was sent with another request. Make a new one for each write.",
             "code": "idempotency_mismatch",
             "instance": f"/api{path}",
+            "request_id": mock.ANY,
         }
     assert everything() == before
 

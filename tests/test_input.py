@@ -5,6 +5,7 @@ import itertools
 import json
 import re
 from http import HTTPStatus
+from unittest.mock import ANY
 
 import pytest
 from django.db import transaction
@@ -119,6 +120,7 @@ def test_what_is_no_json_is_400_with_line_and_column(body, detail):
         "status": 400,
         "code": "parse_error",
         "instance": "/api/echo/",
+        "request_id": ANY,
     }
 
 
@@ -293,6 +295,7 @@ def test_a_body_over_the_limit_is_413_before_it_is_parsed(settings):
         "detail": "The body of the request is too large.",
         "code": "too_large",
         "instance": "/api/echo/",
+        "request_id": ANY,
     }
 
 
@@ -311,6 +314,7 @@ def test_a_body_without_its_length_is_411(headers):
         "detail": "Send the body with its Content-Length, not chunked.",
         "code": "length_required",
         "instance": "/api/echo/",
+        "request_id": ANY,
     }
 
 

@@ -1,5 +1,6 @@
 """Is a child's URL one with its parent: found, refused, written and deleted under it alone?"""
 
+from unittest.mock import ANY
 from uuid import uuid4
 
 import pytest
@@ -58,6 +59,7 @@ def test_a_parent_that_does_not_exist_is_404_whatever_the_method(admin, stored, 
                 "detail": "Not found.",
                 "code": "not_found",
                 "instance": f"/api{path}",
+                "request_id": ANY,
             }
 
 
@@ -292,6 +294,7 @@ def test_deleting_an_author_who_contributed_is_409_naming_the_contributions(admi
         "detail": "The request conflicts with what is stored.",
         "code": "conflict",
         "instance": "/api/authors/1/",
+        "request_id": ANY,
         "errors": [
             {
                 "code": "in_use",

@@ -2,6 +2,7 @@
 
 import shutil
 from contextlib import contextmanager
+from unittest.mock import ANY
 
 import pytest
 from django.db import connection
@@ -22,6 +23,7 @@ def unavailable(path):
         "detail": "The database does not answer now. Try again.",
         "code": "unavailable",
         "instance": path,
+        "request_id": ANY,
     }
 
 

@@ -3,6 +3,7 @@
 import re
 from functools import partial
 from hashlib import sha256
+from unittest.mock import ANY
 
 import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
@@ -191,6 +192,7 @@ def test_stale_write_is_refused_with_the_tag_of_now(number, method, librarian, o
         "detail": "It has changed since. Read it again, and decide anew.",
         "code": FAILED,
         "instance": f"/api{path}",
+        "request_id": ANY,
     }
     assert answer["ETag"] == tag_of(librarian, path)
     assert everything() == before
@@ -355,6 +357,7 @@ def test_it_can_be_made_compulsory(librarian, omens, settings):
             "detail": "Send the ETag of what you have read as If-Match.",
             "code": "precondition_required",
             "instance": path,
+            "request_id": ANY,
         }
     edition = f"/api/books/{omens.pk}/editions/{omens.editions.get().pk}/"
     assert librarian.delete(edition).status_code == 428

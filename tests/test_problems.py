@@ -71,6 +71,7 @@ def assert_problem(response, status, code, instance, detail=None):
         "status": status,
         "code": code,
         "instance": instance,
+        "request_id": response["X-Request-ID"],
     }
 
 

@@ -5,6 +5,7 @@ A problem that has a place in the request lists it in `errors`: each fault with 
 programs and a `detail` for people. Status 400 says that the request can never succeed, 409 that it
 conflicts with what is stored now; where both kinds of fault occur, the answer is 400.
 
+The `request_id` is that of the answer's X-Request-ID and of the lines of the log.
 Whatever was sent, a problem has at most MAX_FAULTS faults and MAX_SIZE bytes.
 """
 
@@ -18,6 +19,8 @@ from typing import Any
 from django.http import HttpRequest, JsonResponse
 from rest_framework import exceptions, status
 from rest_framework.settings import api_settings
+
+from .current import current_request
 
 MEDIA_TYPE = "application/problem+json"
 RETRY_AFTER = 1  # seconds
@@ -171,6 +174,8 @@ def problem(
         if len(instance) > MAX_TEXT
         else instance,
     }
+    if (request := current_request.get()) is not None:
+        members["request_id"] = request.id  # type: ignore[attr-defined]
     room = MAX_SIZE - len(json.dumps(members)) - len(', "errors": []')
     errors = []
     for fault in islice(faults, MAX_FAULTS):
