@@ -2,7 +2,9 @@
 
 import random
 import time
-from threading import Event, Thread
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from threading import Event
 
 import psycopg
 import pytest
@@ -13,11 +15,14 @@ from auth_api.models import User
 from authors.models import Author
 from books.models import Series
 from project.api.changes import positions
+from project.api.changes.models import Entry
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
 SECONDS = 4
-WRITERS, FOLLOWERS = 16, 8
+WRITERS = 16
+# Of each follower.
+PAGE_SIZES = (1, 7, 50, 500, 3, 20, 100, 500)
 
 
 def follower():
@@ -31,14 +36,22 @@ class Store:
 
     def __init__(self, client, page_size):
         self.client, self.page_size = client, page_size
+        self.begin()
+        self.resyncs = 0
+
+    def begin(self):
         self.rows, self.cursor = {}, None
-        self.given = set()
 
     def pull(self):
         """Take a page; whether there is another."""
         query = {"page_size": self.page_size} | ({"after": self.cursor} if self.cursor else {})
         response = self.client.get("/api/changes/", query)
         if response.status_code == 503:
+            return True
+        if response.status_code == 410:
+            assert response.json()["code"] == "resync"
+            self.begin()
+            self.resyncs += 1
             return True
         assert response.status_code == 200, response.content
         page = response.json()
@@ -81,66 +94,80 @@ def write(chance):
             transaction.set_rollback(True)
 
 
-def test_followers_end_with_what_is_stored():
+def keep_writing(number, over):
+    chance = random.Random(number)  # noqa: S311
+    while not over.is_set():
+        try:
+            write(chance)
+        except Error:
+            # Cut off, or another was faster.
+            connections.close_all()
+    connections.close_all()
+
+
+def keep_following(store, over):
+    try:
+        while not over.is_set():
+            store.pull()
+    finally:
+        connections.close_all()
+
+
+def keep_cutting(over):
+    """End a connection now and then, of a writer or a follower."""
+    while not over.wait(0.25):
+        with connection.cursor() as cursor:
+            cursor.execute(
+                "SELECT pg_terminate_backend(pid) FROM (SELECT pid FROM pg_stat_activity"
+                " WHERE datname = current_database() AND pid <> pg_backend_pid()"
+                " AND backend_type = 'client backend' AND application_name <> 'pg_dump'"
+                " ORDER BY random() LIMIT 1) AS one"
+            )
+    connections.close_all()
+
+
+@contextmanager
+def everybody_works(stores):
+    """Meanwhile there are writers, these follow, and on PostgreSQL connections are cut."""
+    over = Event()
+    with ThreadPoolExecutor(WRITERS + len(stores) + 1) as threads:
+        tasks = [threads.submit(keep_writing, number, over) for number in range(WRITERS)]
+        tasks += [threads.submit(keep_following, store, over) for store in stores]
+        if connection.vendor == "postgresql":
+            tasks.append(threads.submit(keep_cutting, over))
+        try:
+            yield
+        finally:
+            over.set()
+    for task in tasks:
+        task.result()
+    # Perhaps it was cut, too.
+    connections.close_all()
+
+
+def fill():
     Author.objects.bulk_create(Author(name=f"A{i}", sort_name=f"A{i}") for i in range(30))
     Series.objects.bulk_create(Series(name=f"S{i}") for i in range(30))
-    client = follower()
-    stores = [Store(client, size) for size in (1, 7, 50, 500, 3, 20, 100, 500)[:FOLLOWERS]]
-    over, faults = Event(), []
 
-    def writer(number):
-        chance = random.Random(number)  # noqa: S311
-        while not over.is_set():
-            try:
-                write(chance)
-            except Error:
-                # Cut off, or another was faster.
-                connections.close_all()
-        connections.close_all()
 
-    def follow(store):
-        try:
-            while not over.is_set():
-                store.pull()
-        except AssertionError as error:
-            faults.append(error)
-        finally:
-            connections.close_all()
-
-    def cut():
-        """End a connection, of a writer or a follower."""
-        while not over.wait(0.25):
-            with connection.cursor() as cursor:
-                cursor.execute(
-                    "SELECT pg_terminate_backend(pid) FROM (SELECT pid FROM pg_stat_activity"
-                    " WHERE datname = current_database() AND pid <> pg_backend_pid()"
-                    " AND backend_type = 'client backend' ORDER BY random() LIMIT 1) AS one"
-                )
-        connections.close_all()
-
-    threads = [Thread(target=writer, args=[i]) for i in range(WRITERS)]
-    threads += [Thread(target=follow, args=[store]) for store in stores]
-    if connection.vendor == "postgresql":
-        threads.append(Thread(target=cut))
-    for thread in threads:
-        thread.start()
-    time.sleep(SECONDS)
-    over.set()
-    for thread in threads:
-        thread.join()
-    connections.close_all()
-    assert not faults
+def assert_all_is_seen(stores):
+    """Whoever reads on holds what is stored, and no position was given twice."""
     for store in stores:
         while store.pull():
             pass
         assert store.rows == stored()
-    assert len({(e["kind"], e["position"]) for e in _entries()}) == len(_entries())
+    entries = list(Entry.objects.values_list("kind", "position"))
+    assert len(set(entries)) == len(entries)
 
 
-def _entries():
-    from project.api.changes.models import Entry
-
-    return list(Entry.objects.values("kind", "position"))
+def test_followers_end_with_what_is_stored():
+    fill()
+    client = follower()
+    stores = [Store(client, size) for size in PAGE_SIZES]
+    with everybody_works(stores):
+        time.sleep(SECONDS)
+    assert_all_is_seen(stores)
+    assert {store.resyncs for store in stores} == {0}
 
 
 # The feeds that are wrong, to see that such a test sees it
