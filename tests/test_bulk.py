@@ -214,6 +214,30 @@ def test_if_match_names_no_item(librarian):
     ]
 
 
+@pytest.mark.parametrize("is_partial", [True, False])
+def test_of_eight_at_once_that_name_one_version_one_wins(librarian, at_once, is_partial):
+    """Half of them by bulk, and half by If-Match."""
+    one = book("One")
+
+    def edit(number):
+        title = f"Writer {number}"
+        if number % 2:
+            path, headers = f"/api/books/{one.pk}/", {"If-Match": '"1"'}
+            answer = librarian.patch(path, {"title": title}, format="json", headers=headers)
+            return answer.status_code
+        body = {"update": [{"id": one.pk, "version": 1, "title": title}], "partial": is_partial}
+        answer = librarian.post("/api/books/bulk/", body, format="json")
+        if not is_partial:
+            return answer.status_code
+        [result] = answer.json()["update"]
+        return result["status"]
+
+    statuses = at_once(edit, 8)
+    assert sorted(statuses) == [200] + 7 * [412]
+    stored = Book.objects.get()
+    assert (stored.title, stored.version) == (f"Writer {statuses.index(200)}", 2)
+
+
 @pytest.mark.parametrize("name", ["update", "delete"])
 def test_a_version_can_be_compulsory(librarian, settings, name):
     settings.PRECONDITIONS_REQUIRED = True
