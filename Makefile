@@ -20,7 +20,7 @@ PRODUCTION = DJANGO_SETTINGS_MODULE=project.settings.prod DATABASE_URL=sqlite://
 NEWER = PATH="$$PATH:/usr/local/bin:$$(echo $$HOME/.pyenv/versions/*/bin | tr ' ' :)" \
 	.uv/bin/uv python list --only-installed 'cpython>=3.12' 2>/dev/null | awk 'NR == 1 {print $$2}'
 
-.PHONY: help run test test-all test-reliability test-latest test-databases has-newer-python check check-production languages generate schema bench bench-writes bench-scale bench-imports bench-changes bench-bodies bench-bulk test-clients client clean
+.PHONY: help run test test-all test-reliability test-latest test-databases has-newer-python check check-production languages generate schema bench bench-writes bench-scale bench-imports bench-changes bench-bodies bench-bulk bench-offline test-clients client clean
 
 help: ## List these targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-16s %s\n", $$1, $$2}' Makefile
@@ -102,6 +102,9 @@ bench-bodies: .venv-bench/.synced ## Measure what the largest bodies cost the pr
 
 bench-bulk: .venv-bench/.synced ## Measure bulks beside single requests, and exports, in some minutes
 	@.venv-bench/bin/python -m benchmarks.bulk
+
+bench-offline: .venv-bench/.synced ## Measure the first synchronisation of a phone, in some minutes
+	@.venv-bench/bin/python -m benchmarks.offline
 
 # The first tests are the longest: each begins with a process of its own.
 test-clients: .venv-contract/.synced ## Generate clients, compile and run them; lint and fuzz the contract
