@@ -6,6 +6,7 @@ import pytest
 from django.db import DataError, connection, transaction
 from django.db.utils import ConnectionHandler
 
+from project.api.databases.sqlite import base as sqlite
 from project.settings.base import _wal_is_safe, database
 from tests.server import development, manage
 
@@ -52,6 +53,19 @@ def test_a_sqlite_connection_waits_its_turn_and_syncs_every_commit(db, tmp_path)
         assert connection.settings_dict["ATOMIC_REQUESTS"] is False
     finally:
         connection.close()
+
+
+def test_sqlite_translates_a_statement_once(db):
+    if connection.vendor != "sqlite":
+        pytest.skip("asks SQLite; run with --engine sqlite")
+    with connection.cursor() as cursor:
+        for value, translated in ((1, 1), (2, 0)):
+            before = sqlite._converted.cache_info().misses
+            cursor.execute("SELECT %s, '%%', 'once'", [value])
+            assert cursor.fetchone() == (value, "%", "once")
+            assert sqlite._converted.cache_info().misses - before == translated
+        cursor.execute("SELECT %(named)s", {"named": 3})
+        assert cursor.fetchone() == (3,)
 
 
 @pytest.fixture
