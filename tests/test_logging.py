@@ -7,6 +7,7 @@ import re
 import pytest
 from django.http import HttpRequest
 from django.urls import path
+from pythonjsonlogger.json import JsonFormatter
 
 from project.api.observability.logging import Formatter
 from project.urls import *  # noqa: F403  (handlers and URLs, and one more)
@@ -58,6 +59,17 @@ def test_a_request_is_a_line(member, lines):
         "status": 200,
         "client": "127.0.0.1",
     }
+
+
+def test_a_requests_line_is_written_by_itself_and_as_the_library_would(
+    member, caplog, monkeypatch
+):
+    caplog.set_level(logging.INFO)
+    member.get("/api/books/1/")
+    [record] = [each for each in caplog.records if each.name != "httpx"]
+    theirs = JsonFormatter.format(Formatter(), record)
+    monkeypatch.setattr(JsonFormatter, "format", None)
+    assert Formatter().format(record) == theirs
 
 
 def test_a_request_without_a_usable_id_is_given_one(anonymous, lines):
