@@ -61,9 +61,7 @@ def test_a_request_is_a_line(member, lines):
     }
 
 
-def test_a_requests_line_is_written_by_itself_and_as_the_library_would(
-    member, caplog, monkeypatch
-):
+def test_a_requests_line_is_written_by_itself_and_as_the_library_would(member, caplog, monkeypatch):
     caplog.set_level(logging.INFO)
     member.get("/api/books/1/")
     [record] = [each for each in caplog.records if each.name != "httpx"]

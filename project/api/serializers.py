@@ -3,8 +3,10 @@
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
+from copy import deepcopy
+from functools import cache
 from itertools import islice
-from typing import Any
+from typing import Any, ClassVar
 
 from django.db import models, router
 from django.utils.module_loading import import_string
@@ -35,6 +37,18 @@ from .relations import (
     relations_of,
 )
 from .writes import transactions
+
+# What REST framework asks a serializer for its fields: all that may have it answer otherwise than
+# others of its class do.
+FIELD_HOOKS = [
+    name
+    for name in dir(serializers.ModelSerializer)
+    if name.startswith("build_") or name.endswith(("_field_names", "_extra_kwargs"))
+]
+# Of the fields in these modules, a copy is what a constructor would make of the same arguments.
+PLAIN_FIELDS = frozenset(
+    each.__module__ for each in (serializers.CharField, fields.KeyField, RelatedKeyField)
+)
 
 
 class StrictSerializer(serializers.Serializer[Any]):
@@ -91,6 +105,20 @@ class StrictModelSerializer(StrictSerializer, serializers.ModelSerializer[Any]):
         models.ImageField: fields.StoredFileField,
     }
     serializer_choice_field = fields.StrictChoiceField
+    # By class: fields that belong to no serializer yet.
+    _kept_fields: ClassVar[dict[type, dict[str, Any]]] = {}
+
+    def get_fields(self) -> dict[str, Any]:
+        """As REST framework makes them, by copies of those that the first of its class had.
+
+        To have them all made from the model anew takes 0.2 of the time of a nested POST.
+        """
+        cls = type(self)
+        if not _has_fields_of_its_class(cls):
+            return super().get_fields()
+        if (kept := self._kept_fields.get(cls)) is None:
+            kept = self._kept_fields[cls] = super().get_fields()
+        return {name: _copied(field) for name, field in kept.items()}
 
     def build_field(self, field_name: str, info: Any, model_class: Any, nested_depth: int) -> Any:
         for relation in relations_of(self):
@@ -203,6 +231,32 @@ class ItemSerializer(StrictModelSerializer):
             return super().run_validation(data)
         with _partial(self.root, "id" in data or "uid" in data):
             return super().run_validation(data)
+
+
+@cache
+def _has_fields_of_its_class(serializer_class: Any) -> bool:
+    own = StrictModelSerializer
+    return serializer_class.build_key_field is own.build_key_field and all(
+        getattr(serializer_class, name)
+        in (getattr(own, name), getattr(serializers.ModelSerializer, name))
+        for name in FIELD_HOOKS
+    )
+
+
+def _copied(field: Any) -> Any:
+    """What `deepcopy` makes of a field that has no parent yet, at a tenth of its time."""
+    is_plain = type(field).__module__ in PLAIN_FIELDS and not (
+        isinstance(field, serializers.BaseSerializer) or hasattr(field, "child")
+    )
+    if not is_plain:
+        return deepcopy(field)
+    copied = object.__new__(type(field))
+    state = vars(copied)
+    state.update(vars(field))
+    for name, value in vars(field).items():
+        if isinstance(value, dict | list):
+            state[name] = value.copy()
+    return copied
 
 
 def documents(

@@ -194,8 +194,9 @@ class UnitOfWork:
         loaded = self._loaded[model]
         if missing := set(ids) - loaded.keys():
             queryset = visible(model, self.request).filter(pk__in=missing)
+            queryset = queryset.order_by("pk") if lock else queryset.order_by()
             if lock:
-                queryset = queryset.select_for_update(of=("self",)).order_by("pk")
+                queryset = queryset.select_for_update(of=("self",))
             loaded.update((found.pk, found) for found in queryset)
         return loaded
 

@@ -1,0 +1,72 @@
+"""Are a serializer's fields, copied from those of the first of its class, REST framework's own?"""
+
+import pytest
+from django.core.exceptions import ValidationError
+from rest_framework import serializers
+
+from books.serializers import BookSerializer, SeriesSerializer
+from project.api.serializers import StrictModelSerializer
+
+
+def every(cls=StrictModelSerializer):
+    for each in cls.__subclasses__():
+        if each.__module__.startswith(("books.", "authors.", "auth_api.", "project.")):
+            yield from every(each)
+            if hasattr(getattr(each, "Meta", None), "model"):
+                yield each
+
+
+def made_anew(serializer):
+    return super(StrictModelSerializer, serializer).get_fields()
+
+
+@pytest.mark.parametrize("cls", sorted(set(every()), key=lambda cls: cls.__qualname__))
+def test_fields_that_are_kept_are_those_that_would_be_made(cls):
+    for _ in range(2):
+        kept, made = cls().get_fields(), made_anew(cls())
+        assert list(kept) == list(made)
+        for name, field in made.items():
+            assert type(kept[name]) is type(field)
+            assert vars(kept[name]).keys() == vars(field).keys()
+            assert repr(kept[name]) == repr(field)
+
+
+def test_fields_are_made_once(monkeypatch):
+    assert SeriesSerializer().fields
+    monkeypatch.setattr(serializers.ModelSerializer, "build_standard_field", None)
+    assert SeriesSerializer(data={"name": "Hainish Cycle"}).is_valid()
+
+
+def test_what_one_serializer_does_to_its_fields_is_its_own():
+    def refuse(value):
+        raise ValidationError("No.")
+
+    body = {"title": "Dune", "contributions": [{"author_id": 1, "role": "author"}]}
+    first = BookSerializer(data=body, context={"request": None})
+    first.fields["title"].validators.append(refuse)
+    first.fields["title"].error_messages["invalid"] = "Own."
+    first.fields["contributions"].child.fields["role"].choices = {"poet": "Poet"}
+    assert not first.is_valid()
+    second = BookSerializer(data=body, context={"request": None})
+    assert second.is_valid(), second.errors
+    assert second.fields["title"].error_messages["invalid"] != "Own."
+    assert second.fields["title"].parent is second
+
+
+def test_a_serializer_may_still_build_its_fields_by_what_it_knows_of_the_request():
+    class Series(SeriesSerializer):
+        def build_standard_field(self, name, model_field):
+            field, kwargs = super().build_standard_field(name, model_field)
+            return field, {**kwargs, "help_text": self.context["help"]}
+
+    for text in ("one", "two"):
+        assert Series(context={"help": text}).fields["name"].help_text == text
+
+
+def test_a_serializer_may_still_change_what_it_gets():
+    class Series(SeriesSerializer):
+        def get_fields(self):
+            return {k: v for k, v in super().get_fields().items() if k in self.context["names"]}
+
+    for names in (["id"], ["id", "name"]):
+        assert list(Series(context={"names": names}).fields) == names
