@@ -138,6 +138,18 @@ class ParentLink:
         """What URLs and messages call the parent."""
         return str(self.model._meta.model_name)
 
+    def children(
+        self, queryset: "models.QuerySet[Any]", parent: models.Model | models.Expression
+    ) -> "models.QuerySet[Any]":
+        """Those of these objects that belong to this parent, or to the one whose key this is."""
+        name, _, rest = self.lookup.partition("__")
+        relation: Any = queryset.model._meta.get_field(name)
+        if not (relation.one_to_many and rest):
+            return queryset.filter(**{self.lookup: parent})
+        # A subquery, since a join gives an object once for each row that ties it to the parent.
+        rows = relation.related_model._default_manager.filter(**{rest: parent})
+        return queryset.filter(pk__in=rows.order_by().values(relation.field.name))
+
     @classmethod
     @cache
     def of(cls, serializer_class: type[Any], lookup: str) -> "ParentLink":

@@ -35,7 +35,7 @@ from .http.resources import (
     shows_all,
     shows_each,
 )
-from .lists.kept import KeptPages, Shape
+from .lists.kept import PARENT, KeptPages, Shape
 from .lists.ordering import OrderingFilter
 from .lists.pagination import CursorPagination
 from .lists.parameters import StrictQueryParameters, is_list
@@ -157,21 +157,28 @@ class ResourceViewSet(ConditionalWrites, StrictQueryParameters, viewsets.ModelVi
             type(self.paginator) is CursorPagination
             and OVERRIDES.isdisjoint(vars(self))
             and UNKEPT_PARAMETERS.isdisjoint(self.request.query_params)
-            and lists_all(view_class)
             and view_class.filter_backends == api_settings.DEFAULT_FILTER_BACKENDS
             and view_class.get_list_response is ResourceViewSet.get_list_response
             and view_class.paginate_queryset is ResourceViewSet.paginate_queryset
         ):
             return None
         lookups = StrictFilterBackend().lookups(self.request, self)
-        if lookups is None:
+        kept_parent = self._kept_parent()
+        if lookups is None or kept_parent is None:
             return None
         queryset: Any = view_class.queryset
         ordering = tuple(OrderingFilter().get_ordering(self.request, queryset, self) or ())
         computed = expressions_of(self.get_serializer_class())
         if any(name.removeprefix("-") in computed for name in ordering):
             return None
-        return KeptPages.of(Shape(view_class, tuple(lookups), ordering), lookups)
+        link, parent = kept_parent
+        shape = Shape(view_class, tuple(lookups), ordering, link)
+        return KeptPages.of(shape, {**lookups, PARENT: parent})
+
+    def _kept_parent(self) -> tuple[ParentLink | None, Any] | None:
+        """The parent whose children a list has, and its key; None where it has others, or not all
+        of them."""
+        return (None, None) if lists_all(type(self)) else None
 
     def get_list_response(self, queryset: models.QuerySet[Any]) -> Any:
         """A list of what the request chooses of these objects: filtered, ordered, a page of it, or
@@ -370,7 +377,9 @@ class NestedViewSet(ResourceViewSet):
         parents = self.parent_queryset
         if parents is None:
             parents = link.model._default_manager.all()
-        parent: models.Model | None = parents.filter(pk=self.kwargs[f"{link.name}_pk"]).first()
+        # Without an order, which first() would ask for.
+        found = parents.filter(pk=self.kwargs[f"{link.name}_pk"]).order_by()[:1]
+        parent: models.Model | None = next(iter(found), None)
         if parent is None:
             raise Http404
         resource = resource_of(link.model)
@@ -389,16 +398,14 @@ class NestedViewSet(ResourceViewSet):
         queryset = super().get_queryset()
         if getattr(self, "swagger_fake_view", False):
             return queryset
-        return self._of_parent(queryset)
+        return self.parent_link.children(queryset, self.parent)
 
-    def _of_parent(self, queryset: models.QuerySet[Any]) -> models.QuerySet[Any]:
-        name, _, rest = self.parent_lookup.partition("__")
-        relation: Any = queryset.model._meta.get_field(name)
-        if not (relation.one_to_many and rest):
-            return queryset.filter(**{self.parent_lookup: self.parent})
-        # A subquery, since a join gives an object once for each row that ties it to the parent.
-        rows = relation.related_model._default_manager.filter(**{rest: self.parent})
-        return queryset.filter(pk__in=rows.order_by().values(relation.field.name))
+    def _kept_parent(self) -> Any:
+        view_class = type(self)
+        is_whole = view_class.get_queryset is NestedViewSet.get_queryset and lists_all(
+            view_class, super(NestedViewSet, view_class).get_queryset
+        )
+        return (self.parent_link, self.parent.pk) if is_whole else None
 
     def _shows_what_it_writes(self) -> bool:
         if type(self).get_queryset is not NestedViewSet.get_queryset:
@@ -443,7 +450,7 @@ class NestedViewSet(ResourceViewSet):
     def _confirm(self, name: str) -> Confirm:
         def confirm(written: models.Model) -> None:
             rows = type(written)._base_manager.filter(pk=written.pk)
-            if not self._of_parent(rows).exists():
+            if not self.parent_link.children(rows, self.parent).exists():
                 detail = f"This would put it outside of {self.parent_name} {self.parent.pk}."
                 pointer = f"/{name}" if name else ""
                 raise Refused([Fault("conflicting_values", detail, pointer=pointer)])

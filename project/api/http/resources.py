@@ -123,10 +123,13 @@ def _hiding(shown: frozenset[Model], urlconf: str) -> Sequence[Model]:
 
 
 @cache
-def lists_all(view_class: Any) -> bool:
-    """Whether the lists of a viewset have each object that there is, whoever asks."""
-    is_own = view_class.get_queryset.__module__ != "rest_framework.generics"
-    return not is_own and hides_nothing(view_class)
+def lists_all(view_class: Any, get_queryset: Any = None) -> bool:
+    """Whether the lists of a viewset have each object that there is, whoever asks.
+
+    Or each that its own `get_queryset` takes of what this one has.
+    """
+    asked = get_queryset or view_class.get_queryset
+    return asked.__module__ == "rest_framework.generics" and hides_nothing(view_class)
 
 
 def hides_nothing(view_class: Any) -> bool:

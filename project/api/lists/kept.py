@@ -7,13 +7,16 @@ from typing import Any
 
 from django.core.exceptions import FieldError, ImproperlyConfigured
 from django.db import connections
-from django.db.models import Expression, Field, IntegerField, QuerySet
+from django.db.models import Expression, Field, IntegerField, Manager, QuerySet
 from django.db.models.sql import Query
 
+from ..relations import ParentLink
 from .keysets import Keyset, column
 
 # Some 500 bytes each.
 KEPT_STATEMENTS = 256
+# By this name, the key of the parent whose children a nested list has.
+PARENT = "parent"
 LOOKUPS = frozenset({"exact", "lt", "lte", "gt", "gte"})
 
 
@@ -43,6 +46,7 @@ class Shape:
     view_class: Any
     lookups: tuple[str, ...]
     ordering: tuple[str, ...]
+    parent: ParentLink | None = None
 
     @property
     def using(self) -> str:
@@ -57,6 +61,8 @@ class Shape:
 
     def queryset(self) -> QuerySet[Any]:
         rows: QuerySet[Any] = self.view_class.queryset.all()
+        if self.parent is not None:
+            rows = self.parent.children(rows, Bound(PARENT, self.parent.model._meta.pk))
         for path in self.lookups:
             rows = rows.filter(**{path: Bound(path, self.field(path))})
         return rows.order_by(*self.ordering) if self.ordering else rows
@@ -77,7 +83,7 @@ class KeptPages:
     def of(cls, shape: Shape, values: Mapping[str, Any]) -> "KeptPages | None":
         """None where more differs than values, so that the ORM has to see them."""
         is_kept = _keyset(shape) is not None and all(
-            _is_in_range(shape, path, value) for path, value in values.items()
+            _is_in_range(shape, path, values[path]) for path in shape.lookups
         )
         return cls(shape, values) if is_kept else None
 
@@ -118,10 +124,26 @@ def _is_in_range(shape: Shape, path: str, value: Any) -> bool:
     return bool((least is None or value >= least) and (most is None or value <= most))
 
 
+def _is_by_columns(link: ParentLink, model: Any) -> bool:
+    """Whether columns alone say which objects of the model the parent has, and its key is asked."""
+    here, target = model, None
+    for name in link.lookup.split("__"):
+        field = here._meta.get_field(name)
+        here, target = field.related_model, field.path_infos[-1].target_fields
+        manager = here._default_manager
+        # One of an app's own may ask what each request answers otherwise.
+        if here is not link.model and type(manager).get_queryset is not Manager.get_queryset:
+            return False
+    return target == (link.model._meta.pk,)
+
+
 @lru_cache(maxsize=KEPT_STATEMENTS)
 def _keyset(shape: Shape) -> Keyset | None:
     """The order of the list, if rows have its value as the database gives it."""
     if any(path.rpartition("__")[2] not in LOOKUPS for path in shape.lookups):
+        return None
+    link, model = shape.parent, shape.view_class.queryset.model
+    if link is not None and not _is_by_columns(link, model):
         return None
     try:
         keyset = Keyset.of(shape.queryset())

@@ -14,7 +14,6 @@ from django.db.backends.utils import CursorDebugWrapper
 
 from ..outcomes import Witness, WitnessedCursor
 
-
 # 4 MB at most. Longer ones are of many rows, and hardly come again.
 KEPT_STATEMENTS = 128
 MAX_LENGTH = 16_384
