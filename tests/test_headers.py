@@ -3,6 +3,7 @@
 from functools import partial
 
 import pytest
+from corsheaders.middleware import CorsMiddleware
 from django.contrib.messages.storage import default_storage
 from django.http import HttpResponse
 from django.test import Client
@@ -123,3 +124,16 @@ def test_no_page_has_a_script_of_its_own(path, admin):
     assert all("src=" in tag or "application/json" in tag for tag in scripts), scripts
     assert " onclick=" not in page
     assert "javascript:" not in page
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("path", ["/api/books/", "/api/books/1/", "/api/nothing/", "/admin/login/"])
+def test_who_sends_no_origin_gets_the_headers_that_the_library_gives(path, settings, monkeypatch):
+    both = ["corsheaders.middleware.CorsMiddleware", "project.api.http.middleware.CrossOrigin"]
+    answers = []
+    for middleware in both:
+        settings.MIDDLEWARE = [middleware if m in both else m for m in settings.MIDDLEWARE]
+        answer = APIClient().get(path, headers={"X-Request-ID": "same"})
+        answers.append((answer.status_code, sorted(answer.headers.items())))
+        monkeypatch.setattr(CorsMiddleware, "add_response_headers", None)
+    assert answers[0] == answers[1]

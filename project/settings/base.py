@@ -43,7 +43,7 @@ MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
-    "corsheaders.middleware.CorsMiddleware",
+    "project.api.http.middleware.CrossOrigin",
     "project.api.http.compression.Compression",
     "project.api.http.preconditions.ConditionalRequests",
     "project.api.http.middleware.ProbesOfAnyHost",

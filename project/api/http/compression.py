@@ -20,6 +20,8 @@ if sys.version_info >= (3, 14):
 else:
     from backports import zstd
 
+from .middleware import vary_by
+
 # Below that nothing is gained: it goes in one packet anyway.
 MIN_LENGTH = 1400
 ZSTD_LEVEL = 3
@@ -48,9 +50,7 @@ class Compression:
         response: Any = self.get_response(request)
         if not request.path_info.startswith("/api/"):
             return response  # type: ignore[no-any-return]
-        vary = response.headers.get("Vary")
-        # What Django's patch_vary_headers does, at a tenth of its time.
-        response.headers["Vary"] = f"{vary}, Accept-Encoding" if vary else "Accept-Encoding"
+        vary_by(response, "Accept-Encoding")
         accepted = request.META.get("HTTP_ACCEPT_ENCODING")
         if not accepted or request.META.get("HTTP_COOKIE") or not _may_be_compressed(response):
             return response  # type: ignore[no-any-return]
