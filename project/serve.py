@@ -3,6 +3,7 @@
 Any other option of gunicorn's may follow (https://gunicorn.org/reference/settings/).
 """
 
+import gc
 import os
 from typing import Any
 
@@ -38,3 +39,7 @@ def on_starting(server: Any) -> None:
         raise SystemExit(str(error)) from error
     # A connection is of one process.
     connections.close_all()
+    # What is loaded stays: a worker's collector, which writes into all that it looks at, would have
+    # it copied into the worker's own memory.
+    gc.collect()
+    gc.freeze()

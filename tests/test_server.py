@@ -2,6 +2,8 @@
 
 import signal
 import socket
+import subprocess
+import sys
 import uuid
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
@@ -48,6 +50,13 @@ def token(client):
 )
 def test_the_first_request_of_each_kind_is_answered(served, path):
     assert served.client.get(path).status_code == 200
+
+
+def test_what_is_loaded_before_the_workers_is_not_written_to_by_their_collectors(env):
+    start = "from project import wsgi, serve; serve.on_starting(None)"
+    check = "import gc, sys; sys.exit(gc.get_freeze_count() < 100_000 or not gc.isenabled())"
+    done = subprocess.run([sys.executable, "-c", f"{start}; {check}"], env=env, check=False)
+    assert done.returncode == 0
 
 
 @pytest.mark.parametrize("how", [signal.SIGTERM, signal.SIGINT], ids=str)
