@@ -35,7 +35,10 @@ CONNECTIONS = 4
 WARM_UP = 10  # requests on each connection, with which statements get prepared
 COMPARED = 12  # answers of each scenario
 START_TIMEOUT = 30  # seconds
-GRANIAN = ("-m", "granian", "--no-ws", "--workers", "1")
+# As many at once as are measured with the server that production has.
+MANY_CONNECTIONS = 64
+ADDRESS = "127.0.0.1:{port}"
+GRANIAN = ("-m", "granian", "--no-ws", "--workers", "1", "--port", "{port}")
 WSGI = (*GRANIAN, "--interface", "wsgi", "--blocking-threads", "2")
 ASGI = (*GRANIAN, "--interface", "asgi", "--loop", "uvloop")
 DJANGO = (*WSGI, "project.wsgi:application")
@@ -44,11 +47,19 @@ PEERS = {
     "project": (DJANGO, "/api"),
     "plain-drf": (DJANGO, "/plain-drf"),
     "ninja": (DJANGO, "/ninja"),
-    "bolt": (("manage.py", "runbolt", "--host", "127.0.0.1", "--no-admin"), ""),
+    "bolt": (
+        ("manage.py", "runbolt", "--host", "127.0.0.1", "--port", "{port}", "--no-admin"),
+        "",
+    ),
     "fastapi": ((*ASGI, "benchmarks.peers.fastapi:app"), ""),
     "limit": ((*WSGI, "benchmarks.peers.limit:application"), ""),
 }
-STARTED = ("Started worker-1", "[django-bolt] Workers")
+# The project as it is served, behind its front.
+FRONT = (
+    ("-m", "gunicorn", "--config", "project/serve.py", "--workers", "1", "--bind", ADDRESS),
+    "/api",
+)
+STARTED = ("Started worker-1", "[django-bolt] Workers", "Booting worker")
 # Those that are written for PostgreSQL alone.
 POSTGRESQL_ONLY = {"fastapi", "limit"}
 GOALS = {
@@ -58,6 +69,8 @@ GOALS = {
     "list 304-cpu": "≤ 0.25",
     "one plain-drf": "≥ 9",
     "one fastapi": "≥ 3.5",
+    "front list p99/p50": "≤ 2.5",
+    "front memory MB": "≤ 80",
 }
 
 
@@ -69,11 +82,11 @@ class Peer:
 
     def __init__(self, name: str, env: dict[str, str]) -> None:
         self.name = name
-        command, self.prefix = PEERS[name]
+        command, self.prefix = {**PEERS, "front": FRONT}[name]
         self.port = free_port()
         self.log = tempfile.NamedTemporaryFile()  # noqa: SIM115  (lives as long as the server)
         self.process = psutil.Popen(
-            [sys.executable, *command, "--port", str(self.port)],
+            [sys.executable, *(each.format(port=self.port) for each in command)],
             cwd=ROOT,
             env=env,
             stdout=self.log,
@@ -192,10 +205,11 @@ def measure(
     database: psutil.Process | None,
     *,
     again: bool = False,
+    connections: int = CONNECTIONS,
 ) -> Measurement:
     """What these cost; with `again`, for who has them already."""
     latencies: list[float] = []
-    clients = [Client(peer, token) for _ in range(CONNECTIONS)]
+    clients = [Client(peer, token) for _ in range(connections)]
     tags = {path: clients[0].tag_of(path) for path in paths} if again else {}
     deadline = 0.0
 
@@ -268,6 +282,8 @@ class Results:
     authentication: list[float] = field(default_factory=list)
     # The CPU of a list that has not changed, over that of one that is sent, by round.
     unchanged: list[float] = field(default_factory=list)
+    # Lists behind the front, asked for by many connections at once.
+    front: list[Measurement] = field(default_factory=list)
 
     def ratios(self, scenario: str, peer: str) -> list[float]:
         """Our throughput over the peer's, by round."""
@@ -289,6 +305,8 @@ class Results:
             if "limit" in peers:
                 yield f"{scenario} limit-cpu", self.cpu_ratios(scenario, "limit")
         yield "list 304-cpu", self.unchanged
+        yield "front list p99/p50", [each.p99_ms / each.p50_ms for each in self.front]
+        yield "front memory MB", [self.memory["front"] / 1e6]
 
 
 @contextmanager
@@ -352,6 +370,18 @@ def run(engine: str, options: argparse.Namespace) -> Results:
                 )
                 results.authentication.append(known - unknown)
         results.memory = {peer.name: memory_of(peer.process) for peer in peers}
+        front = Peer("front", env)
+        stack.callback(front.stop)
+        front.wait()
+        for paths in asked.values():
+            warm_up(front, token, paths)
+        results.front = [
+            measure(
+                front, token, asked["list"], options.seconds, server, connections=MANY_CONNECTIONS
+            )
+            for _ in range(options.rounds)
+        ]
+        results.memory["front"] = memory_of(front.process)
     return results
 
 
@@ -411,6 +441,7 @@ def as_json(options: argparse.Namespace, found: dict[str, Results]) -> dict[str,
                 },
                 "memory_bytes": results.memory,
                 "authentication_cpu_ms": results.authentication,
+                "front": [asdict(each) for each in results.front],
                 "ratios": dict(results.lines()),
             }
             for engine, results in found.items()
@@ -486,7 +517,8 @@ def main() -> None:
         (HERE / "results.svg").write_text(plot(found))
     print(
         "\nThe project's throughput over each peer's (limit-cpu: its CPU over the limit's; 304-cpu:"
-        " that of a list that has not changed over that of one that is sent)"
+        " that of a list that has not changed over that of one that is sent; front: behind it, a"
+        f" list with {MANY_CONNECTIONS} connections, and a worker's own memory)"
     )
     for engine, results in found.items():
         suffix = "" if options.quick else f" {engine}"
