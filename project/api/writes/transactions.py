@@ -105,11 +105,7 @@ def delete(instance: models.Model) -> None:
     """
 
     def attempt() -> None:
-        queryset = type(instance)._default_manager.select_for_update()
-        locked = queryset.filter(pk=instance.pk).first()
-        if locked is None:
-            raise Http404
-        delete_locked([locked])
+        delete_locked([_locked(instance)])
 
     retried(attempt)
 
@@ -165,12 +161,18 @@ def _write(
     serializer: Any, instance: models.Model | None, attrs: dict[str, Any]
 ) -> tuple[UnitOfWork, WrittenRows, models.Model]:
     if instance is not None:
-        manager = type(instance)._default_manager
-        instance = manager.select_for_update(no_key=True).filter(pk=instance.pk).first()
-        if instance is None:
-            raise Http404
+        instance = _locked(instance, no_key=True)
     work, written = _write_all(serializer, [Change(instance, attrs)])
     return work, written, work.tops[0].instance
+
+
+def _locked(instance: models.Model, *, no_key: bool = False) -> models.Model:
+    """The object as it is stored now, locked; Http404 where another request has deleted it."""
+    queryset = type(instance)._default_manager.select_for_update(no_key=no_key)
+    # first() would have the database sort it.
+    for locked in queryset.filter(pk=instance.pk).order_by():
+        return locked
+    raise Http404
 
 
 def _write_all(serializer: Any, changes: Sequence[Change]) -> tuple[UnitOfWork, WrittenRows]:
