@@ -5,11 +5,14 @@ from itertools import product
 
 import pytest
 from django.db import connection
+from django.db.models import Manager
 from django.db.models.sql.compiler import SQLCompiler
 from django.urls import get_resolver
 
 from authors.models import Author
 from books.models import Edition, Publisher, Series, Subject
+from project.api.databases import bound
+from project.api.databases.bound import by_key
 from project.api.declarations import routes
 from project.api.lists import kept
 from project.api.viewsets import ResourceViewSet
@@ -174,6 +177,7 @@ def test_a_list_of_columns_is_composed_once(anonymous, catalogue, monkeypatch):
     urls = ["/api/books/", "/api/books/?ordering=-first_published_year&page_size=2"]
     urls += [f"/api/books/?{name}={VALUES.get(name, '1')}" for name in KEPT]
     urls.append(anonymous.get(urls[1]).json()["next"])
+    urls += [f"/api/authors/{Author.objects.latest('pk').pk}/books/"]
     for url in urls:
         anonymous.get(url)
         composed.clear()
@@ -183,6 +187,31 @@ def test_a_list_of_columns_is_composed_once(anonymous, catalogue, monkeypatch):
     assert composed != []
 
 
+@pytest.mark.parametrize("model", [view.queryset.model for view in VIEWS.values()])
+def test_an_object_by_its_key_is_the_one_that_the_orm_gives(model, catalogue):
+    pk = model.objects.latest("pk").pk
+    for _ in range(2):
+        kept_one, composed = by_key(model, pk), model.objects.get(pk=pk)
+        assert type(kept_one) is model
+        state, theirs = vars(kept_one), vars(composed)
+        assert vars(state.pop("_state")) == vars(theirs.pop("_state"))
+        assert state == theirs
+    assert [by_key(model, key) for key in (0, pk + 1, 2**63 - 1, 2**63)] == [None] * 4
+
+
+def test_an_object_by_its_key_is_asked_of_a_manager_of_ones_own(catalogue, monkeypatch):
+    class Nobody(Manager):
+        def get_queryset(self):
+            return super().get_queryset().none()
+
+    pk = Author.objects.latest("pk").pk
+    assert by_key(Author, pk).pk == pk
+    nobody = Nobody()
+    nobody.model = Author
+    monkeypatch.setitem(vars(Author._meta), "default_manager", nobody)
+    assert by_key(Author, pk) is None
+
+
 def test_no_more_statements_are_kept_than_there_is_room_for():
-    for cache in (kept._keyset, kept._statements):
-        assert cache.cache_info().maxsize == kept.KEPT_STATEMENTS == 256
+    for cache in (kept._keyset, kept._statements, bound._row):
+        assert cache.cache_info().maxsize == bound.KEPT_STATEMENTS == 256

@@ -20,6 +20,7 @@ from rest_framework.response import Response
 from rest_framework.settings import api_settings
 
 from .changes.list_tags import ListTag
+from .databases.bound import by_key
 from .databases.connections import without_prepared_plans
 from .documents.compiler import expressions_of
 from .documents.statements import Document, properties
@@ -374,12 +375,12 @@ class NestedViewSet(ResourceViewSet):
     def parent(self) -> models.Model:
         """The object that the URL names, as its own viewset shows it to who asks."""
         link = self.parent_link
-        parents = self.parent_queryset
-        if parents is None:
-            parents = link.model._default_manager.all()
-        # Without an order, which first() would ask for.
-        found = parents.filter(pk=self.kwargs[f"{link.name}_pk"]).order_by()[:1]
-        parent: models.Model | None = next(iter(found), None)
+        key = self.kwargs[f"{link.name}_pk"]
+        parent: models.Model | None
+        if self.parent_queryset is None:
+            parent = by_key(link.model, key)
+        else:
+            parent = self.parent_queryset.filter(pk=key).first()
         if parent is None:
             raise Http404
         resource = resource_of(link.model)

@@ -7,32 +7,16 @@ from typing import Any
 
 from django.core.exceptions import FieldError, ImproperlyConfigured
 from django.db import connections
-from django.db.models import Expression, Field, IntegerField, Manager, QuerySet
+from django.db.models import Field, QuerySet
 from django.db.models.sql import Query
 
+from ..databases.bound import KEPT_STATEMENTS, Bound, is_in_range, is_plain
 from ..relations import ParentLink
 from .keysets import Keyset, column
 
-# Some 500 bytes each.
-KEPT_STATEMENTS = 256
 # By this name, the key of the parent whose children a nested list has.
 PARENT = "parent"
 LOOKUPS = frozenset({"exact", "lt", "lte", "gt", "gte"})
-
-
-class Bound(Expression):
-    """A value that each request binds anew."""
-
-    def __init__(self, name: str, output_field: "Field[Any, Any]") -> None:
-        super().__init__(output_field)
-        self.name = name
-
-    def as_sql(self, compiler: Any, connection: Any, *args: Any, **extra_context: Any) -> Any:
-        return "%s", [self]
-
-    def prepared(self, value: Any, connection: Any) -> Any:
-        """The value as the ORM would bind it."""
-        return self.output_field.get_db_prep_value(value, connection)
 
 
 @dataclass(frozen=True)
@@ -83,7 +67,8 @@ class KeptPages:
     def of(cls, shape: Shape, values: Mapping[str, Any]) -> "KeptPages | None":
         """None where more differs than values, so that the ORM has to see them."""
         is_kept = _keyset(shape) is not None and all(
-            _is_in_range(shape, path, values[path]) for path in shape.lookups
+            is_in_range(shape.field(path), values[path], connections[shape.using])
+            for path in shape.lookups
         )
         return cls(shape, values) if is_kept else None
 
@@ -114,25 +99,13 @@ def _bound(param: Any, values: Mapping[str, Any], connection: Any) -> Any:
     return param.prepared(values[param.name], connection) if isinstance(param, Bound) else param
 
 
-def _is_in_range(shape: Shape, path: str, value: Any) -> bool:
-    """Whether the column could have this number; where not, the ORM asks for nothing."""
-    field: Any = shape.field(path)
-    field = getattr(field, "target_field", field)
-    if not isinstance(field, IntegerField):
-        return True
-    least, most = connections[shape.using].ops.integer_field_range(field.get_internal_type())
-    return bool((least is None or value >= least) and (most is None or value <= most))
-
-
 def _is_by_columns(link: ParentLink, model: Any) -> bool:
     """Whether columns alone say which objects of the model the parent has, and its key is asked."""
     here, target = model, None
     for name in link.lookup.split("__"):
         field = here._meta.get_field(name)
         here, target = field.related_model, field.path_infos[-1].target_fields
-        manager = here._default_manager
-        # One of an app's own may ask what each request answers otherwise.
-        if here is not link.model and type(manager).get_queryset is not Manager.get_queryset:
+        if here is not link.model and not is_plain(here._default_manager):
             return False
     return target == (link.model._meta.pk,)
 
