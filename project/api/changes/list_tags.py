@@ -35,7 +35,7 @@ from django.conf import settings
 from django.core.exceptions import FieldDoesNotExist
 from django.db import Error, connections, models, router
 from django.utils.encoding import force_bytes
-from django_filters.rest_framework import ChoiceFilter, Filter, FilterSet
+from django_filters.rest_framework import Filter, FilterSet
 from rest_framework.settings import api_settings
 
 from .. import filters
@@ -55,7 +55,10 @@ from .tracking import tracked
 # Where a reader of a list gives positions, it waits for so many and no more, 1 or 2 ms.
 ROUND = 100
 # The modules whose classes are known to read nothing else.
-KNOWN = ("project.api.", "rest_framework.", "rest_framework_nested.", "django.", "builtins")
+KNOWN = (
+    *("project.api.", "rest_framework.", "rest_framework_nested.", "django_filters."),
+    *("django.", "builtins."),
+)
 # What a viewset may have of its own that has no part in its list.
 ELSEWHERE = frozenset(
     {
@@ -68,8 +71,6 @@ DECLARED = OVERRIDES | {"serializer_class", "pagination_class", "ordering", "ord
 BACKENDS = frozenset({filters.StrictFilterBackend, SearchFilter, OrderingFilter})
 # Words go by tables that `reindex` writes, which is no change of an object.
 OUTSIDE = frozenset({SearchFilter.search_param, EXACT})
-# Filters that compare a column with the value, and ask nobody else.
-COMPARING = frozenset({Filter.filter, ChoiceFilter.filter})
 FILTER_SET = ("qs", "filter_queryset", "get_form_class", "__init__")
 NAME = re.compile(r'"((?:[^"]|"")+)"')
 
@@ -187,16 +188,21 @@ def _declares_alone(view_class: Any) -> bool:
         and view_class.queryset is not None
         and view_class.queryset.model in _recorded()
         and hides_nothing(view_class)
-        and not any(
-            hasattr(type(value), "__get__")
-            and name not in ELSEWHERE
-            # An action of its own
-            and not hasattr(value, "mapping")
-            for each in view_class.__mro__
-            if not f"{each.__module__}.".startswith(KNOWN)
-            for name, value in vars(each).items()
-            if name not in ("__dict__", "__weakref__")
-        )
+        and _is_known(view_class)
+    )
+
+
+def _is_known(cls: type[Any]) -> bool:
+    """Whether a class has no code beside that of the modules that are known."""
+    return not any(
+        hasattr(type(value), "__get__")
+        and name not in ELSEWHERE
+        # An action of a viewset's own
+        and not hasattr(value, "mapping")
+        for each in cls.__mro__
+        if not f"{each.__module__}.".startswith(KNOWN)
+        for name, value in vars(each).items()
+        if name not in ("__dict__", "__weakref__")
     )
 
 
@@ -229,17 +235,30 @@ def _compares_columns(view_class: Any, names: frozenset[str]) -> bool:
     return all(
         getattr(filterset_class, name) == getattr(base, name) for name in FILTER_SET
     ) and all(
-        each.method is None
-        and (type(each).filter in COMPARING or type(each).__module__ == filters.__name__)
-        and each.field_class.__module__.startswith(("project.api.", "django"))
-        and each.lookup_expr in LOOKUPS
-        and _is_recorded(view_class.queryset.model, each.field_name)
+        _compares(each) and _is_recorded(view_class.queryset.model, each.field_name)
         for each in asked
     )
 
 
+def _compares(each: Any) -> bool:
+    """Whether a filter compares what is at the end of its path with the value that it is given."""
+    filter_class = type(each)
+    field_class = getattr(each, "item_class", each.field_class)
+    return (
+        each.method is None
+        and each.lookup_expr in LOOKUPS
+        and _is_known(filter_class)
+        and field_class.__module__.startswith(KNOWN)
+        # Some of django-filter's own go by the day.
+        and (
+            filter_class.filter is Filter.filter
+            or filter_class.filter.__module__ == filters.__name__
+        )
+    )
+
+
 def _is_recorded(model: Any, path: str) -> bool:
-    """Whether this path of the ORM leads to a column, by tables of the feed alone."""
+    """Whether this path of the ORM leads to a column, by tables of the feed alone, whole ones."""
     field: Any
     for name in path.split("__"):
         try:
@@ -247,6 +266,8 @@ def _is_recorded(model: Any, path: str) -> bool:
         except (FieldDoesNotExist, AttributeError):
             return False
         model = field.related_model
+        if model is not None and model._default_manager.all().query.where:
+            return False
         sides: Any = (field, getattr(field, "remote_field", None))
         through = [side.through for side in sides if getattr(side, "through", None)]
         if not _recorded().issuperset([*([model] if model else []), *through]):
