@@ -3,6 +3,7 @@
 import json
 import re
 import sqlite3
+import weakref
 from pathlib import Path
 
 PAGE = Path(__file__).parent.parent / "docs" / "offline.md"
@@ -81,8 +82,10 @@ class Phone(Client):
 
     def __init__(self, client):
         self.network = Network(client)
-        store = sqlite3.connect(":memory:")
+        store = sqlite3.connect(":memory:", check_same_thread=False)
         store.executescript(SCHEMA)
+        # Python warns of one that nobody has closed.
+        weakref.finalize(self, store.close)
         super().__init__(store, self.network.send)
 
     def objects(self):
