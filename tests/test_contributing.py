@@ -151,9 +151,7 @@ def test_a_file_more_is_a_field_and_an_action(copy, request):
     copy.insert(
         "authors/serializers.py", r'class AuthorSerializer\(.+?"sort_name",\n', '"portrait",\n'
     )
-    copy.insert(
-        "authors/views.py", r'ordering = \["sort_name"\]\n', textwrap.indent(action, "    ")
-    )
+    copy.insert("authors/views.py", r"ordering_fields = \[.+?\]\n", textwrap.indent(action, "    "))
     copy.insert("authors/views.py", start, IMPORTS)
     (copy.folder / "tests" / "test_portrait.py").write_text(FILE_TEST, "utf-8")
     copy.manage("spectacular", "--validate", "--fail-on-warn", "--file", "schema/openapi.yaml")
