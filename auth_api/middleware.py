@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 from django.http import HttpRequest, HttpResponseBase, JsonResponse
 
-from project.api.http.problems import problem_response
+from project.api.problems import problem_response
 
 from .attempts import TooManyFailures
 from .models import User

@@ -16,7 +16,7 @@ from rest_framework.request import Request
 from rest_framework_simplejwt import serializers as simplejwt
 
 from project.api.fields import StrictCharField, StrictIntegerField, TimestampField
-from project.api.http.problems import Fault, Refused, pointer
+from project.api.problems import Fault, Refused, pointer
 from project.api.serializers import StrictModelSerializer, StrictSerializer
 
 from .backends import LONGEST_IDENTIFIER

@@ -21,7 +21,7 @@ from rest_framework_simplejwt.token_blacklist.models import OutstandingToken
 from rest_framework_simplejwt.views import TokenViewBase
 
 from project.api.filters import StrictFilterBackend
-from project.api.lists.parameters import StrictQueryParameters
+from project.api.viewsets import StrictQueryParameters
 
 from . import serializers
 from .filters import UserFilter

@@ -10,17 +10,17 @@ from rest_framework.decorators import action
 from rest_framework.exceptions import APIException, UnsupportedMediaType
 from rest_framework.request import Request
 from rest_framework.response import Response
-from rest_framework.viewsets import GenericViewSet
 
 from project.api.files import new_files
-from project.api.http.parsers import UploadParser
-from project.api.http.preconditions import ConditionalWrites
-from project.api.http.problems import Fault, PayloadTooLarge, Refused
-from project.api.lists.parameters import StrictQueryParameters
-from project.api.lists.streaming import Columns
-from project.api.viewsets import ItemViewSet, NestedViewSet, ResourceViewSet
-from project.api.writes.items import Edit
-from project.api.writes.transactions import write_item
+from project.api.problems import Fault, PayloadTooLarge, Refused
+from project.api.viewsets import (
+    ActionViewSet,
+    Columns,
+    ItemViewSet,
+    NestedViewSet,
+    ResourceViewSet,
+    UploadParser,
+)
 
 from .covers import MAX_BYTES, make_cover
 from .filters import (
@@ -143,13 +143,11 @@ class BookEditionViewSet(ItemViewSet):
     ordering_fields = ["id", "published_on", "pages"]
 
 
-class CoverViewSet(ConditionalWrites, StrictQueryParameters, GenericViewSet[Edition]):
+class CoverViewSet(ActionViewSet):
     """The covers of editions."""
 
     queryset = Edition.objects.select_related("book").order_by("pk")
     serializer_class = CoverUploadSerializer
-    filter_backends = ()
-    lookup_value_converter = "id"
     root_path = "book"
 
     @extend_schema(
@@ -199,7 +197,7 @@ class CoverViewSet(ConditionalWrites, StrictQueryParameters, GenericViewSet[Edit
 
     def _write(self, edition: Edition, **names: str) -> Any:
         serializer = BookSerializer(edition.book, context=self.get_serializer_context())
-        return write_item(serializer, edition.book, "editions", Edit(edition.pk, names))
+        return serializer.save_item("editions", edition.pk, **names)
 
 
 class EditionIdentifierViewSet(ItemViewSet):

@@ -72,7 +72,7 @@ import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
 
 from authors.models import Author
-from project.api.writes.signals import rows_written
+from project.api.writing import rows_written
 from tests.catalogue import send
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -171,5 +171,5 @@ from rest_framework.response import Response
 
 from authors.serializers import PortraitUploadSerializer
 from project.api.files import new_files
-from project.api.http.parsers import UploadParser
+from project.api.viewsets import UploadParser
 """

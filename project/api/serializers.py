@@ -37,6 +37,7 @@ from .relations import (
     relations_of,
 )
 from .writes import transactions
+from .writes.items import Edit
 
 # What REST framework asks a serializer for its fields: all that may have it answer otherwise than
 # others of its class do.
@@ -198,6 +199,14 @@ class ResourceSerializer(StrictModelSerializer):
 
     def update(self, instance: Any, validated_data: dict[str, Any]) -> Any:
         return self._write(instance, validated_data)
+
+    def save_item(self, name: str, pk: Any, **values: Any) -> Any:
+        """Give an item of the list `name`, which the object owns, these values: the item.
+
+        It comes with its owner, whose version has risen. Http404 where it is not there any more.
+        """
+        owner: Any = self.instance
+        return transactions.write_item(self, owner, name, Edit(pk, values))
 
     def _write(self, instance: Any, attrs: dict[str, Any]) -> Any:
         view: Any = self.context.get("view")

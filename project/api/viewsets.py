@@ -25,6 +25,7 @@ from .databases.connections import without_prepared_plans
 from .documents.compiler import expressions_of
 from .documents.statements import Document, properties
 from .filters import StrictFilterBackend
+from .http.parsers import UploadParser as UploadParser  # for the uploads of apps
 from .http.preconditions import ConditionalWrites, entity_tag
 from .http.problems import Fault, Refused
 from .http.renderers import EXPORTS, CSVRenderer, DocumentRenderer, is_export
@@ -39,8 +40,10 @@ from .http.resources import (
 from .lists.kept import PARENT, KeptPages, Shape
 from .lists.ordering import OrderingFilter
 from .lists.pagination import CursorPagination
-from .lists.parameters import StrictQueryParameters, is_list
-from .lists.streaming import Columns, columns_of, export, shown_columns
+from .lists.parameters import StrictQueryParameters as StrictQueryParameters
+from .lists.parameters import is_list
+from .lists.streaming import Columns as Columns
+from .lists.streaming import columns_of, export, shown_columns
 from .models import AggregateRoot
 from .relations import Owned, ParentLink, way_to_owned
 from .serializers import document, documents, require_body
@@ -344,6 +347,16 @@ class ResourceViewSet(ConditionalWrites, StrictQueryParameters, viewsets.ModelVi
 
     def delete_within(self, instance: models.Model) -> None:
         delete(instance)
+
+
+class ActionViewSet(ConditionalWrites, StrictQueryParameters, viewsets.GenericViewSet[Any]):
+    """URLs of single objects that have `@action`s alone, as the covers of editions.
+
+    `root_path` leads from an object to the root whose version a write raises.
+    """
+
+    lookup_value_converter = "id"
+    filter_backends = ()
 
 
 class NestedViewSet(ResourceViewSet):
