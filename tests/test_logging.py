@@ -5,6 +5,7 @@ import logging
 import re
 
 import pytest
+from django.db import connection
 from django.http import HttpRequest
 from django.urls import path
 from pythonjsonlogger.json import JsonFormatter
@@ -102,6 +103,38 @@ def test_a_slow_statement_is_named_without_its_values(anonymous, settings, lines
     assert {line["message"] for line in slow} == {"slow statement"}
     assert any("books_book" in line["sql"] for line in slow)
     assert not any("Dune" in json.dumps(line) for line in slow)
+
+
+def test_a_write_tells_postgresql_its_id(transactional_db, librarian):
+    if connection.vendor != "postgresql":
+        pytest.skip("asks PostgreSQL; run with --engine postgresql")
+    names, other = [], connection.copy()
+    look = "SELECT application_name FROM pg_stat_activity WHERE pid = %s"
+    connection.ensure_connection()
+    pid = connection.connection.info.backend_pid
+
+    def look_at_inserts(execute, sql, params, many, context):
+        done = execute(sql, params, many, context)
+        if sql.startswith('INSERT INTO "books_series"'):
+            with other.cursor() as cursor:
+                cursor.execute(look, [pid])
+                names.append(cursor.fetchone()[0])
+        return done
+
+    try:
+        for number, given in enumerate(["phone-7", "x" * 100]):
+            with connection.execute_wrapper(look_at_inserts):
+                body = {"name": f"Series {number}"}
+                answer = librarian.post(
+                    "/api/series/", body, format="json", headers={"X-Request-ID": given}
+                )
+            assert answer.status_code == 201
+    finally:
+        other.close()
+    assert names == ["book-catalogue phone-7", f"book-catalogue {48 * 'x'}"]
+    with connection.cursor() as cursor:
+        cursor.execute("SHOW application_name")
+        assert cursor.fetchone() == ("book-catalogue",)
 
 
 @pytest.mark.xdist_group(__name__)

@@ -16,6 +16,9 @@ from django.db.backends.base.base import BaseDatabaseWrapper
 
 from ..http.current import current_request
 
+# Bytes that PostgreSQL takes of a name.
+MAX_NAME = 63
+
 
 class Writer(NamedTuple):
     """The key of an account, or the name of a program; and the id of what it was asked for."""
@@ -69,10 +72,17 @@ def _writer() -> Writer | None:
 def name_writer(connection: BaseDatabaseWrapper, writer: Writer) -> None:
     with connection.cursor() as cursor:
         if connection.vendor == "postgresql":
+            # The last one tells who looks at pg_stat_activity which request holds others up.
+            application = connection.settings_dict["OPTIONS"].get("application_name", "")
             cursor.execute(
                 "SELECT set_config('catalogue.actor', %s, true),"
-                " set_config('catalogue.request', %s, true)",
-                [writer.actor or "", writer.request or ""],
+                " set_config('catalogue.request', %s, true),"
+                " set_config('application_name', %s, true)",
+                [
+                    writer.actor or "",
+                    writer.request or "",
+                    f"{application} {writer.request or ''}"[:MAX_NAME].strip(),
+                ],
             )
         else:
             cursor.execute(
