@@ -23,7 +23,7 @@ from tests.server import PASSWORD, ROOT, WORKERS, Server, wait_until, with_admin
 pytestmark = [pytest.mark.reliability, pytest.mark.xdist_group(__name__)]
 
 # More than a server with a thread for each body could take: it has eight.
-MANY = 20
+MANY = 50
 # Far less than a body may take, and far more than an answer does.
 SOON = httpx.Timeout(10)
 

@@ -13,7 +13,7 @@ from pythonjsonlogger.json import JsonFormatter
 from project.api.observability.logging import Formatter
 from project.urls import *  # noqa: F403  (handlers and URLs, and one more)
 from project.urls import urlpatterns as served
-from tests.server import PASSWORD, Server, with_admins
+from tests.server import PASSWORD, Server, secrets_in, with_admins
 
 UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 
@@ -155,5 +155,22 @@ def test_all_that_a_server_says_is_json_and_none_of_it_is_secret(database_url):
         assert (own["route"], own["status"]) == ("api/me/", 200)
         logins = [line["succeeded"] for line in lines if line["message"] == "login"]
         assert logins == [False, True]
-        for secret in (PASSWORD, "not-the-password", tokens["access"], tokens["refresh"], "eyJ"):
-            assert secret not in server.log
+        assert "not-the-password" not in server.log
+        # When it ends, the server looks for such itself, as that of every test does.
+        secrets = [PASSWORD, tokens["access"], tokens["refresh"]]
+        assert [bool(secrets_in(f"… {each} …", env)) for each in secrets] == [True] * 3
+        for each in secrets:
+            assert each not in server.log
+
+
+def test_each_kind_of_secret_is_found_in_a_log():
+    env = {
+        "DATABASE_URL": "postgresql://catalogue:kept-to-itself@db.example/catalogue",
+        "DJANGO_SECRET_KEY": "k8Jw2vXyQmZr5tLcB7nHsD3fGpA9eUoI",
+        "JWT_KEYS": '[{"kty": "oct", "kid": "1", "k": "U2lnbnMgdG9rZW5z"}]',
+    }
+    found = [
+        *("kept-to-itself", env["DJANGO_SECRET_KEY"], "U2lnbnMgdG9rZW5z"),
+        *("eyJhbGciOiJIUzI1NiJ9", "bookcat_0123456789", "Bearer 0123456789.0123456789"),
+    ]
+    assert secrets_in(f"catalogue Bearer realm {' '.join(found)}", env) == found
