@@ -15,7 +15,7 @@ from auth_api.models import User
 from authors.models import Author
 from project.api.models import StoredAnswer
 from tests.catalogue import book, continue_ids, isbn, send
-from tests.phone import NoAnswerError, Phone, section
+from tests.phone import NoAnswerError, Phone, Refused, section
 from tests.test_admin import browser, filled_in
 from tests.test_conditional_docs import parts
 
@@ -306,6 +306,37 @@ def test_an_items_answer_is_what_the_table_says(row, people, omens, settings):
     if "existing_id" in json.dumps(result):
         assert row.startswith(("409 `unique`", "409 `in_use`"))
     assert ("document" in result) == (row[:3] in ("200", "201", "412"))
+
+
+# What the client does when all of a request is refused
+
+
+@pytest.mark.django_db
+def test_who_may_not_write_keeps_the_queue_until_the_role_is_another(member):
+    phone = Phone(member)
+    phone.create("books", {"title": "T"})
+    with pytest.raises(Refused):
+        phone.push()
+    member.user.role = "librarian"
+    member.user.save()
+    phone.push()
+    assert phone.has_nothing_to_send
+    assert [each["title"] for each in phone.objects().values()] == ["T"]
+
+
+@pytest.mark.django_db
+def test_what_is_too_large_goes_in_smaller_parts(librarian):
+    phone = Phone(librarian)
+    phone.size = 300
+    for number in range(201):
+        phone.create("series", {"name": f"Series {number}"})
+    with pytest.raises(Refused) as refused:
+        phone.push()
+    assert refused.value.args[0] == 413
+    phone.size = 150
+    phone.push()
+    assert phone.has_nothing_to_send
+    assert len(phone.objects()) == 201
 
 
 # Two phones and the admin
