@@ -176,7 +176,13 @@ def test_a_row_of_json_lines_becomes_the_book_that_the_api_shows(run, anonymous)
         ],
         "editions": [
             with_defaults(
-                Edition, {**HOBBIT["editions"][0], "isbn13": "9780261102217", "cover": None}
+                Edition,
+                {
+                    **HOBBIT["editions"][0],
+                    "isbn13": "9780261102217",
+                    "identifiers": [],
+                    "cover": None,
+                },
             )
         ],
         "version": 1,
@@ -238,6 +244,7 @@ def test_a_row_of_our_csv_has_roles_and_an_edition(run, anonymous):
         "editions": [
             {
                 "isbn13": "9780441172719",
+                "identifiers": [],
                 "title": "",
                 "volume": "",
                 "publisher": {"name": "W. W. Norton"},

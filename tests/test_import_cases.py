@@ -417,7 +417,6 @@ def test_a_row_of_goodreads_is_a_book_with_its_edition(run):
     contributions = Contribution.objects.values_list("author__name", "role")
     assert list(contributions) == [("John Marrs", "author")]
     assert dict(report.columns_left_out) == {
-        "Book Id": 1,
         "My Rating": 1,
         "Average Rating": 1,
         "Date Added": 1,

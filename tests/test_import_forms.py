@@ -59,7 +59,7 @@ def filled(client):
             years = {"birth_year", "death_year"}
             found |= {f"authors.{name}" for name in years if each["author"][name] is not None}
         for edition in book["editions"]:
-            names = ("isbn13", "publisher", "pages", "published_on", "language")
+            names = ("isbn13", "identifiers", "publisher", "pages", "published_on", "language")
             found |= {f"editions.{name}" for name in names if edition[name]}
             found |= {"editions.format"} if edition["format"] != "other" else set()
     return found
@@ -198,7 +198,7 @@ def test_a_wrong_record_does_not_take_its_neighbours_along(run):
     assert Book.objects.count() == 1
     bibtex = FILES["bibtex"].read_text()
     report = run("@book{a, title={B}, }}\n@book{c title}\n" + bibtex, form="bibtex")
-    assert [line for line, _ in report.reasons] == [2, 24]
+    assert [line for line, _ in report.reasons] == [2, 25]
 
 
 def test_wrong_isbns_cost_the_isbns_in_each_form(run):

@@ -7,7 +7,7 @@ from typing import Any
 from django.db import connection, models
 
 from authors.models import Author
-from books.models import Book, Contribution, Edition, Publisher, Role, Series
+from books.models import Book, Contribution, Edition, Identifier, Publisher, Role, Series
 from project.api.http.problems import Fault, Refused, pointer
 from project.api.relations import MAX_ITEMS
 from project.api.writes.deletions import raise_versions
@@ -47,6 +47,8 @@ class Batch:
         # Whether the draft at a place, which means a known book, says something new.
         self._learnt: dict[int, bool] = {}
         self.editions: list[tuple[MatchedBook, Columns]] = []
+        # Identifiers, each with the edition that gets it.
+        self._identifiers: list[tuple[Columns, tuple[str, str]]] = []
         # Stored editions that get a publisher.
         self._published: list[Columns] = []
         # Stored books that get something.
@@ -233,23 +235,46 @@ class Batch:
         learnt = False
         for i, edition in enumerate(draft.editions):
             publisher, told = edition["publisher"], told_by(edition)
-            known = entry.editions.get(told)
+            known = entry.edition(edition, self.catalogue.holders)
             if publisher is not None and known is not None:
                 self.publishers.find(publisher)
             if known is None:
                 found = publisher and self.publishers.find_or_make(publisher)
-                known = {**edition, "publisher": found}
-                entry.editions[told] = known
+                known = {**edition, "publisher": found, "held": set()}
                 self.editions.append((entry, known))
+                self._add_identifiers(place, i, entry, known, edition)
                 learnt = True
-            elif self._merge_edition(place, i, entry, known, edition):
+            elif self._merge_edition(place, i, entry, known, edition) | self._add_identifiers(
+                place, i, entry, known, edition
+            ):
                 self.editions_changed += 1
                 learnt = True
             else:
                 self.editions_unchanged += 1
                 if (first := entry.rows.get(told, place)) != place:
                     self.repeats.append(max(first, place))
+            # Another one may say the same of itself, but for its identifiers.
+            entry.editions.setdefault(told, known)
             entry.rows[told] = min(place, entry.rows.get(told, place))
+        return learnt
+
+    def _add_identifiers(
+        self, place: int, i: int, entry: MatchedBook, known: Columns, given: Columns
+    ) -> bool:
+        """Whether the edition gets identifiers: those that no other one has."""
+        if not given["identifiers"] or not self._ours.may_extend(Edition, known):
+            return False
+        holders, held, learnt = self.catalogue.holders, known["held"], False
+        for n, each in enumerate(given["identifiers"]):
+            if each not in holders and len(held) < MAX_ITEMS:
+                holders[each] = entry, known
+                held.add(each)
+                self._identifiers.append((known, each))
+                learnt = True
+            elif each not in held:
+                self._disagree(place, ":".join(each), None, "editions", i, "identifiers", n)
+        if learnt and entry.is_stored:
+            self._extended.add(entry.book["id"])
         return learnt
 
     def _merge_edition(
@@ -331,6 +356,14 @@ class Batch:
         editions = [edition for _, edition in self.editions]
         give_keys(Edition, editions)
         insert(Edition, editions, written)
+        insert(
+            Identifier,
+            [
+                {"edition_id": edition["id"], "scheme": scheme, "value": value}
+                for edition, (scheme, value) in self._identifiers
+            ],
+            written,
+        )
         self._write_changes(written)
         written.announce(Book)
 

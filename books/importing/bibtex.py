@@ -15,6 +15,7 @@ from bibtexparser.middlewares import (
 from project.api.http.problems import Fault
 
 from .citations import is_book, isbns, keywords, series
+from .identifiers import identifiers
 from .latex import plain
 from .rows import MAX_LENGTH, FileRow, Lines, text_of, too_long_fault
 from .tabular import number_of
@@ -112,6 +113,7 @@ def _body(fields: dict[str, Any]) -> dict[str, Any]:
                 pages=number_of(get("pagetotal", "")),
                 published_on=date_of(date),
                 language=language_of(get("langid") or get("language", "")),
+                identifiers=identifiers({"doi": get("doi")}),
             ),
         }
     )

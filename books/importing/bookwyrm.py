@@ -3,6 +3,7 @@
 import re
 from typing import Any
 
+from .identifiers import identifiers
 from .rows import FileRow
 from .tabular import Record, Table, number_of
 from .vocabulary import contribution, editions, given
@@ -19,7 +20,8 @@ COLUMNS = {
 def _body(record: Record, row: FileRow) -> dict[str, Any]:
     # An edition's key is not the work's.
     key = re.search(r"OL[1-9]\d*W", record.get("openlibrary_key", ""))
-    if record.get("openlibrary_key") and key is None:
+    edition = re.search(r"OL[1-9]\d*M", record.get("openlibrary_key", ""))
+    if record.get("openlibrary_key") and key is None and edition is None:
         row.left_out.append("openlibrary_key")
     names = [name.strip() for name in record["author_text"].split(",")]
     return given(
@@ -29,6 +31,14 @@ def _body(record: Record, row: FileRow) -> dict[str, Any]:
             "editions": editions(
                 [record.get("isbn_13"), record.get("isbn_10")],
                 pages=number_of(record.get("pages", "")),
+                identifiers=identifiers(
+                    {
+                        "openlibrary": edition and edition[0],
+                        "goodreads": record.get("goodreads_key"),
+                        "oclc": record.get("oclc_number"),
+                        "asin": record.get("asin"),
+                    }
+                ),
             ),
             "openlibrary_key": key and key[0],
         }
@@ -36,5 +46,8 @@ def _body(record: Record, row: FileRow) -> dict[str, Any]:
 
 
 BOOKWYRM = Table(
-    frozenset({"title", "author_text", "remote_id"}), COLUMNS, _body, also=frozenset({"isbn_10"})
+    frozenset({"title", "author_text", "remote_id"}),
+    COLUMNS,
+    _body,
+    also=frozenset({"isbn_10", "goodreads_key", "oclc_number", "asin"}),
 )

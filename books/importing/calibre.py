@@ -4,6 +4,7 @@ import re
 from html.parser import HTMLParser
 from typing import Any
 
+from .identifiers import identifiers
 from .rows import FileRow
 from .tabular import Record, Table
 from .vocabulary import contribution, date_of, editions, given, language_of
@@ -56,7 +57,7 @@ def _body(record: Record, row: FileRow) -> dict[str, Any]:
     series = record.get("series", "")
     codes = [language_of(code) for code in record.get("languages", "").split(",") if code.strip()]
     published = record.get("pubdate", "")
-    identifiers = dict(re.findall(r"(\w+):([^,]+)", record.get("identifiers", "")))
+    numbers = re.findall(r"([\w.-]+):([^,]+)", record.get("identifiers", ""))
     names = [name.strip() for name in record["authors"].split(" & ")]
     return given(
         {
@@ -72,11 +73,12 @@ def _body(record: Record, row: FileRow) -> dict[str, Any]:
             ],
             "contributions": [contribution(name) for name in names if name],
             "editions": editions(
-                [record.get("isbn") or identifiers.get("isbn")],
+                [record.get("isbn") or dict(numbers).get("isbn")],
                 publisher=record.get("publisher"),
                 published_on=None if published.startswith(UNDEFINED) else date_of(published),
                 language=codes[0] if len(codes) == 1 else None,
                 format="ebook" if record.get("formats") else None,
+                identifiers=identifiers(*({name: each} for name, each in numbers)),
             ),
         }
     )

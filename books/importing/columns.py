@@ -7,7 +7,7 @@ from typing import Any
 from rest_framework import serializers
 
 from books.models import Role
-from books.serializers import BookSerializer
+from books.serializers import BookSerializer, IdentifierItem
 from project.api.http.csv import original
 from project.api.relations import relations_of
 
@@ -62,6 +62,9 @@ def our_body(record: Record, row: FileRow) -> dict[str, Any]:
 
 def _value(field: Any, cell: str) -> Any:
     match field:
+        case serializers.ListSerializer() if isinstance(field.child, IdentifierItem):
+            pairs = (item.partition(":") for item in _items(cell))
+            return [{"scheme": p[0].strip(), "value": p[2].strip()} for p in pairs]
         case serializers.ListSerializer():
             return [{"name": name} for name in _items(cell)]
         case serializers.Serializer():
@@ -95,6 +98,8 @@ OUR_TABLE = Table(frozenset({"title"}), OUR_COLUMNS, our_body, refuse=_check_our
 
 def _written(field: Any) -> Callable[[Any], Any]:
     match field:
+        case serializers.ListSerializer() if isinstance(field.child, IdentifierItem):
+            return lambda items: _listed(f"{each['scheme']}:{each['value']}" for each in items)
         case serializers.ListSerializer():
             return lambda items: _listed(item["name"] for item in items)
         case serializers.Serializer():

@@ -4,6 +4,7 @@ import re
 from typing import Any
 
 from .citations import is_book, isbns, keywords, series
+from .identifiers import identifiers
 from .jsonl import Body, JSONForm
 from .rows import FileRow
 from .vocabulary import contribution, date_of, editions, given, language_of, year_of
@@ -76,6 +77,7 @@ def _body(item: Body, row: FileRow) -> Body:
                 pages=int(pages[0]) or None if pages else None,
                 published_on=date_of(_date(item.get("issued"))),
                 language=language_of(_text(item.get("language"))),
+                identifiers=identifiers({"doi": _text(item.get("DOI"))}),
             ),
         }
     )

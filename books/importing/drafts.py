@@ -14,7 +14,7 @@ from django.db import models
 from rest_framework.fields import get_error_detail
 
 from authors.models import Author
-from books.models import Book, Contribution, Edition, Publisher, Role, Series, Subject
+from books.models import Book, Contribution, Edition, Identifier, Publisher, Role, Series, Subject
 from project.api.http.problems import Fault, Refused, faults_of, pointer
 from project.api.models import FoldedFrom, StartOf
 
@@ -94,6 +94,7 @@ class Draft:
         self.editions = [self._edition(each, "editions", i) for i, each in enumerate(editions)]
         if len(editions) > 1:
             self._refuse_repeated_isbns()
+        self._refuse_repeated_identifiers()
         self.book = {**BOOK, **attrs, "title_start": StartOf.make(attrs["title"])}
         if self.book["first_published"]:
             self._settle_year()
@@ -122,6 +123,7 @@ class Draft:
             self.book["uid"] is None,
             self.book["openlibrary_key"] is None,
             all(edition["isbn13"] is None for edition in self.editions),
+            -sum(len(edition["identifiers"]) for edition in self.editions),
             -sum(credit.author["openlibrary_key"] is not None for credit in self.credits),
             -told - len(self.credits) - len(self.subjects),
             self.book["title"],
@@ -158,10 +160,14 @@ class Draft:
                 self.faults.append(Fault("required", "This field is required.", at))
 
     def _edition(self, attrs: dict[str, Any], *at: str | int) -> Columns:
-        """Its columns, and the publisher beside them."""
+        """Its columns, and beside them the publisher and the identifiers, in pairs."""
         publisher = attrs.get("publisher")
         if publisher is not None:
             attrs["publisher"] = self._shared(Publisher, publisher, *at, "publisher")
+        identifiers = [Identifier(**each) for each in attrs.get("identifiers", ())]
+        for i, each in enumerate(identifiers):
+            self._check(each, *at, "identifiers", i)
+        attrs["identifiers"] = tuple((each.scheme, each.value) for each in identifiers)
         return {"publisher": None, **EDITION, **attrs}
 
     def _settle_year(self) -> None:
@@ -184,6 +190,15 @@ class Draft:
             if edition["isbn13"] and first.setdefault(edition["isbn13"], i) != i:
                 detail = f"The same value stands at “/editions/{first[edition['isbn13']]}”."
                 self.faults.append(Fault("duplicate", detail, pointer("editions", i, "isbn13")))
+
+    def _refuse_repeated_identifiers(self) -> None:
+        first: dict[tuple[str, str], str] = {}
+        for i, edition in enumerate(self.editions):
+            for n, each in enumerate(edition["identifiers"]):
+                place = pointer("editions", i, "identifiers", n)
+                if first.setdefault(each, place) != place:
+                    detail = f"The same value stands at “{first[each]}”."
+                    self.faults.append(Fault("duplicate", detail, place))
 
 
 class _Everything:

@@ -3,6 +3,7 @@
 from typing import Any
 
 from .goodbooks import title_in_series
+from .identifiers import identifiers
 from .rows import FileRow
 from .tabular import Record, Table, number_of
 from .vocabulary import contribution, date_of, editions, format_of, given
@@ -16,6 +17,7 @@ COLUMNS = {
     r"/editions/\d+/format": "binding",
     r"/editions/\d+/pages": "number of pages",
     r"/editions/\d+/published_on": "year published",
+    r"/editions/\d+/identifiers": "book id",
     "/editions": "isbn13",
 }
 
@@ -38,6 +40,7 @@ def _body(record: Record, row: FileRow) -> dict[str, Any]:
                 format=format_of(record.get("binding", "")),
                 pages=number_of(pages) if pages != "0" else None,
                 published_on=date_of(record.get("year published", "")),
+                identifiers=identifiers({"goodreads": record["book id"]}),
             ),
         }
     )

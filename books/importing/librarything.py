@@ -3,6 +3,7 @@
 import re
 from typing import Any
 
+from .identifiers import identifiers
 from .rows import FileRow
 from .tabular import Record, Table
 from .vocabulary import date_of, editions, format_of, given, inverted, language_of
@@ -19,6 +20,7 @@ COLUMNS = {
     r"/editions/\d+/published_on": "date",
     r"/editions/\d+/publisher": "publication",
     r"/editions/\d+/language": "languages",
+    r"/editions/\d+/identifiers": "book id",
     "/editions": "isbn",
 }
 # “Ace (1990), Edition: Reissue, 535 pages”, “New York : Ace, 1990”
@@ -72,6 +74,13 @@ def _of_record(record: Record, row: FileRow) -> dict[str, Any]:
                 pages=pages(get("page count", "")),
                 published_on=date_of(get("date", "")),
                 language=only_language(_split(get("languages", ""), ",")),
+                identifiers=identifiers(
+                    {
+                        "librarything": record["book id"],
+                        "oclc": get("oclc"),
+                        "lccn": get("lccn"),
+                    }
+                ),
             ),
         }
     )
@@ -81,7 +90,9 @@ LIBRARYTHING = Table(
     frozenset({"book id", "title", "primary author"}),
     COLUMNS,
     _of_record,
-    also=frozenset({"primary author role", "secondary author roles", "isbns", "sort character"}),
+    also=frozenset(
+        {"oclc", "lccn", "primary author role", "secondary author roles", "isbns", "sort character"}
+    ),
     # Its cells are not quoted.
     has_quotes=False,
 )

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from . import librarything
+from .identifiers import identifiers
 from .json_items import items
 from .rows import FileRow, Lines
 from .vocabulary import date_of, editions, format_of, given, inverted
@@ -56,6 +57,10 @@ def _of_object(book: dict[str, Any]) -> dict[str, Any]:
                 pages=librarything.pages(text("pages", "")),
                 published_on=date_of(text("date", "")),
                 language=librarything.only_language(_texts(book.get("language"))),
+                identifiers=identifiers(
+                    {"librarything": text("books_id")},
+                    {name: _texts(book.get(name)) for name in ("oclc", "lccn", "asin")},
+                ),
             ),
         }
     )

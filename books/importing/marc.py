@@ -8,6 +8,7 @@ from typing import Any
 
 from pymarc import Record
 
+from .identifiers import of_marc
 from .vocabulary import contribution, date_of, editions, format_of, given, language_of, year_of
 
 # ISBD's marks between the parts of a description.
@@ -43,6 +44,7 @@ def body_of(record: Record) -> dict[str, Any]:
                 pages=int(pages[1]) or None if pages else None,
                 published_on=date_of(dates[0] if dates else fixed[7:11]),
                 language=language,
+                identifiers=of_marc(record),
             ),
         }
     )

@@ -12,7 +12,7 @@ from django.db import models
 from django.db.models import Count, Q
 
 from authors.models import Author
-from books.models import Book, Contribution, Edition, Role, Subject
+from books.models import Book, Contribution, Edition, Identifier, Role, Subject
 from project.api.http.problems import Fault, Refused, pointer
 
 from .drafts import Columns, Draft
@@ -303,6 +303,24 @@ class MatchedBook:
     told: set[object] = field(default_factory=set)
     number_of_others: int = 0
 
+    def edition(self, given: Columns, holders: "Holders") -> Columns | None:
+        """Which of its editions is meant: by the ISBN, an identifier, or else all that is said."""
+        known = self.editions.get(told_by(given))
+        if known is not None and given["isbn13"]:
+            return known
+        for each in given["identifiers"]:
+            entry, edition = holders.get(each, (None, None))
+            if entry is self and edition and agree(edition["isbn13"], given["isbn13"]):
+                return edition
+        if known is None or not given["identifiers"]:
+            return known
+        own: dict[str, set[str]] = defaultdict(set)
+        for scheme, value in known["held"]:
+            own[scheme].add(value)
+        # What one scheme calls otherwise is another one.
+        is_same = all(value in own.get(scheme, (value,)) for scheme, value in given["identifiers"])
+        return known if is_same else None
+
     def of_role(self, role: str) -> list[Columns]:
         return [author for author, its in self.credits if its == role]
 
@@ -328,10 +346,10 @@ class MatchedBook:
             and agree(draft.book["series_position"], self.book["series_position"])
         )
 
-    def fitness(self, draft: Draft, authors: Authors) -> tuple[Any, ...]:
+    def fitness(self, draft: Draft, authors: Authors, holders: "Holders") -> tuple[Any, ...]:
         """The least fits best: to which the draft adds nothing, so that a second run does not."""
         return (
-            self.lacks(draft, authors),
+            self.lacks(draft, authors, holders),
             self.book["openlibrary_key"] or "",
             self.book["first_published_year"] or 0,
             self.series_name or "",
@@ -339,7 +357,7 @@ class MatchedBook:
             self.book.get("id", 0),
         )
 
-    def lacks(self, draft: Draft, authors: Authors) -> bool:
+    def lacks(self, draft: Draft, authors: Authors, holders: "Holders") -> bool:
         """Whether the draft, which tells this book by title and creators, adds anything to it."""
         return (
             bool(fitting(Book, self.book, unknown(Book, self.book, draft.book)[0]))
@@ -349,13 +367,14 @@ class MatchedBook:
                 credit.role == Role.AUTHOR or self.credited(credit.author, credit.role, authors)
                 for credit in draft.credits
             )
-            or any(self._lacks_of_edition(edition) for edition in draft.editions)
+            or any(self._lacks_of_edition(edition, holders) for edition in draft.editions)
         )
 
-    def _lacks_of_edition(self, given: Columns) -> bool:
-        known = self.editions.get(told_by(given))
+    def _lacks_of_edition(self, given: Columns, holders: "Holders") -> bool:
+        known = self.edition(given, holders)
         return known is None or bool(
             unknown(Edition, known, given)[0]
+            or not holders.keys() >= {*given["identifiers"]}
             or (given["publisher"] is not None and known["publisher"] is None)
         )
 
@@ -367,6 +386,10 @@ class MatchedBook:
             for each, its in self.credits
             if its == role and (each is meant or is_same_author(given, each))
         ]
+
+
+# By its scheme and value, which edition of which book has an identifier.
+Holders = dict[tuple[str, str], tuple[MatchedBook, Columns]]
 
 
 def _place_of(given: Columns, own: Sequence[Columns], authors: Authors) -> int | None:
@@ -384,12 +407,20 @@ class Catalogue:
         self._by_key: dict[str, MatchedBook] = {}
         self._by_title: dict[str, list[MatchedBook]] = defaultdict(list)
         self._by_isbn: dict[str | None, MatchedBook] = {}
+        self.holders: Holders = {}
         self.stored: list[MatchedBook] = []
 
     def load(self, drafts: Sequence[Draft]) -> None:
         """Read what is stored and may be meant by these."""
         isbns = {each["isbn13"] for draft in drafts for each in draft.editions} - {None}
         held = _editions(Edition.objects.filter(isbn13__any_of=isbns))
+        pairs = {
+            pair for draft in drafts for each in draft.editions for pair in each["identifiers"]
+        }
+        if pairs:
+            known = {edition["id"] for edition in held}
+            identified = set(_holders_of(pairs).values()) - known
+            held += _editions(Edition.objects.filter(pk__in=identified))
         named = stored_by_uid(Book, (draft.book["uid"] for draft in drafts))
         books = Book.objects.values("id", "series_id", "series__name", *facts_of(Book))
         stored = stored_like(
@@ -408,10 +439,13 @@ class Catalogue:
         }
         for edition in held:
             entry = entries[edition["book_id"]]
-            entry.editions[edition["isbn13"]] = edition
-            self._by_isbn[edition["isbn13"]] = entry
+            entry.editions[told_by(edition)] = edition
+            if edition["isbn13"]:
+                self._by_isbn[edition["isbn13"]] = entry
         if entries:
             self._load_parts(entries, drafts)
+            if pairs:
+                self._load_identifiers(entries)
             numbers = Edition.objects.filter(book__in=entries).values_list("book_id")
             for key, number in numbers.annotate(Count("pk")).order_by():
                 entry = entries[key]
@@ -437,7 +471,20 @@ class Catalogue:
                 entries[key].subjects.add(name)
         if any(each["isbn13"] is None for draft in drafts for each in draft.editions):
             for edition in _editions(Edition.objects.filter(isbn13=None, book__in=entries)):
-                entries[edition["book_id"]].editions[told_by(edition)] = edition
+                editions = entries[edition["book_id"]].editions
+                if all(edition["id"] != each["id"] for each in editions.values()):
+                    editions[told_by(edition)] = edition
+
+    def _load_identifiers(self, entries: dict[int, MatchedBook]) -> None:
+        editions = {
+            edition["id"]: (entry, edition)
+            for entry in entries.values()
+            for edition in entry.editions.values()
+        }
+        rows = Identifier.objects.filter(edition__in=editions).order_by("pk")
+        for scheme, value, key in rows.values_list("scheme", "value", "edition_id"):
+            self.holders[scheme, value] = editions[key]
+            editions[key][1]["held"].add((scheme, value))
 
     def remember(self, entry: MatchedBook, title: str | None = None) -> None:
         """Find this book by what it says; and by this title too, which a row gives it."""
@@ -471,10 +518,21 @@ class Catalogue:
                 (holder for holder in holders.values() if self._may_be(draft, holder)), None
             )
         if found is None:
+            found = next(
+                (
+                    entry
+                    for edition in draft.editions
+                    for each in edition["identifiers"]
+                    for entry, _ in [self.holders.get(each, (None, None))]
+                    if entry is not None and self._may_be(draft, entry)
+                ),
+                None,
+            )
+        if found is None:
             namesakes = self._by_title.get(draft.book["title"], ())
             same = [each for each in namesakes if each.is_book_of(draft, self._authors)]
             found = (
-                min(same, key=lambda each: each.fitness(draft, self._authors))
+                min(same, key=lambda each: each.fitness(draft, self._authors, self.holders))
                 if len(same) > 1
                 else next(iter(same), None)
             )
@@ -501,12 +559,31 @@ class Catalogue:
         )
 
 
+def _holders_of(pairs: Iterable[tuple[str, str]]) -> dict[tuple[str, str], int]:
+    """The keys of the stored editions that have these identifiers, by scheme and value."""
+    by_scheme: dict[str, set[str]] = defaultdict(set)
+    for scheme, value in pairs:
+        by_scheme[scheme].add(value)
+    found: dict[tuple[str, str], int] = {}
+    # SQLite takes 500 queries in one.
+    schemes = sorted(by_scheme.items())
+    for start in range(0, len(schemes), 100):
+        first, *rest = (
+            Identifier.objects.filter(scheme=scheme, value__any_of=values).order_by()
+            for scheme, values in schemes[start : start + 100]
+        )
+        rows = first.union(*rest, all=True).values_list("scheme", "value", "edition_id")
+        found |= {(scheme, value): key for scheme, value, key in rows}
+    return found
+
+
 def _editions(editions: models.QuerySet[Edition]) -> list[Columns]:
-    """These editions with their publishers, as drafts have them."""
+    """These editions with their publishers, as drafts have them, and room for identifiers."""
     names = ("id", "book_id", "publisher_id", "publisher__name", "publisher__name_folded")
     return [
         {
             **row,
+            "held": set(),
             "publisher": row["publisher_id"]
             and {
                 "id": row["publisher_id"],

@@ -7,6 +7,7 @@ from xml.etree.ElementTree import Element
 
 from .calibre import plain_text
 from .citations import keywords
+from .identifiers import of_onix
 from .markup import records, text
 from .rows import FileRow, Lines
 from .vocabulary import contribution, editions, given, inverted, language_of
@@ -53,8 +54,7 @@ def onix(lines: Lines) -> Iterator[FileRow]:
 
 def _where(parent: Element, path: str, name: str, *codes: str) -> Element:
     """The first element there whose `name` is the first of these codes; an empty one without."""
-    found = parent.findall(path)
-    matches = (each for code in codes for each in found if text(each, name) == code)
+    matches = (e for code in codes for e in parent.findall(path) if text(e, name) == code)
     return next(matches, Element("none"))
 
 
@@ -114,6 +114,7 @@ def _body(product: Element) -> dict[str, Any]:
                 pages=int(number) if number.isdecimal() and number.strip("0") else None,
                 published_on="-".join(filter(None, day.groups())) if day else None,
                 language=language_of(text(language, "LanguageCode")),
+                identifiers=of_onix(product),
             ),
         }
     )

@@ -11,6 +11,7 @@ from typing import Any
 from project.api.http.problems import Fault
 from project.api.relations import MAX_ITEMS
 
+from .identifiers import of_open_library
 from .json_items import parse
 from .rows import FileRow, Lines, too_long_fault
 from .vocabulary import contribution, date_of, editions, format_of, given, language_of, year_of
@@ -19,11 +20,7 @@ BEGINNING = r"/type/\w+\t/\w+/OL\d+[AMW]\t\d+\t[^\t]+\t\{"
 
 
 def open_library(lines: Lines) -> Iterator[FileRow]:
-    while True:
-        first = lines.next_row()
-        line = next(lines, b"")
-        if not line:
-            return
+    while (first := lines.next_row()) and (line := next(lines, b"")):
         columns = line.split(b"\t", 4)
         body_of = BODIES.get(columns[0].rpartition(b"/")[2])
         # What was deleted, or leads elsewhere, is no row; nor are the other types of record.
@@ -98,6 +95,7 @@ def _edition(record: dict[str, Any], row: FileRow) -> dict[str, Any]:
                 pages=pages if isinstance(pages, int) and pages > 0 else None,
                 published_on=date_of(_text(record.get("publish_date"))),
                 language=languages[0] if len(languages) == 1 else None,
+                identifiers=of_open_library(record, _key(record.get("key"))),
             ),
             "openlibrary_key": _key(works[0]) if works else None,
         }

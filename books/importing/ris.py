@@ -8,6 +8,7 @@ from rispy import RisParser
 from rispy.config import LIST_TYPE_TAGS
 
 from .citations import is_book, series
+from .identifiers import identifiers
 from .rows import FileRow, Lines, text_of, too_long_fault
 from .vocabulary import date_of, editions, given, inverted, language_of
 
@@ -78,6 +79,7 @@ def _body(record: dict[str, Any]) -> dict[str, Any]:
                 published_on=date_of(date.strip("/")),
                 language=language_of(record.get("language", "")),
                 format="ebook" if record["type_of_reference"] == "EBOOK" else None,
+                identifiers=identifiers({"doi": record.get("doi")}),
             ),
         }
     )
