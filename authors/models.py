@@ -29,6 +29,8 @@ class SortName(MadeFrom):
 class Author(AggregateRoot):
     """A person, or a group under one name, who contributed to books. Names are not unique."""
 
+    is_mergeable = True
+
     name = NameField(max_length=300)
     sort_name = SortName(
         source="name",
@@ -93,6 +95,14 @@ class Author(AggregateRoot):
 
     def __str__(self) -> str:
         return self.name
+
+    def take_over(self, gone: "Author") -> list[models.Model]:
+        """The rows that it gets when another author is merged into it: that one's name, unless it
+        has that already."""
+        names = {self.name, *self.other_names.values_list("name", flat=True)}
+        if gone.name in names:
+            return []
+        return [OtherName(author=self, name=gone.name, sort_name=gone.sort_name)]
 
     def clean(self) -> None:
         born, died = self.birth_year, self.death_year

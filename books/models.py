@@ -32,6 +32,7 @@ from project.api.models import (
     year_in_range,
 )
 from project.api.search.entries import SearchEntry, SearchIndex
+from project.api.search.words import words_of
 
 from .identifiers import ISBN_SCHEMES, MAX_SCHEME, MAX_VALUE, SCHEME, normalize_identifier
 from .isbn import normalize_isbn
@@ -79,6 +80,8 @@ class PublicationYear(Made, models.SmallIntegerField):  # type: ignore[type-arg]
 
 
 class Publisher(AggregateRoot):
+    is_mergeable = True
+
     name = NameField(max_length=300, help_text="Unique, whatever the case of its letters.")
     name_folded = FoldedFrom(source="name", max_length=900, unique=True)
 
@@ -102,6 +105,8 @@ class PublisherSearch(SearchEntry):
 
 
 class Series(AggregateRoot):
+    is_mergeable = True
+
     name = NameField(max_length=300)
 
     class Meta:
@@ -125,6 +130,8 @@ class SeriesSearch(SearchEntry):
 
 
 class Subject(AggregateRoot):
+    is_mergeable = True
+
     name = NameField(max_length=200, help_text="Unique, whatever the case of its letters.")
     name_folded = FoldedFrom(source="name", max_length=600, unique=True)
     slug = SlugMadeFrom(
@@ -346,6 +353,15 @@ class Contribution(models.Model):
     def __str__(self) -> str:
         role = self.other_role or self.get_role_display().lower()
         return f"{self.author}, {role} of “{self.book}”"
+
+    def carry_over(self, gone: Author, survivor: Author) -> dict[str, str]:
+        """What it gets when its author is merged into another: the title page has the old name.
+
+        That is noted unless it is the same words, as in “J.R.R. Tolkien” and “Tolkien, J. R. R.”.
+        """
+        if self.credited_as or words_of(gone.name) == words_of(survivor.name):
+            return {}
+        return {"credited_as": gone.name}
 
     def clean(self) -> None:
         if self.other_role and self.role != Role.OTHER:

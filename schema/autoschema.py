@@ -30,8 +30,14 @@ from project.api.links import LinkViewSet
 from project.api.lists.parameters import is_list
 from project.api.relations import Owned
 from project.api.serializers import ItemSerializer
-from project.api.viewsets import ItemViewSet, ResourceViewSet
+from project.api.viewsets import (
+    ItemViewSet,
+    MergeSerializer,
+    NestedViewSet,
+    ResourceViewSet,
+)
 from project.api.writes.bulk_items import ADDRESS, MAX_ITEMS, METHODS
+from project.api.writes.former_keys import is_mergeable
 
 from .examples import EXAMPLES, in_bulk, least_of
 from .problems import (
@@ -42,6 +48,7 @@ from .problems import (
     IDEMPOTENCY_REPLAYED,
     IF_MATCH,
     IF_NONE_MATCH,
+    MERGED,
     NOT_MODIFIED,
     PROBLEM,
     description,
@@ -136,6 +143,19 @@ class AutoSchema(SpectacularAutoSchema):
     @property
     def _is_link(self) -> bool:
         return isinstance(self.view, LinkViewSet)
+
+    @property
+    def _is_merge(self) -> bool:
+        return self.action == "merge" and isinstance(self.view, ResourceViewSet)
+
+    @property
+    def _may_be_merged(self) -> bool:
+        """Whether what the URL names may have gone into another object."""
+        if not isinstance(self.view, ResourceViewSet):
+            return False
+        parents = [self.view.parent_link.model] if isinstance(self.view, NestedViewSet) else []
+        own = [self._model] if self.view.detail and self._model is not None else []
+        return any(map(is_mergeable, [*parents, *own]))
 
     @property
     def _is_exported(self) -> bool:
@@ -448,6 +468,8 @@ class AutoSchema(SpectacularAutoSchema):
     def get_request_serializer(self) -> Any:
         if self._is_link:
             return None
+        if self._is_merge:
+            return MergeSerializer
         if not self._is_bulk:
             return super().get_request_serializer()
         serializer = self._serializer()
@@ -632,6 +654,8 @@ class AutoSchema(SpectacularAutoSchema):
         if self._has_tag:
             unchanged = {**NOT_MODIFIED, "headers": {"ETag": header}}
             responses["304"] = self._component("NotModified", unchanged, ResolvedComponent.RESPONSE)
+        if self._may_be_merged and self.method == "GET":
+            responses["308"] = self._component("Merged", MERGED, ResolvedComponent.RESPONSE)
 
     def _problem_response(self, status: int) -> dict[str, Any]:
         self._component("Fault", FAULT)
@@ -666,9 +690,15 @@ class AutoSchema(SpectacularAutoSchema):
         if self.method == "DELETE" and self._is_referred_to():
             statuses.add(409)
         if self._takes_if_match:
-            statuses |= {412, 428} if self.method in OVERWRITES else {412}
+            overwrites = self.method in OVERWRITES or self.action in self.view.overwriting_actions
+            statuses |= {412, 428} if overwrites else {412}
+        if self._may_be_merged and self.method in UNSAFE:
+            statuses.add(410)
+        if self._is_merge:
+            statuses.add(409)
         if self._is_bulk:
             statuses |= {404, 409, 412, 428}
+            statuses |= {410} if is_mergeable(self.view.queryset.model) else set()
         if self._takes_key:
             statuses |= {409, 422}
         return statuses

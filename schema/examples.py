@@ -126,6 +126,10 @@ EXAMPLES: dict[str, list[OpenApiExample]] = {
     ],
     "updateAuthor": NAME,
     "partialUpdateAuthor": [_request("A profile", {"profile": {"biography": "She writes."}})],
+    **{
+        f"merge{each}": [_request("Into another", {"into": 2})]
+        for each in ("Author", "Series", "Publisher", "Subject")
+    },
     "createBook": BOOK,
     "updateBook": TITLE,
     "partialUpdateBook": [

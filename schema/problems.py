@@ -56,6 +56,15 @@ PROBLEM: dict[str, Any] = {
                 "`X-Request-ID`, if that can be one."
             ),
         },
+        "merged_into": {
+            "type": "object",
+            "description": "With `merged`: the object that has taken this one's place.",
+            "required": ["id", "uid"],
+            "properties": {
+                "id": {"type": "integer", "minimum": 1, "description": "Its id."},
+                "uid": {"type": "string", "format": "uuid", "description": "Its uid."},
+            },
+        },
         "errors": {
             "type": "array",
             "description": (
@@ -98,7 +107,10 @@ DESCRIPTIONS = {
         " request with this `Idempotency-Key` is not answered yet (`idempotency_in_flight`): repeat"
         " it after `Retry-After`."
     ),
-    410: "The cursor goes on from what is not there any more. Begin without `after`.",
+    410: (
+        "What the request goes on from is not there any more. `resync`: begin without `after`."
+        " `merged`: the object went into the one that `merged_into` names."
+    ),
     411: "The request has a body and no `Content-Length`.",
     412: "The object is not what `If-Match`, or a `version`, names: it has changed since.",
     413: "The body, or a file in it, is too large.",
@@ -175,6 +187,15 @@ IDEMPOTENCY_REPLAYED = {
     "schema": {"type": "string"},
 }
 NOT_MODIFIED = {"description": "What the client has, as `If-None-Match` says, has not changed."}
+MERGED = {
+    "description": "The object was merged into another, which `Location` leads to.",
+    "headers": {
+        "Location": {
+            "description": "The same URL of that object.",
+            "schema": {"type": "string", "format": "uri"},
+        }
+    },
+}
 HEADERS: dict[int, Any] = {
     409: RETRY_AFTER,
     412: {"ETag": {"$ref": "#/components/headers/ETag"}},

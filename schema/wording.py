@@ -18,6 +18,7 @@ VERBS = {
     "bulk": "bulk",
     "link": "add",
     "unlink": "remove",
+    "merge": "merge",
 }
 SUMMARIES = {
     "list": "List {many}",
@@ -29,6 +30,7 @@ SUMMARIES = {
     "bulk": "Write many {many} at once",
     "link": "Add {item} to {owner}",
     "unlink": "Remove {item} from {owner}",
+    "merge": "Merge {one} into another",
 }
 ANSWERS = {
     "list": "A page of {many}.",
@@ -40,6 +42,7 @@ ANSWERS = {
     "bulk": "What has become of each item, in the order of the request.",
     "link": "It has the {noun}.",
     "unlink": "It does not have the {noun}.",
+    "merge": "The {noun} that stays, as it is stored now.",
 }
 # By the method of whatever else
 METHOD_VERBS = {
@@ -166,6 +169,16 @@ class Resource:
         yield (
             f"Removes the {self.noun} with this id from the {self.parent}; neither of the two is"
             f" deleted. If the {self.parent} does not have it, nothing changes."
+        )
+
+    def _merge(self) -> Iterable[str]:
+        yield (
+            f"Makes two {self.plural} one: what refers to this one refers to `into` from then on, "
+            "which gets what it did not know, and this one is deleted. What both know stays as it "
+            "is there.\n\n"
+            "Who reads this one later is led to the other by 308, and who writes it is answered "
+            "410 `merged`. A body or an import that names it, by its `id`, its `uid` or a key, "
+            "links the other. It cannot be restored."
         )
 
 

@@ -212,6 +212,20 @@ BULK = {
         sends({"create": []}, Idempotency_Key="k"), sends({}, Idempotency_Key="k")
     ),
 }
+
+
+def merged(then):
+    """The same after the object with this uid was merged into author 1."""
+
+    def ask(people):
+        made = people["admin"].post("/api/authors/", {"name": "N", "uid": NEW}, format="json")
+        url = f"/api/authors/{made.json()['id']}/merge/"
+        assert people["admin"].post(url, {"into": 1}, format="json").status_code == 200
+        return then(people)
+
+    return ask
+
+
 DELETED = does("delete", {"uid": NEW})
 ITEM = {
     "201": does("create", {"title": "T"}),
@@ -227,8 +241,10 @@ ITEM = {
     "409 `deleted`": after(
         after(sends(TWICE), does("delete", {"uid": NEW})), does("create", TWICE["create"][0])
     ),
+    "409 `merged`": merged(does("create", {"uid": NEW, "name": "N"}, kind="authors")),
     "409 `does_not_exist`": does("create", {"title": "T", "series_id": 999}),
     "409 `in_use`": does("delete", {"id": 1}, "admin", "authors"),
+    "410 `merged`": merged(does("update", {"uid": NEW, "name": "M"}, kind="authors")),
     "412 `precondition_failed`": does("update", {"id": 1, "version": 7, "title": "T"}),
     "428 `precondition_required`": does("update", {"id": 1, "title": "T"}),
 }
@@ -304,7 +320,7 @@ def test_an_items_answer_is_what_the_table_says(row, people, omens, settings):
     [result] = [each for results in answer.json().values() for each in results]
     assert_is(row, result["status"], result.get("problem", {}))
     if "existing_id" in json.dumps(result):
-        assert row.startswith(("409 `unique`", "409 `in_use`"))
+        assert row.startswith(("409 `unique`", "409 `in_use`", "409 `merged`"))
     assert ("document" in result) == (row[:3] in ("200", "201", "412"))
 
 

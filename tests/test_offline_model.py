@@ -37,7 +37,7 @@ from auth_api.models import User
 from books.importing import import_file
 from books.models import Book
 from project.api.changes.triggers import OWN_TABLES
-from project.api.models import StoredAnswer
+from project.api.models import FormerKey, StoredAnswer
 from tests.catalogue import TABLES, isbn
 from tests.phone import Later, NoAnswerError, Phone
 from tests.test_admin import browser, filled_in
@@ -59,7 +59,7 @@ FATES = st.sampled_from(["fine", "fine", "lost", "unheard", "late", "twice"])
 
 def empty():
     """Let no object have been there, as in a new installation."""
-    tables = [each._meta.db_table for each in (*TABLES, StoredAnswer)]
+    tables = [each._meta.db_table for each in (*TABLES, FormerKey, StoredAnswer)]
     own = sorted(OWN_TABLES - {"changes_feed"})
     with connection.cursor() as cursor:
         if connection.vendor == "postgresql":

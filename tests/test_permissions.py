@@ -42,6 +42,7 @@ LINK = {
     "PUT": row(401, 403, 204, 204),
     "DELETE": row(401, 403, 204, 204),
 }
+MERGE = {"OPTIONS": row(401, 403, 403, 200), "POST": row(401, 403, 403, 200)}
 BULK = {"OPTIONS": row(200, 200, 200, 200), "POST": row(401, 403, 200, 200)}
 # The body of a token endpoint says who is asking. These send none.
 ANYONE_POSTS = {"OPTIONS": row(200, 200, 200, 200), "POST": row(400, 400, 400, 400)}
@@ -99,6 +100,7 @@ MATRIX = {
     "api/authors/": LIST,
     "api/authors/bulk/": BULK,
     "api/authors/<id:pk>/": SHARED,
+    "api/authors/<id:pk>/merge/": MERGE,
     "api/authors/<id:author_pk>/books/": LIST,
     "api/authors/<id:author_pk>/books/<id:pk>/": DETAIL,
     "api/books/": LIST,
@@ -119,16 +121,19 @@ MATRIX = {
     "api/series/": LIST,
     "api/series/bulk/": BULK,
     "api/series/<id:pk>/": SHARED,
+    "api/series/<id:pk>/merge/": MERGE,
     "api/series/<id:series_pk>/books/": LIST,
     "api/series/<id:series_pk>/books/<id:pk>/": DETAIL,
     "api/publishers/": LIST,
     "api/publishers/bulk/": BULK,
     "api/publishers/<id:pk>/": SHARED,
+    "api/publishers/<id:pk>/merge/": MERGE,
     "api/publishers/<id:publisher_pk>/editions/": LIST,
     "api/publishers/<id:publisher_pk>/editions/<id:pk>/": DETAIL,
     "api/subjects/": LIST,
     "api/subjects/bulk/": BULK,
     "api/subjects/<id:pk>/": SHARED,
+    "api/subjects/<id:pk>/merge/": MERGE,
     "api/subjects/<id:subject_pk>/books/": LIST,
     "api/subjects/<id:subject_pk>/books/<id:pk>/": DETAIL,
     # What no route knows.
@@ -239,12 +244,21 @@ BODIES = {
     "users": NEW_USER,
     "bulk": {},
 }
+# What is merged goes into the one with books.
+SURVIVORS = {
+    "authors": "author_pk",
+    "series": "series_pk",
+    "publishers": "publisher_pk",
+    "subjects": "subject_pk",
+}
 
 
 def body_of(route, method, stored):
     collection = route.rstrip("/").removesuffix("/<id:pk>").rpartition("/")[2]
     if collection == "cover" and method == "PUT":
         return {"file": SimpleUploadedFile("cover.jpg", plain())}
+    if collection == "merge":
+        return {"into": stored[SURVIVORS[route.split("/")[1]]]}
     if method == "PATCH":
         return {}
     if method not in ("POST", "PUT") or MATRIX[route] is LINK:

@@ -29,7 +29,7 @@ OPERATIONS = [
     for path, methods in yaml.safe_load(CONTRACT.read_text("utf-8"))["paths"].items()
     for method, operation in methods.items()
 ]
-NEVER_A_PROBLEM = {"NotModified"}
+NEVER_A_PROBLEM = {"NotModified", "Merged"}
 STATUSES = {
     "BadRequest": 400,
     "Unauthorized": 401,
@@ -155,6 +155,7 @@ def stored(admin, member):
 
 
 SINGULAR = {"series": "series"}
+MERGEABLE = {"authors": Author, "series": Series, "publishers": Publisher, "subjects": Subject}
 
 
 def url(path, stored, last=None):
@@ -230,6 +231,13 @@ def provoke(problem, method, path, operation, clients, stored, settings):
                 body = {**body, "book_id": stored["book"]}
             who = "member" if name == "partialUpdateMe" else "admin"
             return ask(clients[who], method, here, body)
+        case "Gone" if name != "listChanges":
+            kind = path.split("/")[2]
+            model, pk = MERGEABLE[kind], stored[SINGULAR.get(kind, kind.removesuffix("s"))]
+            survivor = model.objects.create(name=name)
+            ask(admin, "post", f"/api/{kind}/{pk}/merge/", {"into": survivor.pk})
+            bulk = {"delete": [{"id": pk}]}
+            return ask(admin, method, here, bulk if path.endswith("/bulk/") else {"x": 1})
         case "Gone":
             cursor = clients["member"].get(here).json()["next_cursor"]
             return admin.get(here, {"after": cursor})
@@ -285,6 +293,19 @@ def test_every_documented_refusal_can_be_had(problem, anonymous, member, admin, 
     assert {
         name: (answer.status_code, answer["Content-Type"]) for name, answer in answers.items()
     } == dict.fromkeys(answers, (STATUSES[problem], "application/problem+json"))
+
+
+def test_whatever_is_read_of_what_was_merged_is_led_on(admin, stored):
+    asked = documented("Merged")
+    assert {path.split("/")[2] for _, path, _ in asked} == MERGEABLE.keys()
+    assert len(asked) == 12
+    for _, path, _ in asked:
+        kind = path.split("/")[2]
+        pk = stored[SINGULAR.get(kind, kind.removesuffix("s"))]
+        survivor = MERGEABLE[kind].objects.create(name=path)
+        ask(admin, "post", f"/api/{kind}/{pk}/merge/", {"into": survivor.pk})
+        answer = admin.get(url(path, stored))
+        assert answer.status_code == 308, path
 
 
 def test_whatever_may_be_asked_for_conditionally_has_a_tag_and_need_not_be_sent_again(

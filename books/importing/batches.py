@@ -21,6 +21,7 @@ from .matching import (
     Catalogue,
     MatchedBook,
     Subjects,
+    as_survivors,
     told_by,
 )
 from .merging import Changes, Disagreement, Ours, fitting, unknown
@@ -73,6 +74,7 @@ class Batch:
             with connection.cursor() as cursor:
                 cursor.execute("SET LOCAL enable_seqscan = off")
         in_order = [drafts[place] for place in sorted(drafts)]
+        as_survivors(in_order)
         editions = [edition for draft in in_order for edition in draft.editions]
         mentions = [credit.author for draft in in_order for credit in draft.credits]
         self.authors.load(mentions)

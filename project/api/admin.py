@@ -7,21 +7,26 @@ from types import SimpleNamespace
 from typing import Any
 
 from django import forms
-from django.contrib import admin
+from django.contrib import admin, messages
+from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME
 from django.contrib.admin.widgets import AutocompleteSelect
 from django.core.exceptions import ValidationError
 from django.db import models, transaction
-from django.http import Http404, HttpRequest
+from django.http import Http404, HttpRequest, HttpResponse
+from django.template.response import TemplateResponse
 from django.utils.datastructures import MultiValueDict
 
 from . import conflicts
 from .changes.actors import Actors
 from .changes.history import changes_of, told
+from .http.problems import Refused
 from .http.resources import resource_of
 from .models import AggregateRoot, FoldedFrom, Made, SlugMadeFrom, normalized
+from .relations import MAX_ITEMS
 from .search.entries import announced
 from .search.queries import Search
 from .writes.deletions import remove
+from .writes.merging import merge
 from .writes.signals import WrittenRows
 from .writes.transactions import delete, retried
 
@@ -133,6 +138,10 @@ FORM_FIELDS: dict[Any, dict[str, Any]] = {
 }
 
 
+class StaleError(Exception):
+    """What was shown is not what is stored."""
+
+
 class AggregateRootAdmin(admin.ModelAdmin):
     """A root is locked while it is written; its version rises when it or what it owns changes.
 
@@ -208,6 +217,7 @@ class AggregateRootAdmin(admin.ModelAdmin):
                         "operation": operation,
                         "version": row.version,
                         "differences": differences,
+                        "merged_into": row.merged_into,
                     }
                 )
         return super().history_view(
@@ -278,6 +288,58 @@ class AggregateRootAdmin(admin.ModelAdmin):
                 # Somebody else may have been faster.
                 with suppress(Http404):
                     delete(obj)
+
+    # Several that are one
+
+    actions = ["merge_selected"]
+
+    def has_merge_permission(self, request: HttpRequest) -> bool:
+        return self.model.is_mergeable and request.user.has_perm("changes.merge_change")
+
+    @admin.action(description="Merge selected %(verbose_name_plural)s", permissions=["merge"])
+    def merge_selected(
+        self, request: HttpRequest, queryset: models.QuerySet[Any]
+    ) -> HttpResponse | None:
+        """Ask which one stays; then merge the others into it, all or none.
+
+        Like a form, what is sent names the versions that were shown.
+        """
+        rows = list(queryset.order_by("pk")[: MAX_ITEMS + 1])
+        if not 2 <= len(rows) <= MAX_ITEMS:
+            text = f"Select 2 to {MAX_ITEMS} {self.opts.verbose_name_plural} to merge."
+            self.message_user(request, text, messages.ERROR)
+            return None
+        survivor = request.POST.get("survivor", "")
+        if survivor not in {str(row.pk) for row in rows}:
+            return self._merge_page(request, rows)
+        keys = [row.pk for row in rows if str(row.pk) != survivor]
+        try:
+            stays = retried(partial(self._merge_all, request, keys, int(survivor)))
+        except (Http404, Refused, StaleError):
+            text = "Somebody else has changed one of them meanwhile. Look again."
+            self.message_user(request, text, messages.ERROR)
+            return self._merge_page(request, list(queryset.order_by("pk")))
+        text = f"{len(rows)} {self.opts.verbose_name_plural} are one now: “{stays}”."
+        self.message_user(request, text, messages.SUCCESS)
+        return None
+
+    def _merge_all(self, request: HttpRequest, keys: Sequence[int], survivor: int) -> Any:
+        def confirm(gone: AggregateRoot) -> None:
+            if request.POST.get(f"version-{gone.pk}") != str(gone.version):
+                raise StaleError
+
+        merged = [merge(self.model, key, survivor, None, confirm) for key in keys]
+        return merged[-1]
+
+    def _merge_page(self, request: HttpRequest, rows: Sequence[AggregateRoot]) -> HttpResponse:
+        context = {
+            **self.admin_site.each_context(request),
+            "title": f"Merge {self.opts.verbose_name_plural}",
+            "opts": self.opts,
+            "rows": rows,
+            "action_checkbox_name": ACTION_CHECKBOX_NAME,
+        }
+        return TemplateResponse(request, "admin/merge_confirmation.html", context)
 
 
 def _links(instance: models.Model, name: str) -> dict[Any, models.Model]:

@@ -20,6 +20,8 @@ from .http.resources import hiding
 from .relations import relations_of
 from .search import tables
 from .serializers import ResourceSerializer, StrictModelSerializer
+from .writes.deletions import owner_of
+from .writes.merging import keys_with, links_to
 from .writes.signals import rows_written
 
 # What a resource cannot do without, and what to write
@@ -264,6 +266,25 @@ def _faults_of_root(root: type[Model]) -> Iterator[tuple[str, str]]:
             "Its key is no integer, which the feed names objects by.",
             "Use a BigAutoField; clients have the `uid`.",
         )
+
+
+@register()
+def check_mergers(**kwargs: Any) -> list[CheckMessage]:
+    """Whatever refers to an object that may be merged can refer to another instead."""
+    return [
+        Error(
+            f"No two {link.model._meta.verbose_name_plural} of different owners have the same"
+            f" “{link.name}”, so that two {root._meta.verbose_name_plural} cannot be merged.",
+            hint="Leave out `is_mergeable`, or have what owns the rows in the unique constraint.",
+            obj=link.model,
+            id="api.E026",
+        )
+        for root in tracking.roots()
+        if root.is_mergeable
+        for link in links_to(root)
+        if (owner := owner_of(link.model)) is not link
+        and any(owner not in others for others in keys_with(link))
+    ]
 
 
 def _uncompilable_fields(serializer_class: type[Any]) -> dict[str, str]:

@@ -67,6 +67,8 @@ class AggregateRoot(models.Model):
     # The foreign key to the account that alone sees the object. The feed then tells nobody else of
     # its deletion.
     private_to: ClassVar[str | None] = None
+    # Whether one object can be merged into another: then its viewset has `{id}/merge/`.
+    is_mergeable: ClassVar[bool] = False
 
     # No default in Python alone: rows also come from bulk statements and from hands with SQL.
     uid = HyphenatedUUIDField(
@@ -82,6 +84,10 @@ class AggregateRoot(models.Model):
 
     class Meta:
         abstract = True
+
+    def take_over(self, gone: Any) -> list[models.Model]:
+        """New rows that it owns once another object is merged into it, beside that one's own."""
+        return []
 
 
 class StoredAnswer(models.Model):
@@ -105,6 +111,29 @@ class StoredAnswer(models.Model):
 
     def __str__(self) -> str:
         return f"{self.method} {self.path}"
+
+
+class FormerKey(models.Model):
+    """What an object was called by that was merged into another: whoever still says it means that.
+
+    `name` is that of a column: the id, the uid, or one by which people tell objects apart.
+    """
+
+    # The model's label, `authors.author`.
+    kind = models.CharField(max_length=100)
+    name = models.CharField(max_length=100)
+    value = models.CharField(max_length=900)
+    # The key of the object that is left, at the end of however many mergers.
+    survivor_id = models.BigIntegerField()
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["kind", "name", "value"], name="former_key_is_of_one")
+        ]
+        indexes = [models.Index(fields=["kind", "survivor_id"], name="former_key_by_survivor")]
+
+    def __str__(self) -> str:
+        return f"{self.kind} {self.name} {self.value}"
 
 
 def normalized(text: str) -> str:

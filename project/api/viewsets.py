@@ -1,7 +1,7 @@
 """The viewsets that every resource is made of."""
 
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import cached_property, partial
 from typing import Any
 
@@ -14,9 +14,11 @@ from django.urls import NoReverseMatch
 from django.utils.encoding import force_bytes
 from rest_framework import serializers, status, viewsets
 from rest_framework.decorators import action
-from rest_framework.exceptions import NotAuthenticated, PermissionDenied
+from rest_framework.exceptions import NotAuthenticated, NotFound, PermissionDenied
+from rest_framework.permissions import SAFE_METHODS, BasePermission
 from rest_framework.request import Request
 from rest_framework.response import Response
+from rest_framework.reverse import reverse
 from rest_framework.settings import api_settings
 
 from .changes.list_tags import ListTag
@@ -24,6 +26,7 @@ from .databases.bound import by_key
 from .databases.connections import without_prepared_plans
 from .documents.compiler import expressions_of
 from .documents.statements import Document, properties
+from .fields import KeyField
 from .filters import StrictFilterBackend
 from .http.parsers import UploadParser as UploadParser  # for the uploads of apps
 from .http.preconditions import ConditionalWrites, entity_tag
@@ -46,15 +49,30 @@ from .lists.streaming import Columns as Columns
 from .lists.streaming import columns_of, export, shown_columns
 from .models import AggregateRoot
 from .relations import Owned, ParentLink, way_to_owned
-from .serializers import document, documents, require_body
+from .serializers import StrictSerializer, document, documents, require_body
 from .writes.bulk import Bulk, require_some_permission
 from .writes.bulk_items import read_bulk
 from .writes.deletions import in_use
+from .writes.former_keys import is_mergeable, mergers
 from .writes.items import Edit
+from .writes.merging import merge
 from .writes.transactions import Confirm, delete, write, write_item
 
 # Of lists whose statement is more than columns, or not the only one.
 UNKEPT_PARAMETERS = frozenset({"search", "exact", "count"})
+
+
+class MayMerge(BasePermission):
+    """Who has the permission `changes.merge_change`: admins."""
+
+    def has_permission(self, request: Request, view: Any) -> bool:
+        return bool(request.user and request.user.has_perm("changes.merge_change"))
+
+
+class MergeSerializer(StrictSerializer):
+    """Which object it is that the one of the URL is merged into."""
+
+    into = KeyField(help_text="The id of the object that stays.")
 
 
 class ResourceViewSet(ConditionalWrites, StrictQueryParameters, viewsets.ModelViewSet[Any]):
@@ -76,6 +94,7 @@ class ResourceViewSet(ConditionalWrites, StrictQueryParameters, viewsets.ModelVi
     ordering_columns: Mapping[str, str] = {}
     # Where no other order is asked for; as a rule the queryset's own, or that of the model.
     ordering: Sequence[str] | None = None
+    overwriting_actions = frozenset({"merge"})
 
     # Reading
 
@@ -313,7 +332,8 @@ class ResourceViewSet(ConditionalWrites, StrictQueryParameters, viewsets.ModelVi
     @classmethod
     def get_extra_actions(cls) -> Any:
         extra: Any = super().get_extra_actions()
-        return [each for each in extra if each.__name__ != "bulk" or cls.has_bulk()]
+        offered = {"bulk": cls.has_bulk, "merge": cls.has_merge}
+        return [each for each in extra if offered.get(each.__name__, _always)()]
 
     @classmethod
     def has_bulk(cls) -> bool:
@@ -336,6 +356,48 @@ class ResourceViewSet(ConditionalWrites, StrictQueryParameters, viewsets.ModelVi
         items, is_partial = read_bulk(request.data)
         bulk = Bulk(self, items, DocumentRenderer().render, is_partial=is_partial)
         return Response(Document(bulk.carry_out()))
+
+    # One for two
+
+    @classmethod
+    def has_merge(cls) -> bool:
+        """Whether it is the own viewset of a model whose objects can be merged."""
+        return cls.has_bulk() and is_mergeable(cls.queryset.model)  # type: ignore[union-attr]
+
+    @action(detail=True, methods=["post"], permission_classes=[MayMerge])
+    def merge(self, request: Request, *args: Any, **kwargs: Any) -> Response:
+        instance: Any = self.get_object()
+        body = MergeSerializer(data=request.data, context=self.get_serializer_context())
+        body.is_valid(raise_exception=True)
+        into = body.validated_data["into"]
+        survivor = merge(type(instance), instance.pk, into, request, self.require_match_of_locked)
+        return Response(self.get_document(survivor.pk))
+
+    def handle_exception(self, exc: Exception) -> Response:
+        """Lead on from what was merged: what reads it to its survivor; what writes it is 410."""
+        if not isinstance(exc, Http404 | NotFound):
+            return super().handle_exception(exc)
+        for kwarg, model in self._roots_of_url():
+            name = ("id", self.kwargs[kwarg])
+            merged = mergers(model, [name], self.request).get(name)
+            if merged is not None and self.request.method in SAFE_METHODS:
+                return self._moved(kwarg, merged.key)
+            exc = merged or exc
+        return super().handle_exception(exc)
+
+    def _roots_of_url(self) -> Iterator[tuple[str, Any]]:
+        """What the URL names by id, each with the argument that has it."""
+        kwarg = self.lookup_url_kwarg or self.lookup_field
+        queryset: Any = type(self).queryset
+        if self.lookup_field == "pk" and kwarg in self.kwargs and queryset is not None:
+            yield kwarg, queryset.model
+
+    def _moved(self, kwarg: str, key: int) -> Response:
+        match: Any = self.request.resolver_match
+        url = reverse(match.view_name, kwargs={**self.kwargs, kwarg: key}, request=self.request)
+        query = self.request.META.get("QUERY_STRING")
+        location = f"{url}?{query}" if query else url
+        return Response(status=status.HTTP_308_PERMANENT_REDIRECT, headers={"Location": location})
 
     # What a serializer and an object call when they are saved and deleted: what the URL adds to
     # that, and where it sets bounds.
@@ -374,6 +436,10 @@ class NestedViewSet(ResourceViewSet):
     @classmethod
     def has_bulk(cls) -> bool:
         return False
+
+    def _roots_of_url(self) -> Iterator[tuple[str, Any]]:
+        yield f"{self.parent_name}_pk", self.parent_link.model
+        yield from super()._roots_of_url()
 
     @property
     def parent_link(self) -> ParentLink:
@@ -470,6 +536,10 @@ class NestedViewSet(ResourceViewSet):
                 raise Refused([Fault("conflicting_values", detail, pointer=pointer)])
 
         return confirm
+
+
+def _always() -> bool:
+    return True
 
 
 def _ids(value: Any) -> set[int | None]:

@@ -16,6 +16,7 @@ from ..fields import TimestampField
 from ..http.resources import Resource, lists_all, resources, visible
 from ..models import AggregateRoot
 from ..serializers import each_document
+from ..writes.former_keys import survivors
 from .actors import Actors
 from .positions import Position, give, is_pending, position_at
 from .tracking import aware, kind_of
@@ -102,7 +103,7 @@ def page(
                 end = position_at(cursor, rows[-1].position if rows else start.number) or start
                 shown = _shown(rows, by_label, request, using, with_documents=with_documents)
                 actors = Actors.of([row.actor for row in rows], using) if with_actors else None
-                merged = _merged(cursor, using, rows)
+                merged = _merged(rows, by_label, request, using)
                 results = _results(rows, by_label, shown, actors, merged)
                 return Page(Document(f"[{','.join(results)}]"), end, has_more)
         give(using)
@@ -173,16 +174,25 @@ def _shown(
     return shown
 
 
-def _merged(cursor: Any, using: str, rows: Sequence[Row]) -> Mapping[tuple[str, int], str]:
-    """By kind and key, the uids of the objects that others were merged into."""
-    wanted = {(row.kind, row.merged_into) for row in rows if row.merged_into is not None}
-    found: dict[tuple[str, int], str] = {}
-    for kind, key in sorted(wanted):
-        cursor.execute(
-            "SELECT uid FROM changes_entry WHERE kind = %s AND object_id = %s", [kind, key]
-        )
-        for (uid,) in cursor.fetchall():
-            found[kind, key] = str(uid)
+def _merged(
+    rows: Sequence[Row], by_label: Mapping[str, Kind], request: Request, using: str
+) -> Mapping[tuple[str, int], Mapping[str, Any]]:
+    """By kind and key, which objects those that are gone were merged into, at the end of however
+    many mergers, if who asks may see them. A few statements a kind."""
+    keys: dict[str, dict[int, int]] = defaultdict(dict)
+    for row in rows:
+        if row.deleted and row.merged_into is not None:
+            keys[row.kind][row.object_id] = row.merged_into
+    found: dict[tuple[str, int], Mapping[str, Any]] = {}
+    for label, into in keys.items():
+        model = by_label[label].model
+        last = survivors((model, "id", key) for key in into)
+        into |= {key: last[model, "id", key] for key in into if (model, "id", key) in last}
+        shown = visible(model, request).using(using).filter(pk__in=set(into.values()))
+        uids = dict(shown.values_list("pk", "uid"))
+        for key, survivor in into.items():
+            if survivor in uids:
+                found[label, key] = {"id": survivor, "uid": str(uids[survivor])}
     return found
 
 
@@ -191,7 +201,7 @@ def _results(
     by_label: Mapping[str, Kind],
     shown: Shown,
     actors: Actors | None,
-    merged: Mapping[tuple[str, int], str],
+    merged: Mapping[tuple[str, int], Mapping[str, Any]],
 ) -> Iterator[str]:
     """Each row in JSON."""
     timestamp = TimestampField().to_representation
@@ -209,8 +219,8 @@ def _results(
             members |= {"version": row.version, "at": timestamp(row.at)}
             if actors is not None and row.actor is not None:
                 members["actor"] = actors.actor(row.actor)
-        if row.deleted and (uid := merged.get((row.kind, row.merged_into or 0))):
-            members["merged_into"] = {"id": row.merged_into, "uid": uid}
+        if key in merged:
+            members["merged_into"] = merged[key]
         text = json.dumps(members, ensure_ascii=False)
         if (document := shown.get(key)) is not None:
             text = f'{text[:-1]}, "document": {document}}}'

@@ -11,6 +11,7 @@ from ..files import OwnedFileField
 from ..http.problems import Fault, Refused, pointer
 from ..models import AggregateRoot
 from ..relations import Owned, Shared, relations_of
+from ..writes.former_keys import survivor_of, survivors
 from ..writes.transactions import retried
 from ..writes.unit_of_work import RowState, UnitOfWork
 from .history import values_of
@@ -21,8 +22,8 @@ from .tracking import kind_of, tracked
 def restore(serializer: Any, key: int) -> None:
     """Write a deleted object again, with all that it owned: the same id and uid, a higher version.
 
-    Http404 where it never existed. Refused where it exists, where somebody has its unique values,
-    and where something that it linked is gone.
+    Http404 where it never existed. Refused where it exists, where it was merged into another, where
+    somebody has its unique values, and where something that it linked is gone.
     """
     retried(lambda: _restore(serializer, key))
 
@@ -36,6 +37,10 @@ def _restore(serializer: Any, key: int) -> None:
     last = Change.objects.filter(**same).order_by("-id").first()
     if last is None or last.operation != Change.Operation.DELETE:
         raise Http404
+    if last.merged_into is not None:
+        into = survivor_of(model, key) or last.merged_into
+        detail = f"{str(model._meta.verbose_name).capitalize()} {key} was merged into {into}."
+        raise Refused([Fault("merged", detail, pointer="", existing_id=into)])
     gone = RowChange.objects.filter(
         **same, transaction=last.transaction, operation=RowChange.Operation.DELETE
     )
@@ -117,9 +122,12 @@ def _missing(
     rows: Mapping[type[models.Model], list[Any]],
     places: Mapping[tuple[type[models.Model], int], str],
 ) -> list[Fault]:
-    """What the rows refer to and is not there any more."""
+    """What the rows refer to and is not there any more.
+
+    What was merged is referred to as what it was merged into, unless another row does that.
+    """
     restored = {(model, row.pk) for model, found in rows.items() for row in found}
-    links: dict[type[models.Model], list[tuple[Any, str]]] = defaultdict(list)
+    links: dict[type[models.Model], list[tuple[Any, Any, str]]] = defaultdict(list)
     for model, found in rows.items():
         for row in found:
             path = places.get((model, row.pk), "")
@@ -128,21 +136,24 @@ def _missing(
                 if f.is_relation and value is not None and (f.related_model, value) not in restored:
                     target: Any = f.related_model
                     place = path if model._meta.auto_created else path + pointer(f.attname)
-                    links[target].append((value, place))
+                    links[target].append((row, f, place))
     faults = []
     for target, wanted in links.items():
-        there = set(
-            target._base_manager.filter(pk__in={value for value, _ in wanted}).values_list(
-                "pk", flat=True
-            )
-        )
-        faults += [
-            Fault(
-                "does_not_exist",
-                f"{str(target._meta.verbose_name).capitalize()} {value} is gone.",
-                pointer=place,
-            )
-            for value, place in wanted
-            if value not in there
-        ]
+        values = {getattr(row, f.attname) for row, f, _ in wanted}
+        gone = values - _there(target, values)
+        former = survivors((target, "id", value) for value in gone) if gone else {}
+        left = _there(target, {*former.values()} - values) if former else set()
+        means: dict[Any, Any] = {}
+        for row, f, place in wanted:
+            value = getattr(row, f.attname)
+            survivor = former.get((target, "id", value))
+            if survivor in left and means.setdefault((f, survivor), value) == value:
+                setattr(row, f.attname, survivor)
+            elif value in gone:
+                detail = f"{str(target._meta.verbose_name).capitalize()} {value} is gone."
+                faults.append(Fault("does_not_exist", detail, pointer=place))
     return faults
+
+
+def _there(model: type[models.Model], keys: set[Any]) -> set[Any]:
+    return set(model._base_manager.filter(pk__in=keys).values_list("pk", flat=True))

@@ -314,10 +314,13 @@ class HistorySerializer(serializers.ModelSerializer[Any]):
     changes = DifferenceSerializer(
         many=True, help_text="What differs since; empty when the object was created."
     )
+    merged_into = MergedSerializer(
+        required=False, help_text="Of a deletion: the object that it was merged into, if it was."
+    )
 
     class Meta:
         model = Change
-        fields = ["id", "operation", "version", "at", "actor", "request", "changes"]
+        fields = ["id", "operation", "version", "at", "actor", "request", "changes", "merged_into"]
 
 
 def kind_of_url(view: Any, name: str) -> Kind:
@@ -363,6 +366,7 @@ class HistoryViewSet(StrictQueryParameters, GenericViewSet[Change]):
                     "actor": None if row.actor is None else actors.actor(row.actor),
                     "request": row.request,
                     "changes": changes,
+                    **_merged_into(row),
                 }
             )
         return self.get_paginated_response(results)
@@ -386,10 +390,20 @@ class HistoryViewSet(StrictQueryParameters, GenericViewSet[Change]):
             raise Http404
 
 
+def _merged_into(change: Change) -> dict[str, Any]:
+    """Which object it was merged into, if that is what the change was."""
+    if change.merged_into is None:
+        return {}
+    same = Change.objects.filter(kind=change.kind, object_id=change.merged_into)
+    uid = same.order_by("id").values_list("uid", flat=True).first()
+    return {"merged_into": {"id": change.merged_into, "uid": str(uid)}}
+
+
 class RestoreViewSet(StrictQueryParameters, GenericViewSet[Change]):
     """Writes a deleted object again, with all that it owned: the id and the uid are the same, the
-    version is higher. 409 `exists`: it is not deleted. 409 `unique`: another object has a value
-    of it that is unique. 409 `does_not_exist`: something that it linked is gone.
+    version is higher. 409 `exists`: it is not deleted. 409 `merged`: it was merged into another
+    object. 409 `unique`: another object has a value of it that is unique. 409 `does_not_exist`:
+    something that it linked is gone.
     """
 
     queryset = Change.objects.order_by("-id")

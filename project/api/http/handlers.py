@@ -80,8 +80,9 @@ def exception_handler(error: Exception, context: dict[str, Any]) -> Response | N
     if not html:
         request.accepted_renderer = JSONRenderer()
         request.accepted_media_type = JSONRenderer.media_type
+    members = problem(known.status_code, detail, code, request.get_full_path(), faults)
     return Response(
-        problem(known.status_code, detail, code, request.get_full_path(), faults),
+        {**members, **getattr(known, "members", {})},
         status=known.status_code,
         headers=headers,
         content_type=None if html else MEDIA_TYPE,

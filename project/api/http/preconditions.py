@@ -234,6 +234,10 @@ class ConditionalWrites:
     at (RFC 9110, section 13.2.1). PRECONDITIONS_REQUIRED makes that compulsory.
     """
 
+    # Actions by POST that take away what somebody may have changed meanwhile. They lock several
+    # roots in one order, and call `require_match_of_locked` then.
+    overwriting_actions: frozenset[str] = frozenset()
+
     @property
     def root_path(self) -> str | None:
         """The ORM's path from the object at the URL to the root that has its version.
@@ -271,26 +275,35 @@ class ConditionalWrites:
         if value is not None:
             self._require_match(Condition.of(value, IF_MATCH))
         elif (
-            settings.PRECONDITIONS_REQUIRED and method in OVERWRITES and self.root_path is not None
+            settings.PRECONDITIONS_REQUIRED
+            and (method in OVERWRITES or self._overwrites_by_action)
+            and self.root_path is not None
         ):
             raise PreconditionRequired
+
+    @property
+    def _overwrites_by_action(self) -> bool:
+        return getattr(self, "action", None) in self.overwriting_actions
 
     def _require_match(self, condition: Condition) -> None:
         if self.root_path is None:
             raise Refused([not_supported(IF_MATCH)])
         instance: Any = self.get_object()  # type: ignore[attr-defined]
         root = _root_of(instance, self.root_path)
-        version = (
-            type(root)
-            ._base_manager.select_for_update(no_key=True)
-            .filter(pk=root.pk)
-            .values_list("version", flat=True)
-            .first()
-        )
+        rows = type(root)._base_manager.filter(pk=root.pk)
+        if not self._overwrites_by_action:
+            rows = rows.select_for_update(no_key=True)
+        version = rows.values_list("version", flat=True).first()
         if version is None:
             raise Http404
         if not condition.has_version(version):
             raise PreconditionFailed(self.current_tag(instance, version))
+
+    def require_match_of_locked(self, root: Any) -> None:
+        """Raise PreconditionFailed unless `If-Match`, if it was sent, names this root's version."""
+        value = self.request.META.get(KEYS[IF_MATCH])  # type: ignore[attr-defined]
+        if value is not None and not Condition.of(value, IF_MATCH).has_version(root.version):
+            raise PreconditionFailed(self.current_tag(root, root.version))
 
     def finalize_response(
         self, request: Request, response: Any, *args: Any, **kwargs: Any

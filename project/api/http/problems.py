@@ -43,7 +43,7 @@ class Fault:
     existing_id: int | None = None
     header: str | None = None
 
-    CONFLICTS = frozenset({"unique", "does_not_exist", "in_use", "exists", "deleted"})
+    CONFLICTS = frozenset({"unique", "does_not_exist", "in_use", "exists", "deleted", "merged"})
 
     @property
     def is_conflict(self) -> bool:
@@ -110,6 +110,18 @@ class Resync(exceptions.APIException):
         "asks. Begin without `after`, and then drop what did not come."
     )
     default_code = "resync"
+
+
+class Merged(exceptions.APIException):
+    """What a request would change has gone into another object."""
+
+    status_code = status.HTTP_410_GONE
+    default_code = "merged"
+
+    def __init__(self, kind: str, key: int, uid: str) -> None:
+        super().__init__(f"It was merged into {kind} {key}. Change that.")
+        self.key = key
+        self.members = {"merged_into": {"id": key, "uid": uid}}
 
 
 class Unavailable(exceptions.APIException):

@@ -25,6 +25,7 @@ from ..http.resources import Resource, lookup_kwargs
 from .bulk_answers import answer, read_documents
 from .bulk_items import METHODS, STATUSES, Item, Refusal, RefusedBulk
 from .deletions import in_use
+from .former_keys import mergers
 from .transactions import Change, delete_locked, retried, write_locked
 
 # What an app may do otherwise, by the modules in which it is as the contract has it.
@@ -84,6 +85,8 @@ class Bulk:
             "create": self.views["create"].get_serializer(),
         }
         self.refusals: dict[Item, Refusal] = {}
+        # The items whose objects are not there.
+        self._absent: list[Item] = []
 
     def carry_out(self) -> str:
         """What has become of each item, in JSON. Raises RefusedBulk where the whole is refused."""
@@ -96,6 +99,7 @@ class Bulk:
                 item.written = item.document = None
             for action in METHODS:
                 self._carry_out(action)
+            self._tell_of_mergers()
             if self.refusals and not self.is_partial:
                 raise RefusedBulk({i: self.refusals[i] for i in self.items if i in self.refusals})
             read_documents(self.views, self.items, self.refusals)
@@ -131,6 +135,7 @@ class Bulk:
         for action in ("delete", "update"):
             if self._is_standard(action):
                 self._find(action)
+        self._tell_of_mergers()
         for action in ("update", "create"):
             if self._is_standard(action):
                 self._validate(action)
@@ -175,10 +180,23 @@ class Bulk:
 
     def _note_absence(self, item: Item) -> None:
         """What nobody has, or nobody shows, is deleted already, if a client has named it."""
+        self._absent.append(item)
         if item.action == "delete" and item.uid is not None:
             item.status = STATUSES["delete"]
         else:
             self._refuse(item, exceptions.NotFound())
+
+    def _tell_of_mergers(self) -> None:
+        """Say of what is not there any more, but has gone into another object, into which."""
+        absent, self._absent = self._absent, []
+        names = {
+            item: ("id", item.pk) if item.uid is None else ("uid", item.uid) for item in absent
+        }
+        found = mergers(self.model, names.values(), self.view.request) if absent else {}
+        for item, name in names.items():
+            if name in found:
+                item.status = None
+                self._refuse(item, found[name])
 
     def _find(self, action: str) -> None:
         """Of what is stored, what the viewset shows and lets who asks write."""

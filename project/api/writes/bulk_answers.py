@@ -69,6 +69,7 @@ def _result(item: Item, refusal: Refusal | None, path: str) -> str:
     members = [f'"status":{status}']
     if refusal is not None:
         whole = problem(status, refusal.detail, refusal.code, path, refusal.faults)
+        whole |= refusal.members
         members.append(f'"problem":{json.dumps(whole, ensure_ascii=False)}')
     if item.document is not None:
         members.append(f'"document":{item.document}')

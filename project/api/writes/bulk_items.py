@@ -1,7 +1,7 @@
 """What a bulk request says of each object, and why an item is refused. docs/bulk.md shows it."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 from uuid import UUID
 
@@ -35,13 +35,15 @@ class Refusal:
     detail: str
     code: str
     faults: Sequence[Fault]
+    # What its problem has beside these.
+    members: Mapping[str, Any] = field(default_factory=dict)
 
     @classmethod
     def of(cls, error: APIException, at: str) -> "Refusal":
         """What this error says of the item at this place."""
         detail, code, faults = described(error)
         located = [replace(each, pointer=at + (each.pointer or "")) for each in faults]
-        return cls(error.status_code, detail, code, located)
+        return cls(error.status_code, detail, code, located, getattr(error, "members", {}))
 
     def faults_at(self, at: str) -> Sequence[Fault]:
         return self.faults or [Fault(self.code, self.detail, pointer=at)]

@@ -16,6 +16,7 @@ from ..http.problems import pointer
 from ..http.resources import resource_of
 from ..models import FoldedFrom, MadeFrom
 from ..relations import Owned, Relation, Shared, relations_of
+from .former_keys import Name, survivors
 from .unit_of_work import RowState, UnitOfWork, natural_keys
 
 
@@ -31,6 +32,8 @@ class Item:
     instance: models.Model | None = None
     # Whether a natural key gave the id: then all that it says is so.
     by_key: bool = False
+    # Whether it names what was merged: then what else it says is of that, and counts no more.
+    is_merged: bool = False
 
     @classmethod
     def of(cls, value: Any, pointer: str) -> "Item":
@@ -57,7 +60,7 @@ class Item:
 
     @property
     def id_pointer(self) -> str:
-        if self.attrs is None or self.by_key:
+        if self.attrs is None or self.by_key or self.is_merged:
             return self.pointer
         return self.pointer + ("/id" if self.uid is None else "/uid")
 
@@ -126,19 +129,39 @@ def named(work: UnitOfWork, model: type[models.Model], value: Any, place: str) -
     if item.id is None and item.attrs:
         item.id = _linked_by_key(work, model, item.attrs)
         item.by_key = item.id is not None
+    if (survivor := _survivor(work, model, item)) is not None:
+        item.id, item.is_merged = survivor, True
     return item
+
+
+def _survivor(work: UnitOfWork, model: type[models.Model], item: Item) -> int | None:
+    """The id of the object that is meant, where the item names one that was merged into it."""
+    if not work.survivors:
+        return None
+    if item.id is not None:
+        return work.survivors.get((model, "id", item.id))
+    if item.uid is not None:
+        return work.survivors.get((model, "uid", item.uid))
+    keys = list(_keys_of(model, item.attrs or {}))
+    if any(work.holders_by_key[model][column].get(key) is not None for column, key in keys):
+        # Somebody has one of these names again.
+        return None
+    found = (work.survivors.get((model, *each)) for each in keys)
+    return next((key for key in found if key is not None), None)
 
 
 def look_up_names(work: UnitOfWork, serializer: Any, bodies: Iterable[Mapping[str, Any]]) -> None:
     """Find the stored objects that bodies name by their uid or by a natural key, with a query for
-    each model and kind of name, and one for those that may be linked."""
+    each model and kind of name, one for those that may be linked, and one for what was merged."""
     uids: dict[Any, set[UUID]] = defaultdict(set)
     keys: dict[Any, dict[str, set[Any]]] = defaultdict(lambda: defaultdict(set))
+    unknown: list[Name] = []
     for attrs in bodies:
         _collect_names(serializer, attrs, uids, keys)
     for model, asked in uids.items():
         stored = model._default_manager.filter(uid__in=asked)
         work.ids_by_uid[model].update(stored.values_list("uid", "pk"))
+        unknown += [(model, "uid", uid) for uid in asked - work.ids_by_uid[model].keys()]
     for model, columns in keys.items():
         holders = work.holders_by_key[model]
         for column, values in columns.items():
@@ -151,6 +174,13 @@ def look_up_names(work: UnitOfWork, serializer: Any, bodies: Iterable[Mapping[st
                     holders[column][value] = pk
         found = (pk for each in holders.values() for pk in each.values())
         work.fetch(model, [pk for pk in found if pk is not None])
+        unknown += [
+            (model, column, value)
+            for column, each in holders.items()
+            for value, pk in each.items()
+            if pk is None
+        ]
+    work.survivors |= survivors(unknown)
 
 
 def _collect_names(
@@ -310,7 +340,7 @@ def resolve_stored(
             work.fault("does_not_exist", detail, item.id_pointer)
             continue
         objects[item] = instance
-        if item.by_key:
+        if item.by_key or item.is_merged:
             continue
         for name in differences(serializer, instance, item.attrs or {}):
             url = url_of(instance)
@@ -328,16 +358,13 @@ def differences(serializer: Any, instance: models.Model, attrs: dict[str, Any]) 
 
 
 def _distinct(work: UnitOfWork, items: Iterable[Item], *, is_set: bool) -> Iterator[Item]:
-    seen = set()
+    seen: dict[Any, Item] = {}
     for item in items:
         key = item.uid if item.id is None else item.id
-        if key is not None and key in seen:
-            if item.by_key and is_set:
-                continue
-            work.fault("duplicate", f"{key} stands twice in this list.", item.id_pointer)
-        else:
-            seen.add(key)
+        if key is None or (first := seen.setdefault(key, item)) is item:
             yield item
+        elif not (item.is_merged or first.is_merged or (item.by_key and is_set)):
+            work.fault("duplicate", f"{key} stands twice in this list.", item.id_pointer)
 
 
 def fetch_mentioned(work: UnitOfWork, serializer: Any, items: Iterable[Item]) -> None:
@@ -370,7 +397,7 @@ def says_what_is_stored(
             told = Item("") if value is None else named(work, of.related_model, value, "")
             if told.means != getattr(row, of.attname):
                 return False
-            if told.id is None or not told.attrs or told.by_key:
+            if told.id is None or not told.attrs or told.by_key or told.is_merged:
                 continue
             linked = work.fetch(of.related_model, [told.id])[told.id]
             if differences(serializer.fields.get(relation.name), linked, told.attrs):

@@ -13,6 +13,7 @@ from django.http import Http404
 
 from ..http.problems import pointer
 from ..relations import MAX_ITEMS, Owned, ReverseVia, Shared, Via, relations_of
+from .former_keys import survivor_of
 from .items import (
     Edit,
     Entry,
@@ -153,6 +154,9 @@ def _plan_link(relation: Shared, work: UnitOfWork, node: Node, found: Any) -> No
         if link is not None and linked is not None:
             work.remove(link, node.root)
         return
+    if linked is None and (survivor := survivor_of(found.related_model, edit.id)) is not None:
+        link = links.filter(**{target: survivor}).first()
+        linked = work.fetch(found.related_model, [survivor]).get(survivor)
     if linked is None:
         raise Http404
     if link is None:

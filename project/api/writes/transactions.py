@@ -1,7 +1,7 @@
 """A write carried out: one transaction, made again where another request came between."""
 
 import random
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from time import sleep
 from typing import Any, NamedTuple, TypeVar
 
@@ -15,6 +15,7 @@ from ..databases.transactions import check_deferred
 from ..files import new_files
 from .attribution import attributed
 from .deletions import raise_versions_of_owners, release, remove
+from .former_keys import Name, survivors
 from .items import Edit, Node, look_up_names
 from .planning import plan
 from .signals import WrittenRows
@@ -175,8 +176,12 @@ def _locked(instance: models.Model, *, no_key: bool = False) -> models.Model:
     raise Http404
 
 
-def _write_all(serializer: Any, changes: Sequence[Change]) -> tuple[UnitOfWork, WrittenRows]:
+def _write_all(
+    serializer: Any, changes: Sequence[Change], known: Mapping[Name, int] | None = None
+) -> tuple[UnitOfWork, WrittenRows]:
+    """Plan and carry out. `known` is what the ids mean that merged objects had."""
     work = UnitOfWork(_request_of(serializer))
+    work.survivors |= known or {}
     for instance, _, pointer in changes:
         if instance is None:
             row = RowState.new(serializer.Meta.model(), pointer, None)
@@ -186,8 +191,21 @@ def _write_all(serializer: Any, changes: Sequence[Change]) -> tuple[UnitOfWork, 
     bodies = [dict(change.attrs) for change in changes]
     look_up_names(work, serializer, bodies)
     plan(work, serializer, [Node(*each) for each in zip(work.tops, bodies, strict=True)])
+    if known is None and (found := survivors(work.absent)):
+        # Rarely; else every write would ask for it.
+        return _write_all(serializer, _as_stored(changes), found)
     work.check(serializer.context.get("view"))
     return work, work.execute()
+
+
+def _as_stored(changes: Sequence[Change]) -> list[Change]:
+    """The same of rows that no plan has touched."""
+    rows = [change.instance for change in changes if change.instance is not None]
+    stored = type(rows[0])._default_manager.in_bulk([row.pk for row in rows]) if rows else {}
+    return [
+        change if (row := change.instance) is None else change._replace(instance=stored[row.pk])
+        for change in changes
+    ]
 
 
 def _request_of(serializer: Any) -> Any:

@@ -24,6 +24,7 @@ from ..http.problems import Fault, Refused, faults_of, pointer
 from ..http.resources import visible
 from ..models import AggregateRoot, FoldedFrom, Made, MadeFrom, SlugMadeFrom
 from .deletions import remove
+from .former_keys import Name, survivors
 from .permissions import Touch, require_permission
 from .signals import WrittenRows
 
@@ -156,6 +157,10 @@ class UnitOfWork:
         # does; of what is made, the same as above.
         self.holders_by_key: dict[Any, dict[str, dict[Any, int | None]]] = defaultdict(dict)
         self.made_by_key: dict[tuple[Any, str, Any], tuple[Any, models.Model]] = {}
+        # What is meant by names that merged objects had: ids, uids and natural keys.
+        self.survivors: dict[Name, int] = {}
+        # The ids that no object has, or none that who asks may see.
+        self.absent: set[Name] = set()
         # The models of what is removed, each with the row that owned it.
         self._losses: set[tuple[type[models.Model], RowState]] = set()
         self._loaded: dict[type[models.Model], dict[int, models.Model]] = defaultdict(dict)
@@ -198,6 +203,7 @@ class UnitOfWork:
             if lock:
                 queryset = queryset.select_for_update(of=("self",))
             loaded.update((found.pk, found) for found in queryset)
+            self.absent.update((model, "id", key) for key in missing - loaded.keys())
         return loaded
 
     def _all_rows(self) -> Iterator[RowState]:
@@ -274,9 +280,13 @@ class UnitOfWork:
         if not given or self.restores:
             return
         for know in deleted_uids:
-            for uid in know(model, {*given}):
-                detail = f"The {model._meta.verbose_name} with this uid was deleted."
-                self.fault("deleted", detail, given[uid].pointer + "/uid")
+            deleted = know(model, {*given})
+            merged = survivors((model, "uid", uid) for uid in deleted)
+            for uid in deleted:
+                key = merged.get((model, "uid", uid))
+                code, into = ("deleted", "") if key is None else ("merged", f" into {key}")
+                detail = f"The {model._meta.verbose_name} with this uid was {code}{into}."
+                self.fault(code, detail, given[uid].pointer + "/uid", key)
 
     def _check_unique(self, model: type[models.Model], fields: tuple[Any, ...]) -> None:
         """Judge uniqueness on the final state: what the plan changes no longer stands."""
