@@ -78,10 +78,10 @@ class ContributionFormSet(forms.BaseInlineFormSet):
         super().clean()
         if not self.is_valid():
             return
-        kept = [form for form in self.forms if form not in self.deleted_forms]
+        remaining = [form for form in self.forms if form not in self.deleted_forms]
         order: list[Any] = []
         moved: list[Any] = []
-        for form in kept:
+        for form in remaining:
             if form.empty_permitted and not form.has_changed():
                 continue
             stays = form.cleaned_data["position"] == form.initial.get("position")

@@ -108,8 +108,8 @@ def _in_srgb(picture: Image.Image) -> Image.Image:
     if profile:
         coloured = picture if picture.mode == "CMYK" else picture.convert(mode)
         try:
-            given = ImageCms.ImageCmsProfile(BytesIO(profile))
-            to_srgb = ImageCms.buildTransform(given, SRGB, coloured.mode, mode)
+            source = ImageCms.ImageCmsProfile(BytesIO(profile))
+            to_srgb = ImageCms.buildTransform(source, SRGB, coloured.mode, mode)
             return to_srgb.apply(coloured)
         except (OSError, ImageCms.PyCMSError):
             """A profile that is broken, or of other colours than the picture's, says nothing."""

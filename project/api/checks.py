@@ -132,8 +132,8 @@ def _unwritable(serializer_class: type[Any]) -> Iterator[CheckMessage]:
     for field in serializer._writable_fields:
         if field.field_name in related or field.source == "*":
             continue
-        found = _field(model, field.source)
-        to_many = found is not None and (found.many_to_many or found.one_to_many)
+        model_field = _field(model, field.source)
+        to_many = model_field is not None and (model_field.many_to_many or model_field.one_to_many)
         if isinstance(field, BaseSerializer) or to_many or "." in field.source:
             yield Error(
                 f"“{field.field_name}” would not be written.",

@@ -58,12 +58,12 @@ class Route:
 
 def routes(resolver: Any) -> dict[Any, Route]:
     """The resources among the URLs, each with where it is."""
-    found: dict[Any, Route] = {}
+    by_viewset: dict[Any, Route] = {}
     for viewset, actions, kwargs in _routed(resolver, frozenset()):
-        route = found.setdefault(viewset, Route(actions, kwargs))
+        route = by_viewset.setdefault(viewset, Route(actions, kwargs))
         route.actions |= actions
         route.kwargs &= kwargs
-    return found
+    return by_viewset
 
 
 def _routed(
@@ -250,8 +250,8 @@ def _lookup_fault(model: type[models.Model], path: str) -> str | None:
         return _choose(path.split("__")[0], _field_names(model))
     for name in rest:
         known = getattr(field, "target_field", field)
-        found = field.get_lookup(name) or known.get_transform(name)
-        if found is None:
+        lookup = field.get_lookup(name) or known.get_transform(name)
+        if lookup is None:
             choices = [*known.get_lookups()]
             if field.is_relation and field.related_model:
                 choices += _field_names(field.related_model)

@@ -338,21 +338,21 @@ class StrictFilterBackend(backends.BaseFilterBackend):
         None where that is not all that is asked: where a filter has a method of its own.
         """
         filters = self._filters(view)
-        asked = [(name, each) for name, each in filters.items() if name in request.query_params]
-        if not asked:
+        requested = [(name, each) for name, each in filters.items() if name in request.query_params]
+        if not requested:
             return {}
         filterset_class = view.filterset_class
         if filterset_class.filter_queryset is not FilterSet.filter_queryset or not all(
             getattr(each.filter, "__func__", None) in (Filter.filter, ValuesFilter.filter)
             and not (each.exclude or each.distinct)
-            for _, each in asked
+            for _, each in requested
         ):
             return None
         filterset = filterset_class(request.query_params, view.queryset, request=request)
         _require_valid(filterset)
         values = filterset.form.cleaned_data
         lookups: dict[str, Any] = {}
-        for name, _ in asked:
+        for name, _ in requested:
             more = _lookups_of(filterset.filters[name], values[name])
             # One path cannot stand for two values.
             if more is None or not lookups.keys().isdisjoint(more):

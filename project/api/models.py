@@ -216,11 +216,11 @@ class MadeFrom(Made, NameField):
         return text if len(text) <= (self.max_length or 0) else values[0][: self.max_length]
 
     def value_of(self, instance: object, stored: object | None = None) -> str:
-        given: str = getattr(instance, self.attname)
-        if given and (stored is None or given != getattr(stored, self.attname)):
-            return given
-        if given and not self._follows(instance, stored):
-            return given
+        value: str = getattr(instance, self.attname)
+        if value and (stored is None or value != getattr(stored, self.attname)):
+            return value
+        if value and not self._follows(instance, stored):
+            return value
         return self.made(instance)
 
     def _follows(self, instance: object, stored: object) -> bool:
@@ -263,8 +263,8 @@ class SlugMadeFrom(MadeFrom):
         Whoever has the plain one is locked, so that of many at once each sees the others'.
         """
         others = self.model._default_manager.exclude(pk__in=own).select_for_update(no_key=True)
-        found = others.filter(**{f"{self.attname}__in": slugs}).order_by("pk")
-        return set(found.values_list(self.attname, flat=True))
+        rows = others.filter(**{f"{self.attname}__in": slugs}).order_by("pk")
+        return set(rows.values_list(self.attname, flat=True))
 
     def distinct(self, slugs: Sequence[str], taken: Callable[[set[str]], set[str]]) -> list[str]:
         """Each of these slugs, with the first free number where it is taken or stands here twice.

@@ -36,15 +36,15 @@ class Relation:
 
     def related(self, instance: models.Model) -> Any:
         """The related object, or None; for a list, the objects in order."""
-        found = getattr(instance, self.name, None)
-        return list(found.all()) if isinstance(found, models.Manager) else found
+        related = getattr(instance, self.name, None)
+        return list(related.all()) if isinstance(related, models.Manager) else related
 
     def keys(self, instance: models.Model) -> Any:
         """The related object's key, or None; for a list, the keys in order."""
-        found = self.related(instance)
-        if isinstance(found, list):
-            return [each.pk for each in found]
-        return None if found is None else found.pk
+        related = self.related(instance)
+        if isinstance(related, list):
+            return [each.pk for each in related]
+        return None if related is None else related.pk
 
 
 @dataclass(frozen=True)
@@ -52,8 +52,8 @@ class Shared(Relation):
     """A foreign key, or a many-to-many relation without a model of its own (a set)."""
 
     def keys(self, instance: models.Model) -> Any:
-        found: Any = instance._meta.get_field(self.name)
-        return super().keys(instance) if found.many_to_many else getattr(instance, found.attname)
+        field: Any = instance._meta.get_field(self.name)
+        return super().keys(instance) if field.many_to_many else getattr(instance, field.attname)
 
 
 @dataclass(frozen=True)
@@ -112,8 +112,8 @@ class ReverseVia(Relation):
 
     def other_key(self, model: type[models.Model]) -> str:
         """The attribute that holds the other side's key in a row that joins the two."""
-        found: Any = model._meta.get_field(self.name)
-        return f"{found.field.m2m_field_name()}_id"
+        reverse: Any = model._meta.get_field(self.name)
+        return f"{reverse.field.m2m_field_name()}_id"
 
 
 def relations_of(serializer: Any) -> Sequence[Relation]:

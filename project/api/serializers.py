@@ -131,13 +131,13 @@ class StrictModelSerializer(StrictSerializer, serializers.ModelSerializer[Any]):
         return super().build_field(field_name, info, model_class, nested_depth)
 
     def build_key_field(self, relation: Relation, model_class: Any) -> Any:
-        found = model_class._meta.get_field(relation.name)
-        to_many = found.many_to_many or found.one_to_many
+        model_field = model_class._meta.get_field(relation.name)
+        to_many = model_field.many_to_many or model_field.one_to_many
         if isinstance(relation, ReverseVia):
             return RelatedKeysField, {"read_only": True}
         if to_many:
             return RelatedKeysField, {"required": False, "max_length": MAX_ITEMS}
-        nullable = found.null or found.auto_created
+        nullable = model_field.null or model_field.auto_created
         return RelatedKeyField, {"required": False, "allow_null": nullable}
 
     def build_standard_field(self, field_name: str, model_field: Any) -> Any:

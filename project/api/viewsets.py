@@ -243,10 +243,10 @@ class ResourceViewSet(ConditionalWrites, StrictQueryParameters, viewsets.ModelVi
         serializer_class: Any = self.get_serializer_class()
         using = router.db_for_read(serializer_class.Meta.model)
         version = self.version_path
-        found = document(serializer_class, self.unread_properties, pk, using, self.request, version)
-        if found is None:
+        shown = document(serializer_class, self.unread_properties, pk, using, self.request, version)
+        if shown is None:
             raise Http404
-        return found
+        return shown
 
     @property
     def root_path(self) -> str | None:
@@ -577,9 +577,9 @@ class ItemViewSet(NestedViewSet):
         model = self.owner_serializer_class.Meta.model
         keys: list[models.ForeignKey[Any, Any]] = []
         for relation in self.way_to_items:
-            found = model._meta.get_field(relation.name)
-            keys.insert(0, found.field)
-            model = found.related_model
+            reverse = model._meta.get_field(relation.name)
+            keys.insert(0, reverse.field)
+            model = reverse.related_model
         return keys
 
     @property

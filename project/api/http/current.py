@@ -20,8 +20,8 @@ class CurrentRequest:
         self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponseBase:
-        given = request.META.get("HTTP_X_REQUEST_ID", "")
-        request.id = given if REQUEST_ID.fullmatch(given) else str(uuid.uuid4())  # type: ignore[attr-defined]
+        value = request.META.get("HTTP_X_REQUEST_ID", "")
+        request.id = value if REQUEST_ID.fullmatch(value) else str(uuid.uuid4())  # type: ignore[attr-defined]
         token = current_request.set(request)
         try:
             return self.get_response(request)

@@ -210,8 +210,8 @@ def _stored_or_new(new: StoredAnswer) -> StoredAnswer | None:
 
 
 def _replayed(request: HttpRequest, new: StoredAnswer, first: StoredAnswer) -> HttpResponseBase:
-    asked, before = ((each.method, each.path, each.body_digest) for each in (new, first))
-    if asked != before:
+    sent, stored = ((each.method, each.path, each.body_digest) for each in (new, first))
+    if sent != stored:
         detail = "This key was sent with another request. Make a new one for each write."
         return problem_response(request, 422, detail, "idempotency_mismatch")
     response = HttpResponse(bytes(first.content), status=first.status)

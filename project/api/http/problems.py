@@ -158,17 +158,17 @@ def pointer(*places: str | int) -> str:
     return path.encode(errors="backslashreplace").decode()
 
 
-def faults_of(detail: Any, at: str = "") -> Iterator[Fault]:
+def faults_of(detail: Any, prefix: str = "") -> Iterator[Fault]:
     """The faults in a ValidationError's detail, a tree of dicts and lists with texts as leaves."""
     if isinstance(detail, dict):
         for key, value in detail.items():
-            here = at if key == api_settings.NON_FIELD_ERRORS_KEY else at + pointer(key)
+            here = prefix if key == api_settings.NON_FIELD_ERRORS_KEY else prefix + pointer(key)
             yield from faults_of(value, here)
     elif isinstance(detail, list):
         for value in detail:
-            yield from faults_of(value, at)
+            yield from faults_of(value, prefix)
     else:
-        yield Fault(code=getattr(detail, "code", "invalid"), detail=str(detail), pointer=at)
+        yield Fault(code=getattr(detail, "code", "invalid"), detail=str(detail), pointer=prefix)
 
 
 def problem(

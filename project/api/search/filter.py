@@ -57,11 +57,11 @@ class SearchFilter(backends.SearchFilter):
         search = self.search(request, view)
         if search is None:
             return queryset
-        found = search.find(queryset) if _is_ordered(request) else search.rank(queryset)
-        if found.used is not None:
-            asked = request.query_params[self.search_param]
-            view.search_used = {"asked": asked, "used": found.used}
-        return found.queryset
+        result = search.find(queryset) if _is_ordered(request) else search.rank(queryset)
+        if result.used is not None:
+            text = request.query_params[self.search_param]
+            view.search_used = {"asked": text, "used": result.used}
+        return result.queryset
 
     def to_html(self, request: Request, queryset: QuerySet[Any], view: Any) -> str:
         if not self.parameters_of(view):

@@ -107,12 +107,12 @@ class Bulk:
 
         return retried(attempt)
 
-    def _refuse(self, item: Item, error: Exception, at: str | None = None) -> None:
+    def _refuse(self, item: Item, error: Exception, prefix: str | None = None) -> None:
         """Note why this item is refused; what refuses the whole request is raised."""
         known = as_api_exception(error, self.view.request)
         if known is None or known.status_code >= 500 or known.status_code == 401:
             raise error
-        self.refusals[item] = Refusal.of(known, item.pointer if at is None else at)
+        self.refusals[item] = Refusal.of(known, item.pointer if prefix is None else prefix)
 
     def _of(self, action: str) -> list[Item]:
         """The items of this list that are neither refused nor done."""
@@ -168,8 +168,10 @@ class Bulk:
                 item.pk = keys.get(item.uid)
             named = item.uid if item.pk is None else item.pk
             if named in seen:
-                at = item.pointer + pointer("id" if item.uid is None else "uid")
-                self._refuse(item, Refused([Fault("duplicate", f"{named} stands twice.", at)]), "")
+                place = item.pointer + pointer("id" if item.uid is None else "uid")
+                self._refuse(
+                    item, Refused([Fault("duplicate", f"{named} stands twice.", place)]), ""
+                )
             elif item.pk is None or (item.uid is not None and item.uid not in keys):
                 self._note_absence(item)
             elif item.uid is not None and keys[item.uid] != item.pk:

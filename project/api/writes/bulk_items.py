@@ -39,14 +39,14 @@ class Refusal:
     members: Mapping[str, Any] = field(default_factory=dict)
 
     @classmethod
-    def of(cls, error: APIException, at: str) -> "Refusal":
+    def of(cls, error: APIException, prefix: str) -> "Refusal":
         """What this error says of the item at this place."""
         detail, code, faults = described(error)
-        located = [replace(each, pointer=at + (each.pointer or "")) for each in faults]
+        located = [replace(each, pointer=prefix + (each.pointer or "")) for each in faults]
         return cls(error.status_code, detail, code, located, getattr(error, "members", {}))
 
-    def faults_at(self, at: str) -> Sequence[Fault]:
-        return self.faults or [Fault(self.code, self.detail, pointer=at)]
+    def faults_at(self, prefix: str) -> Sequence[Fault]:
+        return self.faults or [Fault(self.code, self.detail, pointer=prefix)]
 
 
 class RefusedBulk(Refused):

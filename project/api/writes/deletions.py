@@ -35,9 +35,9 @@ def remove(instances: Sequence[models.Model], written: WrittenRows) -> None:
         # A nested write has removed before what such rows own.
         collector.fast_deletes = [e for e in collector.fast_deletes if e is queryset or len(e)]
     collected = [(each.model, each) for each in collector.fast_deletes if each is not queryset]
-    for found, rows in [*collector.data.items(), *collected]:
-        if whole := _whole(found, rows, using):
-            written.removed[found] += whole
+    for collected_model, rows in [*collector.data.items(), *collected]:
+        if whole := _whole(collected_model, rows, using):
+            written.removed[collected_model] += whole
     if is_fast:
         written.removed[model] += instances
     keys = [(row, row.pk) for rows in written.removed.values() for row in rows]
@@ -52,13 +52,13 @@ def remove(instances: Sequence[models.Model], written: WrittenRows) -> None:
 
 def _delete_at_once(queryset: models.QuerySet[Any], instances: Sequence[models.Model]) -> None:
     """In one statement what nothing goes along with, where Django takes one for each hundred."""
-    told = {"using": queryset.db, "origin": queryset}
+    context = {"using": queryset.db, "origin": queryset}
     with transaction.atomic(using=queryset.db):
         for row in instances:
-            signals.pre_delete.send(type(row), instance=row, **told)
+            signals.pre_delete.send(type(row), instance=row, **context)
         queryset._raw_delete(queryset.db)
         for row in instances:
-            signals.post_delete.send(type(row), instance=row, **told)
+            signals.post_delete.send(type(row), instance=row, **context)
 
 
 def _whole(model: type[models.Model], rows: Any, using: str) -> list[Any]:
@@ -97,13 +97,15 @@ def release(instances: Sequence[models.Model]) -> Iterator[WrittenRows]:
             block = list(holders.select_for_update(no_key=True)[:BLOCK])
             if not block:
                 break
-            held = block if owner is None else list(rows.filter(**{f"{owner.name}__in": block}))
+            referring = (
+                block if owner is None else list(rows.filter(**{f"{owner.name}__in": block}))
+            )
             written = WrittenRows()
             # Another request may have been faster.
-            if held and link.null:
-                _unlink(held, link, written)
-            elif held:
-                remove(held, written)
+            if referring and link.null:
+                _unlink(referring, link, written)
+            elif referring:
+                remove(referring, written)
             roots = [each for each in block if isinstance(each, AggregateRoot)]
             raise_versions([r for r in roots if (type(r), r.pk) not in raised], written)
             raised.update((type(root), root.pk) for root in roots)

@@ -158,10 +158,10 @@ def look_up_names(work: UnitOfWork, serializer: Any, bodies: Iterable[Mapping[st
     unknown: list[Name] = []
     for attrs in bodies:
         _collect_names(serializer, attrs, uids, keys)
-    for model, asked in uids.items():
-        stored = model._default_manager.filter(uid__in=asked)
+    for model, values in uids.items():
+        stored = model._default_manager.filter(uid__in=values)
         work.ids_by_uid[model].update(stored.values_list("uid", "pk"))
-        unknown += [(model, "uid", uid) for uid in asked - work.ids_by_uid[model].keys()]
+        unknown += [(model, "uid", uid) for uid in values - work.ids_by_uid[model].keys()]
     for model, columns in keys.items():
         holders = work.holders_by_key[model]
         for column, values in columns.items():
@@ -172,8 +172,8 @@ def look_up_names(work: UnitOfWork, serializer: Any, bodies: Iterable[Mapping[st
             for column, value in zip(columns, values, strict=True):
                 if value in columns[column]:
                     holders[column][value] = pk
-        found = (pk for each in holders.values() for pk in each.values())
-        work.fetch(model, [pk for pk in found if pk is not None])
+        ids = (pk for each in holders.values() for pk in each.values())
+        work.fetch(model, [pk for pk in ids if pk is not None])
         unknown += [
             (model, column, value)
             for column, each in holders.items()
@@ -289,36 +289,36 @@ def require_agreement(work: UnitOfWork, first: Item, item: Item) -> None:
 def pick(
     work: UnitOfWork,
     node: Node,
-    given: list[tuple[str, list[Item]]],
+    twin_items: list[tuple[str, list[Item]]],
     stored: Sequence[int],
     *,
     ordered: bool = True,
 ) -> list[Item] | None:
     """The items of the twin that says something new; None where nothing is to change."""
     if not node.row.is_new:
-        given = [
+        twin_items = [
             (name, items)
-            for name, items in given
+            for name, items in twin_items
             if _meaning(items, ordered) != _meaning(stored, ordered)
         ]
-    return agreed(work, node, given, ordered=ordered)
+    return agreed(work, node, twin_items, ordered=ordered)
 
 
 def agreed(
-    work: UnitOfWork, node: Node, given: list[tuple[str, list[Item]]], *, ordered: bool = True
+    work: UnitOfWork, node: Node, twin_items: list[tuple[str, list[Item]]], *, ordered: bool = True
 ) -> list[Item] | None:
     """What these twins say, if they say the same."""
-    for name, items in given[1:]:
-        if _meaning(items, ordered) != _meaning(given[0][1], ordered):
-            detail = f"“{given[0][0]}” and “{name}” disagree."
+    for name, items in twin_items[1:]:
+        if _meaning(items, ordered) != _meaning(twin_items[0][1], ordered):
+            detail = f"“{twin_items[0][0]}” and “{name}” disagree."
             work.fault("conflicting_values", detail, node.row.pointer + pointer(name))
             return None
-    return given[0][1] if given else None
+    return twin_items[0][1] if twin_items else None
 
 
 def _meaning(items: Sequence[Item | int], ordered: bool) -> list[Any]:
-    told = [item.means if isinstance(item, Item) else item for item in items]
-    return told if ordered else sorted(told, key=repr)
+    meanings = [item.means if isinstance(item, Item) else item for item in items]
+    return meanings if ordered else sorted(meanings, key=repr)
 
 
 def resolve_stored(
@@ -394,13 +394,13 @@ def says_what_is_stored(
                     return False
                 continue
             of: Any = row._meta.get_field(relation.name)
-            told = Item("") if value is None else named(work, of.related_model, value, "")
-            if told.means != getattr(row, of.attname):
+            nested = Item("") if value is None else named(work, of.related_model, value, "")
+            if nested.means != getattr(row, of.attname):
                 return False
-            if told.id is None or not told.attrs or told.by_key or told.is_merged:
+            if nested.id is None or not nested.attrs or nested.by_key or nested.is_merged:
                 continue
-            linked = work.fetch(of.related_model, [told.id])[told.id]
-            if differences(serializer.fields.get(relation.name), linked, told.attrs):
+            linked = work.fetch(of.related_model, [nested.id])[nested.id]
+            if differences(serializer.fields.get(relation.name), linked, nested.attrs):
                 return False
     return True
 

@@ -69,67 +69,67 @@ def plan(work: UnitOfWork, serializer: Any, nodes: Sequence[Node]) -> None:
 def _plan_shared(
     relation: Shared, work: UnitOfWork, serializer: Any, nodes: Sequence[Node]
 ) -> None:
-    found = serializer.Meta.model._meta.get_field(relation.name)
-    if found.many_to_many:
-        _plan_set(relation, work, serializer, nodes, found)
+    model_field = serializer.Meta.model._meta.get_field(relation.name)
+    if model_field.many_to_many:
+        _plan_set(relation, work, serializer, nodes, model_field)
     else:
-        _plan_one(relation, work, serializer, nodes, found)
+        _plan_one(relation, work, serializer, nodes, model_field)
 
 
 def _plan_one(
-    relation: Shared, work: UnitOfWork, serializer: Any, nodes: Sequence[Node], found: Any
+    relation: Shared, work: UnitOfWork, serializer: Any, nodes: Sequence[Node], model_field: Any
 ) -> None:
     chosen, others = [], []
     for node in nodes:
-        given = list(twins(relation, work, node))
-        if given:
+        twin_items = list(twins(relation, work, node))
+        if twin_items:
             node.row.given.add(relation.name)
-        elif node.row.is_new and not found.null:
+        elif node.row.is_new and not model_field.null:
             work.fault(
                 "required", "This field is required.", node.row.pointer + pointer(relation.name)
             )
-        before = getattr(node.instance, found.attname)
-        items = pick(work, node, given, [] if before is None else [before])
-        others += [item for _, each in given if each is not items for item in each]
+        before = getattr(node.instance, model_field.attname)
+        items = pick(work, node, twin_items, [] if before is None else [before])
+        others += [item for _, each in twin_items if each is not items for item in each]
         if items is not None:
             chosen.append((node, items))
     child = serializer.fields.get(relation.name)
-    resolve_stored(work, child, found.related_model, others)
+    resolve_stored(work, child, model_field.related_model, others)
     items = [item for _, items in chosen for item in items]
-    objects = _resolve(work, child, found.related_model, items)
+    objects = _resolve(work, child, model_field.related_model, items)
     for node, items in chosen:
-        setattr(node.instance, found.name, objects.get(items[0]) if items else None)
+        setattr(node.instance, model_field.name, objects.get(items[0]) if items else None)
 
 
 def _plan_set(
-    relation: Shared, work: UnitOfWork, serializer: Any, nodes: Sequence[Node], found: Any
+    relation: Shared, work: UnitOfWork, serializer: Any, nodes: Sequence[Node], model_field: Any
 ) -> None:
-    through = found.remote_field.through
-    source, target = found.m2m_field_name(), found.m2m_reverse_field_name()
+    through = model_field.remote_field.through
+    source, target = model_field.m2m_field_name(), model_field.m2m_reverse_field_name()
     for node in nodes:
         if isinstance(node.attrs.get(relation.name), Edit):
-            _plan_link(relation, work, node, found)
-    given = {node: pairs for node in nodes if (pairs := list(twins(relation, work, node)))}
+            _plan_link(relation, work, node, model_field)
+    twins_by_node = {node: pairs for node in nodes if (pairs := list(twins(relation, work, node)))}
     links: dict[Any, dict[int, Any]] = defaultdict(dict)
-    stored = [node.instance.pk for node in given if not node.row.is_new]
+    stored = [node.instance.pk for node in twins_by_node if not node.row.is_new]
     if stored:
         for link in through._default_manager.filter(**{f"{source}__in": stored}):
             links[getattr(link, f"{source}_id")][getattr(link, f"{target}_id")] = link
     chosen, others = [], []
-    for node, pairs in given.items():
+    for node, pairs in twins_by_node.items():
         items = pick(work, node, pairs, list(links[node.instance.pk]), ordered=False)
         others += [item for _, each in pairs if each is not items for item in each]
         if items is not None:
             chosen.append((node, items))
     child = getattr(serializer.fields.get(relation.name), "child", None)
-    resolve_stored(work, child, found.related_model, others)
+    resolve_stored(work, child, model_field.related_model, others)
     items = [item for _, items in chosen for item in items]
-    objects = _resolve(work, child, found.related_model, items)
+    objects = _resolve(work, child, model_field.related_model, items)
     for node, items in chosen:
         before = links[node.instance.pk]
-        kept = {item.id for item in items}
+        kept_ids = {item.id for item in items}
         for key, link in before.items():
-            if key not in kept:
+            if key not in kept_ids:
                 work.remove(link, node.root)
         # One that is new may stand here twice, under one natural key.
         linked: dict[int, Item] = {}
@@ -142,21 +142,21 @@ def _plan_set(
                 work.add(RowState.new(link, item.pointer, node.root))
 
 
-def _plan_link(relation: Shared, work: UnitOfWork, node: Node, found: Any) -> None:
+def _plan_link(relation: Shared, work: UnitOfWork, node: Node, model_field: Any) -> None:
     """One link that is added, or removed, while the others are neither read nor written."""
     edit = node.attrs.pop(relation.name)
-    through = found.remote_field.through
-    source, target = found.m2m_field_name(), found.m2m_reverse_field_name()
+    through = model_field.remote_field.through
+    source, target = model_field.m2m_field_name(), model_field.m2m_reverse_field_name()
     links = through._default_manager.filter(**{source: node.instance})
     link = links.filter(**{target: edit.id}).first()
-    linked = work.fetch(found.related_model, [edit.id]).get(edit.id)
+    linked = work.fetch(model_field.related_model, [edit.id]).get(edit.id)
     if edit.attrs is None:
         if link is not None and linked is not None:
             work.remove(link, node.root)
         return
-    if linked is None and (survivor := survivor_of(found.related_model, edit.id)) is not None:
+    if linked is None and (survivor := survivor_of(model_field.related_model, edit.id)) is not None:
         link = links.filter(**{target: survivor}).first()
-        linked = work.fetch(found.related_model, [survivor]).get(survivor)
+        linked = work.fetch(model_field.related_model, [survivor]).get(survivor)
     if linked is None:
         raise Http404
     if link is None:
@@ -197,37 +197,37 @@ def _resolve(
 
 
 def _plan_owned(relation: Owned, work: UnitOfWork, serializer: Any, nodes: Sequence[Node]) -> None:
-    found = serializer.Meta.model._meta.get_field(relation.name)
+    model_field = serializer.Meta.model._meta.get_field(relation.name)
     views = [
         r for r in relations_of(serializer) if isinstance(r, Via) and r.through == relation.name
     ]
     names = {relation.name, relation.key, *(n for view in views for n in (view.name, view.key))}
-    asked = [node for node in nodes if names & node.attrs.keys() or relation.name in node.extra]
-    if not asked:
+    affected = [node for node in nodes if names & node.attrs.keys() or relation.name in node.extra]
+    if not affected:
         return
-    owner = found.field
-    held: dict[Any, list[Any]] = defaultdict(list)
-    stored = [node.instance.pk for node in asked if not node.row.is_new]
+    owner = model_field.field
+    children_by_owner: dict[Any, list[Any]] = defaultdict(list)
+    stored = [node.instance.pk for node in affected if not node.row.is_new]
     if stored:
         # Locked as well, since not every writer locks the owner first.
-        queryset = found.related_model._default_manager.select_for_update(no_key=True)
+        queryset = model_field.related_model._default_manager.select_for_update(no_key=True)
         for child in queryset.filter(**{f"{owner.name}__in": stored}).order_by(
-            *found.related_model._meta.ordering
+            *model_field.related_model._meta.ordering
         ):
-            held[getattr(child, owner.attname)].append(child)
+            children_by_owner[getattr(child, owner.attname)].append(child)
         work.mark_complete(owner, stored)
     nested = serializer.fields[relation.name]
     child_serializer = getattr(nested, "child", nested)
     children: list[Node] = []
     gone: dict[int, Node] = {}
-    for node in asked:
-        before = held[node.instance.pk]
-        if found.one_to_one:
+    for node in affected:
+        before = children_by_owner[node.instance.pk]
+        if model_field.one_to_one:
             entries = _only_child(relation, work, child_serializer, node, before)
         else:
             entries = _children(relation, work, child_serializer, views, node, before)
         if entries is not None:
-            children += _placed(relation, work, found, node, before, entries)
+            children += _placed(relation, work, model_field, node, before, entries)
             listed = {id(entry.stored) for entry in entries}
             gone |= {child.pk: node for child in before if id(child) not in listed}
     _remove_owned(work, child_serializer, gone)
@@ -238,11 +238,11 @@ def _remove_owned(work: UnitOfWork, serializer: Any, gone: dict[int, Node]) -> N
     """Remove what these rows own, each of a node, whose unique values are then free."""
     for relation in relations_of(serializer):
         if gone and isinstance(relation, Owned):
-            found = serializer.Meta.model._meta.get_field(relation.name)
-            rows = found.related_model._default_manager.select_for_update(no_key=True)
+            model_field = serializer.Meta.model._meta.get_field(relation.name)
+            rows = model_field.related_model._default_manager.select_for_update(no_key=True)
             below = {}
-            for row in rows.filter(**{f"{found.field.name}__in": list(gone)}).order_by("pk"):
-                node = gone[getattr(row, found.field.attname)]
+            for row in rows.filter(**{f"{model_field.field.name}__in": list(gone)}).order_by("pk"):
+                node = gone[getattr(row, model_field.field.attname)]
                 work.remove(row, node.root)
                 below[row.pk] = node
             nested = serializer.fields[relation.name]
@@ -253,9 +253,9 @@ def _only_child(
     relation: Owned, work: UnitOfWork, child_serializer: Any, node: Node, before: list[Any]
 ) -> list[Entry] | None:
     """A child that there is already is updated in place, with or without its id."""
-    given = list(twins(relation, work, node))
+    twin_items = list(twins(relation, work, node))
     news = []
-    for name, items in given:
+    for name, items in twin_items:
         for item in items:
             if item.id is None and before:
                 item.id = before[0].pk
@@ -300,8 +300,8 @@ def _children(
     if added := [Entry(node.row.pointer, attrs) for attrs in node.extra.get(relation.name, ())]:
         if node.row.is_new:
             return [added[0], *(entries or []), *added[1:]]
-        kept = [Entry(node.row.pointer, {}, child) for child in before]
-        return [*(kept if entries is None else entries), *added]
+        stored_entries = [Entry(node.row.pointer, {}, child) for child in before]
+        return [*(stored_entries if entries is None else entries), *added]
     return entries
 
 
@@ -335,7 +335,7 @@ def _entries(
 def _placed(
     relation: Owned,
     work: UnitOfWork,
-    found: Any,
+    model_field: Any,
     node: Node,
     before: list[Any],
     entries: list[Entry],
@@ -349,7 +349,7 @@ def _placed(
             work.remove(child, node.root)
     for i, entry in enumerate(entries):
         if entry.stored is None:
-            child = found.related_model(**{found.field.name: node.instance})
+            child = model_field.related_model(**{model_field.field.name: node.instance})
             row = RowState.new(child, entry.pointer, node.root)
         else:
             child = entry.stored
@@ -371,25 +371,25 @@ def _merged(
     entries: list[Entry] | None,
 ) -> list[Entry] | None:
     """The list's entries, given those that the body has for the list itself, if any."""
-    given = list(twins(relation, work, node))
+    twin_items = list(twins(relation, work, node))
     shown = [getattr(row, f"{relation.to}_id") for row in before if relation.has(row)]
-    items = pick(work, node, given, shown)
+    items = pick(work, node, twin_items, shown)
     target = child_serializer.Meta.model._meta.get_field(relation.to).related_model
     # Items that go into the list as they are get resolved there.
     placed = items if entries is None else None
-    others = [item for _, each in given if each is not placed for item in each]
+    others = [item for _, each in twin_items if each is not placed for item in each]
     resolve_stored(work, child_serializer.fields.get(relation.to), target, others)
     if items is None:
         return entries
     if entries is None:
         return _with_block(relation, node, before, items)
-    told = [
+    meanings = [
         _meaning_of(relation, work, child_serializer, entry)
         for entry in entries
         if _holds(relation, child_serializer, entry)
     ]
-    if told != [item.means for item in items]:
-        name = next(name for name, each in given if each is items)
+    if meanings != [item.means for item in items]:
+        name = next(name for name, each in twin_items if each is items)
         detail = f"“{relation.through}” and “{name}” disagree."
         work.fault("conflicting_values", detail, node.row.pointer + pointer(name))
     return entries
@@ -397,12 +397,14 @@ def _merged(
 
 def _with_block(relation: Via, node: Node, before: list[Any], items: list[Item]) -> list[Entry]:
     """The stored list with these items in the place of the rows that the view shows."""
-    kept = {getattr(row, f"{relation.to}_id"): row for row in before if relation.has(row)}
+    rows_by_target = {getattr(row, f"{relation.to}_id"): row for row in before if relation.has(row)}
     block = [
         Entry(
             item.pointer,
-            {relation.to: item} if item.id in kept else {**dict(relation.where), relation.to: item},
-            kept.get(item.id) if item.id is not None else None,
+            {relation.to: item}
+            if item.id in rows_by_target
+            else {**dict(relation.where), relation.to: item},
+            rows_by_target.get(item.id) if item.id is not None else None,
         )
         for item in items
     ]

@@ -202,7 +202,7 @@ class UnitOfWork:
             queryset = queryset.order_by("pk") if lock else queryset.order_by()
             if lock:
                 queryset = queryset.select_for_update(of=("self",))
-            loaded.update((found.pk, found) for found in queryset)
+            loaded.update((each.pk, each) for each in queryset)
             self.absent.update((model, "id", key) for key in missing - loaded.keys())
         return loaded
 
@@ -272,21 +272,21 @@ class UnitOfWork:
 
     def _check_deleted(self, model: type[models.Model]) -> None:
         """A uid stands for one object for ever."""
-        given = {
+        new_by_uid = {
             row.instance.uid: row  # type: ignore[attr-defined]  # a root has one
             for row in self.rows[model]
             if row.is_new and "uid" in row.given
         }
-        if not given or self.restores:
+        if not new_by_uid or self.restores:
             return
         for know in deleted_uids:
-            deleted = know(model, {*given})
+            deleted = know(model, {*new_by_uid})
             merged = survivors((model, "uid", uid) for uid in deleted)
             for uid in deleted:
                 key = merged.get((model, "uid", uid))
                 code, into = ("deleted", "") if key is None else ("merged", f" into {key}")
                 detail = f"The {model._meta.verbose_name} with this uid was {code}{into}."
-                self.fault(code, detail, given[uid].pointer + "/uid", key)
+                self.fault(code, detail, new_by_uid[uid].pointer + "/uid", key)
 
     def _check_unique(self, model: type[models.Model], fields: tuple[Any, ...]) -> None:
         """Judge uniqueness on the final state: what the plan changes no longer stands."""
@@ -360,8 +360,8 @@ class UnitOfWork:
     def _refuse(self, row: RowState, fields: tuple[Any, ...], holder: RowState) -> None:
         names = {f.name for f in fields}
         if holder.is_new or names & holder.given:
-            at = self._place(row, fields)
-            self.fault("duplicate", f"The same value stands at “{holder.pointer}”.", at)
+            place = self._place(row, fields)
+            self.fault("duplicate", f"The same value stands place “{holder.pointer}”.", place)
         else:
             self._taken(row, fields, holder.instance.pk)
 
