@@ -362,7 +362,7 @@ class Scene:
     """What the words of the table do."""
 
     def __init__(self, made):
-        self.book = made
+        self.book, self.author = made, made.authors.get()
         self.root = APIClient()
         self.root.force_authenticate(
             User.objects.create_user(username="c", email="c@example.org", role="admin")
@@ -403,7 +403,8 @@ class Scene:
             case "deletes":
                 phone.delete("books", uid)
             case "creates":
-                phone.create("books", {"title": "Second"})
+                author = {"uid": str(self.author.uid)} if fate else None
+                phone.create("books", {"title": "Second", "authors": [author] if author else []})
             case "pulls":
                 phone.pull()
             case "keeps":
@@ -441,8 +442,10 @@ class Scene:
             case "restores":
                 send(self.root, "POST", f"{path}restore/")
             case "renames the author":
-                author = self.book.authors.get()
-                send(self.root, "PATCH", f"/authors/{author.pk}/", {"name": "Sir Terry"})
+                send(self.root, "PATCH", f"/authors/{self.author.pk}/", {"name": "Sir Terry"})
+            case "merges the author":
+                into = send(self.root, "POST", "/authors/", {"name": "Terry Pratchett"}, 201)["id"]
+                send(self.root, "POST", f"/authors/{self.author.pk}/merge/", {"into": into})
             case _:
                 raise AssertionError(what)
 

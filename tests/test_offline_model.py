@@ -305,6 +305,15 @@ class Everybody(RuleBasedStateMachine):
         if found := self.some(kind, some):
             self.root_may_fail(self.root.delete(f"/api/{kind}/{found[0]}/"), 204, 409)
 
+    @rule(some=SOME, into=SOME)
+    def somebody_merges(self, some, into):
+        gone, kept = self.some("authors", some), self.some("authors", into)
+        if gone and kept:
+            url = f"/api/authors/{gone[0]}/merge/"
+            answer = self.root.post(url, {"into": kept[0]}, format="json")
+            # 400: it is the same.
+            self.root_may_fail(answer, 200, 400)
+
     @rule(some=SOME)
     def somebody_restores(self, some):
         deleted = self.execute(
