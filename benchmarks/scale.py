@@ -188,6 +188,16 @@ QUESTIONS: dict[str, Question] = {
     "books?series": books(series=lambda a: a.series.pk),
     "books?publisher": books(publisher=lambda a: a.edition.publisher_id),
     "books?language": books(language=lambda a: a.random.choice(["en", "fr", "de", "la"])),
+    "books?language, two": books(language=lambda a: "fr,la"),
+    "books?language.exact": books(
+        **{"language.exact": lambda a: a.random.choice(["en", "fr", "de", "la"])}
+    ),
+    "books?series=null": books(series=lambda a: "null"),
+    "books?series, two": books(series=lambda a: f"{a.series.pk},{a.series.pk}"),
+    "books?subject, one or none": books(subject=lambda a: f"{a.subject.pk},null"),
+    "books?publisher, two": books(
+        publisher=lambda a: f"{a.edition.publisher_id},{a.edition.publisher_id}"
+    ),
     "books?first_published_year": books(first_published_year=lambda a: a.year),
     "books?first_published_year_min": books(first_published_year_min=lambda a: a.year),
     "books?first_published_year_max": books(first_published_year_max=lambda a: a.year),
