@@ -19,7 +19,7 @@ from auth_api.models import MachineToken
 from auth_api.tokens import RefreshToken
 from authors.models import Author, AuthorProfile
 from books.covers import MAX_BYTES
-from books.models import Book, Contribution, Edition, Publisher, Series, Subject
+from books.models import Book, Contribution, Edition, Identifier, Publisher, Series, Subject
 from tests.contract import CONTRACT
 
 MISSING = 999_999_999
@@ -138,6 +138,7 @@ def stored(admin, member):
     book.subjects.add(subject)
     contribution = Contribution.objects.create(book=book, author=author)
     edition = Edition.objects.create(book=book, publisher=publisher)
+    identifier = Identifier.objects.create(edition=edition, scheme="oclc", value="1")
     AuthorProfile.objects.create(author=author)
     Author.objects.create(name="Another", openlibrary_key="OL1A")
     Publisher.objects.create(name="Taken")
@@ -146,7 +147,7 @@ def stored(admin, member):
     token = MachineToken.objects.create(
         user=admin.user, name="Taken", digest="x", expires_at=timezone.now() + timedelta(days=1)
     )
-    rows = (author, series, subject, publisher, book, contribution, edition)
+    rows = (author, series, subject, publisher, book, contribution, edition, identifier)
     return {row._meta.model_name: row.pk for row in rows} | {
         "user": member.user.pk,
         "token": token.pk,
@@ -207,6 +208,9 @@ def provoke(problem, method, path, operation, clients, stored, settings):
             kind = path.split("/")[2]
             pk = stored[SINGULAR.get(kind, kind.removesuffix("s"))]
             return ask(admin, method, here, {"update": [{"id": pk, "version": 999}]})
+        case "NotFound" if name == "removeBookSubject":
+            # To take away what is not there is a success.
+            return ask(admin, method, url(path, {**stored, "book": MISSING}))
         case "NotFound":
             return ask(admin, method, url(path, stored, MISSING), body_of(operation, {"x": 1}))
         case "NotAcceptable":
