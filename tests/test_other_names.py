@@ -8,7 +8,8 @@ from django.core.management import call_command
 from django.db import connection
 
 from authors.models import Author, OtherName
-from tests.catalogue import book, faults, send, statements
+from books.importing import import_file
+from tests.catalogue import book, everything, faults, send, statements
 
 pytestmark = pytest.mark.django_db
 
@@ -175,3 +176,63 @@ def test_names_go_out_and_come_back_with_the_catalogue(librarian, tmp_path):
     call_command("import_catalogue", file)
     stored = Author.objects.get(name="New")
     assert [*stored.other_names.values_list("name", "sort_name")] == [(CYRILLIC, "Д"), ("C", "C")]
+
+
+# Imported
+
+
+@pytest.fixture
+def run(tmp_path):
+    def run(*rows):
+        path = tmp_path / "file"
+        path.write_text("".join(f"{row}\n" for row in rows), "utf-8")
+        return import_file(path)
+
+    return run
+
+
+def dumped(key, name, *others, **more):
+    """An author in a dump of the Open Library."""
+    record = {"key": f"/authors/{key}", "name": name, "alternate_names": list(others), **more}
+    return "\t".join(["/type/author", record["key"], "1", "2020-01-01", json.dumps(record)])
+
+
+def written_by(*names):
+    return json.dumps({"title": "Jane Eyre", "authors": [{"name": name} for name in names]})
+
+
+def test_names_come_from_a_dump_of_authors_and_find_them(run):
+    run(dumped("OL1A", "Charlotte Brontë", "Currer Bell", " Currer  Bell", "", "x" * 301))
+    author = Author.objects.get()
+    assert [*author.other_names.values_list("name", "sort_name")] == [
+        ("Currer Bell", "Bell, Currer")
+    ]
+    before = everything()
+    row = dumped("OL1A", "Charlotte Brontë", "Currer Bell", "Charlotte Brontë")
+    assert run(row).has_changed_nothing
+    assert everything() == before
+    report = run(dumped("OL1A", "Charlotte Brontë", "Ch. Brontë"))
+    assert report.counts["authors"].changed == 1
+    author.refresh_from_db()
+    assert (author.version, author.other_names.count()) == (2, 2)
+    report = run(written_by("Currer Bell"))
+    assert report.counts["authors"].created == 0
+    assert [*author.contributions.values_list("book__title", flat=True)] == ["Jane Eyre"]
+    before = everything()
+    for name in ("Currer Bell", "Charlotte Brontë"):
+        assert run(written_by(name)).has_changed_nothing
+    assert everything() == before
+    call_command("reindex", "--check")
+
+
+def test_a_name_of_several_authors_finds_none(run):
+    run(dumped("OL1A", "One", "Same"), dumped("OL2A", "Two", "Same"))
+    assert run(written_by("Same")).counts["authors"].created == 1
+    assert Author.objects.get(name="Same").contributions.count() == 1
+
+
+def test_a_name_does_not_find_who_was_born_in_another_year(run):
+    run(dumped("OL1A", "One", "Same", birth_date="1816"))
+    author = {"name": "Same", "birth_year": 1900}
+    run(json.dumps({"title": "X", "authors": [author]}))
+    assert Author.objects.get(name="Same").birth_year == 1900

@@ -6,7 +6,7 @@ from typing import Any
 
 from django.db import connection, models
 
-from authors.models import Author
+from authors.models import Author, OtherName
 from books.models import Book, Contribution, Edition, Identifier, Publisher, Role, Series
 from project.api.http.problems import Fault, Refused, pointer
 from project.api.relations import MAX_ITEMS
@@ -321,6 +321,14 @@ class Batch:
         for shared in (self.authors, self.series, self.subjects, self.publishers):
             give_keys(shared.model, shared.new)
             insert(shared.model, shared.new, written)
+        insert(
+            OtherName,
+            [
+                {"author_id": author["id"], "name": name, "sort_name": sort_name}
+                for author, name, sort_name in self.authors.named
+            ],
+            written,
+        )
         books = [entry.book for entry in self.new]
         give_keys(Book, books)
         for entry in self.new:
@@ -376,6 +384,6 @@ class Batch:
                 books.change(entry.book, {"series_id": entry.series["id"]})
         for edition in self._published:
             editions.change(edition, {"publisher_id": edition["publisher"]["id"]})
-        raise_versions(self.authors.changes.write(written), written)
+        raise_versions(self.authors.changes.write(written, also=self.authors.changed), written)
         raise_versions(books.write(written, also=self._extended), written)
         editions.write(written)

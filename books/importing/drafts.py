@@ -104,8 +104,11 @@ class Draft:
     @classmethod
     def of_author(cls, attrs: dict[str, Any]) -> "Draft":
         """An author of whom no book is named."""
+        names = {each["name"]: each.get("sort_name", "") for each in attrs.pop("other_names", ())}
         draft = cls({"title": "", "authors": [attrs]})
         draft.is_book = False
+        [credit] = draft.credits
+        draft.credits = [credit._replace(author={**credit.author, "other_names": names})]
         return draft
 
     def of_role(self, role: str) -> list[Columns]:

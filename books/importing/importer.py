@@ -17,12 +17,12 @@ from typing import IO, Any
 from django.db import DataError, IntegrityError, connection, transaction
 
 from authors.models import Author
-from authors.serializers import AuthorItem
 from books.serializers import BookSerializer
 from project.api.http.problems import Fault, Refused
 from project.api.writes.attribution import program
 from project.api.writes.transactions import retried
 
+from .authors import AuthorRow
 from .batches import Batch
 from .drafts import Draft
 from .files import opened
@@ -107,7 +107,7 @@ class Report:
         editions.created += len(batch.editions)
         editions.changed += batch.editions_changed
         editions.unchanged += batch.editions_unchanged
-        for key in batch.authors.changes.keys:
+        for key in batch.authors.changed:
             if not ours.has_made(Author, {"id": key}):
                 self.changed_authors.add(key)
         self.counts["authors"].changed = len(self.changed_authors)
@@ -223,7 +223,7 @@ def _rare_garbage_collection() -> Iterator[None]:
 def _read(reader: Form, lines: Lines) -> Iterator[FileRow]:
     """Rows, with their drafts or their faults."""
     validate = Validation(BookSerializer())
-    validate_author = Validation(AuthorItem())
+    validate_author = Validation(AuthorRow())
     start = 0
     for number, row in enumerate(reader.read(lines)):
         row.number = number

@@ -11,7 +11,7 @@ from uuid import UUID
 from django.db import models
 from django.db.models import Count, Q
 
-from authors.models import Author
+from authors.models import Author, OtherName
 from books.models import (
     Book,
     Contribution,
@@ -24,6 +24,7 @@ from books.models import (
 )
 from project.api.http.problems import Fault, Refused, pointer
 from project.api.models import FormerKey
+from project.api.relations import MAX_ITEMS
 from project.api.writes.former_keys import Name, survivors
 from project.api.writes.unit_of_work import natural_keys
 
@@ -36,6 +37,13 @@ def is_same_author(given: Columns, stored: Columns) -> bool:
     if given["openlibrary_key"] and stored["openlibrary_key"]:
         return bool(given["openlibrary_key"] == stored["openlibrary_key"])
     return given["name"] == stored["name"] and agree(given["birth_year"], stored["birth_year"])
+
+
+def _may_be_called(given: Columns, stored: Columns) -> bool:
+    """Whether nothing but the name tells the two apart."""
+    return agree(given["openlibrary_key"], stored["openlibrary_key"]) and agree(
+        given["birth_year"], stored["birth_year"]
+    )
 
 
 def stored_like(
@@ -269,6 +277,9 @@ class Authors(Shared):
         self._by_id: dict[int, Columns] = {}
         self._by_key: dict[str, Columns] = {}
         self._by_name: dict[str, list[Columns]] = defaultdict(list)
+        self._by_other_name: dict[str, list[Columns]] = defaultdict(list)
+        # New other names, each with its sort name, if that is given.
+        self.named: list[tuple[Columns, str, str]] = []
         # By the identity of the mention, whom it means and what it says of them in vain.
         self._meant: dict[int, Columns] = {}
         self.disagreements: dict[int, dict[str, Any]] = {}
@@ -279,12 +290,43 @@ class Authors(Shared):
         super().load(given)
         self._by_uid = {uid: self.stored(row) for uid, row in self._by_uid.items()}
         authors = Author.objects.values("id", *facts_of(Author))
-        for author in stored_like(given, "name", authors):
+        others = OtherName.objects.filter(name__any_of={each["name"] for each in given})
+        called = list(others.order_by("pk").values_list("name", "author_id"))
+        of_called = Q(pk__in={key for _, key in called})
+        for author in stored_like(given, "name", authors, of_called):
             self._remember(self.stored(author))
+        for name, key in called:
+            self._by_other_name[name].append(self._by_id[key])
         for each in sorted(mentions.values(), key=_certainty):
             thing = self._meant[id(each)] = self.find_or_make(each)
             self._learn(thing, each)
         self.used.clear()
+        self._learn_names([each for each in mentions.values() if each.get("other_names")])
+
+    def _learn_names(self, given: Sequence[Columns]) -> None:
+        if not given:
+            return
+        things = {id(thing): thing for each in given for thing in [self.meant(each)]}
+        known: dict[int, set[str]] = {key: {thing["name"]} for key, thing in things.items()}
+        stored = {thing["id"]: key for key, thing in things.items() if "id" in thing}
+        rows = OtherName.objects.filter(author__in=stored).values_list("author_id", "name")
+        for author, name in rows:
+            known[stored[author]].add(name)
+        for each in sorted(given, key=_certainty):
+            thing = self.meant(each)
+            names = known[id(thing)]
+            for name, sort_name in each["other_names"].items():
+                # The author's own name is no other one.
+                room = len(names) <= MAX_ITEMS and self._ours.may_extend(Author, thing)
+                if name not in names and room:
+                    names.add(name)
+                    self.named.append((thing, name, sort_name))
+
+    @property
+    def changed(self) -> set[int]:
+        """The keys of the stored authors of whom something new is known."""
+        new = {id(thing) for thing in self.new}
+        return self.changes.keys | {t["id"] for t, *_ in self.named if id(t) not in new}
 
     def stored(self, row: Columns) -> Columns:
         """The one object for a stored author."""
@@ -303,6 +345,10 @@ class Authors(Shared):
         self.new = [self.used[key] for key in order if key in made]
 
     def _learn(self, thing: Columns, given: Columns) -> None:
+        if any(each is thing for each in self._by_other_name.get(given["name"], ())):
+            given = {**given, "name": thing["name"], "sort_name": thing["sort_name"]}
+        for name in given.get("other_names", ()):
+            self._by_other_name[name].append(thing)
         new, other = self._ours.settle(Author, thing, given, *unknown(Author, thing, given))
         if not new and not other:
             return
@@ -336,6 +382,11 @@ class Authors(Shared):
                 ),
                 default=None,
             )
+        if found is None:
+            called = {id(each): each for each in self._by_other_name[given["name"]]}
+            same = [each for each in called.values() if _may_be_called(given, each)]
+            # Which of several is meant, nobody could tell.
+            found = same[0] if len(same) == 1 else None
         return found
 
 

@@ -11,6 +11,7 @@ from typing import Any
 from project.api.http.problems import Fault
 from project.api.relations import MAX_ITEMS
 
+from .authors import other_names
 from .identifiers import of_open_library
 from .json_items import parse
 from .rows import FileRow, Lines, too_long_fault
@@ -110,6 +111,7 @@ def _author(record: dict[str, Any], row: FileRow) -> dict[str, Any]:
             "birth_year": year_of(_text(record.get("birth_date"))),
             "death_year": year_of(_text(record.get("death_date"))),
             "openlibrary_key": _key(record.get("key")),
+            "other_names": other_names(record.get("alternate_names")),
         }
     )
 
