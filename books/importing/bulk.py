@@ -86,8 +86,14 @@ def insert(model: type[models.Model], rows: Sequence[Columns], written: WrittenR
 
 
 @models.CharField.register_lookup
+@models.BigAutoField.register_lookup
+@models.ForeignKey.register_lookup
 class AnyOf(models.Lookup):
-    """`name__any_of` is `name__in` with a single parameter, however many values there are."""
+    """`name__any_of` is `name__in` with a single parameter, however many values there are.
+
+    PostgreSQL looks each of them up, or hashes them; to find `= ANY (…)` by another column's index
+    it compares each row with all of them.
+    """
 
     lookup_name = "any_of"
     prepare_rhs = False
@@ -100,5 +106,6 @@ class AnyOf(models.Lookup):
         return self._as_sql("{} IN (SELECT value FROM json_each(%s))", compiler, connection)
 
     def as_postgresql(self, compiler: Any, connection: Any, **_: Any) -> tuple[str, list[Any]]:
-        template = "{} = ANY(ARRAY(SELECT json_array_elements_text(%s)))"
+        cast = "" if isinstance(self.lhs.output_field, models.CharField) else "::bigint"
+        template = f"{{}} IN (SELECT json_array_elements_text(%s){cast})"
         return self._as_sql(template, compiler, connection)

@@ -120,7 +120,8 @@ class Draft:
 
         Authors alone come before all books.
         """
-        told = sum(value not in (None, "") for value in self.book.values())
+        said = list(self.book.values())
+        told = len(said) - said.count(None) - said.count("")
         return (
             self.is_book,
             self.book["uid"] is None,

@@ -552,7 +552,7 @@ class Catalogue:
             "title_start",
             books,
             Q(
-                pk__in={
+                pk__any_of={
                     *(edition["book_id"] for edition in held),
                     *(row["id"] for row in named.values()),
                 }
@@ -570,7 +570,7 @@ class Catalogue:
             self._load_parts(entries, drafts)
             if pairs:
                 self._load_identifiers(entries)
-            numbers = Edition.objects.filter(book__in=entries).values_list("book_id")
+            numbers = Edition.objects.filter(book__any_of=entries).values_list("book_id")
             for key, number in numbers.annotate(Count("pk")).order_by():
                 entry = entries[key]
                 entry.told.update(entry.editions)
@@ -582,7 +582,9 @@ class Catalogue:
             self.remember(entry)
 
     def _load_parts(self, entries: dict[int, MatchedBook], drafts: Sequence[Draft]) -> None:
-        credited = Contribution.objects.filter(book__in=entries).order_by("book", "position", "pk")
+        credited = Contribution.objects.filter(book__any_of=entries).order_by(
+            "book", "position", "pk"
+        )
         of_author = {f"author__{name}": name for name in ("id", *facts_of(Author))}
         for row in credited.values("book_id", "role", "position", *of_author):
             author = self._authors.stored({name: row[at] for at, name in of_author.items()})
@@ -590,11 +592,11 @@ class Catalogue:
             entry.credits.append((author, row["role"]))
             entry.next_position = row["position"] + 1
         if any(draft.subjects for draft in drafts):
-            links = Book.subjects.through.objects.filter(book__in=entries)
+            links = Book.subjects.through.objects.filter(book__any_of=entries)
             for key, name in links.values_list("book_id", "subject__name_folded"):
                 entries[key].subjects.add(name)
         if any(each["isbn13"] is None for draft in drafts for each in draft.editions):
-            for edition in _editions(Edition.objects.filter(isbn13=None, book__in=entries)):
+            for edition in _editions(Edition.objects.filter(isbn13=None, book__any_of=entries)):
                 editions = entries[edition["book_id"]].editions
                 if all(edition["id"] != each["id"] for each in editions.values()):
                     editions[told_by(edition)] = edition
@@ -605,7 +607,7 @@ class Catalogue:
             for entry in entries.values()
             for edition in entry.editions.values()
         }
-        rows = Identifier.objects.filter(edition__in=editions).order_by("pk")
+        rows = Identifier.objects.filter(edition__any_of=editions).order_by("pk")
         for scheme, value, key in rows.values_list("scheme", "value", "edition_id"):
             self.holders[scheme, value] = editions[key]
             editions[key][1]["held"].add((scheme, value))

@@ -53,9 +53,9 @@ class HyphenatedUUIDField(_UUIDField):
     def get_db_prep_value(
         self, value: Any, connection: BaseDatabaseWrapper, prepared: bool = False
     ) -> Any:
-        native = connection.features.has_native_uuid_field
-        value = super().get_db_prep_value(value, connection, prepared)
-        return value if native or value is None else str(uuid.UUID(value))
+        if connection.features.has_native_uuid_field:
+            return super().get_db_prep_value(value, connection, prepared)
+        return None if value is None else str(self.to_python(value))
 
 
 class AggregateRoot(models.Model):
