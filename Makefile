@@ -20,7 +20,7 @@ PRODUCTION = DJANGO_SETTINGS_MODULE=project.settings.prod DATABASE_URL=sqlite://
 NEWER = PATH="$$PATH:/usr/local/bin:$$(echo $$HOME/.pyenv/versions/*/bin | tr ' ' :)" \
 	.uv/bin/uv python list --only-installed 'cpython>=3.12' 2>/dev/null | awk 'NR == 1 {print $$2}'
 
-.PHONY: help run test test-all test-reliability test-latest test-databases has-newer-python check check-production languages generate schema bench bench-writes bench-scale bench-imports bench-changes bench-bodies bench-bulk bench-offline test-clients client clean
+.PHONY: help run test test-all test-reliability test-latest test-databases has-newer-python check check-production languages generate schema images bench bench-writes bench-scale bench-imports bench-changes bench-bodies bench-bulk bench-offline test-clients client clean
 
 help: ## List these targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-16s %s\n", $$1, $$2}' Makefile
@@ -82,6 +82,9 @@ generate: .venv/.synced ## Write what follows from models and serializers: migra
 schema: .venv/.synced ## Write the API's contract, schema/openapi.yaml
 	$(PYTHON) manage.py spectacular --validate --fail-on-warn --file schema/openapi.yaml
 
+images: .venv/.synced ## Draw the picture of an import, docs/images/import-books.svg
+	$(PYTHON) docs/images/import_books.py
+
 bench: .venv-bench/.synced ## Measure reads beside other frameworks; QUICK=1 gives the ratios within a minute
 	@.venv-bench/bin/python -m benchmarks.run $(if $(QUICK),--quick)
 
@@ -94,8 +97,8 @@ bench-scale: .venv-bench/.synced ## Ask a million books everything, and time the
 bench-changes: .venv-bench/.synced ## Measure what the feed and its triggers cost, in some minutes
 	@.venv-bench/bin/python -m benchmarks.changes
 
-bench-imports: .venv-bench/.synced ## Measure imports beside COPY alone, in some minutes
-	@.venv-bench/bin/python -m benchmarks.imports
+bench-imports: .venv-bench/.synced ## Measure imports beside COPY alone, in some minutes; MEMORY=1 their memory
+	@.venv-bench/bin/python -m benchmarks.imports $(if $(MEMORY),--memory)
 
 bench-bodies: .venv-bench/.synced ## Measure what the largest bodies cost the processor, in half a minute
 	@.venv-bench/bin/python -m benchmarks.bodies

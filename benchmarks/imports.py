@@ -5,16 +5,19 @@ empty database and then once more. After that the rows that it made are taken ou
 COPY from memory, with all indexes and constraints in place: by one connection, and by two with
 half of the books each. That is the limit, which only an import at no cost of its own could reach.
 CPU is that of all processes of either side, for a book; memory is the most that the import held.
+
+`--memory` has plain books instead, on SQLite: 100,000 and a million, or as many as are said.
 """
 
 import argparse
 import json
 import os
+import random
 import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -42,6 +45,8 @@ PARTS = {
 TABLES = ", ".join((*SHARED, *PARTS))
 # About as many as a batch of the import has.
 BOOKS_PER_TRANSACTION = 3_000
+
+SEED = 1965
 
 # The rows of a transaction, as COPY writes and reads them, with their tables.
 Rows = list[tuple[str, bytes]]
@@ -144,15 +149,46 @@ def copy_alone(
     return usage
 
 
+def write_plain_file(books: int, path: Path) -> None:
+    """Each with an author and an edition, in no order."""
+    numbers = list(range(books))
+    random.Random(SEED).shuffle(numbers)
+    with path.open("w") as file:
+        for number in numbers:
+            body = {
+                "title": f"Book {number}",
+                "authors": [{"name": f"Author {number % 5_000}"}],
+                "editions": [{"format": "paperback", "pages": number % 900 + 1}],
+            }
+            file.write(json.dumps(body) + "\n")
+
+
+def measure_memory(numbers: Sequence[int], env: dict[str, str]) -> None:
+    print(f"{'':34}{'books/s':>9}{'app µs':>10}{'db µs':>10}{'MB':>8}")
+    with tempfile.TemporaryDirectory() as folder:
+        file = Path(folder) / "books.jsonl"
+        for books in numbers:
+            write_plain_file(books, file)
+            with database("sqlite") as (url, server):
+                env["DATABASE_URL"] = url
+                manage(env, "migrate", "-v0")
+                used = import_once(file, env, server)
+                print(used.line(f"sqlite, {books:,} plain books", books), flush=True)
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--books", type=int, default=200_000)
+    parser.add_argument("--memory", type=int, nargs="*", metavar="BOOKS")
     parser.add_argument("--write", type=Path, metavar="FILE", help="write the file, and no more")
     options = parser.parse_args()
     books = options.books
     env = {**os.environ, "DJANGO_SETTINGS_MODULE": "benchmarks.settings"}
     if options.write:
         write_file(books, options.write)
+        return
+    if options.memory is not None:
+        measure_memory(options.memory or (100_000, 1_000_000), env)
         return
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder) / "books.jsonl"
