@@ -20,8 +20,8 @@ from .rows import FileRow
 # file.
 HELD_SIZE = 60_000
 HELD_BYTES = 24 * 1024 * 1024
-# How many bytes of the file are put away, and read again, together.
-BLOCK_BYTES = 64 * 1024
+# How many rows are put away, and read again, together: at the end some of each run are held.
+BLOCK = 32
 
 by_certainty = attrgetter("draft.certainty")
 
@@ -60,13 +60,9 @@ class SortedRows:
         self._held.sort(key=by_certainty)
         self._file.seek(0, 2)
         blocks: list[int] = []
-        block: list[FileRow] = []
-        for number, row in enumerate(self._held, 1):
-            block.append(row)
-            if number == len(self._held) or sum(each.bytes for each in block) >= BLOCK_BYTES:
-                blocks.append(self._file.tell())
-                pickle.dump(block, self._file, pickle.HIGHEST_PROTOCOL)
-                block = []
+        for start in range(0, len(self._held), BLOCK):
+            blocks.append(self._file.tell())
+            pickle.dump(self._held[start : start + BLOCK], self._file, pickle.HIGHEST_PROTOCOL)
         return blocks
 
     def _read(self, blocks: list[int]) -> Iterator[FileRow]:
