@@ -18,7 +18,6 @@ from books.importing import (
     Update,
     import_file,
 )
-from project.api.http.problems import Fault
 
 INTERRUPTED = 130
 
@@ -133,7 +132,7 @@ class Command(BaseCommand):
         if report.repeats:
             self.stdout.write(f"Rows that repeat an earlier one's edition: {report.repeats:,}")
         for line, fault in report.notes:
-            self.stdout.write(_line_of(line, fault))
+            self.stdout.write(_line_of(line, fault.pointer, fault.detail))
         if report.form not in ("jsonl", "csv"):
             self.stdout.write(f"Read as {report.form}.")
         if report.is_cp1252:
@@ -150,13 +149,13 @@ class Command(BaseCommand):
 
     def _print_reasons(self, report: Report) -> None:
         for line, fault in report.reasons:
-            self.stderr.write(_line_of(line, fault))
+            self.stderr.write(_line_of(line, fault.pointer, fault.detail))
         if report.reasons:
             self.stderr.write("--rejects FILE keeps every rejected row with its reasons.")
 
 
-def _line_of(line: int, fault: Fault) -> str:
-    return " ".join(filter(None, (f"line {line}:", fault.pointer, fault.detail)))
+def _line_of(line: int, pointer: str | None, detail: str) -> str:
+    return " ".join(filter(None, (f"line {line}:", pointer, detail)))
 
 
 def _pair(option: str) -> tuple[str, str]:
