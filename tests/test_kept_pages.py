@@ -5,14 +5,14 @@ from itertools import product
 
 import pytest
 from django.db import connection
-from django.db.models import Manager
+from django.db.models import F, Manager
 from django.db.models.sql.compiler import SQLCompiler
 from django.urls import get_resolver
 
 from authors.models import Author
-from books.models import Edition, Publisher, Series, Subject
+from books.models import Book, Edition, Publisher, Series, Subject
 from project.api.databases import bound
-from project.api.databases.bound import by_key
+from project.api.databases.bound import by_key, has_rows_alone
 from project.api.declarations import routes
 from project.api.lists import kept
 from project.api.viewsets import ResourceViewSet
@@ -197,6 +197,44 @@ def test_an_object_by_its_key_is_the_one_that_the_orm_gives(model, catalogue):
         assert vars(state.pop("_state")) == vars(theirs.pop("_state"))
         assert state == theirs
     assert [by_key(model, key) for key in (0, pk + 1, 2**63 - 1, 2**63)] == [None] * 4
+
+
+@pytest.mark.documents_alone
+def test_a_change_reads_the_object_by_statements_that_are_kept(librarian, catalogue, monkeypatch):
+    pk = Series.objects.latest("pk").pk
+    url = f"/api/series/{pk}/"
+    assert librarian.patch(url, {"name": "First"}, format="json").status_code == 200
+    asked = []
+
+    def recording(self, *args, **kwargs):
+        asked.append(self)
+        return as_sql(self, *args, **kwargs)
+
+    as_sql = SQLCompiler.as_sql
+    monkeypatch.setattr(SQLCompiler, "as_sql", recording)
+    assert librarian.patch(url, {"name": "Second"}, format="json").json()["name"] == "Second"
+    assert not [each for each in asked if type(each) is SQLCompiler and each.query.model is Series]
+    nobodys = f"/api/series/{pk + 999}/"
+    assert librarian.patch(nobodys, {"name": "Third"}, format="json").status_code == 404
+
+
+QUERYSETS = {
+    "all": (lambda: Series.objects.all(), True),
+    "ordered": (lambda: Series.objects.order_by("name"), True),
+    "annotated": (lambda: Series.objects.annotate(twice=F("id") * 2), False),
+    "related": (lambda: Book.objects.select_related("series"), False),
+    "prefetched": (lambda: Series.objects.prefetch_related("books"), False),
+    "deferred": (lambda: Series.objects.defer("name"), False),
+    "some": (lambda: Series.objects.filter(name="One"), False),
+    "values": (lambda: Series.objects.values("id"), False),
+    "elsewhere": (lambda: Series.objects.using("other"), False),
+}
+
+
+@pytest.mark.parametrize("name", QUERYSETS)
+def test_a_queryset_has_rows_alone_where_it_adds_nothing_to_an_object(name):
+    queryset, alone = QUERYSETS[name]
+    assert has_rows_alone(queryset()) is alone
 
 
 def test_an_object_by_its_key_is_asked_of_a_manager_of_ones_own(catalogue, monkeypatch):

@@ -10,6 +10,7 @@ from django.db import IntegrityError, OperationalError, models, transaction
 from django.db.models.deletion import ProtectedError, RestrictedError
 from django.http import Http404
 
+from ..databases.bound import by_key
 from ..databases.errors import has_lost_a_race
 from ..databases.transactions import check_deferred
 from ..files import new_files
@@ -106,7 +107,11 @@ def delete(instance: models.Model) -> None:
     """
 
     def attempt() -> None:
-        delete_locked([_locked(instance)])
+        queryset = type(instance)._default_manager.select_for_update()
+        locked = queryset.filter(pk=instance.pk).first()
+        if locked is None:
+            raise Http404
+        delete_locked([locked])
 
     retried(attempt)
 
@@ -162,18 +167,11 @@ def _write(
     serializer: Any, instance: models.Model | None, attrs: dict[str, Any]
 ) -> tuple[UnitOfWork, WrittenRows, models.Model]:
     if instance is not None:
-        instance = _locked(instance, no_key=True)
+        instance = by_key(type(instance), instance.pk, lock=True)
+        if instance is None:
+            raise Http404
     work, written = _write_all(serializer, [Change(instance, attrs)])
     return work, written, work.tops[0].instance
-
-
-def _locked(instance: models.Model, *, no_key: bool = False) -> models.Model:
-    """The object as it is stored now, locked; Http404 where another request has deleted it."""
-    queryset = type(instance)._default_manager.select_for_update(no_key=no_key)
-    # first() would have the database sort it.
-    for locked in queryset.filter(pk=instance.pk).order_by():
-        return locked
-    raise Http404
 
 
 def _write_all(
