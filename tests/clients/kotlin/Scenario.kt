@@ -133,7 +133,7 @@ fun main() {
 
     // Filter, and expand.
     val ancient = books.listBooks(
-        author = id, role = ContributionRole.author, firstPublishedYearMax = -1,
+        author = listOf("$id"), role = listOf(ContributionRole.author), firstPublishedYearMax = -1,
     )
     same(ancient.results.map { it.id }, listOf(book.id))
     same(authors.getAuthor(id, expand = listOf(AuthorExpandable.BOOKS)).books?.size, 3)
@@ -167,6 +167,23 @@ fun main() {
     val authorIds = book.authorIds.reversed()
     val reordered = books.partialUpdateBook(book.id, PatchedBookRequest(authorIds = authorIds))
     same(reordered.contributions.map { it.authorId }, authorIds)
+
+    // What has not changed is not sent again, and what somebody else has changed not overwritten.
+    val read = books.getBookWithHttpInfo(book.id, null, null, null)
+    val tag = read.headers.getValue("etag").single()
+    same(books.getBookWithHttpInfo(book.id, null, null, ifNoneMatch = tag).statusCode, 304)
+    val first = PatchedBookRequest(description = "By the first.")
+    same(books.partialUpdateBook(book.id, first, ifMatch = tag).description, "By the first.")
+    val late = PatchedBookRequest(description = "By another.")
+    same(faults(412) { books.partialUpdateBook(book.id, late, ifMatch = tag) }, listOf())
+
+    // What is repeated is done once.
+    val once = BookRequest(title = "Once $mark")
+    val key = "once $mark"
+    val stored = books.createBook(once, idempotencyKey = key)
+    same(books.createBook(once, idempotencyKey = key), stored)
+    val twice = BookRequest(title = "Twice $mark")
+    same(faults(422) { books.createBook(twice, idempotencyKey = key) }, listOf())
 
     // Every refusal is a Problem.
     val invalid = BookRequest(title = "", authors = listOf(AuthorItemRequest(name = "")))

@@ -29,11 +29,13 @@ from openapi_client import (
     TokensApi,
 )
 from openapi_client.exceptions import (
+    ApiException,
     BadRequestException,
     ConflictException,
     ForbiddenException,
     NotFoundException,
     UnauthorizedException,
+    UnprocessableEntityException,
 )
 
 URL = os.environ["CATALOGUE_URL"]
@@ -130,7 +132,7 @@ assert len(seen) > 200
 
 # Filter, and expand.
 ancient = books.list_books(
-    author=author.id, role=ContributionRole.AUTHOR, first_published_year_max=-1
+    author=[str(author.id)], role=[ContributionRole.AUTHOR], first_published_year_max=-1
 )
 assert [each.id for each in ancient.results] == [book.id]
 assert len(authors.get_author(author.id, expand=[AuthorExpandable.BOOKS]).books) == 3
@@ -151,6 +153,28 @@ assert emptied.first_published_year is None
 author_ids = book.author_ids[::-1]
 reordered = books.partial_update_book(book.id, PatchedBookRequest(author_ids=author_ids))
 assert [each.author_id for each in reordered.contributions] == author_ids
+
+# What has not changed is not sent again, and what somebody else has changed not overwritten.
+headers = books.get_book_with_http_info(book.id).headers
+[tag] = [value for name, value in headers.items() if name.lower() == "etag"]
+with pytest.raises(ApiException) as unchanged:
+    books.get_book(book.id, if_none_match=tag)
+assert unchanged.value.status == 304
+first, late = (PatchedBookRequest(description=by) for by in ("By the first.", "By another."))
+assert books.partial_update_book(book.id, first, if_match=tag).description == "By the first."
+assert (
+    faults(lambda: books.partial_update_book(book.id, late, if_match=tag), ApiException, 412) == []
+)
+
+# What is repeated is done once.
+key = f"once {MARK}"
+once = BookRequest(title=f"Once {MARK}")
+assert books.create_book(once, idempotency_key=key) == books.create_book(once, idempotency_key=key)
+twice = BookRequest(title=f"Twice {MARK}")
+assert (
+    faults(lambda: books.create_book(twice, idempotency_key=key), UnprocessableEntityException, 422)
+    == []
+)
 
 # Every refusal is a Problem.
 # The client itself refuses what the contract rules out, so this is what only the server knows.

@@ -148,7 +148,10 @@ assert len(seen) > 200
 
 # Filter, and expand.
 ancient = list_books.sync_detailed(
-    client=anonymous, author=author.id, role=ContributionRole.AUTHOR, first_published_year_max=-1
+    client=anonymous,
+    author=[str(author.id)],
+    role=[ContributionRole.AUTHOR],
+    first_published_year_max=-1,
 )
 assert [each.id for each in data(ancient, PaginatedBookList).results] == [book.id]
 author_answer = get_author.sync_detailed(
@@ -176,6 +179,31 @@ assert emptied.first_published_year is None
 author_ids = book.author_ids[::-1]
 reordered = change(PatchedBookRequest(author_ids=author_ids))
 assert [each.author_id for each in reordered.contributions] == author_ids
+
+# What has not changed is not sent again, and what somebody else has changed not overwritten.
+tag = get_book.sync_detailed(book.id, client=anonymous).headers["ETag"]
+unchanged = get_book.sync_detailed(book.id, client=anonymous, if_none_match=tag)
+assert unchanged.status_code == 304
+first, late = (
+    partial_update_book.sync_detailed(
+        book.id, client=librarian, body=PatchedBookRequest(description=words), if_match=tag
+    )
+    for words in ("By the first.", "By another.")
+)
+assert data(first, Book).description == "By the first."
+assert faults(late, 412) == []
+assert get_book.sync_detailed(book.id, client=anonymous, if_none_match=tag).status_code == 200
+
+# What is repeated is done once.
+once, again, misused = (
+    create_book.sync_detailed(
+        client=librarian, body=BookRequest(title=f"{title} {MARK}"), idempotency_key=f"once {MARK}"
+    )
+    for title in ("Once", "Once", "Twice")
+)
+assert once.status_code == again.status_code == 201
+assert data(again, Book) == data(once, Book)
+assert faults(misused, 422) == []
 
 # Every refusal is a Problem.
 invalid = create_book.sync_detailed(

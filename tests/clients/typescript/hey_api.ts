@@ -7,7 +7,8 @@ async function answer<Data>(
 ): Promise<Answer<Data>> {
   const { data, error: problem, response } = await result;
   if (response === undefined) throw new Error("There was no answer.");
-  return { status: response.status, location: response.headers.get("location"), data, problem };
+  const { status, headers } = response;
+  return { status, location: headers.get("location"), etag: headers.get("etag"), data, problem };
 }
 
 await scenario((baseUrl, token) => {
@@ -20,9 +21,14 @@ await scenario((baseUrl, token) => {
     getAuthor: (id, query) => answer(api.getAuthor({ client, path: { id }, query })),
     listSubjects: (query) => answer(api.listSubjects({ client, query })),
     listBooks: (query) => answer(api.listBooks({ client, query })),
-    createBook: (body) => answer(api.createBook({ client, body })),
-    getBook: (id) => answer(api.getBook({ client, path: { id } })),
-    partialUpdateBook: (id, body) => answer(api.partialUpdateBook({ client, path: { id }, body })),
+    createBook: (body, key) =>
+      answer(api.createBook({ client, body, headers: { "Idempotency-Key": key } })),
+    getBook: (id, unless) =>
+      answer(api.getBook({ client, path: { id }, headers: { "If-None-Match": unless } })),
+    partialUpdateBook: (id, body, onlyIf) => {
+      const headers = { "If-Match": onlyIf };
+      return answer(api.partialUpdateBook({ client, path: { id }, body, headers }));
+    },
     deleteBook: (id) => answer(api.deleteBook({ client, path: { id } })),
   };
 });

@@ -6,7 +6,8 @@ async function answer<Data>(
   result: Promise<{ data?: Data; error?: components["schemas"]["Problem"]; response: Response }>,
 ): Promise<Answer<Data>> {
   const { data, error: problem, response } = await result;
-  return { status: response.status, location: response.headers.get("location"), data, problem };
+  const { status, headers } = response;
+  return { status, location: headers.get("location"), etag: headers.get("etag"), data, problem };
 }
 
 await scenario((baseUrl, token) => {
@@ -21,10 +22,16 @@ await scenario((baseUrl, token) => {
       answer(client.GET("/api/authors/{id}/", { params: { path: { id }, query } })),
     listSubjects: (query) => answer(client.GET("/api/subjects/", { params: { query } })),
     listBooks: (query) => answer(client.GET("/api/books/", { params: { query } })),
-    createBook: (body) => answer(client.POST("/api/books/", { body })),
-    getBook: (id) => answer(client.GET("/api/books/{id}/", { params: { path: { id } } })),
-    partialUpdateBook: (id, body) =>
-      answer(client.PATCH("/api/books/{id}/", { body, params: { path: { id } } })),
+    createBook: (body, key) =>
+      answer(client.POST("/api/books/", { body, params: { header: { "Idempotency-Key": key } } })),
+    getBook: (id, unless) => {
+      const params = { path: { id }, header: { "If-None-Match": unless } };
+      return answer(client.GET("/api/books/{id}/", { params }));
+    },
+    partialUpdateBook: (id, body, onlyIf) => {
+      const params = { path: { id }, header: { "If-Match": onlyIf } };
+      return answer(client.PATCH("/api/books/{id}/", { body, params }));
+    },
     deleteBook: (id) => answer(client.DELETE("/api/books/{id}/", { params: { path: { id } } })),
   };
 });

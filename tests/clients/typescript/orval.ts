@@ -7,10 +7,10 @@ type Success<Call extends Result> = Extract<Call, { status: 200 | 201 | 204 }>["
 
 async function answer<Call extends Result>(call: Promise<Call>): Promise<Answer<Success<Call>>> {
   const { status, data, headers } = await call;
-  const location = headers.get("location");
+  const [location, etag] = [headers.get("location"), headers.get("etag")];
   return status < 400
-    ? { status, location, data: data as Success<Call> }
-    : { status, location, problem: data as api.Problem };
+    ? { status, location, etag, data: data as Success<Call> }
+    : { status, location, etag, problem: data as api.Problem };
 }
 
 // It asks the page's own server; here there is no page.
@@ -18,7 +18,14 @@ const { fetch } = globalThis;
 
 await scenario((baseUrl, token) => {
   globalThis.fetch = (path, init) => fetch(new URL(String(path), baseUrl), init);
-  const options = token === undefined ? {} : { headers: { Authorization: `Bearer ${token}` } };
+  // It knows no parameter that is a header: they go with its options.
+  const optionsWith = (name: string, value?: string) => ({
+    headers: {
+      ...(token === undefined ? {} : { Authorization: `Bearer ${token}` }),
+      ...(value === undefined ? {} : { [name]: value }),
+    },
+  });
+  const options = optionsWith("Authorization");
   return {
     obtainTokens: (body) => answer(api.obtainTokens(body)),
     refreshTokens: (body) => answer(api.refreshTokens(body)),
@@ -27,9 +34,12 @@ await scenario((baseUrl, token) => {
     getAuthor: (id, query) => answer(api.getAuthor(id, query)),
     listSubjects: (query) => answer(api.listSubjects(query)),
     listBooks: (query) => answer(api.listBooks(query)),
-    createBook: (body) => answer(api.createBook(body, undefined, options)),
-    getBook: (id) => answer(api.getBook(id)),
-    partialUpdateBook: (id, body) => answer(api.partialUpdateBook(id, body, undefined, options)),
+    createBook: (body, key) =>
+      answer(api.createBook(body, undefined, optionsWith("Idempotency-Key", key))),
+    getBook: (id, unless) =>
+      answer(api.getBook(id, undefined, optionsWith("If-None-Match", unless))),
+    partialUpdateBook: (id, body, onlyIf) =>
+      answer(api.partialUpdateBook(id, body, undefined, optionsWith("If-Match", onlyIf))),
     deleteBook: (id) => answer(api.deleteBook(id, options)),
   };
 });

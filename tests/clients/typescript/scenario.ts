@@ -11,6 +11,7 @@ type Query<Name extends keyof operations> = NonNullable<operations[Name]["parame
 export interface Answer<Data> {
   status: number;
   location?: string | null;
+  etag?: string | null;
   data?: Data;
   problem?: Schemas["Problem"];
 }
@@ -23,9 +24,13 @@ export interface Catalogue {
   getAuthor(id: number, query: Query<"getAuthor">): Promise<Answer<Author>>;
   listSubjects(query: Query<"listSubjects">): Promise<Answer<Schemas["PaginatedSubjectList"]>>;
   listBooks(query: Query<"listBooks">): Promise<Answer<Schemas["PaginatedBookList"]>>;
-  createBook(body: Schemas["BookRequest"]): Promise<Answer<Schemas["Book"]>>;
-  getBook(id: number): Promise<Answer<Schemas["Book"]>>;
-  partialUpdateBook(id: number, body: Schemas["PatchedBookRequest"]): Promise<Answer<Schemas["Book"]>>;
+  createBook(body: Schemas["BookRequest"], key?: string): Promise<Answer<Schemas["Book"]>>;
+  getBook(id: number, unless?: string): Promise<Answer<Schemas["Book"]>>;
+  partialUpdateBook(
+    id: number,
+    body: Schemas["PatchedBookRequest"],
+    onlyIf?: string,
+  ): Promise<Answer<Schemas["Book"]>>;
   deleteBook(id: number): Promise<Answer<unknown>>;
 }
 
@@ -117,15 +122,17 @@ export async function scenario(connect: (url: string, token?: string) => Catalog
 
   // Filter, and expand.
   const ancient = await anonymous.listBooks({
-    author: author.id,
-    role: "author",
+    author: [`${author.id}`],
+    role: ["author"],
     first_published_year_max: -1,
   });
   deepEqual(data(ancient).results.map((each) => each.id), [book.id]);
   const expanded = data(await anonymous.getAuthor(author.id, { expand: ["books"] }));
   equal(expanded.books?.length, 3);
-  const short = data(await anonymous.getAuthor(author.id, { fields: ["id", "name"] }));
-  deepEqual(Object.keys(JSON.parse(JSON.stringify(short))).sort(), ["id", "name"]);
+  // Some clients read nested lists whether or not they are asked for.
+  const fields = ["id", "name", "other_names"] as const;
+  const short = data(await anonymous.getAuthor(author.id, { fields: [...fields] }));
+  deepEqual(Object.keys(JSON.parse(JSON.stringify(short))).sort(), fields);
 
   // One property changes, the others stay; null empties one.
   const renamed = data(await librarian.partialUpdateBook(book.id, { title: `Renamed ${mark}` }));
@@ -143,6 +150,26 @@ export async function scenario(connect: (url: string, token?: string) => Catalog
   const author_ids = [...book.author_ids].reverse();
   const reordered = data(await librarian.partialUpdateBook(book.id, { author_ids }));
   deepEqual(reordered.contributions.map((each) => each.author_id), author_ids);
+
+  // What has not changed is not sent again, and what somebody else has changed not overwritten.
+  const { etag } = await anonymous.getBook(book.id);
+  ok(etag);
+  equal((await anonymous.getBook(book.id, etag)).status, 304);
+  const described = { description: "By the first." };
+  equal((await librarian.partialUpdateBook(book.id, described, etag)).status, 200);
+  const late = await librarian.partialUpdateBook(book.id, { description: "By another." }, etag);
+  equal(late.status, 412);
+  equal(late.problem?.code, "precondition_failed");
+  equal((await anonymous.getBook(book.id, etag)).status, 200);
+
+  // What is repeated is done once.
+  const key = `once ${mark}`;
+  const once = await librarian.createBook({ title: `Once ${mark}` }, key);
+  equal(once.status, 201);
+  deepEqual(await librarian.createBook({ title: `Once ${mark}` }, key), once);
+  const misused = await librarian.createBook({ title: `Twice ${mark}` }, key);
+  equal(misused.status, 422);
+  equal(misused.problem?.code, "idempotency_mismatch");
 
   // Every refusal is a Problem.
   const invalid = await librarian.createBook({ title: "", authors: [{ name: "" }] });

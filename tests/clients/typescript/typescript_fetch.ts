@@ -13,10 +13,12 @@ async function answer<Data>(call: Promise<ApiResponse<Data>>): Promise<Answer<Da
   try {
     const result = await call;
     const { status, headers } = result.raw;
-    return { status, location: headers.get("location"), data: await result.value() };
+    const [location, etag] = [headers.get("location"), headers.get("etag")];
+    return { status, location, etag, data: await result.value() };
   } catch (error) {
     if (!(error instanceof ResponseError)) throw error;
-    return { status: error.response.status, problem: await error.response.json() };
+    const { status } = error.response;
+    return status === 304 ? { status } : { status, problem: await error.response.json() };
   }
 }
 
@@ -44,10 +46,11 @@ await scenario((basePath, accessToken) => {
           firstPublishedYearMax: first_published_year_max,
         }),
       ),
-    createBook: (bookRequest) => answer(books.createBookRaw({ bookRequest })),
-    getBook: (id) => answer(books.getBookRaw({ id })),
-    partialUpdateBook: (id, patchedBookRequest) =>
-      answer(books.partialUpdateBookRaw({ id, patchedBookRequest })),
+    createBook: (bookRequest, idempotencyKey) =>
+      answer(books.createBookRaw({ bookRequest, idempotencyKey })),
+    getBook: (id, ifNoneMatch) => answer(books.getBookRaw({ id, ifNoneMatch })),
+    partialUpdateBook: (id, patchedBookRequest, ifMatch) =>
+      answer(books.partialUpdateBookRaw({ id, patchedBookRequest, ifMatch })),
     deleteBook: (id) => answer(books.deleteBookRaw({ id })),
   };
 });
