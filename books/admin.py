@@ -1,19 +1,32 @@
 """Where a librarian keeps the books, and what they refer to."""
 
+from functools import reduce
+from operator import or_
 from typing import Any
 
 from django import forms
 from django.contrib import admin
 from django.core.files.uploadedfile import UploadedFile
-from django.db.models import Prefetch, QuerySet, TextChoices
+from django.db.models import Prefetch, Q, QuerySet, TextChoices
 from django.http import HttpRequest
 
 from project.api.admin import AggregateRootAdmin, LoadedSelect, RecordForm, UniqueNameForm
 from project.api.relations import MAX_ITEMS
 
 from .covers import make_cover
+from .identifiers import IdentifierFormField
 from .isbn import ISBNFormField, normalize_isbn
-from .models import Book, Contribution, Edition, Format, Publisher, Role, Series, Subject
+from .models import (
+    Book,
+    Contribution,
+    Edition,
+    Format,
+    Identifier,
+    Publisher,
+    Role,
+    Series,
+    Subject,
+)
 
 
 @admin.register(Publisher)
@@ -101,8 +114,37 @@ class ContributionInline(OwnedInline):
 
 
 class EditionForm(RecordForm):
+    identifiers = forms.CharField(
+        required=False,
+        widget=forms.Textarea(attrs={"rows": 2, "cols": 20}),
+        help_text="One a line, as oclc:1234567.",
+    )
+
     class Meta:
         field_classes = {"isbn13": ISBNFormField}
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        if self.instance.pk is not None:
+            self.initial["identifiers"] = "\n".join(map(str, self.instance.identifiers.all()))
+
+    def clean_identifiers(self) -> str:
+        """One a line, in their usual forms, of which no other edition has any."""
+        texts = filter(str.strip, self.cleaned_data["identifiers"].splitlines())
+        pairs = dict.fromkeys(map(IdentifierFormField(max_length=300).clean, texts))
+        if len(pairs) > MAX_ITEMS:
+            raise forms.ValidationError(f"Give at most {MAX_ITEMS} identifiers.", "max_length")
+        lines = [f"{scheme}:{value}" for scheme, value in pairs]
+        new = [Q(scheme=s, value=v) for s, v in pairs if f"{s}:{v}" not in self.stored_identifiers]
+        if new and (taken := Identifier.objects.filter(reduce(or_, new)).first()):
+            raise forms.ValidationError(f"Another edition has {taken}.", "unique")
+        return "\n".join(lines)
+
+    @property
+    def stored_identifiers(self) -> dict[str, Identifier]:
+        if self.instance.pk is None:
+            return {}
+        return {str(each): each for each in self.instance.identifiers.all()}
 
     def clean_cover(self) -> Any:
         """The cover that is made of an upload; False takes it off, what is stored stays."""
@@ -114,10 +156,27 @@ class EditionForm(RecordForm):
         return cover
 
 
+class EditionFormSet(forms.BaseInlineFormSet):
+    def clean(self) -> None:
+        """No two editions on the page have one identifier."""
+        super().clean()
+        seen: set[str] = set()
+        rows: list[Any] = self.forms
+        for form in rows:
+            lines = set(getattr(form, "cleaned_data", {}).get("identifiers", "").splitlines())
+            if repeated := sorted(lines & seen):
+                form.add_error("identifiers", f"Another edition has {repeated[0]}.")
+            seen |= lines
+
+
 class EditionInline(OwnedInline):
     model = Edition
     form = EditionForm
+    formset = EditionFormSet
     autocomplete_fields = ["publisher"]
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
+        return super().get_queryset(request).prefetch_related("identifiers")
 
 
 class OwnedRowFilter(admin.SimpleListFilter):
@@ -179,6 +238,36 @@ class BookAdmin(AggregateRootAdmin):
             .get_queryset(request)
             .prefetch_related(Prefetch("contributions", written, to_attr="written"))
         )
+
+    def save_formset(self, request: HttpRequest, form: Any, formset: Any, change: bool) -> None:
+        super().save_formset(request, form, formset, change)
+        if formset.model is not Edition:
+            return
+        edited = [
+            (each, dict.fromkeys(each.cleaned_data["identifiers"].splitlines()))
+            for each in formset.forms
+            if "identifiers" in each.changed_data and each not in formset.deleted_forms
+        ]
+        gone = [
+            row
+            for each, lines in edited
+            for s, row in each.stored_identifiers.items()
+            if s not in lines
+        ]
+        if gone:
+            Identifier.objects.filter(pk__in=[row.pk for row in gone]).delete()
+            form.written.removed[Identifier] += gone
+        new = [
+            Identifier(edition=each.instance, scheme=pair[0], value=pair[2])
+            for each, lines in edited
+            for line in lines
+            if line not in each.stored_identifiers
+            for pair in [line.partition(":")]
+        ]
+        for row in new:
+            row.save()
+        if new:
+            form.written.created[Identifier] = new
 
     @admin.display(description="authors")
     def written_by(self, book: Any) -> str:

@@ -103,7 +103,8 @@ class IdentifierFormField(forms.CharField):
         if not text:
             return text
         scheme, colon, rest = (part.strip() for part in text.partition(":"))
-        if not colon or not rest or not re.match(SCHEME, scheme) or len(scheme) > MAX_SCHEME:
+        is_short = len(scheme) <= MAX_SCHEME and len(rest) <= MAX_VALUE
+        if not (colon and rest and is_short and re.match(SCHEME, scheme)):
             raise ValidationError("An identifier looks like oclc:1234567.", "invalid")
         try:
             return normalize_identifier(scheme, " ".join(rest.split()))

@@ -12,7 +12,7 @@ from django.urls import reverse
 
 from auth_api.models import User
 from authors.models import Author, AuthorProfile
-from books.models import Book, Contribution, Edition, Publisher, Series, Subject
+from books.models import Book, Contribution, Edition, Identifier, Publisher, Series, Subject
 
 pytestmark = pytest.mark.django_db
 
@@ -310,8 +310,43 @@ def test_opening_a_book_costs_the_same_however_much_it_owns(desk, rows):
     assert response.text.count(" selected>Publisher ") == rows
     assert response.text.count(" selected>Subject ") == rows
     # The session, the user, the book, who wrote it, its subjects (asked for twice),
-    # contributions and editions.
-    assert len(counted) == 8, [query["sql"] for query in counted]
+    # contributions, editions and their identifiers.
+    assert len(counted) == 9, [query["sql"] for query in counted]
+
+
+def test_identifiers_are_kept_one_a_line(desk, hobbit):
+    name = "editions-0-identifiers"
+    assert saved(save(desk, page(hobbit), **{name: "OCLC:ocm0007\r\n\r\nlccn:2001-2"}))
+    assert [str(each) for each in Identifier.objects.order_by("id")] == [
+        "oclc:7",
+        "lccn:2001000002",
+    ]
+    assert Book.objects.get().version == 2
+    assert saved(save(desk, page(hobbit)))
+    assert Book.objects.get().version == 2
+    other = Edition.objects.create(book=Book.objects.create(title="Other"))
+    other.identifiers.create(scheme="oclc", value="9")
+    for text, complaint in (
+        ("oclc:9", "Another edition has oclc:9."),
+        ("oclc", "An identifier looks like oclc:1234567."),
+    ):
+        response = save(desk, page(hobbit), **{name: text})
+        assert errors(response) == {name: [complaint]}
+    assert saved(save(desk, page(hobbit), **{name: "lccn:2001-2\noclc:8"}))
+    assert sorted(map(str, hobbit.editions.get().identifiers.all())) == [
+        "lccn:2001000002",
+        "oclc:8",
+    ]
+    assert saved(save(desk, page(hobbit), **{"editions-0-DELETE": "on"}))
+    assert [str(each) for each in Identifier.objects.all()] == ["oclc:9"]
+
+
+def test_an_author_has_other_names(desk, hobbit):
+    author = Author.objects.get(name="J. R. R. Tolkien")
+    changes = {"other_names-TOTAL_FORMS": "1", "other_names-0-name": " John  Tolkien"}
+    assert saved(save(desk, page(author), **changes))
+    [name] = author.other_names.all()
+    assert (name.name, name.sort_name) == ("John Tolkien", "Tolkien, John")
 
 
 def test_saving_a_book_untouched_changes_nothing(desk, hobbit):
