@@ -282,6 +282,8 @@ def test_the_admin_is_told_with_who_was_there(client, librarian):
             "openlibrary_key": "",
             "profile-TOTAL_FORMS": 0,
             "profile-INITIAL_FORMS": 0,
+            "other_names-TOTAL_FORMS": 0,
+            "other_names-INITIAL_FORMS": 0,
         }
         answer = client.post(f"/admin/authors/author/{herbert.pk}/change/", body)
         assert answer.status_code == 302

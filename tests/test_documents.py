@@ -846,7 +846,7 @@ def test_what_a_write_answers_is_the_document(librarian, dune):
 
 
 AUTHOR = [
-    *("id", "uid", "name", "sort_name", "kind", "birth_year", "death_year"),
+    *("id", "uid", "name", "sort_name", "other_names", "kind", "birth_year", "death_year"),
     "openlibrary_key",
 ]
 

@@ -809,7 +809,7 @@ def test_what_a_migration_writes_is_found():
 WRITERS = {
     # These send `rows_written`, and after a migration with that all is made anew.
     *("project/api/writes/unit_of_work.py", "project/api/writes/deletions.py"),
-    "project/api/rewriting.py",
+    *("project/api/writes/merging.py", "project/api/rewriting.py"),
 }
 
 

@@ -215,6 +215,8 @@ def _refusal_of(alias: str) -> str | None:
     try:
         connections[alias].ensure_connection()
     except NotSupportedError as error:
+        # An open one would not be asked again, by the next of these checks.
+        connections[alias].close()
         return str(error)
     return None
 

@@ -81,6 +81,7 @@ SPECTACULAR_SETTINGS = {
         {"name": "accounts", "description": "One's own account, and everybody's for admins."},
         {"name": "authors", "description": "Who contributed to books, and their books."},
         {"name": "books", "description": "Books, their contributions and their editions."},
+        {"name": "editions", "description": "What others call an edition."},
         {"name": "series", "description": "Series, and their books."},
         {"name": "publishers", "description": "Publishers, and their editions."},
         {"name": "subjects", "description": "What books are about."},
