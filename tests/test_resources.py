@@ -337,18 +337,18 @@ def test_years_before_the_common_era_are_negative(librarian):
     ("path", "queries"),
     [
         # The ids, and the documents; before them the parent, if there is one.
-        ("/authors/", 4),
-        ("/authors/?expand=books", 4),
-        ("/books/", 4),
-        ("/series/", 4),
-        ("/publishers/", 4),
-        ("/subjects/", 4),
-        ("/authors/{author}/books/", 5),
-        ("/series/{series}/books/", 5),
-        ("/subjects/{subject}/books/", 5),
-        ("/books/{book}/contributions/", 5),
-        ("/books/{book}/editions/", 5),
-        ("/publishers/{publisher}/editions/", 5),
+        ("/authors/", 2),
+        ("/authors/?expand=books", 2),
+        ("/books/", 2),
+        ("/series/", 2),
+        ("/publishers/", 2),
+        ("/subjects/", 2),
+        ("/authors/{author}/books/", 3),
+        ("/series/{series}/books/", 3),
+        ("/subjects/{subject}/books/", 3),
+        ("/books/{book}/contributions/", 3),
+        ("/books/{book}/editions/", 3),
+        ("/publishers/{publisher}/editions/", 3),
     ],
 )
 def test_a_list_costs_the_same_for_any_number_of_rows(anonymous, path, queries, number):
@@ -372,4 +372,6 @@ def test_a_list_costs_the_same_for_any_number_of_rows(anonymous, path, queries, 
         subject=subject.pk,
         book=stored.pk,
     )
-    assert len(statements(lambda: send(anonymous, "GET", path))) == queries
+    asked = statements(lambda: send(anonymous, "GET", path))
+    # The feed's state is asked for the tag, unless something is computed: test_list_tags.py.
+    assert len([each for each in asked if "changes_batch" not in each]) == queries
