@@ -4,10 +4,11 @@ import json
 from io import StringIO
 from itertools import permutations
 from pathlib import Path
+from random import Random
 
 import pytest
 from django.core.management import call_command
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from authors.models import Author
@@ -150,7 +151,7 @@ AUTHOR = st.fixed_dictionaries(
     {"name": NAMES},
     optional={
         "birth_year": st.sampled_from([1900, 1950]),
-        "death_year": st.just(1920),
+        "death_year": st.sampled_from([1910, 1920]),
         "openlibrary_key": st.sampled_from(["OL1A", "OL2A"]),
     },
 )
@@ -187,6 +188,133 @@ ROW = st.fixed_dictionaries(
 )
 
 
+# The second names in vain, by his key, whom a later one makes an editor, under another name.
+NAMED_IN_VAIN = [
+    {
+        "title": "Dune",
+        "openlibrary_key": "OL1W",
+        "first_published_year": 1815,
+        "language": "en",
+        "contributions": [
+            {"author": {"name": "Ann", "openlibrary_key": "OL1A", "death_year": 1920}}
+        ],
+        "editions": [
+            {
+                "isbn13": isbn(1),
+                "format": "paperback",
+                "publisher": {"name": "Ace"},
+                "pages": 100,
+            }
+        ],
+    },
+    {
+        "title": "Dune",
+        "openlibrary_key": "OL1W",
+        "first_published_year": 1815,
+        "language": "en",
+        "series": {"name": "Highbury"},
+        "series_position": "1",
+        "subjects": [{"name": "C#"}, {"name": "C#"}],
+        "contributions": [
+            {"author": {"name": "Bob"}},
+            {"author": {"name": "Ann", "openlibrary_key": "OL2A"}},
+            {"author": {"name": "Ann"}},
+        ],
+    },
+    {
+        "title": "Dune",
+        "openlibrary_key": "OL1W",
+        "first_published_year": 1815,
+        "language": "fr",
+        "series_position": "2",
+        "subjects": [{"name": "Sand"}, {"name": "Sand"}],
+        "contributions": [
+            {"author": {"name": "Bob"}, "role": "editor"},
+            {"author": {"name": "Bob", "openlibrary_key": "OL2A"}},
+        ],
+        "editions": [{}, {}],
+    },
+    {
+        "title": "Emma",
+        "first_published_year": 1965,
+        "language": "en",
+        "series": {"name": "Arrakis"},
+        "series_position": "2",
+        "subjects": [{"name": "Sand"}, {"name": "sand"}],
+    },
+    {"title": "Emma"},
+    {
+        "title": "Dune",
+        "language": "en",
+        "series_position": "2",
+        "contributions": [{"author": {"name": "Bob"}}],
+    },
+]
+# What the second says of an author in vain, the third might be the first to say.
+BORN_IN_VAIN = [
+    {"title": "Dune", "openlibrary_key": "OL1W", "contributions": [{"author": {"name": "Ann"}}]},
+    {
+        "title": "Dune",
+        "openlibrary_key": "OL1W",
+        "contributions": [{"author": {"name": "Bob", "birth_year": 1900}}],
+    },
+    {"title": "Emma", "openlibrary_key": "OL2W", "contributions": [{"author": {"name": "Bob"}}]},
+]
+
+
+ANN = [{"author": {"name": "Ann"}}]
+# The first means the same book in the second run as in the first: not the last one, which has the
+# lower year, and another language.
+ONE_OF_TWO_BOOKS = [
+    {
+        "title": "Dune",
+        "language": "en",
+        "subjects": [{"name": "Sand"}, {"name": "sand"}],
+        "contributions": ANN * 2,
+    },
+    {
+        "title": "Dune",
+        "language": "fr",
+        "first_published_year": 1965,
+        "subjects": [{"name": "Sand"}, {"name": "C#"}],
+        "contributions": ANN,
+    },
+    {
+        "title": "Dune",
+        "language": "fr",
+        "first_published_year": 1815,
+        "subjects": [{"name": "Sand"}],
+        "contributions": ANN,
+    },
+]
+# And the second of these, though the first contradicts it in vain.
+ONE_OF_TWO_BOOKS_IN_VAIN = [
+    {
+        "title": "Dune",
+        "language": "de",
+        "subjects": [{"name": "Sand"}, {"name": "sand"}, {"name": "C#"}],
+        "contributions": ANN * 2,
+    },
+    *ONE_OF_TWO_BOOKS,
+]
+# So does the first mention of an author, who might be either of the others.
+ONE_OF_TWO_AUTHORS = [
+    {
+        "title": title,
+        "openlibrary_key": f"OL{n}W",
+        "contributions": [{"author": {"name": "Ann", **years}}],
+    }
+    for n, (title, years) in enumerate(
+        [
+            ("Dune", {"death_year": 1920}),
+            ("Emma", {"birth_year": 1880}),
+            ("Mort", {"birth_year": 1850, "death_year": 1910}),
+        ],
+        start=1,
+    )
+]
+
+
 def exported():
     """What `export_catalogue` writes, in no order, without the keys and moments of its own."""
     file = StringIO()
@@ -216,6 +344,11 @@ def without(value, *names):
     st.sampled_from(UPDATES),
     st.randoms(use_true_random=False),
 )
+@example(NAMED_IN_VAIN, "overwrite", Random(1))  # noqa: S311
+@example(BORN_IN_VAIN, "fill", Random(1))  # noqa: S311
+@example(ONE_OF_TWO_BOOKS, "overwrite", Random(1))  # noqa: S311
+@example(ONE_OF_TWO_BOOKS_IN_VAIN, "overwrite", Random(1))  # noqa: S311
+@example(ONE_OF_TWO_AUTHORS, "overwrite", Random(1))  # noqa: S311
 def test_shuffled_files_give_the_same_catalogue(run, monkeypatch, batch, rows, update, random):
     """However many batches they take, and whether or not they fit into the memory."""
     monkeypatch.setattr(importer, "BATCH_SIZE", batch)

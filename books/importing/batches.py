@@ -58,7 +58,7 @@ class Batch:
         self._contributions: list[tuple[MatchedBook, Columns, str, int, str, str]] = []
         self._subject_links: list[tuple[MatchedBook, Columns]] = []
         self.authors = Authors(ours)
-        self.catalogue = Catalogue(self.authors)
+        self.catalogue = Catalogue(self.authors, ours)
         self.series = ByColumn(Series, "name")
         self.subjects = Subjects()
         self.publishers = ByColumn(Publisher, "name_folded")

@@ -333,7 +333,7 @@ def _import(rows: Sequence[FileRow], report: Report, ours: Ours) -> list[FileRow
         for number in batch.repeats:
             by_number[number].notes.append(REPEAT)
         report.add(batch, ours)
-        ours.keep(batch.made)
+        ours.keep(batch.made, batch.authors.unused, batch.authors.earlier_unused)
         return [by_number[number] for number in batch.refused]
     # There is a row that only the database refuses, and halving finds it.
     if len(rows) == 1:

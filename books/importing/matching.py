@@ -28,7 +28,7 @@ from project.api.relations import MAX_ITEMS
 from project.api.writes.former_keys import Name, survivors
 from project.api.writes.unit_of_work import natural_keys
 
-from .drafts import Columns, Draft, columns_of
+from .drafts import Columns, Draft, columns_of, defaults_of
 from .merging import Changes, Ours, agree, facts_of, fitting, unknown
 
 
@@ -280,6 +280,9 @@ class Authors(Shared):
         self._by_other_name: dict[str, list[Columns]] = defaultdict(list)
         # New other names, each with its sort name, if that is given.
         self.named: list[tuple[Columns, str, str]] = []
+        # Those of earlier batches, and those of this one, that no book has got.
+        self.earlier_unused: list[Columns] = []
+        self.unused: list[Columns] = []
         # By the identity of the mention, whom it means and what it says of them in vain.
         self._meant: dict[int, Columns] = {}
         self.disagreements: dict[int, dict[str, Any]] = {}
@@ -297,6 +300,13 @@ class Authors(Shared):
             self._remember(self.stored(author))
         for name, key in called:
             self._by_other_name[name].append(self._by_id[key])
+        self.earlier_unused = self._ours.unused(mentions.values())
+        # Copies, since a batch may be tried again.
+        self.new = [{**each} for each in self.earlier_unused]
+        for each in self.new:
+            if each["uid"] is not None:
+                self._by_uid.setdefault(each["uid"], each)
+            self._remember(each)
         for each in sorted(mentions.values(), key=_certainty):
             thing = self._meant[id(each)] = self.find_or_make(each)
             self._learn(thing, each)
@@ -341,6 +351,9 @@ class Authors(Shared):
     def forget_unused(self, mentions: Iterable[Columns]) -> None:
         """Leave out new ones whom no book has got; the others in the order of their mentions."""
         made = {id(thing) for thing in self.new} & self.used.keys()
+        self.unused = [
+            thing for thing in self.new if id(thing) not in made and _says_more_than_a_name(thing)
+        ]
         order = dict.fromkeys(id(self.meant(each)) for each in mentions)
         self.new = [self.used[key] for key in order if key in made]
 
@@ -368,26 +381,40 @@ class Authors(Shared):
             self._by_key[thing["openlibrary_key"]] = thing
 
     def _look_up(self, given: Columns) -> Columns | None:
-        """Whose key it is, else of those of the same name one who gets nothing new by it."""
+        """Whose key it is, else of those of the same name one who has already what it says."""
         found = self._by_key.get(given["openlibrary_key"] or "")
         if found is None:
-            found = min(
-                (each for each in self._by_name[given["name"]] if is_same_author(given, each)),
-                key=lambda each: (
-                    bool(fitting(Author, each, unknown(Author, each, given)[0])),
-                    each["birth_year"] != given["birth_year"],
-                    each["openlibrary_key"] or "",
-                    each["birth_year"] or 0,
-                    each.get("id", 0),
-                ),
-                default=None,
-            )
+            same = [each for each in self._by_name[given["name"]] if is_same_author(given, each)]
+            found = self._fittest(same, given) if len(same) > 1 else next(iter(same), None)
         if found is None:
             called = {id(each): each for each in self._by_other_name[given["name"]]}
             same = [each for each in called.values() if _may_be_called(given, each)]
             # Which of several is meant, nobody could tell.
             found = same[0] if len(same) == 1 else None
         return found
+
+    def _fittest(self, same: Sequence[Columns], given: Columns) -> Columns:
+        """Of several that may be meant; whoever gets nothing by it has it said of them, too."""
+        changed = {id(each) for each in same if self._ours.would_change(Author, each, given)}
+        for each in same:
+            if id(each) not in changed:
+                self._ours.say(Author, each, given)
+        return min(
+            same,
+            key=lambda each: (
+                id(each) in changed,
+                each["birth_year"] != given["birth_year"],
+                each["openlibrary_key"] or "",
+                each["birth_year"] or 0,
+                each.get("id", 0),
+            ),
+        )
+
+
+def _says_more_than_a_name(thing: Columns) -> bool:
+    """Who says no more is made just the same by whoever is named so later."""
+    said, _ = unknown(Author, defaults_of(Author), thing)
+    return thing["uid"] is not None or len(said) > 1
 
 
 def _certainty(mention: Columns) -> tuple[Any, ...]:
@@ -470,10 +497,9 @@ class MatchedBook:
             and agree(draft.book["series_position"], self.book["series_position"])
         )
 
-    def fitness(self, draft: Draft, authors: Authors, holders: "Holders") -> tuple[Any, ...]:
-        """The least fits best: to which the draft adds nothing, so that a second run does not."""
+    def order(self) -> tuple[Any, ...]:
+        """Which of several is meant, where a draft says no more than each of them has."""
         return (
-            self.lacks(draft, authors, holders),
             self.book["openlibrary_key"] or "",
             self.book["first_published_year"] or 0,
             self.series_name or "",
@@ -481,11 +507,10 @@ class MatchedBook:
             self.book.get("id", 0),
         )
 
-    def lacks(self, draft: Draft, authors: Authors, holders: "Holders") -> bool:
-        """Whether the draft, which tells this book by title and creators, adds anything to it."""
+    def lacks_parts(self, draft: Draft, authors: Authors, holders: "Holders") -> bool:
+        """Whether the draft, which tells this book by title and creators, has more parts of it."""
         return (
-            bool(fitting(Book, self.book, unknown(Book, self.book, draft.book)[0]))
-            or (draft.series is not None and self.series_name is None)
+            (draft.series is not None and self.series_name is None)
             or not {each["name_folded"] for each in draft.subjects} <= self.subjects
             or not all(
                 credit.role == Role.AUTHOR or self.credited(credit.author, credit.role, authors)
@@ -525,8 +550,9 @@ def _place_of(given: Columns, own: Sequence[Columns], authors: Authors) -> int |
 class Catalogue:
     """The stored books that the drafts of a batch may mean, and those that it adds to them."""
 
-    def __init__(self, authors: Authors) -> None:
+    def __init__(self, authors: Authors, ours: Ours) -> None:
         self._authors = authors
+        self._ours = ours
         self._by_uid: dict[UUID | None, MatchedBook] = {}
         self._by_key: dict[str, MatchedBook] = {}
         self._by_title: dict[str, list[MatchedBook]] = defaultdict(list)
@@ -657,11 +683,7 @@ class Catalogue:
         if found is None:
             namesakes = self._by_title.get(draft.book["title"], ())
             same = [each for each in namesakes if each.is_book_of(draft, self._authors)]
-            found = (
-                min(same, key=lambda each: each.fitness(draft, self._authors, self.holders))
-                if len(same) > 1
-                else next(iter(same), None)
-            )
+            found = self._fittest(same, draft) if len(same) > 1 else next(iter(same), None)
         faults = [
             Fault(
                 "unique",
@@ -674,6 +696,23 @@ class Catalogue:
         if faults:
             raise Refused(faults)
         return found
+
+    def _fittest(self, same: Sequence[MatchedBook], draft: Draft) -> MatchedBook:
+        """Of several that may be meant, one that gets nothing new, so that a second run does not.
+
+        All of those have it said of them, so that no later row overwrites in the one what this row
+        has said of the other.
+        """
+        changed = {
+            id(each)
+            for each in same
+            if self._ours.would_change(Book, each.book, draft.book)
+            or each.lacks_parts(draft, self._authors, self.holders)
+        }
+        for each in same:
+            if id(each) not in changed:
+                self._ours.say(Book, each.book, {**draft.book, "series": draft.series})
+        return min(same, key=lambda each: (id(each) in changed, each.order()))
 
     def _may_be(self, draft: Draft, holder: MatchedBook) -> bool:
         return holder.has_key_of(draft) and (

@@ -21,6 +21,8 @@ from .drafts import Columns, columns_of, defaults_of
 # nothing, so that it gets new editions at most.
 Update = Literal["fill", "overwrite", "skip"]
 UPDATES: tuple[Update, ...] = ("fill", "overwrite", "skip")
+# By what of it an author may be found.
+NAMES = ("uid", "openlibrary_key", "name")
 
 
 class Disagreement(NamedTuple):
@@ -145,18 +147,52 @@ class Ours:
         self._made: dict[type[models.Model], Keys] = defaultdict(Keys)
         self._said: dict[tuple[type[models.Model], str], Keys] = defaultdict(Keys)
         self._said_by_batch: set[tuple[type[models.Model], int, str]] = set()
+        # Authors whom the file has named and no book has got, by each of their NAMES.
+        self._unused: dict[tuple[str, Any], list[Columns]] = {}
 
     def begin(self) -> None:
         """Forget what a batch has said that was not written."""
         self._said_by_batch.clear()
 
-    def keep(self, made: Mapping[type[models.Model], Iterable[Columns]]) -> None:
-        """Remember what a batch has said, and made of each model, when it is written."""
+    def unused(self, given: Iterable[Columns]) -> list[Columns]:
+        """The authors that no book has got yet and that these may mean.
+
+        A second run finds who got a book later when it comes to the first that names them. So the
+        first run has to, or what it has left out would change them then.
+        """
+        if not self._unused:
+            return []
+        names = dict.fromkeys((name, each[name]) for each in given for name in NAMES)
+        found = (each for name in names for each in self._unused.get(name, ()))
+        return list({id(each): each for each in found}.values())
+
+    def keep(
+        self,
+        made: Mapping[type[models.Model], Iterable[Columns]],
+        unused: Iterable[Columns],
+        no_longer_unused: Iterable[Columns],
+    ) -> None:
+        """Remember what a batch has said, and made of each model, when it is written.
+
+        Authors that it has taken of the unused ones, and has not used either, are in both lists.
+        """
+        for author in no_longer_unused:
+            for at in self._names(author):
+                self._unused[at] = [each for each in self._unused[at] if each is not author]
+                if not self._unused[at]:
+                    del self._unused[at]
+        for author in unused:
+            for at in self._names(author):
+                self._unused.setdefault(at, []).append(author)
         for model, key, name in self._said_by_batch:
             self._said[model, name].add(key)
         for model, things in made.items():
             for thing in things:
                 self._made[model].add(thing["id"])
+
+    @staticmethod
+    def _names(author: Columns) -> list[tuple[str, Any]]:
+        return [(name, author[name]) for name in NAMES if author[name] is not None]
 
     def has_made(self, model: type[models.Model], thing: Columns) -> bool:
         return "id" not in thing or thing["id"] in self._made[model]
@@ -175,22 +211,38 @@ class Ours:
         """Of what a row gives, what the thing gets, and what is left out for what stands."""
         if not self.may_extend(model, thing):
             return {}, {}
-        if self._update != "overwrite" or self.has_made(model, thing):
-            return new, other
-        key = thing["id"]
-        said = {
-            name
-            for name in other
-            if (model, key, name) in self._said_by_batch or key in self._said[model, name]
+        replaced = self._replaced(model, thing, other)
+        self.say(model, thing, given)
+        return new | replaced, {
+            name: value for name, value in other.items() if name not in replaced
         }
+
+    def would_change(self, model: type[models.Model], thing: Columns, given: Columns) -> bool:
+        """Whether the thing would get something of what a row gives."""
+        new, other = unknown(model, thing, given)
+        return bool(fitting(model, thing, new | self._replaced(model, thing, other)))
+
+    def say(self, model: type[models.Model], thing: Columns, given: Columns) -> None:
+        """From now on no row replaces what is given."""
+        if self._update != "overwrite" or self.has_made(model, thing):
+            return
         defaults = facts_of(model)
         self._said_by_batch |= {
-            (model, key, name)
+            (model, thing["id"], name)
             for name, value in given.items()
             if value not in (None, "", defaults.get(name))
         }
-        new = new | {name: value for name, value in other.items() if name not in said}
-        return new, {name: value for name, value in other.items() if name in said}
+
+    def _replaced(self, model: type[models.Model], thing: Columns, other: Columns) -> Columns:
+        """What of this takes the place of something else: what no row has said yet."""
+        if self._update != "overwrite" or self.has_made(model, thing):
+            return {}
+        key = thing["id"]
+        return {
+            name: value
+            for name, value in other.items()
+            if (model, key, name) not in self._said_by_batch and key not in self._said[model, name]
+        }
 
 
 class Changes:
