@@ -285,7 +285,14 @@ def test_writing_the_old_is_gone(admin, librarian, method, path, body):
 def test_who_may_not_write_is_not_told(admin, anonymous):
     old, new = authors("A", "B")
     merge(admin, "authors", old, new)
-    assert send(anonymous, "PATCH", f"/authors/{old.pk}/", {"name": "C"}, 401)
+    for method, path, body in (
+        ("PATCH", "", {"name": "C"}),
+        ("DELETE", "", None),
+        ("POST", "books/", {"title": "A"}),
+        ("PATCH", "books/1/", {"title": "A"}),
+    ):
+        problem = send(anonymous, method, f"/authors/{old.pk}/{path}", body, 401)
+        assert "merged_into" not in problem
 
 
 def test_of_a_deleted_survivor_nothing_is_left(admin):

@@ -14,12 +14,18 @@ from django.urls import NoReverseMatch
 from django.utils.encoding import force_bytes
 from rest_framework import serializers, status, viewsets
 from rest_framework.decorators import action
-from rest_framework.exceptions import NotAuthenticated, NotFound, PermissionDenied
+from rest_framework.exceptions import (
+    APIException,
+    NotAuthenticated,
+    NotFound,
+    PermissionDenied,
+)
 from rest_framework.permissions import SAFE_METHODS, BasePermission
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.reverse import reverse
 from rest_framework.settings import api_settings
+from rest_framework.views import APIView
 
 from .changes.list_tags import ListTag
 from .databases.bound import by_key, has_rows_alone
@@ -399,8 +405,17 @@ class ResourceViewSet(ConditionalWrites, StrictQueryParameters, viewsets.ModelVi
             merged = mergers(model, [name], self.request).get(name)
             if merged is not None and self.request.method in SAFE_METHODS:
                 return self._moved(kwarg, merged.key)
-            exc = merged or exc
+            if merged is not None:
+                exc = self._denial() or merged
         return super().handle_exception(exc)
+
+    def _denial(self) -> Exception | None:
+        """What refuses who may not write, whom a parent that is missing has hidden it from."""
+        try:
+            APIView.check_permissions(self, self.request)
+        except (APIException, Http404) as error:
+            return error
+        return None
 
     def _roots_of_url(self) -> Iterator[tuple[str, Any]]:
         """What the URL names by id, each with the argument that has it."""

@@ -299,9 +299,10 @@ class DifferenceSerializer(serializers.Serializer[Any]):
     to = serializers.JSONField(allow_null=True, help_text="What is there since.")
 
 
-class HistorySerializer(serializers.ModelSerializer[Any]):
+class HistorySerializer(serializers.Serializer[Any]):
     """A change of an object, and of what it owns."""
 
+    id = serializers.IntegerField(help_text="The number of the change.")
     version = serializers.IntegerField(help_text="The version that the change has led to.")
     operation = serializers.ChoiceField(Change.Operation.choices)
     at = TimestampField(help_text="When the change was made, in UTC.")
@@ -317,10 +318,6 @@ class HistorySerializer(serializers.ModelSerializer[Any]):
     merged_into = MergedSerializer(
         required=False, help_text="Of a deletion: the object that it was merged into, if it was."
     )
-
-    class Meta:
-        model = Change
-        fields = ["id", "operation", "version", "at", "actor", "request", "changes", "merged_into"]
 
 
 def kind_of_url(view: Any, name: str) -> Kind:
