@@ -45,6 +45,7 @@ test-latest: .uv/bin/uv ## The same on the newest Python, and so the newest Djan
 	.venv-latest/bin/python $(PYTEST) $(QUICK)
 	.venv-latest/bin/python $(PYTEST) $(QUICK) --engine postgresql
 
+test-all: export SEED := $(shell od -An -N2 -tu2 /dev/urandom)
 test-all: check test test-reliability test-latest test-databases test-clients ## All of them
 
 # DATABASES="oldest:C newest:en_US.UTF-8" asks these alone, on this Python.
