@@ -86,6 +86,7 @@ CONTRIBUTION = [
 ]
 CREDIT = [_request("Another name on the title page", {"credited_as": "A. N. Other"})]
 EDITION = [_request("An e-book", {"format": "ebook", "published_on": "2020-02"})]
+IDENTIFIER = [_request("An OCLC number", {"scheme": "oclc", "value": "21478515"})]
 EDITION_OF_BOOK = [_request("An e-book", {"book_id": 1, **EDITION[0].value})]
 PAGES = [_request("How many pages", {"pages": 320})]
 DESCRIPTION = _request("Another description", {"description": "Read it."})
@@ -166,6 +167,9 @@ EXAMPLES: dict[str, list[OpenApiExample]] = {
     "createBookEdition": EDITION,
     "updateBookEdition": PAGES,
     "partialUpdateBookEdition": PAGES,
+    "createEditionIdentifier": IDENTIFIER,
+    "updateEditionIdentifier": [_request("An LCCN", {"scheme": "lccn", "value": "2001627090"})],
+    "partialUpdateEditionIdentifier": [_request("Another value", {"value": "21478516"})],
     "createPublisherEdition": EDITION_OF_BOOK,
     "updatePublisherEdition": PAGES,
     "partialUpdatePublisherEdition": PAGES,

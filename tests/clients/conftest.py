@@ -36,10 +36,15 @@ def ids_for(path, client):
     names = re.findall(r"{(\w+)}", path)
     if names == ["kind", "id"]:
         return {"kind": "authors", "id": 1}
+    if path.endswith("/merge/"):
+        # Others need the first.
+        newest = {"ordering": "-id", "page_size": 1}
+        [gone] = client.get(path.partition("{")[0], params=newest).json()["results"]
+        return {"id": gone["id"]}
     if len(names) < 2:
         return dict.fromkeys(names, 1)
     children = path.removesuffix("{id}/")
-    for parent in range(1, 50):
+    for parent in range(1, 200):
         page = client.get(children.format(**{names[0]: parent})).json()
         if page.get("results"):
             return {names[0]: parent, "id": page["results"][0]["id"]}
