@@ -734,10 +734,13 @@ def _holders_of(pairs: Iterable[tuple[str, str]]) -> dict[tuple[str, str], int]:
     schemes = sorted(by_scheme.items())
     for start in range(0, len(schemes), 100):
         first, *rest = (
-            Identifier.objects.filter(scheme=scheme, value__any_of=values).order_by()
+            Identifier.objects.filter(scheme=scheme, value__any_of=values)
+            .order_by()
+            .values_list("scheme", "value", "edition_id")
             for scheme, values in schemes[start : start + 100]
         )
-        rows = first.union(*rest, all=True).values_list("scheme", "value", "edition_id")
+        # Django 6.1 would have the union in the model's order.
+        rows = first.union(*rest, all=True).order_by()
         found |= {(scheme, value): key for scheme, value, key in rows}
     return found
 
