@@ -293,6 +293,7 @@ def test_who_may_not_write_is_not_told(admin, anonymous):
     ):
         problem = send(anonymous, method, f"/authors/{old.pk}/{path}", body, 401)
         assert "merged_into" not in problem
+    assert admin.generic("TRACE", f"/api/authors/{old.pk}/books/1/").status_code == 405
 
 
 def test_of_a_deleted_survivor_nothing_is_left(admin):

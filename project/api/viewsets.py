@@ -16,6 +16,7 @@ from rest_framework import serializers, status, viewsets
 from rest_framework.decorators import action
 from rest_framework.exceptions import (
     APIException,
+    MethodNotAllowed,
     NotAuthenticated,
     NotFound,
     PermissionDenied,
@@ -410,7 +411,10 @@ class ResourceViewSet(ConditionalWrites, StrictQueryParameters, viewsets.ModelVi
         return super().handle_exception(exc)
 
     def _denial(self) -> Exception | None:
-        """What refuses who may not write, whom a parent that is missing has hidden it from."""
+        """What refuses the method or who may not write, which a missing parent has come before."""
+        method = str(self.request.method)
+        if method not in self.allowed_methods:
+            return MethodNotAllowed(method)
         try:
             APIView.check_permissions(self, self.request)
         except (APIException, Http404) as error:
