@@ -43,6 +43,9 @@ class Thing(models.Model):
     shelf = models.ForeignKey(Shelf, null=True, on_delete=models.CASCADE, related_name="things")
     tags = models.ManyToManyField(Tag)
 
+    class Meta:
+        ordering = ["id"]
+
 
 class Label(models.Model):
     thing = models.OneToOneField(Thing, primary_key=True, on_delete=models.CASCADE)
@@ -64,6 +67,9 @@ class Screw(models.Model):
     part = models.ForeignKey(Part, on_delete=models.CASCADE, related_name="screws")
     length = models.FloatField()
     tag = models.ForeignKey(Tag, null=True, on_delete=models.CASCADE)
+
+    class Meta:
+        ordering = ["id"]
 
 
 class Scan(models.Model):
