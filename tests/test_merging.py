@@ -8,9 +8,11 @@ from pathlib import Path
 import pytest
 from django.core.management import call_command
 from django.db import models
+from rest_framework.permissions import IsAuthenticated
 
 from authors.models import Author, AuthorProfile, OtherName
 from books.models import Book, Contribution, Edition, Publisher, Series, Subject
+from books.views import AuthorBookViewSet
 from project.api.checks import check_mergers
 from project.api.models import FormerKey
 from project.api.writes.attribution import program
@@ -294,6 +296,16 @@ def test_who_may_not_write_is_not_told(admin, anonymous):
         problem = send(anonymous, method, f"/authors/{old.pk}/{path}", body, 401)
         assert "merged_into" not in problem
     assert admin.generic("TRACE", f"/api/authors/{old.pk}/books/1/").status_code == 405
+
+
+def test_who_may_not_read_is_not_led_on(admin, anonymous, monkeypatch):
+    old, new = authors("A", "B")
+    merge(admin, "authors", old, new)
+    url = f"/api/authors/{old.pk}/books/"
+    assert anonymous.get(url).status_code == 308
+    monkeypatch.setattr(AuthorBookViewSet, "permission_classes", [IsAuthenticated])
+    assert anonymous.get(url).status_code == 401
+    assert admin.get(url).status_code == 308
 
 
 def test_of_a_deleted_survivor_nothing_is_left(admin):

@@ -404,14 +404,15 @@ class ResourceViewSet(ConditionalWrites, StrictQueryParameters, viewsets.ModelVi
         for kwarg, model in self._roots_of_url():
             name = ("id", self.kwargs[kwarg])
             merged = mergers(model, [name], self.request).get(name)
-            if merged is not None and self.request.method in SAFE_METHODS:
+            if merged is None:
+                continue
+            exc = self._denial() or merged
+            if exc is merged and self.request.method in SAFE_METHODS:
                 return self._moved(kwarg, merged.key)
-            if merged is not None:
-                exc = self._denial() or merged
         return super().handle_exception(exc)
 
     def _denial(self) -> Exception | None:
-        """What refuses the method or who may not write, which a missing parent has come before."""
+        """What refuses the method or who asks, which a missing parent has come before."""
         method = str(self.request.method)
         if method not in self.allowed_methods:
             return MethodNotAllowed(method)
