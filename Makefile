@@ -119,7 +119,7 @@ client: .venv-contract/.synced ## A client of the API: make client FOR=typescrip
 	@echo "The $(FOR) client is in $(INTO)/; docs/clients.md has its first lines."
 
 clean: ## Remove what these commands made, the SQLite database included
-	rm -rf .uv .venv .venv-latest .venv-bench .venv-contract tests/*/node_modules .*_cache .hypothesis static db.sqlite3*
+	rm -rf .uv .venv .venv-latest .venv-bench .venv-contract tests/*/node_modules .*_cache .hypothesis .schemathesis static db.sqlite3*
 
 .uv/bin/uv:
 	@python3 -c 'import sys; v = sys.version_info[:2]; sys.exit(v < (3, 11) and \

@@ -73,7 +73,7 @@ def test_examples_do_what_the_page_says(server, clients_closed):
 @pytest.mark.skipif(shutil.which("npm") is None, reason="npm is not installed")
 def test_another_service_verifies_with_jose(server, tmp_path):
     for name in ("package.json", "package-lock.json"):
-        shutil.copy(ROOT / "tests" / "jwks" / name, tmp_path)
+        shutil.copy(ROOT / "tests" / "clients" / "jose" / name, tmp_path)
     npm = ["npm", "ci", "--no-audit", "--no-fund"]
     subprocess.run(npm, cwd=tmp_path, check=True, capture_output=True, timeout=120)
     [code] = blocks("js")

@@ -1,7 +1,7 @@
 """Does a file's name of a person, a body, a subject become one, filed as a librarian would?
 
-The files are in `imported`: names that other catalogues have got wrong, and pairs of rows that mean
-the same by other characters.
+The files are in `imports/cases`: names that other catalogues have got wrong, and pairs of rows that
+mean the same by other characters.
 """
 
 from pathlib import Path
@@ -13,12 +13,12 @@ from tests.catalogue import send
 
 pytestmark = pytest.mark.django_db
 
-FILES = Path(__file__).parent / "imported"
+CASES = Path(__file__).parent / "imports" / "cases"
 
 
 def imported(name, anonymous):
     """Import the file; then all books, authors and so on, each by the property that says most."""
-    call_command("import_books", FILES / f"{name}.jsonl", verbosity=0)
+    call_command("import_books", CASES / f"{name}.jsonl", verbosity=0)
     shown = {"books": "title", "authors": "sort_name"}
     lists = ("books", "authors", "subjects", "series", "publishers")
     return {
