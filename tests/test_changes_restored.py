@@ -12,8 +12,8 @@ from urllib.parse import urlsplit
 import pytest
 from django.db import connection, connections
 
+from project.api.changes.cursors import Cursor
 from project.api.changes.models import Feed
-from project.api.changes.views import Cursor
 from tests.postgres import PostgreSQL
 from tests.test_changes_races import (
     Store,

@@ -95,7 +95,7 @@ SPECTACULAR_SETTINGS = {
     "AUTHENTICATION_WHITELIST": ["auth_api.authentication.JWTAuthentication"],
     "ENUM_NAME_OVERRIDES": {
         "HistoryOperation": "project.api.changes.models.Change.Operation",
-        "ChangeOperation": "project.api.changes.views.OPERATIONS",
+        "ChangeOperation": "project.api.changes.serializers.OPERATIONS",
         "AuthorKind": "authors.models.Kind",
         "UserRole": "auth_api.models.User.Role",
         "ContributionRole": "books.models.Role",

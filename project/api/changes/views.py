@@ -1,10 +1,8 @@
 """The URLs of the feed, of an object's history, and of what restores it."""
 
 import re
-from base64 import urlsafe_b64decode, urlsafe_b64encode
-from binascii import Error as BadBase64
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
 from django.db import router
 from django.http import Http404
@@ -14,10 +12,8 @@ from drf_spectacular.utils import (
     OpenApiParameter,
     OpenApiResponse,
     extend_schema,
-    extend_schema_serializer,
 )
 from rest_framework import serializers
-from rest_framework.permissions import BasePermission
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.settings import api_settings
@@ -29,14 +25,16 @@ from ..http.problems import Fault, Refused, Resync
 from ..http.resources import lists_all, shows_each
 from ..lists.parameters import StrictQueryParameters, is_true
 from .actors import Actors
+from .cursors import Cursor
 from .feed import Kind, LostPositionError, kinds, page
 from .history import changes_of, told
 from .models import Change, Entry
+from .permissions import MayFollow, MayLookBack, MayRestore, may_see_actors
 from .positions import START, Position
 from .restoring import restore
+from .serializers import ChangePageSerializer, HistorySerializer
 
 MAX_PAGE_SIZE = 500
-OPERATIONS = ["upsert", "delete"]
 KIND = OpenApiParameter(
     "kind",
     OpenApiTypes.STR,
@@ -51,123 +49,6 @@ KEY = OpenApiParameter(
     description="The id of the object.",
     examples=[OpenApiExample("The first", 1)],
 )
-CURSOR = re.compile(r"(0|[1-9]\d{0,17})\.(-?\d{1,19})\.([^.]{1,40})\.([^.]*)", re.ASCII)
-
-
-class MayFollow(BasePermission):
-    """Who has the permission `changes.view_entry`: members and above."""
-
-    def has_permission(self, request: Request, view: Any) -> bool:
-        return bool(request.user and request.user.has_perm("changes.view_entry"))
-
-
-class MayLookBack(BasePermission):
-    """Who has the permission `changes.view_change`: librarians and above."""
-
-    def has_permission(self, request: Request, view: Any) -> bool:
-        return may_see_actors(request)
-
-
-class MayRestore(BasePermission):
-    """Who has the permission `changes.restore_change`: admins."""
-
-    def has_permission(self, request: Request, view: Any) -> bool:
-        return bool(request.user and request.user.has_perm("changes.restore_change"))
-
-
-def may_see_actors(request: Request) -> bool:
-    """Librarians and above."""
-    return bool(request.user and request.user.has_perm("changes.view_change"))
-
-
-class Cursor(NamedTuple):
-    """Where a client goes on, and who it was: what a role may not see, another may."""
-
-    position: Position
-    account: str
-    role: str
-
-    @classmethod
-    def of(cls, position: Position, request: Request) -> "Cursor":
-        user: Any = request.user
-        return cls(position, str(user.pk), str(getattr(user, "role", "")))
-
-    def encode(self) -> str:
-        number, nonce = self.position
-        text = f"{number}.{nonce}.{self.account}.{self.role}"
-        return urlsafe_b64encode(text.encode()).decode().rstrip("=")
-
-    @classmethod
-    def decode(cls, text: str) -> "Cursor":
-        """Raises ValueError. It needs no signature: another number shows nothing that is hidden."""
-        try:
-            padded = text.encode("ascii") + b"=" * (-len(text) % 4)
-            plain = urlsafe_b64decode(padded).decode()
-        except (BadBase64, UnicodeError) as error:
-            raise ValueError(text) from error
-        found = CURSOR.fullmatch(plain)
-        if found is None:
-            raise ValueError(text)
-        number, nonce, account, role = found.groups()
-        return cls(Position(int(number), int(nonce)), account, role)
-
-
-class ActorSerializer(serializers.Serializer[Any]):
-    """An account, or a program such as the import."""
-
-    id = serializers.IntegerField(
-        allow_null=True, help_text="The id of the account; null of a program."
-    )
-    name = serializers.CharField(
-        help_text="The username or the program's name; `deleted account` of one that is no more."
-    )
-
-
-class MergedSerializer(serializers.Serializer[Any]):
-    """The object that another was merged into."""
-
-    id = serializers.IntegerField(min_value=1)
-    uid = serializers.UUIDField()
-
-
-class ChangeSerializer(serializers.Serializer[Any]):
-    """An object's last change."""
-
-    kind = serializers.CharField(help_text="The path of the object's list, as `books`.")
-    id = serializers.IntegerField(min_value=1)
-    uid = serializers.UUIDField()
-    operation = serializers.ChoiceField(
-        OPERATIONS,
-        help_text="`upsert`: it was created or changed. `delete`: it is gone, or hidden from who"
-        " asks.",
-    )
-    version = serializers.IntegerField(
-        required=False, min_value=1, help_text="Absent of what is hidden."
-    )
-    at = serializers.DateTimeField(
-        required=False, help_text="When the change was made, in UTC. Absent of what is hidden."
-    )
-    actor = ActorSerializer(
-        required=False,
-        help_text="Who has made the change, if it is known. Librarians and admins see it.",
-    )
-    document = serializers.DictField(
-        required=False, help_text="With `documents=true`, what GET gives of the object now."
-    )
-    merged_into = MergedSerializer(required=False)
-
-
-@extend_schema_serializer(many=False)
-class ChangePageSerializer(serializers.Serializer[Any]):
-    """A page of the feed."""
-
-    next = serializers.URLField(
-        allow_null=True, help_text="The URL of the next page; null when nothing more is known."
-    )
-    next_cursor = serializers.CharField(
-        help_text="What to send as `after` the next time, however much later. It is always there."
-    )
-    results = ChangeSerializer(many=True)
 
 
 class FeedParameters:
@@ -286,38 +167,6 @@ class ChangeViewSet(StrictQueryParameters, GenericViewSet[Entry]):
             detail = f"A page has 1 to {MAX_PAGE_SIZE} results."
             raise Refused([Fault("invalid", detail, parameter="page_size")])
         return int(size)
-
-
-class DifferenceSerializer(serializers.Serializer[Any]):
-    """A place where a change has made the document differ."""
-
-    pointer = serializers.CharField(
-        help_text="The place in the document, a JSON Pointer (RFC 6901) as `/editions/0/pages`;"
-        " empty for the whole of what was deleted."
-    )
-    locals()["from"] = serializers.JSONField(allow_null=True, help_text="What was there before.")
-    to = serializers.JSONField(allow_null=True, help_text="What is there since.")
-
-
-class HistorySerializer(serializers.Serializer[Any]):
-    """A change of an object, and of what it owns."""
-
-    id = serializers.IntegerField(help_text="The number of the change.")
-    version = serializers.IntegerField(help_text="The version that the change has led to.")
-    operation = serializers.ChoiceField(Change.Operation.choices)
-    at = TimestampField(help_text="When the change was made, in UTC.")
-    actor = ActorSerializer(
-        allow_null=True, help_text="Who has made the change; null where nobody said."
-    )
-    request = serializers.CharField(
-        allow_null=True, help_text="The `X-Request-ID` of the request that it was part of."
-    )
-    changes = DifferenceSerializer(
-        many=True, help_text="What differs since; empty when the object was created."
-    )
-    merged_into = MergedSerializer(
-        required=False, help_text="Of a deletion: the object that it was merged into, if it was."
-    )
 
 
 def kind_of_url(view: Any, name: str) -> Kind:
