@@ -9,11 +9,12 @@ class AuthApiConfig(AppConfig):
     verbose_name = "accounts"
 
     def ready(self) -> None:
-        from . import openapi  # noqa: F401  (registers the security scheme)
+        from . import housekeeping, openapi  # noqa: F401  (registers the security scheme)
         from .keys import key_ring
 
         # Keys that are no use stop the start, not the first login.
         key_ring()
+        housekeeping.register()
 
 
 class AdminConfig(admin.AdminConfig):

@@ -82,7 +82,7 @@ class LoginThrottle:
             cursor.execute(COUNT, [first, now + PERIOD, second, now + PERIOD, now, now])
             counted = cursor.fetchall()
         if any(count == 1 for _, count, _ in counted):
-            _forget_windows_before(now - PERIOD)
+            forget_windows_before(now - PERIOD)
         self._refuse((key, count - 1, end) for key, count, end in counted)
 
     def _refuse_further(self) -> None:
@@ -125,9 +125,11 @@ def _key(*parts: str) -> str:
     return sha256("\0".join(parts).encode("utf-8", "surrogatepass")).hexdigest()
 
 
-def _forget_windows_before(end: float) -> None:
+def forget_windows_before(end: float) -> int:
+    """Remove some of the windows that ended before this moment; how many, and 0 of the last."""
     old = LoginAttempt.objects.filter(resets_at__lt=end)
     with transaction.atomic():
         # What another transaction counts on at the moment is left to the next time.
         keys = list(old.select_for_update(skip_locked=True).values_list("key", flat=True)[:100])
         old.filter(key__in=keys).delete()
+    return len(keys)

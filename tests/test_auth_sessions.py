@@ -223,19 +223,6 @@ def test_refresh_token_without_the_time_of_login_is_401(member):
     assert code(refresh(str(token))) == (401, "token_not_valid")
 
 
-def test_flushexpiredtokens_cleans_up(member):
-    ended, going_on = log_in(), log_in()
-    row = OutstandingToken.objects.filter(jti=claims(ended["refresh"])["sid"])
-    row.update(expires_at=timezone.now())
-    call_command("flushexpiredtokens")
-    assert set(Session.objects.values_list("token__jti", flat=True)) == {
-        claims(going_on["refresh"])["sid"],
-        sid_of(member),
-    }
-    assert code(refresh(ended["refresh"])) == code(me(ended)) == (401, "token_not_valid")
-    assert me(going_on).status_code == 200
-
-
 def test_logout_ends_this_device_only(member):
     here, there = log_in(), log_in()
     answer = post("/api/token/blacklist/", {"refresh": here["refresh"]})

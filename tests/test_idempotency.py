@@ -4,6 +4,7 @@ import os
 import subprocess
 import sys
 from datetime import timedelta
+from io import StringIO
 from pathlib import Path
 from unittest import mock
 from urllib.parse import urlsplit
@@ -243,7 +244,7 @@ def test_after_a_day_it_is_forgotten(librarian):
     StoredAnswer.objects.filter(key="old").update(
         created_at=timezone.now() - timedelta(hours=24, seconds=1)
     )
-    call_command("forget_answers", verbosity=0)
+    call_command("housekeeping", stdout=StringIO())
     assert [each.key for each in StoredAnswer.objects.all()] == ["new"]
 
 

@@ -12,6 +12,7 @@ import sys
 import tempfile
 from contextlib import nullcontext
 from datetime import timedelta
+from io import StringIO
 from itertools import count
 from pathlib import Path
 from types import SimpleNamespace
@@ -374,7 +375,7 @@ class Everybody(RuleBasedStateMachine):
     @precondition(lambda self: self.writer is None)
     @rule()
     def old_keys_are_forgotten(self):
-        call_command("forget_answers", verbosity=0)
+        call_command("housekeeping", stdout=StringIO())
 
     # Writes that last
 

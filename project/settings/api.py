@@ -45,7 +45,7 @@ EXPORTS_AT_ONCE = 1
 # Whether PUT, PATCH and DELETE of what has a version must say of which, by If-Match: else 428.
 PRECONDITIONS_REQUIRED = False
 
-# How long `manage.py forget_history` keeps who has changed what; None, and it is kept for good.
+# How long `manage.py housekeeping` keeps who has changed what; None, and it is kept for good.
 HISTORY_DAYS: int | None = None
 
 # Whether the API compresses its answers. Not behind a proxy that does.

@@ -9,11 +9,13 @@ class ChangesConfig(AppConfig):
     verbose_name = "changes"
 
     def ready(self) -> None:
+        from ..housekeeping import chores
         from ..observability import health
         from ..writes import unit_of_work
-        from . import list_tags, positions, triggers
+        from . import history, list_tags, positions, triggers
 
         health.questions.append(triggers.fault_of)
         # Now: later, the files may be those of the next version.
         list_tags.code_digest()
         unit_of_work.deleted_uids.append(positions.deleted_uids)
+        chores["old changes"] = history.forget_old

@@ -7,11 +7,13 @@ by one, the last one first: what a column held after a change is what it held be
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import timedelta
 from typing import Any
 
+from django.conf import settings
 from django.db import models
 from django.db.models import Exists, Min, OuterRef, QuerySet
+from django.utils import timezone
 from rest_framework import serializers
 
 from ..http.problems import pointer
@@ -229,9 +231,12 @@ def _has_ids(value: Any) -> bool:
     return isinstance(value, list) and all(isinstance(e, dict) and "id" in e for e in value)
 
 
-def forget(before: datetime) -> int:
-    """Remove what was changed before this moment, but for each object's last change, which the feed
-    tells; the number of changes that are gone."""
+def forget_old() -> int:
+    """Remove what was changed more than HISTORY_DAYS ago, but for each object's last change, which
+    the feed tells; the number of changes that are gone."""
+    if settings.HISTORY_DAYS is None:
+        return 0
+    before = timezone.now() - timedelta(days=settings.HISTORY_DAYS)
     same = {"kind": OuterRef("kind"), "object_id": OuterRef("object_id")}
     old = Change.objects.filter(at__lt=before)
     RowChange.objects.filter(

@@ -19,6 +19,7 @@ from rest_framework.exceptions import APIException
 
 from ..databases.errors import is_outage
 from ..databases.transactions import request_transaction
+from ..housekeeping import remove
 from ..models import StoredAnswer
 from .handlers import unavailable
 from .preconditions import UNSAFE, not_supported, refusal, set_tag
@@ -56,6 +57,11 @@ def key_of(value: str) -> str:
         detail = f"Give 1 to {MAX_LENGTH} printable characters of ASCII."
         raise Refused([Fault("malformed", detail, header=HEADER)])
     return text
+
+
+def forget_old_answers() -> int:
+    """Remove what no key can ask for any more; how many answers."""
+    return remove(StoredAnswer.objects.filter(created_at__lte=timezone.now() - LIFETIME))
 
 
 class IdempotentRequests:
