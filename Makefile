@@ -25,9 +25,9 @@ NEWER = PATH="$$PATH:/usr/local/bin:$$(echo $$HOME/.pyenv/versions/*/bin | tr ' 
 help: ## List these targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-16s %s\n", $$1, $$2}' Makefile
 
-run: .venv/.synced ## Serve the demo catalogue at http://127.0.0.1:8000 (PORT, DATABASE_URL change it)
+run: .venv/.synced ## Serve the demo catalogue at http://127.0.0.1:8000 (HOST, PORT, DATABASE_URL change it)
 	@$(PYTHON) manage.py load_demo
-	@echo "Swagger UI: http://127.0.0.1:$(PORT)/api/docs/ (Ctrl-C stops the server)"
+	@echo "Swagger UI: http://$(or $(HOST),127.0.0.1):$(PORT)/api/docs/ (Ctrl-C stops the server)"
 	@exec env DJANGO_SETTINGS_MODULE=project.settings.dev PORT=$(PORT) $(PYTHON) -m gunicorn \
 		--config project/serve.py --log-level warning
 

@@ -9,7 +9,6 @@ from typing import Any
 
 wsgi_app = "project.front:application"
 worker_class = "asgi"
-# A phone or a front end on another machine reaches it with HOST=0.0.0.0.
 bind = f"{os.environ.get('HOST') or '127.0.0.1'}:{os.environ.get('PORT') or 8000}"
 workers = 2
 # The code is loaded once, and the workers share its memory.

@@ -35,13 +35,21 @@ def production(tmp_path, **changes):
 HEXADECIMAL = "a1b0c4c4d2e8f9a7b3b1c0d4e2f8a9a7b3b1c0d4d2e8f9a7b3b1c0d4e2f8a9a7"
 
 
-@pytest.mark.parametrize("secret_key", [SECRET_KEY, HEXADECIMAL])
-def test_the_deployment_check_finds_nothing(tmp_path, secret_key):
-    environment = production(tmp_path, DJANGO_SECRET_KEY=secret_key)
+# What is silenced is that browsers are not asked to put it on their lists.
+@pytest.mark.parametrize(
+    ("changes", "silenced"),
+    [
+        ({"DJANGO_SECRET_KEY": SECRET_KEY}, 1),
+        ({"DJANGO_SECRET_KEY": HEXADECIMAL}, 1),
+        ({"HSTS_SECONDS": "31536000"}, 0),
+    ],
+)
+def test_the_deployment_check_finds_nothing(tmp_path, changes, silenced):
+    environment = production(tmp_path, **changes)
     done = manage("check", "--deploy", "--fail-level", "WARNING", env=environment)
     assert (done.returncode, done.stdout) == (
         0,
-        "System check identified no issues (0 silenced).\n",
+        f"System check identified no issues ({silenced} silenced).\n",
     ), done.stderr
 
 
@@ -83,6 +91,7 @@ HOSTS = "Name every host in DJANGO_ALLOWED_HOSTS"
         ({"NUM_PROXIES": None}, "Set NUM_PROXIES in the environment."),
         ({"NUM_PROXIES": "one"}, "NUM_PROXIES is how many proxies there are"),
         ({"NUM_PROXIES": "-1"}, "NUM_PROXIES is how many proxies there are"),
+        ({"HSTS_SECONDS": "1 year"}, "HSTS_SECONDS is for how many seconds browsers"),
         ({"DJANGO_DEBUG": "1"}, "DJANGO_DEBUG is set"),
     ],
 )
@@ -126,9 +135,7 @@ def test_every_answer_carries_the_security_headers(served, method, path, headers
     response = served.client.request(method, path, headers={**OVER_TLS, **headers})
     assert response.status_code == status
     assert {name: response.headers.get(name) for name in HEADERS} == HEADERS
-    assert response.headers["strict-transport-security"] == (
-        "max-age=31536000; includeSubDomains; preload"
-    )
+    assert response.headers["strict-transport-security"] == "max-age=3600; includeSubDomains"
 
 
 def test_plain_http_is_sent_to_https(served):
@@ -143,3 +150,14 @@ def test_plain_http_is_sent_to_https(served):
 def test_probes_are_answered_over_plain_http(served, path):
     response = served.client.get(path)
     assert (response.status_code, response.json()) == (200, {"status": "ok"})
+
+
+def test_after_a_year_is_asked_for_browsers_may_put_it_on_their_lists(tmp_path):
+    ask = (
+        "from django.test import Client\n"
+        "answer = Client().get('/livez', headers={'X-Forwarded-Proto': 'https'})\n"
+        "print(answer['Strict-Transport-Security'])"
+    )
+    environment = production(tmp_path, HSTS_SECONDS="31536000")
+    done = manage("shell", "--no-imports", "-c", ask, env=environment)
+    assert done.stdout == "max-age=31536000; includeSubDomains; preload\n", done.stderr

@@ -152,6 +152,11 @@ DATA_UPLOAD_MAX_NUMBER_FILES = 250
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 
+def listed(text: str) -> list[str]:
+    """The members of a comma-separated list."""
+    return [member for part in text.split(",") if (member := part.strip())]
+
+
 def _wal_is_safe(version: tuple[int, ...]) -> bool:
     """Whether this SQLite has the fix of the WAL-reset bug (https://sqlite.org/wal.html#walresetbug).
 

@@ -3,12 +3,20 @@
 import os
 
 from .base import *
-from .base import BASE_DIR, database
+from .base import BASE_DIR, database, listed
 
 DEBUG = True
 SECRET_KEY = "insecure-development-key-that-production-refuses"  # noqa: S105
 JWT_KEYS = '[{"kty": "oct", "kid": "insecure", "k": "aW5zZWN1cmUtZGV2ZWxvcG1lbnQtdG9rZW4ta2V5LTA"}]'
-ALLOWED_HOSTS = ["localhost", "127.0.0.1", "[::1]"]
+# A phone asks for this machine's address: HOST, or where that is 0.0.0.0, what else is named.
+ALLOWED_HOSTS = [
+    *("localhost", "127.0.0.1", "[::1]"),
+    *listed(os.environ.get("HOST", "")),
+    *listed(os.environ.get("DJANGO_ALLOWED_HOSTS", "")),
+]
+# Front ends that are developed on this machine, on whatever port.
+CORS_ALLOWED_ORIGIN_REGEXES = [r"^http://(localhost|127\.0\.0\.1|\[::1\])(:[0-9]+)?$"]
+CORS_ALLOWED_ORIGINS = listed(os.environ.get("CORS_ALLOWED_ORIGINS", ""))
 DATABASES = {
     "default": database(
         os.environ.get("DATABASE_URL") or f"sqlite:///{BASE_DIR / 'db.sqlite3'}",

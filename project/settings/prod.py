@@ -2,23 +2,19 @@
 
 import json
 import os
+import re
 from base64 import urlsafe_b64decode
 
 from django.core.exceptions import ImproperlyConfigured
 
 from .base import *
-from .base import database
+from .base import database, listed
 
 
 def _required(name: str) -> str:
     if value := os.environ.get(name, "").strip():
         return value
     raise ImproperlyConfigured(f"Set {name} in the environment.")
-
-
-def _listed(text: str) -> list[str]:
-    """The members of a comma-separated list."""
-    return [member for part in text.split(",") if (member := part.strip())]
 
 
 def _secret_key(key: str) -> str:
@@ -50,9 +46,9 @@ def _keys(text: str) -> str:
     return text
 
 
-def _number_of_proxies(text: str) -> int:
-    if not text.isdecimal():
-        raise ImproperlyConfigured("NUM_PROXIES is how many proxies there are in front: 0, 1, …")
+def _number(name: str, text: str, meaning: str) -> int:
+    if not re.fullmatch("[0-9]{1,9}", text):
+        raise ImproperlyConfigured(f"{name} is {meaning}")
     return int(text)
 
 
@@ -60,14 +56,17 @@ if os.environ.get("DJANGO_DEBUG"):
     raise ImproperlyConfigured("DJANGO_DEBUG is set: production never shows its insides.")
 
 SECRET_KEY = _secret_key(_required("DJANGO_SECRET_KEY"))
-ALLOWED_HOSTS = _hosts(_listed(_required("DJANGO_ALLOWED_HOSTS")))
+ALLOWED_HOSTS = _hosts(listed(_required("DJANGO_ALLOWED_HOSTS")))
 DATABASES = {"default": database(_required("DATABASE_URL"), os.environ.get("DATABASE_POOLER", ""))}
 # A JSON list of JWKs: the first one signs tokens, all of them verify (auth_api.keys).
 JWT_KEYS = _keys(_required("JWT_KEYS"))
-CORS_ALLOWED_ORIGINS = _listed(os.environ.get("CORS_ALLOWED_ORIGINS", ""))
+CORS_ALLOWED_ORIGINS = listed(os.environ.get("CORS_ALLOWED_ORIGINS", ""))
 # How many proxies in front add to X-Forwarded-For; the throttles believe only those. With too few,
 # all the world has one address, and five wrong guesses lock a name for everybody.
-REST_FRAMEWORK = {**REST_FRAMEWORK, "NUM_PROXIES": _number_of_proxies(_required("NUM_PROXIES"))}
+PROXIES = _number(
+    "NUM_PROXIES", _required("NUM_PROXIES"), "how many proxies there are in front: 0, 1, …"
+)
+REST_FRAMEWORK = {**REST_FRAMEWORK, "NUM_PROXIES": PROXIES}
 
 # https://docs.djangoproject.com/en/stable/topics/security/#ssl-https
 # The proxy in front must set X-Forwarded-Proto itself, and drop what a client sent, also as
@@ -76,9 +75,17 @@ SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
 SECURE_SSL_REDIRECT = True
 # Probes come from inside, without TLS.
 SECURE_REDIRECT_EXEMPT = [r"^livez$", r"^readyz$"]
-SECURE_HSTS_SECONDS = 365 * 24 * 3600
+# For so long browsers refuse to come without TLS, whatever happens to it: an hour, until it is
+# known that it lasts. The lists that browsers bring take a year or more (https://hstspreload.org).
+SECURE_HSTS_SECONDS = _number(
+    "HSTS_SECONDS",
+    os.environ.get("HSTS_SECONDS") or "3600",
+    "for how many seconds browsers insist on TLS: 3600, …",
+)
 SECURE_HSTS_INCLUDE_SUBDOMAINS = True
-SECURE_HSTS_PRELOAD = True
+SECURE_HSTS_PRELOAD = SECURE_HSTS_SECONDS >= 365 * 24 * 3600
+if not SECURE_HSTS_PRELOAD:
+    SILENCED_SYSTEM_CHECKS = ["security.W021"]
 SESSION_COOKIE_SECURE = True
 CSRF_COOKIE_SECURE = True
 STORAGES = {
