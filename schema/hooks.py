@@ -4,6 +4,8 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
+from .openapi_3_0 import NULL
+
 INT32 = 2**31
 INT64 = 2**63
 # Classes of ASCII's characters to ECMA-262, whose patterns OpenAPI has, and of any script's to
@@ -11,8 +13,17 @@ INT64 = 2**63
 ASCII_ONLY_IN_CLIENTS = re.compile(r"\\[bBdDsSwW]")
 
 
+def enums_that_may_be_null(result: dict[str, Any], **kwargs: Any) -> dict[str, Any]:
+    """Mark them for `exact_types`: drf-spectacular's hook, which comes between, drops the null."""
+    for schema in _objects(result):
+        if "enum" in schema and "null" in schema.get("type", ()):
+            schema["type"] = next(each for each in schema["type"] if each != "null")
+            schema["nullable"] = True
+    return result
+
+
 def exact_types(result: dict[str, Any], **kwargs: Any) -> dict[str, Any]:
-    """Give integers their width, enums one name each, and requests no defaults.
+    """Give integers their width, enums one name each, requests no defaults, and null one way in.
 
     A pattern that clients would read in another way than the server is left out.
 
@@ -21,7 +32,12 @@ def exact_types(result: dict[str, Any], **kwargs: Any) -> dict[str, Any]:
     """
     schemas = result.get("components", {}).get("schemas", {})
     for schema in _objects(result):
-        if schema.get("type") == "integer":
+        if schema.pop("nullable", False):
+            _let_be_null(schema)
+        if schema.get("oneOf") == [{}, NULL]:
+            # Null is both of them, and one alone may hold. What has no type may be null.
+            del schema["oneOf"]
+        if schema.get("type") in ("integer", ["integer", "null"]):
             _set_width(schema)
         pattern = schema.get("pattern")
         if isinstance(pattern, str) and ASCII_ONLY_IN_CLIENTS.search(pattern):
@@ -49,6 +65,14 @@ def _objects(node: Any) -> Iterator[dict[str, Any]]:
         return
     for child in children:
         yield from _objects(child)
+
+
+def _let_be_null(schema: dict[str, Any]) -> None:
+    """What `nullable` meant in OpenAPI 3.0, which REST framework's paginators say it in."""
+    if "type" in schema:
+        schema["type"] = [schema["type"], "null"]
+    else:
+        schema["oneOf"] = [*schema.pop("allOf"), NULL]
 
 
 def _set_width(schema: dict[str, Any]) -> None:

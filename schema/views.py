@@ -12,6 +12,10 @@ from drf_spectacular.views import (
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from project.api.http.problems import Fault, Refused
+
+from .openapi_3_0 import as_openapi_3_0
+
 # https://developer.mozilla.org/en-US/docs/Web/HTTP/Reference/Headers/Content-Security-Policy
 # Both pages write styles into the document; Redoc searches in a worker made from a blob.
 CONTENT_SECURITY_POLICY = "; ".join(
@@ -35,12 +39,25 @@ def contract() -> Any:
     return SchemaGenerator().get_schema(public=True)  # type: ignore[no-untyped-call]
 
 
+@cache
+def contract_in_openapi_3_0() -> Any:
+    return as_openapi_3_0(contract())
+
+
 class OncePerProcess(SchemaGenerator):
     def get_schema(self, request: Request | None = None, public: bool = False) -> Any:
-        return contract()
+        # Of OpenAPI: the view takes it from `?version=`.
+        match self.api_version:
+            case None | "3.1":
+                return contract()
+            case "3.0":
+                return contract_in_openapi_3_0()
+        raise Refused([Fault("invalid", "Give 3.0 or 3.1.", parameter="version")])
 
 
 class ContractView(SpectacularAPIView):
+    """The contract in OpenAPI 3.1, or in 3.0 with `?version=3.0`."""
+
     generator_class = OncePerProcess
 
 

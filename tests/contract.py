@@ -3,6 +3,8 @@
 import re
 from pathlib import Path
 
+from schema.openapi_3_0 import as_openapi_3_0
+
 CONTRACT = Path(__file__).parent.parent / "schema" / "openapi.yaml"
 
 # Keywords that hold a value down: a smaller one is tighter, or a larger one is.
@@ -17,8 +19,11 @@ STYLES = {"query": "form", "cookie": "form", "path": "simple", "header": "simple
 
 
 def breaking_changes(old, new):
-    """Sentences on what a client made from the old contract can't do, or rely on, with the new."""
-    return list(_Comparison(old, new).breaks())
+    """Sentences on what a client made from the old contract can't do, or rely on, with the new.
+
+    Each may be in OpenAPI 3.0 or 3.1: they are compared in what both can say.
+    """
+    return list(_Comparison(as_openapi_3_0(old), as_openapi_3_0(new)).breaks())
 
 
 class _Comparison:

@@ -9,12 +9,15 @@ from io import StringIO
 import pytest
 import yaml
 from django.core.management import call_command
+from drf_spectacular.validation import validate_schema
+from jsonschema import Draft202012Validator
 
 from auth_api.models import User
 from authors.filters import AuthorFilter
 from authors.models import Author
 from books.filters import BookFilter
 from books.models import Book, Contribution, Edition, Publisher, Subject
+from tests.catalogue import send
 from tests.contract import AMBIGUOUS, CONTRACT
 
 
@@ -44,6 +47,66 @@ def test_the_server_hands_out_the_contract(anonymous, contract):
     response = anonymous.get("/api/schema/?format=json")
     assert response.status_code == 200
     assert json.loads(response.content) == contract
+
+
+def test_the_server_hands_out_the_contract_in_openapi_3_0_too(anonymous, contract):
+    assert contract["openapi"] == "3.1.0"
+    assert anonymous.get("/api/schema/?version=3.1&format=json").json() == contract
+    older = anonymous.get("/api/schema/?version=3.0&format=json").json()
+    assert older["openapi"] == "3.0.3"
+    validate_schema(older)
+    differences = [each for each in differing(contract, older) if each != ("3.1.0", "3.0.3")]
+    assert len(differences) > 100
+    for new, old in differences:
+        assert old.pop("nullable")
+        match new:
+            case {"oneOf": [one, {"type": "null"}], **rest}:
+                assert old == {"allOf": [one], **rest}
+            case {"type": [one, "null"]}:
+                assert old == {**new, "type": one}
+            case _:
+                raise AssertionError(new)
+
+
+def differing(new, old):
+    """What differs, in pairs of objects that have not the same properties, or of values."""
+    if isinstance(new, dict) and isinstance(old, dict) and new.keys() == old.keys():
+        for name, each in new.items():
+            yield from differing(each, old[name])
+    elif isinstance(new, list) and isinstance(old, list) and len(new) == len(old):
+        for pair in zip(new, old, strict=True):
+            yield from differing(*pair)
+    elif new != old:
+        yield new, old
+
+
+def test_there_is_no_other_version_of_openapi(anonymous):
+    response = anonymous.get("/api/schema/?version=2.0")
+    assert response.status_code == 400
+    assert response.json()["errors"] == [
+        {"parameter": "version", "code": "invalid", "detail": "Give 3.0 or 3.1."}
+    ]
+
+
+def test_every_schema_is_one_of_json_schema_2020_12(contract):
+    for schema in contract["components"]["schemas"].values():
+        Draft202012Validator.check_schema(schema)
+
+
+def test_a_relation_that_is_null_is_what_the_contract_says(librarian, contract):
+    author = {"name": "Anonymous", "kind": None}
+    book = {"title": "Beowulf", "series": None, "authors": [author]}
+    made = send(librarian, "POST", "/books/", book, 201)
+    [by] = made["author_ids"]
+    for name, answer in [
+        ("Book", made),
+        ("Author", send(librarian, "GET", f"/authors/{by}/")),
+        ("BookRequest", book),
+    ]:
+        assert None in answer.values()
+        validator = Draft202012Validator({**contract, "$ref": f"#/components/schemas/{name}"})
+        assert list(validator.iter_errors(answer)) == []
+        assert list(validator.iter_errors({**answer, "title": None, "name": None})) != []
 
 
 @pytest.mark.django_db  # the end of a response looks after the connections

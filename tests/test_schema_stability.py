@@ -146,7 +146,12 @@ def leave_out_answered_property(c):
 
 
 def let_answered_property_be_null(c):
-    c["components"]["schemas"]["Book"]["properties"]["title"]["nullable"] = True
+    c["components"]["schemas"]["Book"]["properties"]["title"]["type"] = ["string", "null"]
+
+
+def let_answered_object_be_null(c):
+    properties = c["components"]["schemas"]["Contribution"]["properties"]
+    properties["author"] = {"oneOf": [properties["author"], {"type": "null"}]}
 
 
 def retype_answered_property(c):
@@ -166,7 +171,12 @@ def require_sent_property(c):
 
 
 def refuse_null(c):
-    del c["components"]["schemas"]["BookRequest"]["properties"]["series_id"]["nullable"]
+    c["components"]["schemas"]["BookRequest"]["properties"]["series_id"]["type"] = "integer"
+
+
+def refuse_null_for_object(c):
+    properties = c["components"]["schemas"]["BookRequest"]["properties"]
+    properties["series"]["oneOf"].remove({"type": "null"})
 
 
 def shorten_text(c):
@@ -259,11 +269,13 @@ BREAKING = [
     remove_answered_property,
     leave_out_answered_property,
     let_answered_property_be_null,
+    let_answered_object_be_null,
     retype_answered_property,
     narrow_integer,
     remove_sent_property,
     require_sent_property,
     refuse_null,
+    refuse_null_for_object,
     shorten_text,
     raise_minimum,
     remove_value,

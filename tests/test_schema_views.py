@@ -208,16 +208,22 @@ def committed():
     return yaml.safe_load(CONTRACT.read_text("utf-8"))
 
 
+def forget():
+    """Have the documents that are kept made anew."""
+    views.contract.cache_clear()
+    views.contract_in_openapi_3_0.cache_clear()
+
+
 @pytest.fixture
 def serve(settings):
     """`serve(patterns)` has the server serve these views too."""
 
     def serve(patterns):
         settings.ROOT_URLCONF = with_views(patterns)
-        views.contract.cache_clear()
+        forget()
 
     yield serve
-    views.contract.cache_clear()
+    forget()
 
 
 def contract_of(client):

@@ -73,6 +73,7 @@ SPECTACULAR_SETTINGS = {
     .read_text("utf-8")
     .replace("MAX_OBJECTS", f"{MAX_OBJECTS:,}"),
     "VERSION": "1.0.0",
+    "OAS_VERSION": "3.1.0",
     "CONTACT": {"name": "The librarians of this catalogue"},
     "LICENSE": {"name": "MIT", "url": "https://opensource.org/license/mit"},
     "SERVERS": [{"url": "/", "description": "This server"}],
@@ -103,6 +104,7 @@ SPECTACULAR_SETTINGS = {
     },
     "ENUM_ADD_EXPLICIT_BLANK_NULL_CHOICE": False,
     "POSTPROCESSING_HOOKS": [
+        "schema.hooks.enums_that_may_be_null",
         "drf_spectacular.hooks.postprocess_schema_enums",
         "schema.hooks.searched",
         "schema.hooks.exact_types",

@@ -71,6 +71,14 @@ def test_works_as_it_comes(checked, scenario, client):
     run_scenario(checked, client, scenario)
 
 
+def test_openapi_3_0_makes_the_same_client(tmp_path, catalogue):
+    older = catalogue.client.get("/api/schema/?version=3.0").text
+    (tmp_path / "openapi_3_0.yaml").write_text(older, "utf-8")
+    openapi_typescript(tmp_path / "older", tmp_path / "openapi_3_0.yaml")
+    openapi_typescript(tmp_path / "newer")
+    assert (tmp_path / "older.ts").read_text() == (tmp_path / "newer.ts").read_text()
+
+
 def test_knows_an_app_of_ones_own(tmp_path):
     copy = Copy(tmp_path / "copy")
     copy.follow((ROOT / "docs" / "reviews.md").read_text("utf-8"))

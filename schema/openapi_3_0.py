@@ -1,0 +1,32 @@
+"""The contract for programs that do not know OpenAPI 3.1, derived from it."""
+
+from typing import Any
+
+VERSION = "3.0.3"
+NULL = {"type": "null"}
+
+
+def as_openapi_3_0(contract: Any) -> Any:
+    """The same contract in OpenAPI 3.0.3, which has `nullable` where 3.1 has the type `null`.
+
+    A reference that may be null becomes `allOf` with `nullable`, the form that generators know.
+    Strictly read it admits no null (the Proposal “Clarify Semantics of `nullable`”, OpenAPI 3.0.3),
+    so whatever validates answers needs 3.1. What is 3.0 already stays as it is.
+    """
+    return {**_rewritten(contract), "openapi": VERSION}
+
+
+def _rewritten(node: Any) -> Any:
+    if isinstance(node, list):
+        return [_rewritten(each) for each in node]
+    if not isinstance(node, dict):
+        return node
+    types, options = node.get("type"), node.get("oneOf")
+    if isinstance(types, list) and "null" in types:
+        [only] = [each for each in types if each != "null"]
+        node = {**node, "type": only, "nullable": True}
+    elif isinstance(options, list) and NULL in options:
+        others = [each for each in options if each != NULL]
+        rest = {name: value for name, value in node.items() if name != "oneOf"}
+        node = {"allOf" if len(others) == 1 else "oneOf": others, "nullable": True, **rest}
+    return {name: _rewritten(value) for name, value in node.items()}
