@@ -47,6 +47,7 @@ test-latest: .uv/bin/uv ## The same on the newest Python, and so the newest Djan
 
 test-all: export SEED := $(shell od -An -N2 -tu2 /dev/urandom)
 test-all: check test test-reliability test-latest test-databases test-clients ## All of them
+	$(MAKE) bench QUICK=1  # which ends where a peer answers otherwise than the project
 
 # DATABASES="oldest:C newest:en_US.UTF-8" asks these alone, on this Python.
 test-databases: .venv/.synced tests/databases/node_modules/.synced ## Test on PostgreSQL 14 to 18, the oldest and newest in five locales

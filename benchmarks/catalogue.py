@@ -16,6 +16,7 @@ from stdnum import ean
 
 from authors.models import Author
 from books.models import Book, Contribution, Edition, Format, Publisher, Role, Series, Subject
+from project.api.changes import positions
 from project.api.models import Made
 from project.api.search import tables as search_tables
 
@@ -80,6 +81,8 @@ class Catalogue:
         ):
             _copy(model, rows)
         search_tables.create(connection)
+        # Else the first readers of lists would give positions to so many changes, 100 at a time.
+        positions.give(connection.alias, None)
         with connection.cursor() as cursor:
             cursor.execute("ANALYZE")
 

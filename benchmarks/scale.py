@@ -9,6 +9,7 @@ are read from end to end.
 
 import argparse
 import json
+import logging
 import os
 import random
 import subprocess
@@ -55,6 +56,7 @@ def measure() -> None:
     import django
 
     django.setup()
+    logging.disable(logging.INFO)
     run = Run()
     print("| question | p50 ms | p99 ms |\n|---|---|---|")
     for question, url in QUESTIONS.items():

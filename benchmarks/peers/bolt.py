@@ -44,6 +44,12 @@ class ContributionOut(Serializer):
     credited_as: str
 
 
+class IdentifierOut(Serializer):
+    id: int
+    scheme: str
+    value: str
+
+
 # A field of a serializer has the name of an attribute, and is no file.
 for name in ("cover", "cover_thumbnail"):
     setattr(Edition, f"{name}_name", property(attrgetter(f"{name}.name")))
@@ -52,6 +58,7 @@ for name in ("cover", "cover_thumbnail"):
 class EditionOut(Serializer):
     id: int
     isbn13: str | None
+    identifiers: Annotated[list[IdentifierOut], Nested(IdentifierOut, many=True)]
     title: str
     volume: str
     publisher: Annotated[NamedOut | None, Nested(NamedOut)]
@@ -108,7 +115,10 @@ class BookOut(Serializer):
 
 
 api = BoltAPI()
-FETCHED = ("subjects", "contributions__author", "editions__publisher")
+FETCHED = (
+    *("subjects", "contributions__author"),
+    *("editions__publisher", "editions__identifiers"),
+)
 Authorization = Annotated[str, Header(alias="authorization")]
 
 

@@ -90,6 +90,13 @@ class Contribution(Base):
     author: Mapped[Author] = relationship()
 
 
+class Identifier(Base):
+    __tablename__ = "books_identifier"
+    edition_id: Mapped[int] = mapped_column(ForeignKey("books_edition.id"))
+    scheme: Mapped[str]
+    value: Mapped[str]
+
+
 class Edition(Base):
     __tablename__ = "books_edition"
     book_id: Mapped[int] = mapped_column(ForeignKey("books_book.id"))
@@ -104,6 +111,7 @@ class Edition(Base):
     cover_name: Mapped[str] = mapped_column("cover")
     cover_thumbnail: Mapped[str]
     publisher: Mapped[Publisher | None] = relationship()
+    identifiers: Mapped[list[Identifier]] = relationship(order_by=Identifier.id)
 
     @property
     def cover(self) -> dict[str, str] | None:
@@ -184,6 +192,11 @@ class ContributionOut(Out):
     credited_as: str
 
 
+class IdentifierOut(Out):
+    scheme: str
+    value: str
+
+
 class CoverOut(BaseModel):
     url: str
     thumbnail: str
@@ -191,6 +204,7 @@ class CoverOut(BaseModel):
 
 class EditionOut(Out):
     isbn13: str | None
+    identifiers: list[IdentifierOut]
     title: str
     volume: str
     publisher: NamedOut | None
@@ -261,7 +275,9 @@ books = select(Book).options(
     joinedload(Book.series),
     selectinload(Book.subjects),
     selectinload(Book.contributions).joinedload(Contribution.author),
-    selectinload(Book.editions).joinedload(Edition.publisher),
+    selectinload(Book.editions).options(
+        joinedload(Edition.publisher), selectinload(Edition.identifiers)
+    ),
 )
 
 

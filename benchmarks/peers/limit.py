@@ -69,7 +69,14 @@ CROSS JOIN LATERAL (
 ) contributions
 CROSS JOIN LATERAL (
     SELECT json_agg(json_build_object(
-        'id', e.id, 'isbn13', e.isbn13, 'title', e.title, 'volume', e.volume,
+        'id', e.id, 'isbn13', e.isbn13,
+        'identifiers', (
+            SELECT coalesce(
+                json_agg(json_build_object('id', i.id, 'scheme', i.scheme, 'value', i.value)
+                         ORDER BY i.id), '[]')
+            FROM books_identifier i WHERE i.edition_id = e.id
+        ),
+        'title', e.title, 'volume', e.volume,
         'publisher', CASE WHEN p.id IS NOT NULL
                      THEN json_build_object('id', p.id, 'uid', p.uid, 'name', p.name) END,
         'publisher_id', e.publisher_id, 'format', e.format, 'pages', e.pages,

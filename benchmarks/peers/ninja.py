@@ -10,7 +10,16 @@ from ninja.security import HttpBearer
 from auth_api.tokens import AccessToken, user_of
 from authors.models import Author
 from benchmarks.peers.timestamps import Moment
-from books.models import Book, Contribution, Edition, Publisher, Role, Series, Subject
+from books.models import (
+    Book,
+    Contribution,
+    Edition,
+    Identifier,
+    Publisher,
+    Role,
+    Series,
+    Subject,
+)
 
 PAGE = 50
 
@@ -56,12 +65,19 @@ class ContributionOut(ModelSchema):
         fields = ["id", "role", "other_role", "position", "credited_as"]
 
 
+class IdentifierOut(ModelSchema):
+    class Meta:
+        model = Identifier
+        fields = ["id", "scheme", "value"]
+
+
 class CoverOut(Schema):
     url: str
     thumbnail: str
 
 
 class EditionOut(ModelSchema):
+    identifiers: list[IdentifierOut]
     publisher: PublisherOut | None
     publisher_id: int | None
     cover: CoverOut | None
@@ -118,7 +134,7 @@ class Page(Schema):
 
 api = NinjaAPI(auth=Bearer())
 books = Book.objects.select_related("series").prefetch_related(
-    "subjects", "contributions__author", "editions__publisher"
+    "subjects", "contributions__author", "editions__publisher", "editions__identifiers"
 )
 
 

@@ -12,7 +12,7 @@ from books.views import BookViewSet
 
 class PlainBookViewSet(BookViewSet):
     queryset = Book.objects.select_related("series").prefetch_related(
-        "subjects", "contributions__author", "editions__publisher"
+        "subjects", "contributions__author", "editions__publisher", "editions__identifiers"
     )
     list = mixins.ListModelMixin.list
     retrieve = mixins.RetrieveModelMixin.retrieve
