@@ -308,7 +308,7 @@ def test_an_action_that_writes_takes_no_parameter_of_a_list(librarian):
 def test_a_ranked_list_is_a_queryset_to_whoever_asks(moons):
     from project.api.search.queries import Search
 
-    ranked = Search.of("moon", {}).rank(Book.objects.all()).queryset
+    ranked = Search.of("moon", {}).find(Book.objects.all(), ranked=True).queryset
     assert isinstance(ranked, QuerySet)
     assert [each.title for each in ranked] == moons
     assert [each.title for each in ranked[1:3]] == moons[1:3]

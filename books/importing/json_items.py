@@ -9,7 +9,15 @@ from rest_framework.exceptions import ParseError
 from project.api.http.parsers import parse_json
 from project.api.http.problems import Fault, Refused
 
-from .rows import BEGINNING, MAX_LENGTH, FileRow, Lines, UnreadableFileError, text_of
+from .rows import (
+    BEGINNING,
+    MAX_LENGTH,
+    FileRow,
+    Lines,
+    UnreadableFileError,
+    text_of,
+    too_long_fault,
+)
 
 # A whole text or a sign of structure; a text whose end is still to come; an end of a line.
 TOKEN = re.compile(rb'"[^"\\]*+(?:\\.[^"\\]*+)*+"|"|[\[\]{},]|\n', re.DOTALL)
@@ -28,6 +36,17 @@ def parse(row: FileRow, line: bytes) -> None:
             case _:
                 reason = "This is not UTF-8."
         row.faults.append(Fault("parse_error", reason, ""))
+
+
+def line_of(lines: Lines, first: int, text: bytes) -> FileRow:
+    """The row of which this text, of the line `first` that was read last, is the document."""
+    row = FileRow(first, None)
+    if lines.row_is_too_long:
+        row.source = lines.beginning_of_row
+        row.faults.append(too_long_fault())
+    else:
+        parse(row, text)
+    return row
 
 
 def items(lines: Lines, *, of_object: bool = False) -> Iterator[FileRow]:

@@ -7,8 +7,8 @@ from typing import Any
 
 from project.api.http.problems import Fault
 
-from .json_items import items, parse
-from .rows import FileRow, Lines, too_long_fault
+from .json_items import items, line_of
+from .rows import FileRow, Lines
 
 Body = dict[str, Any]
 
@@ -46,13 +46,7 @@ def _documents(lines: Lines) -> Iterator[FileRow]:
             return
         if not line.strip():
             continue
-        row = FileRow(first, None)
-        if lines.row_is_too_long:
-            row.source = lines.beginning_of_row
-            row.faults.append(too_long_fault())
-        else:
-            parse(row, line)
-        yield row
+        yield line_of(lines, first, line)
 
 
 def _own_body(document: Body, row: FileRow) -> Body:

@@ -13,8 +13,8 @@ from project.api.relations import MAX_ITEMS
 
 from .authors import other_names
 from .identifiers import of_open_library
-from .json_items import parse
-from .rows import FileRow, Lines, too_long_fault
+from .json_items import line_of
+from .rows import FileRow, Lines
 from .vocabulary import contribution, date_of, editions, format_of, given, language_of, year_of
 
 BEGINNING = r"/type/\w+\t/\w+/OL\d+[AMW]\t\d+\t[^\t]+\t\{"
@@ -27,14 +27,9 @@ def open_library(lines: Lines) -> Iterator[FileRow]:
         # What was deleted, or leads elsewhere, is no row; nor are the other types of record.
         if body_of is None:
             continue
-        row = FileRow(first, None)
-        if lines.row_is_too_long:
-            row.source = lines.beginning_of_row
-            row.faults.append(too_long_fault())
-        else:
-            parse(row, columns[-1])
-            if not row.faults and not isinstance(row.source, dict):
-                row.faults.append(Fault("invalid", "A record is a JSON object.", ""))
+        row = line_of(lines, first, columns[-1])
+        if not row.faults and not isinstance(row.source, dict):
+            row.faults.append(Fault("invalid", "A record is a JSON object.", ""))
         if not row.faults:
             row.body = body_of(row.source, row)
         yield row

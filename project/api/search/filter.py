@@ -57,7 +57,7 @@ class SearchFilter(backends.SearchFilter):
         search = self.search(request, view)
         if search is None:
             return queryset
-        result = search.find(queryset) if _is_ordered(request) else search.rank(queryset)
+        result = search.find(queryset, ranked=not _is_ordered(request))
         if result.used is not None:
             text = request.query_params[self.search_param]
             view.search_used = {"asked": text, "used": result.used}

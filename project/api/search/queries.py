@@ -220,32 +220,30 @@ class Search:
         found = {word: key for word in words if (key := _key(word, keys))}
         return cls(tuple(word for word in words if word not in found), found, is_exact)
 
-    def find(self, queryset: QuerySet[Any]) -> Found:
-        """All that has this, in the queryset's own order."""
+    def find(self, queryset: QuerySet[Any], *, ranked: bool = False) -> Found:
+        """All that has this, in the queryset's own order, or `ranked`: the best match first."""
         queryset = self._with_keys(queryset)
         if not self.words:
             return Found(queryset)
         query, used = self._parsed(queryset)
         if query is None:
             return Found(queryset.none())
+        narrowed = self._ranked(queryset, query) if ranked else self._filtered(queryset, query)
+        return Found(narrowed, used)
+
+    def _filtered(self, queryset: QuerySet[Any], query: ParsedQuery) -> QuerySet[Any]:
         match = Match(query)
         if query.finds_neither_few_nor_a_lot and not queryset.query.has_filters():
             entries = _entries(queryset.model)._default_manager.filter(document__matches=match)
             is_found = When(pk__in=entries.values("pk"), then=True)
-            return Found(queryset.filter(Case(is_found, default=False)), used)
-        return Found(queryset.filter(search__document__matches=match), used)
+            return queryset.filter(Case(is_found, default=False))
+        return queryset.filter(search__document__matches=match)
 
-    def rank(self, queryset: QuerySet[Any]) -> Found:
-        """The same with the best match first, in parts one behind the other: titles that are just
-        these words, titles of one more word and so on, and what has them elsewhere. Each goes by
-        id, an order that a walk through a table keeps, however many rows match.
+    def _ranked(self, queryset: QuerySet[Any], query: ParsedQuery) -> QuerySet[Any]:
+        """In parts one behind the other: titles that are just these words, titles of one more word
+        and so on, and what has them elsewhere. Each goes by id, an order that a walk through a
+        table keeps, however many rows match.
         """
-        queryset = self._with_keys(queryset)
-        if not self.words:
-            return Found(queryset)
-        query, used = self._parsed(queryset)
-        if query is None:
-            return Found(queryset.none())
         matches = [Match(query, length) for length in query.lengths]
         in_full = Match(query.in_full(), matches[0].length)
         if in_full != matches[0]:
@@ -258,7 +256,7 @@ class Search:
             replace(each, passed=tuple(matches[:place])) for place, each in enumerate(matches)
         ]
         ranked = queryset.filter(search__document__matches=found)
-        return Found(ranked.order_by(MatchRank(found, matches), "id"), used)
+        return ranked.order_by(MatchRank(found, matches), "id")
 
     def _with_keys(self, queryset: QuerySet[Any]) -> QuerySet[Any]:
         for key in self.keys.values():
