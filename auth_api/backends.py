@@ -37,7 +37,7 @@ class AccountBackend(BaseBackend):
         request: HttpRequest | None,
         username: str | None = None,
         password: str | None = None,
-        **kwargs: Any,
+        **kwargs: object,
     ) -> User | None:
         if username is None or password is None:
             return None

@@ -18,7 +18,7 @@ class StrictBooleanField(forms.Field):
 
     VALUES = {"true": True, "1": True, "false": False, "0": False}
 
-    def to_python(self, value: Any) -> bool | None:
+    def to_python(self, value: object) -> bool | None:
         if not value:
             return None
         if (text := str(value).lower()) not in self.VALUES:

@@ -2,7 +2,6 @@
 
 import secrets
 from hashlib import sha256
-from typing import Any
 
 from django.utils import timezone
 from rest_framework import exceptions
@@ -41,7 +40,7 @@ def machine_token(text: str) -> MachineToken:
     return token
 
 
-def check_method(token: Any, method: str | None) -> None:
+def check_method(token: object, method: str | None) -> None:
     """Raise NotForMachines where a token that may only read is to write."""
     if isinstance(token, MachineToken) and token.read_only and method not in SAFE_METHODS:
         raise NotForMachines("This machine token may only read.")

@@ -93,7 +93,7 @@ ADMIN_FIELDS = frozenset({"role", "is_active"})
 class UserQuerySet(models.QuerySet["User"]):
     """However accounts are written, an admin stays: `bulk_update` comes by here, too."""
 
-    def update(self, **values: Any) -> int:
+    def update(self, **values: object) -> int:
         if isinstance(values.get("username"), str):
             values["username_key"] = values["username"]
         if ADMIN_FIELDS.isdisjoint(values):
@@ -112,7 +112,7 @@ class UserManager(BaseUserManager["User"]):
         return UserQuerySet(self.model, using=self._db)
 
     def create_user(
-        self, username: str, email: str, password: str | None = None, **fields: Any
+        self, username: str, email: str, password: str | None = None, **fields: object
     ) -> "User":
         """Store a user; without a password, one who cannot log in with any."""
         user = self.model(username=self.model.normalize_username(username), email=email, **fields)
@@ -121,7 +121,7 @@ class UserManager(BaseUserManager["User"]):
         return user
 
     def create_superuser(
-        self, username: str, email: str, password: str | None = None, **fields: Any
+        self, username: str, email: str, password: str | None = None, **fields: object
     ) -> "User":
         return self.create_user(username, email, password, **{"role": User.Role.ADMIN, **fields})
 

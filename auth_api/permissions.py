@@ -1,6 +1,6 @@
 """Who may do what through the API."""
 
-from typing import Any, Literal
+from typing import Literal
 
 from django.conf import settings
 from django.db.models import Model
@@ -33,7 +33,7 @@ class ReadOnlyUnlessLibrarian(BasePermission):
     CATALOGUE_REQUIRES_LOGIN on, reading takes a login too.
     """
 
-    def has_permission(self, request: Request, view: Any) -> bool:
+    def has_permission(self, request: Request, view: object) -> bool:
         if request.method in SAFE_METHODS:
             return not settings.CATALOGUE_REQUIRES_LOGIN or has_role(request, User.Role.MEMBER)
         model = getattr(getattr(view, "queryset", None), "model", None)
@@ -45,7 +45,7 @@ class ReadOnlyUnlessLibrarian(BasePermission):
     def has_related_permission(
         self,
         request: Request,
-        view: Any,
+        view: object,
         action: Literal["create", "update", "delete"],
         model: type[Model],
     ) -> bool:
@@ -58,7 +58,7 @@ class InPerson(BasePermission):
 
     least = User.Role.MEMBER
 
-    def has_permission(self, request: Request, view: Any) -> bool:
+    def has_permission(self, request: Request, view: object) -> bool:
         if isinstance(request.auth, MachineToken):
             raise NotForMachines
         return has_role(request, self.least)

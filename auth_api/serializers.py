@@ -101,7 +101,7 @@ class TokenObtainPairSerializer(StrictSerializer, simplejwt.TokenObtainPairSeria
     access = serializers.CharField(read_only=True)
     refresh = serializers.CharField(read_only=True)
 
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
+    def __init__(self, *args: object, **kwargs: object) -> None:
         super().__init__(*args, **kwargs)
         self.fields["username"] = StrictCharField(
             write_only=True, required=False, help_text="The username or the e-mail address."
@@ -213,7 +213,7 @@ class AccountSerializer(StrictModelSerializer):
             check_current_password(request, current_password)
         return attrs
 
-    def to_internal_value(self, data: Any) -> Any:
+    def to_internal_value(self, data: object) -> Any:
         """Judge a name and an address as they are stored, which is how a login looks for them."""
         if isinstance(data, dict):
             data = dict(data)
@@ -223,7 +223,7 @@ class AccountSerializer(StrictModelSerializer):
                     data[name] = stored_form(text)
         return super().to_internal_value(data)
 
-    def save(self, **kwargs: Any) -> User:
+    def save(self, **kwargs: object) -> User:
         try:
             with transaction.atomic():
                 user: User = super().save(**kwargs)
@@ -312,7 +312,7 @@ class UserSerializer(AccountSerializer):
     def create(self, validated_data: dict[str, Any]) -> User:
         return User.objects.create_user(**validated_data)
 
-    def update(self, instance: User, validated_data: dict[str, Any]) -> User:
+    def update(self, instance: User, validated_data: dict[str, object]) -> User:
         # Before it locks the account: two admins who lock each other first would wait for ever.
         with keeping_an_admin():
             return super().update(instance, validated_data)

@@ -30,7 +30,7 @@ class OwnPasswordForm(AdminPasswordChangeForm):
 
 class AdminSite(admin.AdminSite):
     def password_change(  # type: ignore[override]  # a response of any kind
-        self, request: HttpRequest, extra_context: dict[str, Any] | None = None
+        self, request: HttpRequest, extra_context: dict[str, object] | None = None
     ) -> HttpResponse:
         view = PasswordChangeView.as_view(
             form_class=partial(OwnPasswordForm, request),

@@ -12,6 +12,7 @@ from uuid import UUID, uuid4, uuid5
 
 from django.conf import settings
 from django.db import connection, transaction
+from rest_framework.request import Request
 from rest_framework_simplejwt import tokens as simplejwt
 from rest_framework_simplejwt.exceptions import AuthenticationFailed, InvalidToken, TokenError
 from rest_framework_simplejwt.token_blacklist.models import OutstandingToken
@@ -212,7 +213,7 @@ def look_up(token: _Token) -> tuple[User | None, str | None]:
     return User.from_db(connection.alias, LOADED, [*values, bool(is_active)]), live
 
 
-def session_of(request: Any) -> str | None:
+def session_of(request: Request) -> str | None:
     """The id of the session whose access token has come with this request, if one has."""
     return request.auth["sid"] if isinstance(request.auth, AccessToken) else None
 

@@ -7,7 +7,7 @@ from typing import Any
 from django import forms
 from django.contrib import admin
 from django.core.files.uploadedfile import UploadedFile
-from django.db.models import Prefetch, Q, QuerySet, TextChoices
+from django.db.models import Model, Prefetch, Q, QuerySet, TextChoices
 from django.http import HttpRequest
 
 from project.api.admin import AggregateRootAdmin, LoadedSelect, RecordForm, UniqueNameForm
@@ -56,10 +56,12 @@ class OwnedInline(admin.TabularInline):
     extra = 0
     max_num = MAX_ITEMS
 
-    def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Model]:
         return super().get_queryset(request).select_related("book", *self.autocomplete_fields)
 
-    def formfield_for_foreignkey(self, db_field: Any, request: HttpRequest, **kwargs: Any) -> Any:
+    def formfield_for_foreignkey(
+        self, db_field: Any, request: HttpRequest, **kwargs: object
+    ) -> Any:
         if db_field.name in self.autocomplete_fields:
             kwargs["widget"] = LoadedSelect(db_field, self.admin_site)
         return super().formfield_for_foreignkey(db_field, request, **kwargs)
@@ -123,7 +125,7 @@ class EditionForm(RecordForm):
     class Meta:
         field_classes = {"isbn13": ISBNFormField}
 
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
+    def __init__(self, *args: object, **kwargs: object) -> None:
         super().__init__(*args, **kwargs)
         if self.instance.pk is not None:
             self.initial["identifiers"] = "\n".join(map(str, self.instance.identifiers.all()))
@@ -186,7 +188,7 @@ class OwnedRowFilter(admin.SimpleListFilter):
     rows: type[Contribution | Edition]
     kinds: type[TextChoices]
 
-    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
+    def lookups(self, request: HttpRequest, model_admin: object) -> list[tuple[str, str]]:
         return self.kinds.choices
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[Book]) -> QuerySet[Book]:

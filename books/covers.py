@@ -20,7 +20,7 @@ MAX_PIXELS = 25_000_000
 # The longer side of a thumbnail, in pixels.
 THUMBNAIL = 400
 # What is taken, with the extension and the way in which it is written.
-FORMATS: dict[str, tuple[str, dict[str, Any]]] = {
+FORMATS: dict[str, tuple[str, dict[str, object]]] = {
     "JPEG": ("jpg", {"format": "JPEG", "quality": 90}),
     "PNG": ("png", {"format": "PNG"}),
     "WEBP": ("webp", {"format": "WEBP", "quality": 90}),

@@ -45,7 +45,7 @@ class IdentifierFilter(ValuesFilter):
             condition |= Q(pk__in=rows.filter(wanted).values(owner))
         return condition
 
-    def lookups(self, value: Sequence[Any]) -> None:
+    def lookups(self, value: Sequence[object]) -> None:
         return None
 
 
@@ -56,7 +56,7 @@ class LanguageFilter(CodeFilter):
     """What is in these languages: by basic filtering (RFC 4647, section 3.3.1) `pt` finds `pt-BR`,
     or with `exact` just those with this very tag."""
 
-    def __init__(self, *, exact: bool = False, **kwargs: Any) -> None:
+    def __init__(self, *, exact: bool = False, **kwargs: object) -> None:
         parameter = "language.exact" if exact else "language"
         validators = [validate_language]
         super().__init__(
@@ -74,7 +74,7 @@ class LanguageFilter(CodeFilter):
             parts.append(Q(**{PRIMARY: whole[0]}))
         return reduce(or_, parts)
 
-    def lookups(self, value: Sequence[str | None]) -> dict[str, Any] | None:
+    def lookups(self, value: Sequence[str | None]) -> dict[str, object] | None:
         return self._lookups_of(value[0]) if len(value) == 1 else None
 
     def _lookups_of(self, tag: str | None) -> dict[str, Any]:
@@ -143,7 +143,7 @@ class BookFilter(RootFilterSet):
     exact_language = _exact_languages()
 
     def by_contribution(
-        self, queryset: QuerySet[Book], name: str, value: Sequence[Any]
+        self, queryset: QuerySet[Book], name: str, value: Sequence[object]
     ) -> QuerySet[Book]:
         # Of the same contribution: the first of the two asks for both.
         authors, roles = (self.form.cleaned_data.get(each) or [] for each in ("author", "role"))

@@ -98,7 +98,7 @@ def normalize_identifier(scheme: str, value: str) -> tuple[str, str]:
 class IdentifierFormField(forms.CharField):
     """A scheme and a value with a colon between them; the value of the field is the pair."""
 
-    def to_python(self, value: Any) -> Any:
+    def to_python(self, value: object) -> Any:
         text = super().to_python(value)
         if not text:
             return text

@@ -12,7 +12,9 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from django.core.exceptions import ValidationError
+from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.models import CharField, Transform
+from django.db.models.sql.compiler import SQLCompiler
 from langcodes.data_dicts import LANGUAGE_ALPHA3, LANGUAGE_ALPHA3_BIBLIOGRAPHIC
 from langcodes.tag_parser import LanguageTagError, parse_tag
 
@@ -143,7 +145,9 @@ class PrimarySubtag(Transform):
     template = "COALESCE(split_part(%(expressions)s, '-', 1), '')"
     output_field = CharField()
 
-    def as_sqlite(self, compiler: Any, connection: Any, **extra_context: Any) -> Any:
+    def as_sqlite(
+        self, compiler: SQLCompiler, connection: BaseDatabaseWrapper, **extra_context: Any
+    ) -> Any:
         template = (
             "COALESCE(substr(%(expressions)s, 1, instr(%(expressions)s || '-', '-') - 1), '')"
         )

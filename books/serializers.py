@@ -24,7 +24,7 @@ class ISBNField(StrictCharField):
         help_text = Edition._meta.get_field("isbn13").help_text
         super().__init__(max_length=MAX_ISBN_LENGTH, help_text=help_text, **kwargs)
 
-    def to_internal_value(self, data: Any) -> str:
+    def to_internal_value(self, data: object) -> str:
         return normalize_isbn(super().to_internal_value(data))
 
 

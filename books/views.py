@@ -157,7 +157,7 @@ class CoverViewSet(ActionViewSet):
         responses=CoverSerializer,
     )
     @action(detail=True, methods=["put"], parser_classes=[UploadParser.of(MAX_BYTES)])
-    def cover(self, request: Request, *args: Any, **kwargs: Any) -> Response:
+    def cover(self, request: Request, *args: object, **kwargs: object) -> Response:
         """Takes a picture in JPEG, PNG or WebP, of 5 MB and 25 megapixels at most.
 
         Its content counts, whatever its name and type say. It is encoded anew, upright and without
@@ -187,7 +187,7 @@ class CoverViewSet(ActionViewSet):
         tags=["books"],
     )
     @cover.mapping.delete
-    def delete_cover(self, request: Request, *args: Any, **kwargs: Any) -> Response:
+    def delete_cover(self, request: Request, *args: object, **kwargs: object) -> Response:
         """Removes the cover and its thumbnail. The version of the book rises.
 
         Where the edition has no cover, nothing changes.

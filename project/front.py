@@ -51,7 +51,7 @@ class Threads:
         self._lock = Lock()
         self._free = number + MAX_WAITING
 
-    def submit(self, function: Callable[..., Any], *arguments: Any) -> "Future[Any]":
+    def submit(self, function: Callable[..., Any], *arguments: object) -> "Future[Any]":
         """Run this in a thread. RefusedError(503) where too many requests wait."""
         with self._lock:
             if not self._free:
@@ -191,7 +191,9 @@ def _run(environ: dict[str, Any], stream: Stream | None = None) -> tuple[Message
     """
     start: Message = {}
 
-    def start_response(status: str, headers: list[tuple[str, str]], exc_info: Any = None, /) -> Any:
+    def start_response(
+        status: str, headers: list[tuple[str, str]], exc_info: object = None, /
+    ) -> Any:
         encoded = [(name.encode("latin-1"), text.encode("latin-1")) for name, text in headers]
         start.update(type="http.response.start", status=int(status[:3]), headers=encoded)
 

@@ -5,7 +5,6 @@ Any other option of gunicorn's may follow (https://gunicorn.org/reference/settin
 
 import gc
 import os
-from typing import Any
 
 wsgi_app = "project.front:application"
 worker_class = "asgi"
@@ -26,7 +25,7 @@ if not os.environ.get("DATABASE_POOLER"):
     os.environ.setdefault("PGOPTIONS", "-c lock_timeout=3s -c statement_timeout=15s")
 
 
-def on_starting(server: Any) -> None:
+def on_starting(server: object) -> None:
     """Refuse to start with what a system check finds wrong, as a misspelt name in a viewset."""
     from django.core.management import CommandError, call_command
     from django.db import connections

@@ -363,7 +363,7 @@ class AutoSchema(SpectacularAutoSchema):
     def _get_parameters(self) -> list[Any]:
         return sorted(super()._get_parameters(), key=_place_of)
 
-    def map_renderers(self, attribute: str) -> list[Any]:
+    def map_renderers(self, attribute: str) -> list[object]:
         """Without exports, which words tell of: clients would take a page for a text as well."""
         exported = {getattr(each, attribute) for each in EXPORTS}
         return [each for each in super().map_renderers(attribute) if each not in exported]
@@ -388,12 +388,12 @@ class AutoSchema(SpectacularAutoSchema):
             parameters.append(_list_parameter("expand", choices, words))
         return parameters
 
-    def _choices(self, name: str, choices: list[str]) -> dict[str, Any]:
+    def _choices(self, name: str, choices: list[str]) -> dict[str, object]:
         # Generators make members of an enum from these: `name` is none in Kotlin.
         names = [each.upper() for each in choices]
         return self._component(name, {"type": "string", "enum": choices, "x-enum-varnames": names})
 
-    def _resolve_path_parameters(self, variables: Any) -> list[Any]:
+    def _resolve_path_parameters(self, variables: object) -> list[Any]:
         parameters: list[Any] = super()._resolve_path_parameters(variables)  # type: ignore[no-untyped-call]
         for parameter in parameters:
             name = parameter["name"]
@@ -432,7 +432,7 @@ class AutoSchema(SpectacularAutoSchema):
         first = ordering if isinstance(ordering, str) else next(iter(ordering or ()), None)
         return first if first in choices else None
 
-    def _shared(self, parameters: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    def _shared(self, parameters: list[dict[str, object]]) -> list[dict[str, object]]:
         """The parameters, those that many operations have as references."""
         shared = {"cursor": "Cursor", "page_size": "PageSize", "count": "Count"}
         if getattr(self.view, "pagination_class", None) is None:
@@ -461,7 +461,7 @@ class AutoSchema(SpectacularAutoSchema):
 
     # Bodies
 
-    def _serializer(self, **kwargs: Any) -> Any:
+    def _serializer(self, **kwargs: object) -> Any:
         """The resource's own, of whatever operation."""
         return self.view.get_serializer_class()(**kwargs)
 
@@ -521,7 +521,7 @@ class AutoSchema(SpectacularAutoSchema):
         answer = {"type": "object", "required": [*lists], "properties": lists}
         return {200: self._component(f"{name}Bulk", answer)}
 
-    def _map_basic_serializer(self, serializer: Any, direction: Any) -> Any:
+    def _map_basic_serializer(self, serializer: object, direction: object) -> Any:
         schema: dict[str, Any] = super()._map_basic_serializer(serializer, direction)  # type: ignore[no-untyped-call]
         schema.pop("description", None)
         is_item = (
@@ -710,7 +710,7 @@ class AutoSchema(SpectacularAutoSchema):
             return False
         if _of_meta(serializer, "relations"):
             return True
-        model: Any = serializer.Meta.model
+        model: type[Model] = serializer.Meta.model
         meta = model._meta
         # What is made from another field is as unique as that.
         unique = {
@@ -738,14 +738,14 @@ class AutoSchema(SpectacularAutoSchema):
         )
 
 
-def _single(serializer: Any) -> Any:
+def _single(serializer: object) -> Any:
     """An instance of the serializer, of its items where it is a list; None of what is none."""
     serializer = force_instance(serializer)  # type: ignore[no-untyped-call]
     serializer = getattr(serializer, "child", serializer)
     return serializer if isinstance(serializer, BaseSerializer) else None
 
 
-def _of_meta(serializer: Any, name: str) -> Collection[Any]:
+def _of_meta(serializer: object, name: str) -> Collection[Any]:
     return getattr(getattr(serializer, "Meta", None), name, ())
 
 

@@ -7,7 +7,7 @@ from drf_spectacular.utils import OpenApiExample
 from rest_framework import serializers
 
 
-def _request(summary: str, value: dict[str, Any]) -> OpenApiExample:
+def _request(summary: str, value: dict[str, object]) -> OpenApiExample:
     name = summary.title().replace(" ", "").replace(",", "")
     return OpenApiExample(name, summary=summary, value=value, request_only=True)
 
@@ -29,7 +29,7 @@ def in_bulk(example: OpenApiExample) -> OpenApiExample:
     return _request(str(example.summary), {"create": [example.value]})
 
 
-def _sample(field: Any) -> Any:
+def _sample(field: object) -> Any:
     """A value that a plain field takes."""
     match field:
         case serializers.ChoiceField():

@@ -9,7 +9,7 @@ from rest_framework.settings import api_settings
 class StoredFile(OpenApiSerializerFieldExtension):  # type: ignore[no-untyped-call]
     target_class = "project.api.fields.StoredFileField"
 
-    def map_serializer_field(self, auto_schema: Any, direction: Any) -> dict[str, Any]:
+    def map_serializer_field(self, auto_schema: object, direction: object) -> dict[str, Any]:
         if not getattr(self.target, "use_url", api_settings.UPLOADED_FILES_USE_URL):
             return {"type": "string"}
         # A path is a reference: RFC 3986, section 4.2.

@@ -31,7 +31,7 @@ FAULT: dict[str, Any] = {
     },
 }
 
-PROBLEM: dict[str, Any] = {
+PROBLEM: dict[str, object] = {
     "type": "object",
     "description": "Why a request was refused (RFC 9457).",
     "required": ["type", "title", "status", "detail", "code", "instance", "request_id"],

@@ -2,7 +2,6 @@
 
 import sys
 from collections.abc import Collection, Mapping
-from typing import Any
 
 from django.db import connection, models
 
@@ -193,7 +192,7 @@ class Batch:
         self._learnt[place] |= self._add_subjects(entry, draft)
         self.catalogue.remember(entry, draft.book["title"])
 
-    def _disagree(self, place: int, given: Any, kept: Any, *at: str | int) -> None:
+    def _disagree(self, place: int, given: object, kept: object, *at: str | int) -> None:
         self.disagreements.append((place, Disagreement(pointer(*at), given, kept)))
 
     def _add_credits(self, entry: MatchedBook, draft: Draft, place: int | None = None) -> bool:

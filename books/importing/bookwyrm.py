@@ -1,7 +1,6 @@
 """BookWyrm: “Export Books”, bookwyrm-export.csv."""
 
 import re
-from typing import Any
 
 from .identifiers import identifiers
 from .rows import FileRow
@@ -17,7 +16,7 @@ COLUMNS = {
 }
 
 
-def _body(record: Record, row: FileRow) -> dict[str, Any]:
+def _body(record: Record, row: FileRow) -> dict[str, object]:
     # An edition's key is not the work's.
     key = re.search(r"OL[1-9]\d*W", record.get("openlibrary_key", ""))
     edition = re.search(r"OL[1-9]\d*M", record.get("openlibrary_key", ""))

@@ -7,6 +7,8 @@ from types import SimpleNamespace
 from typing import Any
 
 from django.db import connection, models
+from django.db.backends.base.base import BaseDatabaseWrapper
+from django.db.models.sql.compiler import SQLCompiler
 from django.utils import timezone
 
 from project.api.models import Made
@@ -53,7 +55,7 @@ def insert(model: type[models.Model], rows: Sequence[Columns], written: WrittenR
     timestamps = [f.attname for f in fields if isinstance(f, models.DateTimeField)]
     adapted = dict.fromkeys(timestamps, str(connection.ops.adapt_datetimefield_value(now)))
     columns = [*(["id"] if "id" in rows[0] else []), *(field.attname for field in fields)]
-    chosen: Callable[[Columns], tuple[Any, ...]] = itemgetter(*columns)
+    chosen: Callable[[Columns], tuple[object, ...]] = itemgetter(*columns)
 
     def values(row: Columns) -> tuple[Any, ...]:
         row |= adapted
@@ -98,14 +100,20 @@ class AnyOf(models.Lookup):
     lookup_name = "any_of"
     prepare_rhs = False
 
-    def _as_sql(self, template: str, compiler: Any, connection: Any) -> tuple[str, list[Any]]:
+    def _as_sql(
+        self, template: str, compiler: SQLCompiler, connection: BaseDatabaseWrapper
+    ) -> tuple[str, list[object]]:
         column, params = self.process_lhs(compiler, connection)
         return template.format(column), [*params, json.dumps(list(self.rhs))]
 
-    def as_sqlite(self, compiler: Any, connection: Any, **_: Any) -> tuple[str, list[Any]]:
+    def as_sqlite(
+        self, compiler: SQLCompiler, connection: BaseDatabaseWrapper, **_: object
+    ) -> tuple[str, list[object]]:
         return self._as_sql("{} IN (SELECT value FROM json_each(%s))", compiler, connection)
 
-    def as_postgresql(self, compiler: Any, connection: Any, **_: Any) -> tuple[str, list[Any]]:
+    def as_postgresql(
+        self, compiler: SQLCompiler, connection: BaseDatabaseWrapper, **_: object
+    ) -> tuple[str, list[object]]:
         cast = "" if isinstance(self.lhs.output_field, models.CharField) else "::bigint"
         template = f"{{}} IN (SELECT json_array_elements_text(%s){cast})"
         return self._as_sql(template, compiler, connection)

@@ -2,7 +2,6 @@
 
 import re
 from html.parser import HTMLParser
-from typing import Any
 
 from .identifiers import identifiers
 from .rows import FileRow
@@ -40,7 +39,7 @@ class _Text(HTMLParser):
         if tag in ("p", "div", "li", "h1", "h2", "h3"):
             self.parts.append("\n")
 
-    def handle_starttag(self, tag: str, attrs: Any) -> None:
+    def handle_starttag(self, tag: str, attrs: object) -> None:
         if tag == "br":
             self.parts.append("\n")
 
@@ -53,7 +52,7 @@ def plain_text(html: str) -> str:
     return re.sub(r"\n{3,}", "\n\n", "".join(parser.parts)).strip()
 
 
-def _body(record: Record, row: FileRow) -> dict[str, Any]:
+def _body(record: Record, row: FileRow) -> dict[str, object]:
     series = record.get("series", "")
     codes = [language_of(code) for code in record.get("languages", "").split(",") if code.strip()]
     published = record.get("pubdate", "")

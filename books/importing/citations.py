@@ -19,7 +19,7 @@ def series(name: str, position: str) -> dict[str, Any]:
     return {"series": {"name": name}, "series_position": position} if name else {}
 
 
-def keywords(text: str) -> list[dict[str, Any]]:
+def keywords(text: str) -> list[dict[str, object]]:
     """Subjects, of words between commas or semicolons."""
     words = (word.strip() for word in re.split("[,;]", text))
     return [{"name": word} for word in words if re.search(r"\w", word)]

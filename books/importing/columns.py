@@ -47,7 +47,7 @@ def _check_our_header(header: list[str]) -> None:
             raise UnreadableFileError(f"There is no column “{name}”; there are {', '.join(known)}.")
 
 
-def our_body(record: Record, row: FileRow) -> dict[str, Any]:
+def our_body(record: Record, row: FileRow) -> dict[str, object]:
     given = {name: original(cell) for name, cell in record.items() if cell}
     body = {name: _value(field, given[name]) for name, field in BOOK.items() if name in given}
     if body.pop("authors", None):
@@ -60,7 +60,7 @@ def our_body(record: Record, row: FileRow) -> dict[str, Any]:
     return {**body, "editions": [edition]} if edition else body
 
 
-def _value(field: Any, cell: str) -> Any:
+def _value(field: object, cell: str) -> Any:
     match field:
         case serializers.ListSerializer() if isinstance(field.child, IdentifierItem):
             pairs = (item.partition(":") for item in _items(cell))
@@ -84,7 +84,7 @@ def _items(cell: str) -> list[str]:
     return [part for part in parts if part]
 
 
-def _contribution(item: str) -> dict[str, Any]:
+def _contribution(item: str) -> dict[str, object]:
     if match := WITH_ROLE.fullmatch(item):
         return {"author": {"name": match[1]}, "role": match[2].lower()}
     return {"author": {"name": item}}
@@ -96,7 +96,7 @@ OUR_TABLE = Table(frozenset({"title"}), OUR_COLUMNS, our_body, refuse=_check_our
 # What an export writes, so that an import reads the same
 
 
-def _written(field: Any) -> Callable[[Any], Any]:
+def _written(field: object) -> Callable[[Any], object]:
     match field:
         case serializers.ListSerializer() if isinstance(field.child, IdentifierItem):
             return lambda items: _listed(f"{each['scheme']}:{each['value']}" for each in items)
@@ -125,7 +125,7 @@ def _credit(name: str, role: str) -> str:
     return name if is_plain else f"{name} ({role})"
 
 
-def _of_first(name: str) -> Callable[[list[Any]], Any]:
+def _of_first(name: str) -> Callable[[list[Any]], object]:
     written = _written(EDITION[name])
     return lambda editions: written(editions[0][name]) if editions else None
 

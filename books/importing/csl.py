@@ -23,11 +23,11 @@ ROLES = {
 }
 
 
-def _text(value: Any) -> str:
+def _text(value: object) -> str:
     return "" if value is None or isinstance(value, dict | list) else str(value)
 
 
-def _date(value: Any) -> str:
+def _date(value: object) -> str:
     """An EDTF date, or the parts of the first date, as ISO 8601 has them."""
     if not isinstance(value, dict):
         return _text(value)

@@ -51,7 +51,7 @@ BOOK, EDITION = defaults_of(Book), defaults_of(Edition)
 
 
 @lru_cache(REMEMBERED)
-def shared(model: type[models.Model], **attrs: Any) -> Columns:
+def shared(model: type[models.Model], **attrs: object) -> Columns:
     """The author, series, subject or publisher of these attributes, or a ValidationError."""
     if model.clean is not models.Model.clean:
         model(**attrs).clean()
@@ -219,5 +219,5 @@ class _Everything:
         return repr(self) < repr(other)
 
 
-def _is_author(contribution: Mapping[str, Any]) -> bool:
+def _is_author(contribution: Mapping[str, object]) -> bool:
     return bool(contribution.get("role", Role.AUTHOR) == Role.AUTHOR)

@@ -39,7 +39,7 @@ class _Form:
         return re.match(self.beginning, text, re.DOTALL) is not None
 
 
-def _rejected_body(document: dict[str, Any], row: FileRow) -> dict[str, Any]:
+def _rejected_body(document: dict[str, Any], row: FileRow) -> dict[str, object]:
     """Of a row that an import has set aside, and that somebody has mended, what its form says."""
     row.source = record = document.get("row")
     if not isinstance(record, dict):

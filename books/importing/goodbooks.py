@@ -1,7 +1,6 @@
 """goodbooks-10k (https://github.com/zygmuntz/goodbooks-10k), books.csv."""
 
 import re
-from typing import Any
 
 from django.core.exceptions import ValidationError
 
@@ -27,7 +26,7 @@ IN_SERIES = re.compile(r"(.*\S)\s*\(((?:[^()]|\([^()]*\))+?),?\s*#([^#()]+)\)")
 MAX_TITLE = 1_000
 
 
-def _goodbooks_body(record: Record, row: FileRow) -> dict[str, Any]:
+def _goodbooks_body(record: Record, row: FileRow) -> dict[str, object]:
     body = title_in_series(record["title"])
     title, original_title = body["title"], record["original_title"]
     if original_title != title:
@@ -37,14 +36,14 @@ def _goodbooks_body(record: Record, row: FileRow) -> dict[str, Any]:
     names = (name.strip() for name in record["authors"].split(","))
     body["authors"] = [{"name": name} for name in names if name]
     if (isbn13 := _padded_isbn(record["isbn"], row)) is not None:
-        edition: dict[str, Any] = {"isbn13": isbn13}
+        edition = {"isbn13": isbn13}
         if code := record["language_code"]:
             edition["language"] = _language_tag(code)
         body["editions"] = [edition]
     return body
 
 
-def title_in_series(title: str) -> dict[str, Any]:
+def title_in_series(title: str) -> dict[str, object]:
     """The title without the series that it ends in, and that series."""
     if len(title) <= MAX_TITLE and (match := IN_SERIES.fullmatch(title)):
         series, position = match[2].strip(), match[3].strip()

@@ -1,7 +1,5 @@
 """Goodreads: “Export Library”, goodreads_library_export.csv."""
 
-from typing import Any
-
 from .goodbooks import title_in_series
 from .identifiers import identifiers
 from .rows import FileRow
@@ -22,7 +20,7 @@ COLUMNS = {
 }
 
 
-def _body(record: Record, row: FileRow) -> dict[str, Any]:
+def _body(record: Record, row: FileRow) -> dict[str, object]:
     # Whether they are authors or translators the file does not say.
     others = [name.strip() for name in record.get("additional authors", "").split(",")]
     pages = record.get("number of pages", "")

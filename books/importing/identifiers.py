@@ -20,7 +20,7 @@ SCHEMES = {"amazon": "asin", "mobi-asin": "asin", "oclc_numbers": "oclc"}
 ONIX_SCHEMES = {"03": "ean", "06": "doi", "13": "lccn", "23": "oclc"}
 
 
-def identifiers(*said: Any) -> list[dict[str, str]]:
+def identifiers(*said: object) -> list[dict[str, str]]:
     """Those that these objects say, by scheme one or several, each once; without what is none."""
     found: dict[tuple[str, str], None] = {}
     pairs: Any = (pair for each in said if isinstance(each, dict) for pair in each.items())
@@ -35,7 +35,7 @@ def identifiers(*said: Any) -> list[dict[str, str]]:
     return [{"scheme": scheme, "value": value} for scheme, value in list(found)[:MAX_ITEMS]]
 
 
-def of_open_library(record: dict[str, Any], key: str) -> list[dict[str, str]]:
+def of_open_library(record: dict[str, object], key: str) -> list[dict[str, str]]:
     """Those of an edition in the Open Library's dumps."""
     names = ("oclc_numbers", "lccn")
     own = {"openlibrary": key, **{name: record.get(name) for name in names}}

@@ -1,7 +1,6 @@
 """LibraryThing: “Export as tab-delimited text”."""
 
 import re
-from typing import Any
 
 from .identifiers import identifiers
 from .rows import FileRow
@@ -46,7 +45,7 @@ def pages(text: str) -> int | None:
     return int(match[0]) or None if (match := re.match(r"\d{1,6}", text.strip())) else None
 
 
-def _of_record(record: Record, row: FileRow) -> dict[str, Any]:
+def _of_record(record: Record, row: FileRow) -> dict[str, object]:
     get = record.get
     roles = [role.strip() for role in get("secondary author roles", "").split("|")]
     others = [name.strip() for name in get("secondary author", "").split("|")]

@@ -22,7 +22,7 @@ def read(lines: Lines) -> Iterator[FileRow]:
         yield row
 
 
-def _texts(value: Any) -> list[str]:
+def _texts(value: object) -> list[str]:
     """The texts of a list, or of an object that stands for one, or the one text."""
     if isinstance(value, dict):
         value = list(value.values())

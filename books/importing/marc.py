@@ -15,7 +15,7 @@ from .vocabulary import contribution, date_of, editions, format_of, given, langu
 MARKS = " /:;,=."
 
 
-def body_of(record: Record) -> dict[str, Any]:
+def body_of(record: Record) -> dict[str, object]:
     fixed = next((field.data or "" for field in record.get_fields("008")), "")
     isbns = [code for field in record.get_fields("020") for code in field.get_subfields("a")]
     imprint = [*record.get_fields("264"), *record.get_fields("260")]
@@ -59,7 +59,7 @@ def _title(record: Record) -> str:
     return ". ".join(filter(None, parts))
 
 
-def _credits(record: Record) -> list[dict[str, Any]]:
+def _credits(record: Record) -> list[dict[str, object]]:
     found = []
     for field in record.get_fields("100", "110", "111", "700", "710", "711"):
         # Of another work, which this one contains or goes back to.

@@ -23,7 +23,7 @@ class Records:
         # Each with the line in which it begins.
         self.whole: list[tuple[int, Element]] = []
 
-    def start(self, tag: str, attrs: dict[str, Any]) -> None:
+    def start(self, tag: str, attrs: dict[str, object]) -> None:
         self._depth += 1
         if self._depth > MAX_DEPTH:
             raise UnreadableFileError(f"It is nested more than {MAX_DEPTH} levels deep.")

@@ -30,7 +30,7 @@ class Disagreement(NamedTuple):
 
     pointer: str
     given: Any
-    kept: Any
+    kept: object
 
     def as_fault(self) -> Fault:
         reason = "another one has it" if self.kept is None else f"“{self.kept}” stands"
@@ -59,7 +59,7 @@ def made_columns(model: type[models.Model]) -> dict[str, MadeFrom]:
     return {field.attname: field for field in columns_of(model) if isinstance(field, MadeFrom)}
 
 
-def agree(one: Any, other: Any) -> bool:
+def agree(one: object, other: object) -> bool:
     """Whether two values are the same, as far as they are given."""
     return one in (None, "") or other in (None, "") or one == other
 
@@ -262,7 +262,7 @@ class Changes:
     def keys(self) -> set[int]:
         return set(self._of)
 
-    def change(self, stored: Columns, values: Mapping[str, Any]) -> None:
+    def change(self, stored: Columns, values: Mapping[str, object]) -> None:
         """Have these values from now on, in memory and, once it is written, in the database."""
         if not values:
             return
@@ -316,7 +316,7 @@ class Changes:
             isinstance(field, MadeFrom) and not names.isdisjoint(field.sources)
         )
 
-    def _made(self, row: Any, new: Columns) -> Columns:
+    def _made(self, row: object, new: Columns) -> Columns:
         """What follows from new sources of what was made."""
         after = copy(row)
         for name, value in new.items():

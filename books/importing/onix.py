@@ -2,7 +2,6 @@
 
 import re
 from collections.abc import Iterator
-from typing import Any
 from xml.etree.ElementTree import Element
 
 from .calibre import plain_text
@@ -63,7 +62,7 @@ def _title(element: Element | None) -> str:
     return text(element, "TitleText") or f"{prefix} {rest}".strip()
 
 
-def _contributions(detail: Element) -> Iterator[dict[str, Any]]:
+def _contributions(detail: Element) -> Iterator[dict[str, object]]:
     for each in detail.findall("Contributor"):
         inverse, corporate = text(each, "PersonNameInverted"), text(each, "CorporateName")
         parts = [text(each, "NamesBeforeKey"), text(each, "KeyNames")]
@@ -78,7 +77,7 @@ def _contributions(detail: Element) -> Iterator[dict[str, Any]]:
                 yield contribution(corporate, role, kind="body")
 
 
-def _body(product: Element) -> dict[str, Any]:
+def _body(product: Element) -> dict[str, object]:
     detail = next(iter(product.findall("DescriptiveDetail")), Element("none"))
     title = _where(detail, "TitleDetail", "TitleType", "01")
     whole = _where(title, "TitleElement", "TitleElementLevel", "01")

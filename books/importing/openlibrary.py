@@ -35,33 +35,33 @@ def open_library(lines: Lines) -> Iterator[FileRow]:
         yield row
 
 
-def _key(value: Any) -> str:
+def _key(value: object) -> str:
     """`OL1A` of `/authors/OL1A`, and of an object that has it as its `key`."""
     while isinstance(value, dict):
         value = value.get("author") or value.get("key")
     return str(value or "").rpartition("/")[2]
 
 
-def _text(value: Any) -> str:
+def _text(value: object) -> str:
     return str(value.get("value", "") if isinstance(value, dict) else value or "")
 
 
-def _list(value: Any) -> list[Any]:
+def _list(value: object) -> list[Any]:
     return value if isinstance(value, list) else []
 
 
-def _credits(record: dict[str, Any]) -> list[dict[str, Any]]:
+def _credits(record: dict[str, object]) -> list[dict[str, object]]:
     keys = dict.fromkeys(filter(None, map(_key, _list(record.get("authors")))))
     return [contribution(key, openlibrary_key=key) for key in keys]
 
 
-def _subjects(record: dict[str, Any], row: FileRow) -> list[dict[str, Any]]:
+def _subjects(record: dict[str, object], row: FileRow) -> list[dict[str, Any]]:
     names = [each for each in _list(record.get("subjects")) if re.search(r"\w", _text(each))]
     row.left_out += ["subjects"] if len(names) > MAX_ITEMS else []
     return [{"name": _text(name)} for name in names[:MAX_ITEMS]]
 
 
-def _work(record: dict[str, Any], row: FileRow) -> dict[str, Any]:
+def _work(record: dict[str, object], row: FileRow) -> dict[str, object]:
     return given(
         {
             "title": _text(record.get("title")),
@@ -75,7 +75,7 @@ def _work(record: dict[str, Any], row: FileRow) -> dict[str, Any]:
     )
 
 
-def _edition(record: dict[str, Any], row: FileRow) -> dict[str, Any]:
+def _edition(record: dict[str, object], row: FileRow) -> dict[str, object]:
     works = _list(record.get("works"))
     languages = [language_of(_key(each)) for each in _list(record.get("languages"))]
     pages, publishers = record.get("number_of_pages"), _list(record.get("publishers"))
@@ -98,7 +98,7 @@ def _edition(record: dict[str, Any], row: FileRow) -> dict[str, Any]:
     )
 
 
-def _author(record: dict[str, Any], row: FileRow) -> dict[str, Any]:
+def _author(record: dict[str, Any], row: FileRow) -> dict[str, object]:
     row.is_author = True
     return given(
         {

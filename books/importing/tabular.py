@@ -24,7 +24,7 @@ class Table:
     required: frozenset[str]
     # The column behind each place of the body, as a pattern.
     columns: Mapping[str, str]
-    body_of: Callable[[Record, FileRow], dict[str, Any]]
+    body_of: Callable[[Record, FileRow], dict[str, object]]
     # Those that are read and stand behind no place.
     also: frozenset[str] = frozenset()
     # What a header lacks; by default the required ones.

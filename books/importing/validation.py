@@ -52,7 +52,7 @@ class Validation:
         self._twins = _twins_of(serializer)
         self._take = _taking_object(serializer)
 
-    def plainly(self, body: Mapping[str, Any]) -> dict[str, Any] | None:
+    def plainly(self, body: Mapping[str, object]) -> dict[str, Any] | None:
         """What `fully` returns, or None where that is not plain to see."""
         try:
             attrs: dict[str, Any] = self._take(body)
@@ -60,7 +60,7 @@ class Validation:
             return None
         return attrs
 
-    def fully(self, body: Mapping[str, Any]) -> dict[str, Any]:
+    def fully(self, body: Mapping[str, object]) -> dict[str, Any]:
         """What the serializer makes of the body. Raises Refused."""
         faults: list[Fault] = []
         attrs: dict[str, Any] = {}
@@ -89,7 +89,7 @@ def _twins_of(serializer: Any) -> dict[str, set[str]]:
     return found
 
 
-def _without_keys(value: Any, keys: Twins, faults: list[Fault], *at: str | int) -> Any:
+def _without_keys(value: object, keys: Twins, faults: list[Fault], *at: str | int) -> Any:
     if isinstance(value, list):
         return [_without_keys(each, keys, faults, *at, i) for i, each in enumerate(value)]
     if not isinstance(value, dict):
@@ -125,7 +125,7 @@ def _taking_object(serializer: Any) -> Take:
     }
     required = {name for name, field in serializer.fields.items() if field.required}
 
-    def take(value: Any) -> Any:
+    def take(value: object) -> Any:
         if value is None and serializer.allow_null:
             return None
         if type(value) is not dict:
@@ -149,7 +149,7 @@ def _taking_object(serializer: Any) -> Take:
 def _taking_list(field: Any) -> Take:
     take_item = _taking(field.child)
 
-    def take(value: Any) -> Any:
+    def take(value: object) -> Any:
         if type(value) is not list or len(value) > field.max_length:
             raise _Doubtful
         return [take_item(each) for each in value]
@@ -161,7 +161,7 @@ def _taking_text(field: Any) -> Take:
     longest = field.max_length
     rules = [v for v in field.validators if type(v) is RegexValidator]
 
-    def take(value: Any) -> Any:
+    def take(value: object) -> Any:
         # What is printable has no NUL, no surrogates, and no blank but U+0020.
         if (
             type(value) is str
@@ -180,7 +180,7 @@ def _taking_text(field: Any) -> Take:
 
 
 def _taking_isbn(field: Any) -> Take:
-    def take(value: Any) -> Any:
+    def take(value: object) -> Any:
         if type(value) is str and len(value) == 13 and value.isascii() and value.isdigit():
             return normalize_isbn(value)
         return field.run_validation(value)
@@ -192,7 +192,7 @@ def _taking_scalar(field: Any) -> Take:
     # 1, 1.0 and True are equal and yet not the same to a field.
     known = lru_cache(maxsize=1_000, typed=True)(field.run_validation)
 
-    def take(value: Any) -> Any:
+    def take(value: object) -> Any:
         if type(value) not in SCALARS:
             raise _Doubtful
         return known(value)

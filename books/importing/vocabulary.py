@@ -111,16 +111,16 @@ def role_of(text: str) -> str | None:
     return ROLES.get(words) or ROLES.get(re.sub(r"^(by|written|with an?) | by$", "", words))
 
 
-def contribution(name: str, role: str = "", **author: Any) -> dict[str, Any]:
+def contribution(name: str, role: str = "", **author: object) -> dict[str, object]:
     """What somebody did; in the words of the file where we have none."""
-    body: dict[str, Any] = {"author": {"name": name, **given(author)}}
+    body: dict[str, object] = {"author": {"name": name, **given(author)}}
     ours = role_of(role) if role else Role.AUTHOR.value
     if ours is None:
         return {**body, "role": Role.OTHER.value, "other_role": role}
     return body if ours == Role.AUTHOR else {**body, "role": ours}
 
 
-def inverted(name: str, role: str = "", **author: Any) -> dict[str, Any]:
+def inverted(name: str, role: str = "", **author: object) -> dict[str, object]:
     """What “Surname, Given” did. The name as it is filed is kept as the sort name."""
     return contribution(upright(name), role, sort_name=name if "," in name else None, **author)
 
@@ -174,7 +174,7 @@ def given(parts: dict[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in parts.items() if value not in (None, "", [], {})}
 
 
-def editions(isbns: Iterable[str | None] = (), **parts: Any) -> list[dict[str, Any]]:
+def editions(isbns: Iterable[str | None] = (), **parts: object) -> list[dict[str, Any]]:
     """One edition, of the first ISBN-13, else ISBN-10; none where nothing is said of it."""
     numbers = sorted(filter(None, isbns), key=lambda isbn: len(re.sub(r"\W", "", isbn)) != 13)
     if parts.get("publisher"):

@@ -37,7 +37,7 @@ CHANGES_SHOWN = 100
 class Prose(forms.CharField):
     """Text in NFC whose lines end in LF, however the browser sends them (it sends CR LF)."""
 
-    def to_python(self, value: Any) -> str:
+    def to_python(self, value: object) -> str:
         return normalized(str(super().to_python(value)).replace("\r\n", "\n"))
 
 
@@ -69,7 +69,7 @@ class RecordForm(forms.ModelForm):
             self.fields[conflicts.BASED_ON] = conflicts.BasedOnVersionField()
             self.initial[conflicts.BASED_ON] = self.instance.version
 
-    def clean(self) -> dict[str, Any]:
+    def clean(self) -> dict[str, object]:
         """Make what is made from other fields, so that it is validated like the rest."""
         super().clean()
         stored = None if self.instance.pk is None else self.instance
@@ -120,7 +120,7 @@ class RecordForm(forms.ModelForm):
 class UniqueNameForm(RecordForm):
     """The form of a model whose name is unique, whatever the case of its letters."""
 
-    def clean(self) -> dict[str, Any]:
+    def clean(self) -> dict[str, object]:
         super().clean()
         model = self._meta.model
         folded = FoldedFrom.make(self.cleaned_data.get("name", ""))
@@ -131,7 +131,7 @@ class UniqueNameForm(RecordForm):
         return self.cleaned_data
 
 
-FORM_FIELDS: dict[Any, dict[str, Any]] = {
+FORM_FIELDS: dict[Any, dict[str, object]] = {
     models.TextField: {"form_class": Prose},
     # Django 5.2 warns where this is left open; from 6.0 on it is the default.
     models.URLField: {"assume_scheme": "https"},
@@ -189,7 +189,7 @@ class AggregateRootAdmin(admin.ModelAdmin):
             conflicts.add_rows_of_now(kwargs["data"], kwargs["files"], stored)
         return kwargs
 
-    def _create_formsets(self, request: HttpRequest, obj: Any, change: bool) -> Any:
+    def _create_formsets(self, request: HttpRequest, obj: object, change: bool) -> Any:
         formsets, inlines = super()._create_formsets(request, obj, change)  # type: ignore[misc]
         if change and request.method == "POST" and conflicts.is_stale(request, obj):
             for formset in formsets:
@@ -199,7 +199,7 @@ class AggregateRootAdmin(admin.ModelAdmin):
     object_history_template = "changes/object_history.html"
 
     def history_view(
-        self, request: HttpRequest, object_id: str, extra_context: dict[str, Any] | None = None
+        self, request: HttpRequest, object_id: str, extra_context: dict[str, object] | None = None
     ) -> Any:
         """The last changes, whoever made them, instead of those of these pages alone."""
         resource = resource_of(self.model)
@@ -238,7 +238,9 @@ class AggregateRootAdmin(admin.ModelAdmin):
         # PostgreSQL refuses NUL in text, and Django would pass it on.
         return "\0" not in value and super().lookup_allowed(lookup, value, request)
 
-    def save_model(self, request: HttpRequest, obj: AggregateRoot, form: Any, change: bool) -> None:
+    def save_model(
+        self, request: HttpRequest, obj: AggregateRoot, form: object, change: bool
+    ) -> None:
         """Write a new root; an old one is written by `save_related`, if there is a reason to."""
         if not change:
             super().save_model(request, obj, form, change)
@@ -282,7 +284,9 @@ class AggregateRootAdmin(admin.ModelAdmin):
     def delete_model(self, request: HttpRequest, obj: AggregateRoot) -> None:
         delete(obj)
 
-    def delete_queryset(self, request: HttpRequest, queryset: models.QuerySet[Any]) -> None:
+    def delete_queryset(
+        self, request: HttpRequest, queryset: models.QuerySet[models.Model]
+    ) -> None:
         with transaction.atomic():
             for obj in queryset:
                 # Somebody else may have been faster.
@@ -323,7 +327,7 @@ class AggregateRootAdmin(admin.ModelAdmin):
         self.message_user(request, text, messages.SUCCESS)
         return None
 
-    def _merge_all(self, request: HttpRequest, keys: Sequence[int], survivor: int) -> Any:
+    def _merge_all(self, request: HttpRequest, keys: Sequence[int], survivor: int) -> object:
         def confirm(gone: AggregateRoot) -> None:
             if request.POST.get(f"version-{gone.pk}") != str(gone.version):
                 raise StaleError

@@ -110,7 +110,7 @@ def _nested(field: Any) -> Callable[[Any], Any]:
     return pick
 
 
-def picked(document: Mapping[str, Any], picks: Mapping[str, Pick]) -> dict[str, Any]:
+def picked(document: Mapping[str, object], picks: Mapping[str, Pick]) -> dict[str, object]:
     return {
         name: document[name] if pick is None else pick(document[name])
         for name, pick in picks.items()
@@ -139,12 +139,12 @@ def _linked(serializer: Any) -> Iterator[type[models.Model]]:
             yield from _linked(child)
 
 
-def _translated(keys: Any, names: Mapping[Any, Any]) -> Any:
+def _translated(keys: object, names: Mapping[Any, Any]) -> object:
     """The names of these keys, or the keys of these names; None of one that is not there."""
     return [names.get(key) for key in keys] if isinstance(keys, list) else names.get(keys)
 
 
-def _mentioned(documents: Iterable[Mapping[str, Any]], name: str) -> set[Any]:
+def _mentioned(documents: Iterable[Mapping[str, object]], name: str) -> set[object]:
     values = (each.get(name) for each in documents)
     lists = (each if isinstance(each, list) else [each] for each in values)
     return {key for keys in lists for key in keys if key is not None}
@@ -179,7 +179,7 @@ def _lines(using: str) -> Iterator[str]:
             block = list(rows.filter(pk__gt=block[-1])[:BLOCK])
 
 
-def _with_uids(root: Root, array: Document) -> list[dict[str, Any]]:
+def _with_uids(root: Root, array: Document) -> list[dict[str, object]]:
     found = [picked(each, root.picks) for each in json.loads(array)]
     for name, model in root.keys.items():
         manager: Any = model._default_manager
@@ -236,7 +236,7 @@ def _read(lines: Iterable[bytes]) -> Iterator[tuple[Line, int]]:
         yield line, len(text)
 
 
-def _take(line: Line, value: Any, by_kind: Mapping[str, Root]) -> None:
+def _take(line: Line, value: object, by_kind: Mapping[str, Root]) -> None:
     if not (isinstance(value, dict) and value.keys() == {"kind", "document"}):
         line.faults = [Fault("invalid", "A line has a kind and a document.", "")]
     elif value["kind"] not in by_kind:
@@ -296,7 +296,7 @@ def _put_in(block: list[Line]) -> Outcome:
     return Outcome(root.kind, len(good), unchanged, [line for line in block if line.faults])
 
 
-def _stored_uids(root: Root, uids: Iterable[Any]) -> set[str]:
+def _stored_uids(root: Root, uids: Iterable[object]) -> set[str]:
     manager: Any = root.model._default_manager
     named = {uid for uid in map(_uuid, uids) if uid is not None}
     return {str(uid) for uid in manager.filter(uid__in=named).values_list("uid", flat=True)}
@@ -309,7 +309,7 @@ def _uuid(text: Any) -> UUID | None:
         return None
 
 
-def _with_keys(root: Root, document: dict[str, Any]) -> dict[str, Any]:
+def _with_keys(root: Root, document: dict[str, Any]) -> dict[str, object]:
     body = dict(document)
     for name, model in root.keys.items():
         if name in body:

@@ -35,7 +35,7 @@ ATTRIBUTES = {
 
 
 @register()
-def check_documents(**kwargs: Any) -> list[CheckMessage]:
+def check_documents(**kwargs: object) -> list[CheckMessage]:
     """Every resource's serializer can be compiled; each field that cannot is named."""
     serializer_classes = {view.serializer_class for view in routes(get_resolver())}
     return [
@@ -46,7 +46,7 @@ def check_documents(**kwargs: Any) -> list[CheckMessage]:
 
 
 @register()
-def check_views(**kwargs: Any) -> list[CheckMessage]:
+def check_views(**kwargs: object) -> list[CheckMessage]:
     """Every resource with a URL says on its class what it is made of."""
     return [
         Error(f"It has no `{name}`.", hint=hint, obj=view, id="api.E003")
@@ -57,14 +57,14 @@ def check_views(**kwargs: Any) -> list[CheckMessage]:
 
 
 @register()
-def check_declarations(**kwargs: Any) -> list[CheckMessage]:
+def check_declarations(**kwargs: object) -> list[CheckMessage]:
     """Every resource with a URL declares what there is, and what can work: see `declarations`."""
     resolver = get_resolver()
     return [*errors_of(routes(resolver)), *link_errors(resolver)]
 
 
 @register()
-def check_serializers(**kwargs: Any) -> list[CheckMessage]:
+def check_serializers(**kwargs: object) -> list[CheckMessage]:
     """What writes would pass over is not there: docs/differences.md has the reasons."""
     return [
         message
@@ -74,7 +74,7 @@ def check_serializers(**kwargs: Any) -> list[CheckMessage]:
 
 
 @register()
-def check_written_models(**kwargs: Any) -> list[CheckMessage]:
+def check_written_models(**kwargs: object) -> list[CheckMessage]:
     """No model that serializers write counts on being saved one by one."""
     models = {each.Meta.model for each in _written_by()}
     return [
@@ -85,7 +85,7 @@ def check_written_models(**kwargs: Any) -> list[CheckMessage]:
 
 
 @register()
-def check_lookups(**kwargs: Any) -> list[CheckMessage]:
+def check_lookups(**kwargs: object) -> list[CheckMessage]:
     """Each resource finds its objects by a field that its URLs can hold."""
     return [
         Error(
@@ -112,7 +112,7 @@ def _written_by() -> set[type[Any]]:
     }
 
 
-def _overridden(serializer_class: type[Any]) -> Iterator[CheckMessage]:
+def _overridden(serializer_class: type[Model]) -> Iterator[CheckMessage]:
     own = (ResourceSerializer, ModelSerializer)
     for name in ("create", "update"):
         if getattr(serializer_class, name) not in [getattr(each, name) for each in own]:
@@ -166,7 +166,7 @@ def _unsent(model: type[Model]) -> Iterator[CheckMessage]:
     Those of deletions do hear.
     """
     knowing = {each.__module__ for each in _receivers(rows_written, _Nobody)}
-    senders: list[tuple[Any, Any]] = [(signals.pre_save, model), (signals.post_save, model)]
+    senders: list[tuple[object, Any]] = [(signals.pre_save, model), (signals.post_save, model)]
     sets = model._meta.local_many_to_many
     senders += [(signals.m2m_changed, each.remote_field.through) for each in sets]
     for signal, sender in senders:
@@ -202,7 +202,7 @@ def _field(model: type[Model], name: str) -> Any:
 
 
 @register(Tags.database)
-def check_databases(databases: Sequence[str] | None = None, **kwargs: Any) -> list[CheckMessage]:
+def check_databases(databases: Sequence[str] | None = None, **kwargs: object) -> list[CheckMessage]:
     """Each database that is asked about is of a version and an encoding that can be used."""
     return [
         Error(refusal, hint="README.md, “In production”, says what can be used.", id="api.E002")
@@ -227,7 +227,7 @@ def _usable(databases: Sequence[str] | None) -> list[BaseDatabaseWrapper]:
 
 
 @register(Tags.database)
-def check_search(databases: Sequence[str] | None = None, **kwargs: Any) -> list[CheckMessage]:
+def check_search(databases: Sequence[str] | None = None, **kwargs: object) -> list[CheckMessage]:
     """What a search finds is what is stored, as far as numbers tell. A warning, since it is
     `migrate` that mends it, which runs these checks before."""
     return [
@@ -238,7 +238,7 @@ def check_search(databases: Sequence[str] | None = None, **kwargs: Any) -> list[
 
 
 @register(Tags.database)
-def check_triggers(databases: Sequence[str] | None = None, **kwargs: Any) -> list[CheckMessage]:
+def check_triggers(databases: Sequence[str] | None = None, **kwargs: object) -> list[CheckMessage]:
     """Every change is recorded, whoever makes it. A warning for the same reason."""
     return [
         checks.Warning(fault, id="api.W002")
@@ -248,7 +248,7 @@ def check_triggers(databases: Sequence[str] | None = None, **kwargs: Any) -> lis
 
 
 @register()
-def check_roots(**kwargs: Any) -> list[CheckMessage]:
+def check_roots(**kwargs: object) -> list[CheckMessage]:
     """The feed can name each aggregate root: by an integer, and in one table."""
     return [
         Error(fault, hint=hint, obj=root, id="api.E025")
@@ -271,7 +271,7 @@ def _faults_of_root(root: type[Model]) -> Iterator[tuple[str, str]]:
 
 
 @register()
-def check_mergers(**kwargs: Any) -> list[CheckMessage]:
+def check_mergers(**kwargs: object) -> list[CheckMessage]:
     """Whatever refers to an object that may be merged can refer to another instead."""
     return [
         Error(
@@ -289,7 +289,7 @@ def check_mergers(**kwargs: Any) -> list[CheckMessage]:
     ]
 
 
-def _uncompilable_fields(serializer_class: type[Any]) -> dict[str, str]:
+def _uncompilable_fields(serializer_class: type[Model]) -> dict[str, str]:
     if not has_fields(serializer_class):
         return {}
     try:

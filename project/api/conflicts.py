@@ -32,7 +32,7 @@ class BasedOnVersionField(forms.IntegerField):
     def __init__(self) -> None:
         super().__init__(required=False, min_value=1, max_value=2**31 - 1)
 
-    def has_changed(self, initial: Any, data: Any) -> bool:
+    def has_changed(self, initial: object, data: object) -> bool:
         return False
 
 
@@ -75,7 +75,7 @@ def _differences(form: Any, names: Iterable[str], stored: models.Model) -> Itera
             yield f"{label}: you have {yours}, stored is {theirs}."
 
 
-def _shown(value: Any) -> str:
+def _shown(value: object) -> str:
     if isinstance(value, models.Manager):
         value = value.all()
     if isinstance(value, models.QuerySet | list | tuple):

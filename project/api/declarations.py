@@ -56,7 +56,7 @@ class Route:
     kwargs: frozenset[str]
 
 
-def routes(resolver: Any) -> dict[Any, Route]:
+def routes(resolver: object) -> dict[Any, Route]:
     """The resources among the URLs, each with where it is."""
     by_viewset: dict[Any, Route] = {}
     for viewset, actions, kwargs in _routed(resolver, frozenset()):
@@ -68,7 +68,7 @@ def routes(resolver: Any) -> dict[Any, Route]:
 
 def _routed(
     resolver: Any, outer: frozenset[str], of: type[Any] = ResourceViewSet
-) -> Iterator[tuple[Any, frozenset[str], frozenset[str]]]:
+) -> Iterator[tuple[object, frozenset[str], frozenset[str]]]:
     for each in resolver.url_patterns:
         kwargs = outer.union(each.pattern.converters, getattr(each.pattern.regex, "groupindex", ()))
         if isinstance(each, URLResolver):
@@ -103,7 +103,7 @@ def errors_of(routed: Mapping[Any, Route]) -> Iterator[CheckMessage]:
                 yield Error(what, hint=hint, obj=serializer_class, id=number)
 
 
-def link_errors(resolver: Any) -> Iterator[CheckMessage]:
+def link_errors(resolver: object) -> Iterator[CheckMessage]:
     """Links of relations that are not declared."""
     for viewset in _sorted({each for each, *_ in _routed(resolver, frozenset(), LinkViewSet)}):
         owner = viewset.owner_view_class
@@ -119,11 +119,11 @@ def link_errors(resolver: Any) -> Iterator[CheckMessage]:
             )
 
 
-def _sorted(classes: Collection[Any]) -> list[Any]:
+def _sorted(classes: Collection[object]) -> list[Any]:
     return sorted(classes, key=lambda each: (each.__module__, each.__qualname__))
 
 
-def has_fields(serializer_class: Any) -> bool:
+def has_fields(serializer_class: object) -> bool:
     """Whether its fields can be made, and those of the serializers in it: its relations are right.
 
     What asks for them otherwise raises a message of Django's, for the first thing that is wrong.
@@ -133,7 +133,7 @@ def has_fields(serializer_class: Any) -> bool:
     )
 
 
-def with_nested(serializer_class: Any) -> Iterator[type[Any]]:
+def with_nested(serializer_class: Any) -> Iterator[type[models.Model]]:
     yield serializer_class
     if any(relation_findings(serializer_class)):
         return
@@ -404,7 +404,7 @@ def _backend_findings(viewset: Any) -> Iterator[Finding]:
 # Serializers
 
 
-def relation_findings(serializer_class: Any) -> Iterator[Finding]:
+def relation_findings(serializer_class: object) -> Iterator[Finding]:
     for relation in relations_of(serializer_class):
         for what, hint in _relation_faults(serializer_class, relation):
             name = f"{type(relation).__name__}({relation.name!r})"
@@ -412,7 +412,7 @@ def relation_findings(serializer_class: Any) -> Iterator[Finding]:
 
 
 def _relation_faults(serializer_class: Any, relation: Relation) -> Iterator[Finding]:
-    model: type[models.Model] = serializer_class.Meta.model
+    model = serializer_class.Meta.model
     fields = getattr(serializer_class.Meta, "fields", ())
     shown = relation.key or relation.name
     if fields != serializers.ALL_FIELDS and shown not in fields:
@@ -450,7 +450,7 @@ def _relation_faults(serializer_class: Any, relation: Relation) -> Iterator[Find
 
 
 def _via_faults(
-    serializer_class: Any, model: type[models.Model], relation: Via | ReverseVia
+    serializer_class: object, model: type[models.Model], relation: Via | ReverseVia
 ) -> Iterator[Finding]:
     through = _get_field(model, relation.through)
     if through is None or not through.one_to_many:
@@ -503,7 +503,7 @@ def _column_faults(model: type[models.Model], attribute: str, name: str) -> Iter
         )
 
 
-def _expandable_findings(serializer_class: Any) -> Iterator[Finding]:
+def _expandable_findings(serializer_class: object) -> Iterator[Finding]:
     yield from _names_of_properties(serializer_class, "expandable")
 
 

@@ -17,7 +17,7 @@ DAY = "[0-9]{4}-[0-9]{2}-[0-9]{2}"
 
 
 class StrictCharField(serializers.CharField):
-    def to_internal_value(self, data: Any) -> str:
+    def to_internal_value(self, data: object) -> str:
         if not isinstance(data, str):
             self.fail("invalid")
         return super().to_internal_value(data)
@@ -26,14 +26,14 @@ class StrictCharField(serializers.CharField):
 class ProseField(StrictCharField):
     """Text in NFC; its lines stay."""
 
-    def to_internal_value(self, data: Any) -> str:
+    def to_internal_value(self, data: object) -> str:
         return normalized(super().to_internal_value(data))
 
 
 class NameField(StrictCharField):
     """A name or a title: in NFC, with single blanks."""
 
-    def to_internal_value(self, data: Any) -> str:
+    def to_internal_value(self, data: object) -> str:
         return normalized_name(super().to_internal_value(data))
 
 
@@ -46,28 +46,28 @@ class StrictURLField(StrictCharField, serializers.URLField):
 
 
 class StrictChoiceField(serializers.ChoiceField):
-    def to_internal_value(self, data: Any) -> Any:
+    def to_internal_value(self, data: object) -> Any:
         if not isinstance(data, str):
             self.fail("invalid_choice", input=data)
         return super().to_internal_value(data)
 
 
 class StrictIntegerField(serializers.IntegerField):
-    def to_internal_value(self, data: Any) -> int:
+    def to_internal_value(self, data: object) -> int:
         if type(data) is not int:
             self.fail("invalid")
         return data
 
 
 class StrictBooleanField(serializers.BooleanField):
-    def to_internal_value(self, data: Any) -> bool:
+    def to_internal_value(self, data: object) -> bool:
         if type(data) is not bool:
             self.fail("invalid", input=data)
         return data
 
 
 class StrictDateField(serializers.DateField):
-    def to_internal_value(self, data: Any) -> date:
+    def to_internal_value(self, data: object) -> date:
         # Python itself takes `20260131`, `2026-W05-6`, and digits of any script.
         if not isinstance(data, str) or not re.fullmatch(DAY, data):
             self.fail("invalid", format="YYYY-MM-DD")
@@ -77,7 +77,7 @@ class StrictDateField(serializers.DateField):
 class StrictUUIDField(serializers.UUIDField):
     """A UUID in its usual form (RFC 9562, section 4), whatever the case of its digits."""
 
-    def to_internal_value(self, data: Any) -> uuid.UUID:
+    def to_internal_value(self, data: object) -> uuid.UUID:
         # uuid.UUID() itself takes braces, `urn:uuid:`, and hyphens anywhere or nowhere.
         if not isinstance(data, str) or not re.fullmatch(UUID_FORM, data, re.IGNORECASE | re.ASCII):
             self.fail("invalid", value=data)
@@ -116,7 +116,7 @@ class StoredFiles(serializers.Serializer[Any]):
         row = {"source": "*", "read_only": True, "allow_null": True}
         super().__init__(*args, **{**row, **kwargs})
 
-    def to_representation(self, instance: Any) -> Any:
+    def to_representation(self, instance: object) -> Any:
         document = super().to_representation(instance)
         return None if None in document.values() else document
 

@@ -47,7 +47,7 @@ class OwnedFileField(models.FileField):
     attr_class = OwnedFile
 
     def contribute_to_class(
-        self, cls: type[models.Model], name: str, *args: Any, **kw: Any
+        self, cls: type[models.Model], name: str, *args: object, **kw: object
     ) -> None:
         super().contribute_to_class(cls, name, *args, **kw)
         if not cls._meta.abstract:
@@ -57,7 +57,7 @@ class OwnedFileField(models.FileField):
         # The storage shortens a name that is too long.
         return super().formfield(*args, **{"max_length": None, **kwargs})
 
-    def _row_deleted(self, instance: models.Model, using: str, **kwargs: Any) -> None:
+    def _row_deleted(self, instance: models.Model, using: str, **kwargs: object) -> None:
         remove_after_commit(getattr(instance, self.attname), using)
 
 

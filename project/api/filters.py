@@ -172,7 +172,7 @@ class ValuesFilter(Filter):
             help_text=item.help_text,
         )
 
-    def filter(self, qs: QuerySet[Any], value: Any) -> QuerySet[Any]:
+    def filter(self, qs: QuerySet[Any], value: Any) -> QuerySet[Model]:
         if self.lookup_expr != "exact":
             return super().filter(qs, value)
         return qs.filter(self.condition(value)) if value else qs
@@ -238,7 +238,7 @@ class FoldedNameFilter(NameFilter):
     def __init__(self, **kwargs: Any) -> None:
         super().__init__("name_folded", **kwargs)
 
-    def filter(self, qs: QuerySet[Any], value: str) -> QuerySet[Any]:
+    def filter(self, qs: QuerySet[Any], value: str) -> QuerySet[Model]:
         return super().filter(qs, value and FoldedFrom.make(value))
 
 
@@ -248,7 +248,7 @@ class PartialDateFilter(Filter):
 
     field_class = PartialDateField
 
-    def filter(self, qs: QuerySet[Any], value: str) -> QuerySet[Any]:
+    def filter(self, qs: QuerySet[Model], value: str) -> QuerySet[Any]:
         if value and self.lookup_expr == "gte":
             # A year begins at its first month and day, and sorts before them.
             value = re.sub("(-01){1,2}$", "", value)
@@ -314,7 +314,7 @@ class StrictFilterBackend(backends.BaseFilterBackend):
         return frozenset(self._filters(view))
 
     @staticmethod
-    def _filters(view: Any) -> Mapping[str, Any]:
+    def _filters(view: object) -> Mapping[str, Any]:
         filterset_class = getattr(view, "filterset_class", None)
         return {} if filterset_class is None else filterset_class.base_filters
 
@@ -382,7 +382,7 @@ class StrictFilterBackend(backends.BaseFilterBackend):
         return parameters
 
 
-def _lookups_of(filter_: Filter, value: Any) -> dict[str, Any] | None:
+def _lookups_of(filter_: Filter, value: object) -> dict[str, Any] | None:
     if value in EMPTY_VALUES:
         return None
     if isinstance(filter_, ValuesFilter):

@@ -63,12 +63,12 @@ class LinkViewSet(ConditionalWrites, StrictQueryParameters, ViewSet):
     def get_object(self) -> Any:
         return self.owner_view.get_object()
 
-    def update(self, request: Request, *args: Any, **kwargs: Any) -> Response:
+    def update(self, request: Request, *args: object, **kwargs: object) -> Response:
         if request.META.get("CONTENT_LENGTH") not in (None, "", "0"):
             raise ParseError("Send no body: the URL says it all.")
         return self._write(Edit(self.kwargs["pk"], {}))
 
-    def destroy(self, request: Request, *args: Any, **kwargs: Any) -> Response:
+    def destroy(self, request: Request, *args: object, **kwargs: object) -> Response:
         return self._write(Edit(self.kwargs["pk"], None))
 
     def _write(self, edit: Edit) -> Response:

@@ -16,6 +16,7 @@ from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.models import Q
 from django.db.models.functions import Substr
 from django.db.models.lookups import In
+from django.db.models.sql.compiler import SQLCompiler
 from django.utils.text import slugify
 
 if TYPE_CHECKING:
@@ -32,7 +33,9 @@ class RandomUUID(models.Func):
     template = "gen_random_uuid()"
     output_field = models.UUIDField()
 
-    def as_sqlite(self, compiler: Any, connection: Any, **extra_context: Any) -> Any:
+    def as_sqlite(
+        self, compiler: SQLCompiler, connection: BaseDatabaseWrapper, **extra_context: object
+    ) -> Any:
         # Two of its 16 bytes begin with what says version and variant.
         version = "'-4' || substr(hex(randomblob(2)), 2)"
         variant = "'-' || substr('89AB', 1 + (random() & 3), 1) || substr(hex(randomblob(2)), 2)"
@@ -51,7 +54,7 @@ class HyphenatedUUIDField(_UUIDField):
         return super().db_type(connection) if native else "char(36)"
 
     def get_db_prep_value(
-        self, value: Any, connection: BaseDatabaseWrapper, prepared: bool = False
+        self, value: object, connection: BaseDatabaseWrapper, prepared: bool = False
     ) -> Any:
         if connection.features.has_native_uuid_field:
             return super().get_db_prep_value(value, connection, prepared)
@@ -149,7 +152,7 @@ def normalized_name(text: str) -> str:
 class NameFormField(forms.CharField):
     """A name or a title in a form, and in a filter."""
 
-    def to_python(self, value: Any) -> Any:
+    def to_python(self, value: object) -> Any:
         text = super().to_python(value)
         return text and normalized_name(text)
 
@@ -177,7 +180,7 @@ class Made:
     name: Any
     attname: Any
 
-    def value_of(self, instance: Any, stored: Any = None) -> Any:
+    def value_of(self, instance: object, stored: Any = None) -> Any:
         """What this instance's value will be once it is saved.
 
         `stored` is the instance as it is stored, if it is. To say what is stored gives nothing.
@@ -322,7 +325,7 @@ class StartOf(ComputedFrom):
 
     length = 500
 
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
+    def __init__(self, *args: object, **kwargs: object) -> None:
         super().__init__(*args, **{"max_length": self.length, **kwargs})
 
     @classmethod

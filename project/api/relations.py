@@ -169,7 +169,7 @@ class ParentLink:
         return cls(model, lookup, _ways(serializer_class).get(lookup))
 
 
-def _ways(serializer_class: type[Any]) -> dict[str, Relation]:
+def _ways(serializer_class: type[models.Model]) -> dict[str, Relation]:
     """The relations by which an object can be given a parent, by the way to it."""
     return {
         f"{relation.through}__{relation.to}" if isinstance(relation, Via) else relation.name: (
@@ -181,7 +181,7 @@ def _ways(serializer_class: type[Any]) -> dict[str, Relation]:
 
 
 @cache
-def way_to_owned(owner_class: type[Any], model: type[models.Model]) -> tuple[Owned, ...]:
+def way_to_owned(owner_class: type[models.Model], model: type[models.Model]) -> tuple[Owned, ...]:
     """The relations by which this serializer's objects own those of the model: one, or those of
     what they own as well.
 
@@ -205,7 +205,7 @@ def _ways_to_owned(
             if found is model:
                 yield (relation,)
                 continue
-            item: Any = owner_class().fields.get(relation.name)
+            item = owner_class().fields.get(relation.name)
             if item is not None:
                 below = _ways_to_owned(type(getattr(item, "child", item)), model)
                 yield from ((relation, *way) for way in below)

@@ -51,7 +51,7 @@ def namesakes(
                     yield Rewrite(row, note=note)
 
 
-Rewrites = Callable[[Any, str], Iterator[Rewrite]]
+Rewrites = Callable[[object, str], Iterator[Rewrite]]
 
 
 class RewriteTexts(migrations.RunPython):

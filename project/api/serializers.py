@@ -58,7 +58,7 @@ class StrictSerializer(serializers.Serializer[Any]):
     A read-only one that comes back is ignored.
     """
 
-    def to_internal_value(self, data: Any) -> Any:
+    def to_internal_value(self, data: object) -> Any:
         unknown = {}
         if isinstance(data, Mapping):
             names = (name for name in data if name not in self.fields)
@@ -121,7 +121,9 @@ class StrictModelSerializer(StrictSerializer, serializers.ModelSerializer[Any]):
             kept = self._kept_fields[cls] = super().get_fields()
         return {name: _copied(field) for name, field in kept.items()}
 
-    def build_field(self, field_name: str, info: Any, model_class: Any, nested_depth: int) -> Any:
+    def build_field(
+        self, field_name: str, info: Any, model_class: type[models.Model], nested_depth: int
+    ) -> Any:
         for relation in relations_of(self):
             if relation.key == field_name:
                 return self.build_key_field(relation, model_class)
@@ -130,7 +132,7 @@ class StrictModelSerializer(StrictSerializer, serializers.ModelSerializer[Any]):
                 return item, {"many": True, "required": False}
         return super().build_field(field_name, info, model_class, nested_depth)
 
-    def build_key_field(self, relation: Relation, model_class: Any) -> Any:
+    def build_key_field(self, relation: Relation, model_class: type[models.Model]) -> Any:
         model_field = model_class._meta.get_field(relation.name)
         to_many = model_field.many_to_many or model_field.one_to_many
         if isinstance(relation, ReverseVia):
@@ -154,14 +156,14 @@ class StrictModelSerializer(StrictSerializer, serializers.ModelSerializer[Any]):
         return field_class, kwargs
 
     def get_uniqueness_extra_kwargs(
-        self, field_names: Any, declared_fields: Any, extra_kwargs: Any
+        self, field_names: object, declared_fields: object, extra_kwargs: object
     ) -> Any:
         return extra_kwargs, {}
 
     def get_validators(self) -> list[Any]:
         return []
 
-    def run_validation(self, data: Any = empty) -> Any:
+    def run_validation(self, data: object = empty) -> Any:
         request = self.context.get("request")
         # REST framework takes no body for an empty object, which a PATCH would be content with.
         if self.parent is None and request is not None:
@@ -197,10 +199,10 @@ class ResourceSerializer(StrictModelSerializer):
     def create(self, validated_data: dict[str, Any]) -> Any:
         return self._write(None, validated_data)
 
-    def update(self, instance: Any, validated_data: dict[str, Any]) -> Any:
+    def update(self, instance: object, validated_data: dict[str, object]) -> Any:
         return self._write(instance, validated_data)
 
-    def save_item(self, name: str, pk: Any, **values: Any) -> Any:
+    def save_item(self, name: str, pk: Any, **values: object) -> Any:
         """Give an item of the list `name`, which the object owns, these values: the item.
 
         It comes with its owner, whose version has risen. Http404 where it is not there any more.
@@ -208,7 +210,7 @@ class ResourceSerializer(StrictModelSerializer):
         owner: Any = self.instance
         return transactions.write_item(self, owner, name, Edit(pk, values))
 
-    def _write(self, instance: Any, attrs: dict[str, Any]) -> Any:
+    def _write(self, instance: Any, attrs: dict[str, object]) -> Any:
         view: Any = self.context.get("view")
         # Its URL may stand for a parent, which what it writes belongs to.
         within = getattr(view, "write_within", None)
@@ -230,11 +232,11 @@ class ItemSerializer(StrictModelSerializer):
         list_serializer_class = ItemList
 
     @classmethod
-    def many_init(cls, *args: Any, **kwargs: Any) -> Any:
+    def many_init(cls, *args: object, **kwargs: object) -> Any:
         kwargs.setdefault("max_length", MAX_ITEMS)
         return super().many_init(*args, **kwargs)
 
-    def run_validation(self, data: Any = empty) -> Any:
+    def run_validation(self, data: object = empty) -> Any:
         # At its own URL it is the request's body, and the method says whether it is whole.
         if self.parent is None or not isinstance(data, Mapping):
             return super().run_validation(data)
@@ -252,7 +254,7 @@ def _has_fields_of_its_class(serializer_class: Any) -> bool:
     )
 
 
-def _copied(field: Any) -> Any:
+def _copied(field: object) -> Any:
     """What `deepcopy` makes of a field that has no parent yet, at a tenth of its time."""
     is_plain = type(field).__module__ in PLAIN_FIELDS and not (
         isinstance(field, serializers.BaseSerializer) or hasattr(field, "child")
@@ -269,9 +271,9 @@ def _copied(field: Any) -> Any:
 
 
 def documents(
-    serializer_class: Any,
+    serializer_class: object,
     unread: frozenset[str],
-    keys: Sequence[Any],
+    keys: Sequence[object],
     using: str,
     request: Request | None,
 ) -> Document:
@@ -284,9 +286,9 @@ def documents(
 
 
 def each_document(
-    serializer_class: Any,
+    serializer_class: object,
     unread: frozenset[str],
-    keys: Sequence[Any],
+    keys: Sequence[object],
     using: str,
     request: Request,
 ) -> dict[Any, Document]:
@@ -296,9 +298,9 @@ def each_document(
 
 
 def document(
-    serializer_class: Any,
+    serializer_class: object,
     unread: frozenset[str],
-    key: Any,
+    key: object,
     using: str,
     request: Request | None,
     version: str | None,
@@ -326,7 +328,7 @@ def _statement(
     return compiled
 
 
-def require_body(request: Request, data: Any) -> None:
+def require_body(request: Request, data: object) -> None:
     if not data and request.META.get("CONTENT_LENGTH") in (None, "", "0"):
         raise ParseError("The body is missing.")
 

@@ -178,7 +178,7 @@ def _says_more_than_a_name(thing: Columns) -> bool:
     return thing["uid"] is not None or len(said) > 1
 
 
-def _certainty(mention: Columns) -> tuple[Any, ...]:
+def _certainty(mention: Columns) -> tuple[object, ...]:
     """Those that say best whom they mean come first."""
     return (
         mention["uid"] is None,

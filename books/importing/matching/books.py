@@ -86,7 +86,7 @@ class MatchedBook:
             and agree(draft.book["series_position"], self.book["series_position"])
         )
 
-    def order(self) -> tuple[Any, ...]:
+    def order(self) -> tuple[object, ...]:
         """Which of several is meant, where a draft says no more than each of them has."""
         return (
             self.book["openlibrary_key"] or "",

@@ -67,7 +67,7 @@ def _names_of(model: type[models.Model], thing: Columns) -> Iterator[Name]:
 
 def _held(names: Iterable[Name]) -> Iterator[Name]:
     """Those of these names that stored objects have."""
-    values: dict[tuple[type[models.Model], str], set[Any]] = defaultdict(set)
+    values: dict[tuple[type[models.Model], str], set[object]] = defaultdict(set)
     for model, column, value in names:
         values[model, column].add(value)
     for (model, column), wanted in values.items():

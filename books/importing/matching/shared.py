@@ -110,7 +110,7 @@ class ByColumn(Shared):
         order = {value: place for place, value in enumerate(self._spelt)}
         self.new.sort(key=lambda thing: order[thing[self._column]])
 
-    def _spelling(self, given: Columns) -> tuple[Any, ...]:
+    def _spelling(self, given: Columns) -> tuple[object, ...]:
         """Which is taken: what has a uid, then letters of both cases, “Ace” before “ACE”."""
         name = given["name"]
         return given["uid"] is None, name.isupper() or name.islower(), name, repr(given)

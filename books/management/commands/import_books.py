@@ -3,7 +3,6 @@
 from argparse import ArgumentParser
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 from django.db import DatabaseError, reset_queries
@@ -70,7 +69,7 @@ class Command(BaseCommand):
         map: list[str],  # noqa: A002
         update: Update,
         dry_run: bool,
-        **options: Any,
+        **options: object,
     ) -> None:
         if rejects is not None and rejects.exists() and file.exists() and rejects.samefile(file):
             raise CommandError("The rejected rows would overwrite the file itself.")

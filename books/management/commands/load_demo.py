@@ -1,7 +1,6 @@
 """`manage.py load_demo`: the demo catalogue, and a user for each role, for development alone."""
 
 from pathlib import Path
-from typing import Any
 
 from django.conf import settings
 from django.core.management import call_command
@@ -19,7 +18,7 @@ class Command(BaseCommand):
     help = "Bring the database up to date, load the demo catalogue and make a user for each role."
     requires_system_checks: list[str] = []
 
-    def handle(self, *args: Any, **options: Any) -> None:
+    def handle(self, *args: object, **options: object) -> None:
         if not settings.DEBUG:
             raise CommandError("The demo's passwords are public: it is for development only.")
         call_command("migrate", verbosity=0)

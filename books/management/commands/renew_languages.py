@@ -3,7 +3,6 @@
 import json
 from pathlib import Path
 from textwrap import wrap
-from typing import Any
 
 from django.core.management.base import BaseCommand, CommandParser
 
@@ -18,7 +17,7 @@ class Command(BaseCommand):
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("directory", type=Path, help="The package's data/json.")
 
-    def handle(self, *, directory: Path, **options: Any) -> None:
+    def handle(self, *, directory: Path, **options: object) -> None:
         records = json.loads((directory / "registry.json").read_text("utf-8"))
         date = json.loads((directory / "meta.json").read_text("utf-8"))["File-Date"]
         subtags: dict[str, list[str]] = {type_: [] for type_ in TYPES}

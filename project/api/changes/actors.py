@@ -25,7 +25,7 @@ class Actors:
         names = accounts.values_list("pk", model.USERNAME_FIELD)
         return cls({str(key): name for key, name in names})
 
-    def actor(self, actor: str) -> dict[str, Any]:
+    def actor(self, actor: str) -> dict[str, object]:
         """An account with its id; or a program, which has none, by its name."""
         if actor.isdecimal():
             return {"id": int(actor), "name": self.names.get(actor, DELETED)}

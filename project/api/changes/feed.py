@@ -8,6 +8,7 @@ from datetime import datetime
 from typing import Any, NamedTuple
 
 from django.db import connections
+from django.db.backends.utils import CursorWrapper
 from rest_framework.request import Request
 
 from ..databases.connections import snapshot
@@ -111,7 +112,7 @@ def page(
 
 
 def _rows(
-    cursor: Any, using: str, labels: Sequence[str], after: int, limit: int, viewer: Any
+    cursor: CursorWrapper, using: str, labels: Sequence[str], after: int, limit: int, viewer: Any
 ) -> list[Row]:
     if not labels:
         return []
@@ -176,14 +177,14 @@ def _shown(
 
 def _merged(
     rows: Sequence[Row], by_label: Mapping[str, Kind], request: Request, using: str
-) -> Mapping[tuple[str, int], Mapping[str, Any]]:
+) -> Mapping[tuple[str, int], Mapping[str, object]]:
     """By kind and key, which objects those that are gone were merged into, at the end of however
     many mergers, if who asks may see them. A few statements a kind."""
     keys: dict[str, dict[int, int]] = defaultdict(dict)
     for row in rows:
         if row.deleted and row.merged_into is not None:
             keys[row.kind][row.object_id] = row.merged_into
-    found: dict[tuple[str, int], Mapping[str, Any]] = {}
+    found: dict[tuple[str, int], Mapping[str, object]] = {}
     for label, into in keys.items():
         model = by_label[label].model
         last = survivors((model, "id", key) for key in into)
@@ -201,7 +202,7 @@ def _results(
     by_label: Mapping[str, Kind],
     shown: Shown,
     actors: Actors | None,
-    merged: Mapping[tuple[str, int], Mapping[str, Any]],
+    merged: Mapping[tuple[str, int], Mapping[str, object]],
 ) -> Iterator[str]:
     """Each row in JSON."""
     timestamp = TimestampField().to_representation

@@ -186,7 +186,7 @@ class Shape:
         return items
 
     @staticmethod
-    def _columns(serializer: Any, row: Mapping[str, Any]) -> dict[str, Any]:
+    def _columns(serializer: Any, row: Mapping[str, object]) -> dict[str, Any]:
         """The properties that a column of the row makes, by themselves."""
         model = serializer.Meta.model
         columns = {f.name: f for f in model._meta.concrete_fields}
@@ -227,7 +227,7 @@ def _differences(old: Any, new: Any, *place: str | int) -> Iterator[dict[str, An
         yield {"pointer": pointer(*place), "from": old, "to": new}
 
 
-def _has_ids(value: Any) -> bool:
+def _has_ids(value: object) -> bool:
     return isinstance(value, list) and all(isinstance(e, dict) and "id" in e for e in value)
 
 

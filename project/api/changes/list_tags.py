@@ -36,7 +36,9 @@ from django.core.exceptions import FieldDoesNotExist
 from django.db import Error, connections, models, router
 from django.utils.encoding import force_bytes
 from django_filters.rest_framework import Filter, FilterSet
+from rest_framework.request import Request
 from rest_framework.settings import api_settings
+from rest_framework.views import APIView
 
 from .. import filters
 from ..documents.compiler import expressions_of
@@ -103,7 +105,7 @@ class ListTag:
         signature = hmac(force_bytes(settings.SECRET_KEY), repr(named).encode(), "sha256")
         return cls(f'"{signature.hex()[:DIGEST_LENGTH]}"', state, using)
 
-    def is_known_to(self, request: Any) -> bool:
+    def is_known_to(self, request: Request) -> bool:
         """Whether who asks has the list as it is, so that 304 answers it (RFC 9110, 13.1.2).
 
         `*` says nothing of whether the request is a good one.
@@ -160,7 +162,7 @@ def _modules(package: Path) -> Iterator[Path]:
 # Whether a list is made of nothing but that
 
 
-def _is_of_feed(view: Any) -> bool:
+def _is_of_feed(view: APIView) -> bool:
     params: Any = view.request.query_params
     view_class: Any = type(view)
     return (
@@ -192,7 +194,7 @@ def _declares_alone(view_class: Any) -> bool:
     )
 
 
-def _is_known(cls: type[Any]) -> bool:
+def _is_known(cls: type[models.Model]) -> bool:
     """Whether a class has no code beside that of the modules that are known."""
     return not any(
         hasattr(type(value), "__get__")
@@ -257,7 +259,7 @@ def _compares(each: Any) -> bool:
     )
 
 
-def _is_recorded(model: Any, path: str) -> bool:
+def _is_recorded(model: type[models.Model], path: str) -> bool:
     """Whether this path of the ORM leads to a column, by tables of the feed alone, whole ones."""
     field: Any
     for name in path.split("__"):
@@ -284,7 +286,7 @@ def _shown(view: Any, using: str) -> str | None:
 
 @lru_cache(maxsize=KEPT_STATEMENTS)
 def _statement(
-    serializer_class: Any, unread: frozenset[str], using: str
+    serializer_class: object, unread: frozenset[str], using: str
 ) -> tuple[str, frozenset[type[models.Model]]] | None:
     try:
         compiled = statement(serializer_class, unread, using)

@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 from uuid import UUID
 
 from django.db import connections, models, transaction
+from django.db.backends.utils import CursorWrapper
 
 from .models import Change
 
@@ -94,7 +95,7 @@ class Position(NamedTuple):
 START = Position(0, 0)
 
 
-def position_at(cursor: Any, number: int) -> Position | None:
+def position_at(cursor: CursorWrapper, number: int) -> Position | None:
     """The position of this number; None where it has not been given, or has been taken back by a
     restored backup. The number 0 is the beginning of every feed."""
     if number == 0:

@@ -8,9 +8,8 @@ one behind OFFSET 0, which the planner cannot turn into such a join.
 
 from collections.abc import Iterable, Sequence
 from functools import cache
-from typing import Any
 
-from django.db.backends.utils import truncate_name
+from django.db.backends.utils import CursorWrapper, truncate_name
 
 from .tracking import Tracked
 from .trigger import Trigger
@@ -211,7 +210,7 @@ def triggers_of(tracked: Tracked) -> list[Trigger]:
     ]
 
 
-def stored(cursor: Any) -> dict[tuple[str, str], str]:
+def stored(cursor: CursorWrapper) -> dict[tuple[str, str], str]:
     """By table and name, the digest of each trigger that is there and enabled."""
     cursor.execute(
         "SELECT relname, tgname, obj_description(pg_trigger.oid, 'pg_trigger') FROM pg_trigger"
@@ -222,12 +221,12 @@ def stored(cursor: Any) -> dict[tuple[str, str], str]:
     return {(table, name): digest or "" for table, name, digest in cursor.fetchall()}
 
 
-def drop(cursor: Any, names: Iterable[tuple[str, str]]) -> None:
+def drop(cursor: CursorWrapper, names: Iterable[tuple[str, str]]) -> None:
     for table, name in names:
         cursor.execute(f"DROP TRIGGER IF EXISTS {_quoted(name)} ON {_quoted(table)}")
 
 
-def create(cursor: Any, triggers: Sequence[Trigger]) -> None:
+def create(cursor: CursorWrapper, triggers: Sequence[Trigger]) -> None:
     for function, body in {each.function: each.body for each in triggers}.items():
         cursor.execute(
             f"CREATE OR REPLACE FUNCTION {_quoted(function)}() RETURNS trigger"
@@ -240,7 +239,7 @@ def create(cursor: Any, triggers: Sequence[Trigger]) -> None:
         )
 
 
-def drop_unused_functions(cursor: Any, used: Iterable[str]) -> None:
+def drop_unused_functions(cursor: CursorWrapper, used: Iterable[str]) -> None:
     cursor.execute(
         "SELECT proname FROM pg_proc WHERE pronamespace = current_schema::regnamespace"
         " AND starts_with(proname, 'changes_') AND proname <> ALL (%s)"
@@ -251,7 +250,7 @@ def drop_unused_functions(cursor: Any, used: Iterable[str]) -> None:
         cursor.execute(f"DROP FUNCTION {_quoted(name)}() CASCADE")
 
 
-def keep_from_writing(cursor: Any, tables: Iterable[str]) -> None:
+def keep_from_writing(cursor: CursorWrapper, tables: Iterable[str]) -> None:
     """Until the end of this transaction, nobody else writes to these."""
     names = ", ".join(_quoted(table) for table in sorted(tables))
     cursor.execute(f"LOCK TABLE {names} IN SHARE ROW EXCLUSIVE MODE")

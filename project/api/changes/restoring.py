@@ -19,7 +19,7 @@ from .models import Change, RowChange
 from .tracking import kind_of, tracked
 
 
-def restore(serializer: Any, key: int) -> None:
+def restore(serializer: object, key: int) -> None:
     """Write a deleted object again, with all that it owned: the same id and uid, a higher version.
 
     Http404 where it never existed. Refused where it exists, where it was merged into another, where

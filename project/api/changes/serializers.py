@@ -22,7 +22,7 @@ class ActorSerializer(serializers.Serializer[Any]):
     )
 
 
-class MergedSerializer(serializers.Serializer[Any]):
+class MergedSerializer(serializers.Serializer[object]):
     """The object that another was merged into."""
 
     id = serializers.IntegerField(min_value=1)

@@ -2,7 +2,8 @@
 
 from collections.abc import Iterable, Sequence
 from functools import cache
-from typing import Any
+
+from django.db.backends.utils import CursorWrapper
 
 from .tracking import Tracked
 from .trigger import Trigger
@@ -171,7 +172,7 @@ PLACE = Trigger(
 )
 
 
-def stored(cursor: Any) -> dict[tuple[str, str], str]:
+def stored(cursor: CursorWrapper) -> dict[tuple[str, str], str]:
     """By table and name, the digest of each trigger that is there."""
     cursor.execute(
         "SELECT tbl_name, name, sql FROM sqlite_master WHERE type = 'trigger'"
@@ -180,22 +181,22 @@ def stored(cursor: Any) -> dict[tuple[str, str], str]:
     return {(table, name): Trigger(table, name, sql).digest for table, name, sql in cursor}
 
 
-def drop(cursor: Any, names: Iterable[tuple[str, str]]) -> None:
+def drop(cursor: CursorWrapper, names: Iterable[tuple[str, str]]) -> None:
     for _, name in names:
         cursor.execute(f"DROP TRIGGER IF EXISTS {_quoted(name)}")
 
 
-def create(cursor: Any, triggers: Sequence[Trigger]) -> None:
+def create(cursor: CursorWrapper, triggers: Sequence[Trigger]) -> None:
     for each in triggers:
         # As it is: Django would take each % for a parameter's.
         cursor.execute(each.sql)
 
 
-def drop_unused_functions(cursor: Any, used: Iterable[str]) -> None:
+def drop_unused_functions(cursor: CursorWrapper, used: Iterable[str]) -> None:
     """There are none."""
 
 
-def keep_from_writing(cursor: Any, tables: Iterable[str]) -> None:
+def keep_from_writing(cursor: CursorWrapper, tables: Iterable[str]) -> None:
     """Nobody does: SQLite has one writer."""
 
 

@@ -11,6 +11,7 @@ from typing import Any
 
 from django.db import connections, transaction
 from django.db.backends.base.base import BaseDatabaseWrapper
+from django.db.backends.utils import CursorWrapper
 from django.db.migrations import Migration, operations
 from django.db.models.signals import post_migrate, pre_migrate
 from django.dispatch import receiver
@@ -84,7 +85,7 @@ def fault_before_migrate(connection: BaseDatabaseWrapper) -> str | None:
 
 
 @receiver(pre_migrate, dispatch_uid="changes")
-def prepare_for_migrations(sender: Any, using: str, plan: Any = None, **kwargs: Any) -> None:
+def prepare_for_migrations(sender: Any, using: str, plan: Any = None, **kwargs: object) -> None:
     """Drop the triggers that are in the way of the migrations.
 
     On SQLite that is all of them, since tables are altered by being made anew. On PostgreSQL it is
@@ -122,7 +123,7 @@ def _as_migration(execute: Any, sql: Any, params: Any, many: bool, context: Any)
 
 
 @receiver(post_migrate, dispatch_uid="changes")
-def create_after_migrations(sender: Any, using: str, plan: Any = None, **kwargs: Any) -> None:
+def create_after_migrations(sender: Any, using: str, plan: Any = None, **kwargs: object) -> None:
     if sender.label != "changes":
         return
     connection = connections[using]
@@ -180,7 +181,7 @@ def create(
 
 
 def _reconcile(
-    connection: BaseDatabaseWrapper, cursor: Any, tracked: Tracked, is_rewritten: bool
+    connection: BaseDatabaseWrapper, cursor: CursorWrapper, tracked: Tracked, is_rewritten: bool
 ) -> None:
     """Record which objects of a root are new, changed or gone, in comparison with the feed."""
     engine = dialect(connection)
@@ -209,7 +210,10 @@ def _reconcile(
 
 
 def _is_whole(
-    connection: BaseDatabaseWrapper, cursor: Any, tracked: Tracked, existing: Collection[str]
+    connection: BaseDatabaseWrapper,
+    cursor: CursorWrapper,
+    tracked: Tracked,
+    existing: Collection[str],
 ) -> bool:
     """Whether the table has all columns of its model, and its root: a migration may be yet to come,
     or was taken back."""

@@ -18,6 +18,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.settings import api_settings
 from rest_framework.utils.urls import replace_query_param
+from rest_framework.views import APIView
 from rest_framework.viewsets import GenericViewSet
 
 from ..fields import TimestampField
@@ -56,10 +57,10 @@ class FeedParameters:
 
     NAMES = frozenset({"after", "kinds", "documents", "page_size"})
 
-    def parameters_of(self, view: Any) -> frozenset[str]:
+    def parameters_of(self, view: object) -> frozenset[str]:
         return self.NAMES
 
-    def get_schema_operation_parameters(self, view: Any) -> list[Any]:
+    def get_schema_operation_parameters(self, view: object) -> list[object]:
         return []
 
 
@@ -107,7 +108,7 @@ class ChangeViewSet(StrictQueryParameters, GenericViewSet[Entry]):
         ],
         responses=OpenApiResponse(ChangePageSerializer, description="A page of the feed."),
     )
-    def list(self, request: Request, *args: Any, **kwargs: Any) -> Response:
+    def list(self, request: Request, *args: object, **kwargs: object) -> Response:
         size, with_documents = self._page_size(), is_true(self.request, "documents")
         among = self._kinds()
         try:
@@ -169,7 +170,7 @@ class ChangeViewSet(StrictQueryParameters, GenericViewSet[Entry]):
         return int(size)
 
 
-def kind_of_url(view: Any, name: str) -> Kind:
+def kind_of_url(view: APIView, name: str) -> Kind:
     kind = kinds().get(name)
     if kind is None:
         raise Http404
@@ -236,7 +237,7 @@ class HistoryViewSet(StrictQueryParameters, GenericViewSet[Change]):
             raise Http404
 
 
-def _merged_into(change: Change) -> dict[str, Any]:
+def _merged_into(change: Change) -> dict[str, object]:
     """Which object it was merged into, if that is what the change was."""
     if change.merged_into is None:
         return {}

@@ -5,7 +5,9 @@ from functools import lru_cache
 from typing import Any
 
 from django.db import connections, models, router
+from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.models import Expression, Field, IntegerField, Manager, QuerySet
+from django.db.models.sql.compiler import SQLCompiler
 
 # Some 500 bytes each.
 KEPT_STATEMENTS = 256
@@ -18,15 +20,21 @@ class Bound(Expression):
         super().__init__(output_field)
         self.name = name
 
-    def as_sql(self, compiler: Any, connection: Any, *args: Any, **extra_context: Any) -> Any:
+    def as_sql(
+        self,
+        compiler: SQLCompiler,
+        connection: BaseDatabaseWrapper,
+        *args: object,
+        **extra_context: object,
+    ) -> Any:
         return "%s", [self]
 
-    def prepared(self, value: Any, connection: Any) -> Any:
+    def prepared(self, value: object, connection: BaseDatabaseWrapper) -> Any:
         """The value as the ORM would bind it."""
         return self.output_field.get_db_prep_value(value, connection)
 
 
-def is_in_range(field: Any, value: Any, connection: Any) -> bool:
+def is_in_range(field: Any, value: Any, connection: BaseDatabaseWrapper) -> bool:
     """Whether the column could have this number; where not, the ORM asks for nothing."""
     field = getattr(field, "target_field", field)
     if not isinstance(field, IntegerField):
@@ -55,7 +63,7 @@ def has_rows_alone(queryset: Any) -> bool:
     )
 
 
-def by_key(model: type[models.Model], key: Any, *, lock: bool = False) -> models.Model | None:
+def by_key(model: type[models.Model], key: object, *, lock: bool = False) -> models.Model | None:
     """The object with this key, as the model's manager has it; None where there is none.
 
     With `lock`, which takes a transaction, nobody else writes it before that ends.
@@ -88,7 +96,7 @@ class _Row:
     # Of the model's attributes, in the order of the columns.
     names: list[str]
     # By place, what makes of a column's value that of the attribute.
-    converters: dict[int, tuple[list[Any], Any]]
+    converters: dict[int, tuple[list[Any], object]]
 
 
 @lru_cache(maxsize=KEPT_STATEMENTS)

@@ -5,7 +5,6 @@ import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
 import django
 from django.db import connections, transaction
@@ -17,7 +16,7 @@ from .outcomes import Witness
 
 
 @receiver(connection_created)
-def use_all_query_parameters(connection: BaseDatabaseWrapper, **kwargs: Any) -> None:
+def use_all_query_parameters(connection: BaseDatabaseWrapper, **kwargs: object) -> None:
     """Let one statement hold as many parameters as this SQLite really takes.
 
     Django before 6.1 assumes 999, SQLite's limit before 3.32, and would split a bulk insert of 200

@@ -27,7 +27,7 @@ class Witness(BaseDatabaseWrapper):
     def begin_request(self) -> None:
         self.has_written = self.is_spoilt = self.has_lost_a_race = self._will_have_written = False
 
-    def note_success(self, sql: Any) -> None:
+    def note_success(self, sql: object) -> None:
         if str(sql).lstrip().startswith(READS):
             return
         if self.in_atomic_block:
@@ -35,7 +35,7 @@ class Witness(BaseDatabaseWrapper):
         else:
             self.has_written = True
 
-    def note_failure(self, sql: Any, error: Error) -> None:
+    def note_failure(self, sql: object, error: Error) -> None:
         self.is_spoilt |= is_stale(error) or is_lost(error)
         self.has_lost_a_race |= has_lost_a_race(error)
         if is_unknown(error) and not self.in_atomic_block:
@@ -64,7 +64,7 @@ class WitnessedCursor(CursorWrapper):
 
     db: Witness
 
-    def _execute(self, sql: Any, params: Any, *ignored: Any) -> Any:
+    def _execute(self, sql: object, params: object, *ignored: object) -> Any:
         try:
             done = self._carry_out(sql, params, *ignored)
         except Error as error:
@@ -73,5 +73,5 @@ class WitnessedCursor(CursorWrapper):
         self.db.note_success(sql)
         return done
 
-    def _carry_out(self, sql: Any, params: Any, *ignored: Any) -> Any:
+    def _carry_out(self, sql: object, params: object, *ignored: object) -> Any:
         return super()._execute(sql, params, *ignored)  # type: ignore[misc]  # stubs

@@ -16,6 +16,7 @@ from typing import Any, NamedTuple
 from django.contrib.auth import get_user_model
 from django.core.exceptions import FieldDoesNotExist, FieldError
 from django.db import models
+from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.models import (
     Case,
     Expression,
@@ -28,6 +29,8 @@ from django.db.models import (
     Subquery,
     When,
 )
+from django.db.models.sql.compiler import SQLCompiler
+from django.db.models.sql.query import Query
 from rest_framework import serializers
 from rest_framework.fields import empty
 from rest_framework.relations import ManyRelatedField, PrimaryKeyRelatedField, SlugRelatedField
@@ -47,20 +50,28 @@ class JSONValue(Func):
 
     output_field = models.TextField()
 
-    def __init__(self, value: Any, written: Format, *, nullable: bool) -> None:
+    def __init__(self, value: object, written: Format, *, nullable: bool) -> None:
         super().__init__(value)
         self.written = written
         self.nullable = nullable
 
-    def as_sql(self, compiler: Any, connection: Any, *args: Any, **extra_context: Any) -> Any:
+    def as_sql(
+        self,
+        compiler: SQLCompiler,
+        connection: BaseDatabaseWrapper,
+        *args: object,
+        **extra_context: object,
+    ) -> Any:
         written, params = self.bare_sql(compiler, connection)
         written = f"({written})::text"
         return (f"coalesce({written}, 'null')" if self.nullable else written), params
 
-    def as_sqlite(self, compiler: Any, connection: Any, **extra_context: Any) -> Any:
+    def as_sqlite(
+        self, compiler: SQLCompiler, connection: BaseDatabaseWrapper, **extra_context: object
+    ) -> Any:
         return self.bare_sql(compiler, connection)
 
-    def bare_sql(self, compiler: Any, connection: Any) -> Any:
+    def bare_sql(self, compiler: SQLCompiler, connection: BaseDatabaseWrapper) -> Any:
         """The value in its own SQL type; as text it is JSON."""
         sql, params = compiler.compile(self.source_expressions[0])
         written = self.written[connection.vendor]
@@ -145,7 +156,7 @@ class Path:
             )
         return place
 
-    def of(self, rows: QuerySet[Any]) -> "Path":
+    def of(self, rows: QuerySet[models.Model]) -> "Path":
         """Each of these related objects, in a query of its own."""
         return Path(rows.model, self.scope)
 
@@ -182,7 +193,7 @@ class Path:
                 condition = {relation.related_query_name(): OuterRef(f"{self.path}pk")}
             case _:
                 raise UnsupportedError(f"“{attribute}” is no relation to many objects.")
-        rows: QuerySet[Any] = relation.related_model._default_manager.filter(**condition)
+        rows: QuerySet[models.Model] = relation.related_model._default_manager.filter(**condition)
         shown = self.scope.condition(rows.model, "")
         return rows.filter(shown) if rows.model in self.scope.shown and shown else rows
 
@@ -219,11 +230,11 @@ class Compiler:
     def __init__(self) -> None:
         self.faults: dict[str, str] = {}
 
-    def make_object(self, members: Sequence[tuple[str, Any]]) -> Any:
+    def make_object(self, members: Sequence[tuple[str, object]]) -> Any:
         """An object with these members."""
         raise NotImplementedError
 
-    def make_list(self, field_path: str, rows: ListRows, item: Any) -> Any:
+    def make_list(self, field_path: str, rows: ListRows, item: object) -> Any:
         """The list of these items, one for each of the rows.
 
         `field_path` is the field's dotted path from the serializer that is compiled.
@@ -236,10 +247,10 @@ class Compiler:
         """The list of the different values of this key in the rows, in their order."""
         raise NotImplementedError
 
-    def add_joins(self, query: Any) -> None:
+    def add_joins(self, query: Query) -> None:
         """Complete the query of the documents by what their expressions refer to."""
 
-    def object(self, fields: Iterable[Any], place: Path, field_path: str = "") -> Any:
+    def document(self, fields: Iterable[Any], place: Path, field_path: str = "") -> Any:
         members: list[tuple[str, Any]] = []
         for field in fields:
             try:
@@ -309,7 +320,7 @@ class Compiler:
         require_unchanged(serializer, serializers.Serializer)
         reached = self.reach(serializer, place, serializer.source_attrs)
         inner = Path(reached.model, reached.scope, reached.path)
-        document = self.object(serializer._readable_fields, inner, f"{field_path}.")
+        document = self.document(serializer._readable_fields, inner, f"{field_path}.")
         if not reached.nullable:
             return document
         there = Q(**{f"{reached.path}pk__isnull": False}) & reached.condition
@@ -319,7 +330,7 @@ class Compiler:
         require_unchanged(serializer, StoredFiles)
         if serializer.source != "*":
             raise UnsupportedError("Its files are the row's own: leave out `source`.")
-        document = self.object(serializer._readable_fields, place, f"{field_path}.")
+        document = self.document(serializer._readable_fields, place, f"{field_path}.")
         sources = (place.path + field.source for field in serializer._readable_fields)
         return Case(
             When(Q(*((f"{each}__gt", "") for each in sources)), then=document), default=self.null
@@ -333,7 +344,7 @@ class Compiler:
         else:
             rows = ListRows(field.source, self.rows(field, place))
             item = place.of(rows.queryset)
-        document = self.object(field.child._readable_fields, item, f"{field_path}.")
+        document = self.document(field.child._readable_fields, item, f"{field_path}.")
         return self.make_list(field_path, rows, document)
 
     def key(self, field: Any, place: Path, attribute: str) -> JSONValue:
@@ -394,24 +405,28 @@ class UserKey(Expression):
     def __init__(self) -> None:
         super().__init__(output_field=get_user_model()._meta.pk)
 
-    def as_sql(self, compiler: Any, connection: Any, **extra_context: Any) -> Any:
+    def as_sql(
+        self, compiler: SQLCompiler, connection: BaseDatabaseWrapper, **extra_context: object
+    ) -> Any:
         return "%s", [USER]
 
-    def as_postgresql(self, compiler: Any, connection: Any, **extra_context: Any) -> Any:
+    def as_postgresql(
+        self, compiler: SQLCompiler, connection: BaseDatabaseWrapper, **extra_context: object
+    ) -> Any:
         return f"%s::{self.output_field.rel_db_type(connection)}", [USER]
 
 
-def expressions_of(serializer_class: Any) -> Mapping[str, Any]:
+def expressions_of(serializer_class: object) -> Mapping[str, object]:
     """The serializer's computed properties: each an expression of the ORM, or where it depends on
     who asks, a function of the expression of that user's key."""
-    expressions: Mapping[str, Any] = getattr(
+    expressions: Mapping[str, object] = getattr(
         getattr(serializer_class, "Meta", None), "expressions", {}
     )
     return expressions
 
 
 def computed_value(
-    model: type[models.Model], expression: Any, user: Expression, path: str = ""
+    model: type[models.Model], expression: object, user: Expression, path: str = ""
 ) -> Subquery:
     """The value of an expression of `Meta.expressions` for the object at this path of a query.
 

@@ -84,7 +84,7 @@ def _decimal(field: Any) -> Format:
     }
 
 
-def _datetime(field: Any) -> Format:
+def _datetime(field: object) -> Format:
     custom_zone = hasattr(field, "timezone") or not settings.USE_TZ or settings.TIME_ZONE != "UTC"
     if _format(field, "DATETIME_FORMAT") != ISO_8601 or custom_zone:
         raise UnsupportedError("Use TimestampField of project.api.fields.")
@@ -92,7 +92,7 @@ def _datetime(field: Any) -> Format:
 
 
 def _default_format(setting: str, default: str, supported: Format) -> Callable[[Any], Format]:
-    def supported_format(field: Any) -> Format:
+    def supported_format(field: object) -> Format:
         if _format(field, setting) != default:
             raise UnsupportedError(f"Leave its format to the default, {default}.")
         return supported
@@ -100,12 +100,12 @@ def _default_format(setting: str, default: str, supported: Format) -> Callable[[
     return supported_format
 
 
-def _format(field: Any, setting: str) -> Any:
+def _format(field: object, setting: str) -> Any:
     value = getattr(field, "format", getattr(api_settings, setting))
     return value.lower() if isinstance(value, str) else value
 
 
-def _big_integer(field: Any) -> Format:
+def _big_integer(field: object) -> Format:
     if getattr(field, "coerce_to_string", api_settings.COERCE_BIGINT_TO_STRING):
         raise UnsupportedError("Leave COERCE_BIGINT_TO_STRING to its default, False.")
     return INTEGER

@@ -6,8 +6,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from django.db import models
+from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.models import Func, Q, QuerySet, Subquery
 from django.db.models.functions import Coalesce
+from django.db.models.sql.compiler import SQLCompiler
+from django.db.models.sql.query import Query
 
 from ..relations import ReverseVia
 from .compiler import MAX_ARGUMENTS, Compiler, JSONValue, ListRows, json_name, order_of
@@ -19,7 +22,7 @@ class Concat(Func):
 
     output_field = models.TextField()
 
-    def __init__(self, *parts: Any) -> None:
+    def __init__(self, *parts: object) -> None:
         merged: list[Any] = []
         for part in _flat(parts):
             if isinstance(part, str) and merged and isinstance(merged[-1], str):
@@ -34,7 +37,13 @@ class Concat(Func):
         expressions = iter(self.source_expressions)
         return (next(expressions) if each is None else each for each in self.literals)
 
-    def as_sql(self, compiler: Any, connection: Any, *args: Any, **extra_context: Any) -> Any:
+    def as_sql(
+        self,
+        compiler: SQLCompiler,
+        connection: BaseDatabaseWrapper,
+        *args: object,
+        **extra_context: object,
+    ) -> Any:
         # A chain of || copies all that it has at each link; concat() outputs values of any type.
         concat = len(self.literals) > 1
         parts, params = [], []
@@ -71,7 +80,13 @@ class StringAgg(Func):
         super().__init__(item, *order, *([] if where is None else [where]))
         self.has_filter = where is not None
 
-    def as_sql(self, compiler: Any, connection: Any, *args: Any, **extra_context: Any) -> Any:
+    def as_sql(
+        self,
+        compiler: SQLCompiler,
+        connection: BaseDatabaseWrapper,
+        *args: object,
+        **extra_context: object,
+    ) -> Any:
         (item, params), *order = [compiler.compile(each) for each in self.source_expressions]
         condition, filtering = order.pop() if self.has_filter else ("", ())
         ordering = [param for _, more in order for param in more]
@@ -118,7 +133,7 @@ class LateralLists:
         query.alias_map[self.table_alias] = self
         query.alias_refcount[self.table_alias] = 1
 
-    def as_sql(self, compiler: Any, connection: Any) -> Any:
+    def as_sql(self, compiler: SQLCompiler, connection: BaseDatabaseWrapper) -> Any:
         sql, params = compiler.compile(self.subquery)
         return f"CROSS JOIN LATERAL {sql} AS {self.table_alias}(lists)", params
 
@@ -132,7 +147,13 @@ class LateralList(Func):
         super().__init__()
         self.sql = f"{table_alias}.lists[{place}]"
 
-    def as_sql(self, compiler: Any, connection: Any, *args: Any, **extra_context: Any) -> Any:
+    def as_sql(
+        self,
+        compiler: SQLCompiler,
+        connection: BaseDatabaseWrapper,
+        *args: object,
+        **extra_context: object,
+    ) -> Any:
         return self.sql, []
 
 
@@ -158,24 +179,26 @@ class PostgreSQLCompiler(Compiler):
         return Concat("null")
 
     def make_object(self, members: Sequence[tuple[str, Any]]) -> Concat:
-        parts: list[Any] = []
+        parts: list[object] = []
         for name, value in members:
             parts += [f"{',' if parts else '{'}{json_name(name)}:", value]
         return Concat(*parts, "}") if parts else Concat("{}")
 
-    def make_list(self, field_path: str, rows: ListRows, item: Any) -> Concat:
+    def make_list(self, field_path: str, rows: ListRows, item: object) -> Concat:
         order = rows.order or order_of(rows.queryset.model)
         items = StringAgg(item, order, rows.where)
         return self._array_of(field_path, rows.name, rows.queryset, items)
 
     def make_distinct_keys(
-        self, field_path: str, relation: ReverseVia, rows: QuerySet[Any], key: JSONValue
+        self, field_path: str, relation: ReverseVia, rows: QuerySet[models.Model], key: JSONValue
     ) -> Concat:
         return self._array_of(
             field_path, relation.through, rows, DistinctKeys(*key.get_source_expressions())
         )
 
-    def _array_of(self, field_path: str, name: str, rows: QuerySet[Any], items: Func) -> Concat:
+    def _array_of(
+        self, field_path: str, name: str, rows: QuerySet[models.Model], items: Func
+    ) -> Concat:
         if "." not in field_path:
             alias = f"rows{len(self.laterals)}"
             lateral = self.laterals.setdefault(name, LateralLists(alias, rows))
@@ -183,6 +206,6 @@ class PostgreSQLCompiler(Compiler):
         text = Subquery(rows.order_by().values_list(items))
         return Concat("[", Coalesce(text, Concat("")), "]")
 
-    def add_joins(self, query: Any) -> None:
+    def add_joins(self, query: Query) -> None:
         for lateral in self.laterals.values():
             lateral.join(query)

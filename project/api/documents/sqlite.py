@@ -11,6 +11,7 @@ from django.db import models
 from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.backends.signals import connection_created
 from django.db.models import Case, Func, Q, QuerySet, Subquery, When
+from django.db.models.sql.compiler import SQLCompiler
 from django.dispatch import receiver
 from django.utils.duration import duration_string
 from django.utils.encoding import filepath_to_uri
@@ -39,8 +40,14 @@ class JSONObject(Func):
             isinstance(each, SharedScan) for each in self.source_expressions
         )
 
-    def as_sql(self, compiler: Any, connection: Any, *args: Any, **extra_context: Any) -> Any:
-        params: list[Any] = []
+    def as_sql(
+        self,
+        compiler: SQLCompiler,
+        connection: BaseDatabaseWrapper,
+        *args: object,
+        **extra_context: object,
+    ) -> Any:
+        params: list[object] = []
 
         def compiled(value: Any) -> str:
             sql, more = compiler.compile(value)
@@ -68,7 +75,7 @@ class JSONObject(Func):
         return f"'{{' || {joined} || '}}'", params
 
 
-def _is_text(value: Any) -> bool:
+def _is_text(value: object) -> bool:
     """Whether json_object() would take this JSON for a text."""
     return isinstance(value, Case) or (isinstance(value, JSONObject) and not value.is_plain)
 
@@ -85,8 +92,8 @@ class ScannedList:
     """A list with an item for each row of `relation` that `where` is true of."""
 
     relation: str
-    rows: QuerySet[Any]
-    item: Any
+    rows: QuerySet[models.Model]
+    item: object
     order: Sequence[Any]
     where: Q | None
 
@@ -148,7 +155,7 @@ class SQLiteCompiler(Compiler):
     def make_object(self, members: Sequence[tuple[str, Any]]) -> JSONObject:
         return JSONObject(_with_shared_scans(members))
 
-    def make_list(self, field_path: str, rows: ListRows, item: Any) -> ScannedList:
+    def make_list(self, field_path: str, rows: ListRows, item: object) -> ScannedList:
         written = item if isinstance(item, JSONObject) else AsText(item)
         order = rows.order or order_of(rows.queryset.model)
         return ScannedList(rows.name, rows.queryset, written, order, rows.where)
@@ -188,7 +195,7 @@ def _url_path(name: str | None) -> str | None:
 
 
 @receiver(connection_created)
-def register_functions(connection: BaseDatabaseWrapper, **kwargs: Any) -> None:
+def register_functions(connection: BaseDatabaseWrapper, **kwargs: object) -> None:
     if connection.vendor == "sqlite":
         register = connection.connection.create_function
         register("json_float", 1, _json_float, deterministic=True)

@@ -9,7 +9,9 @@ from typing import Any, Self
 from django.contrib.auth import get_user_model
 from django.core.exceptions import ImproperlyConfigured
 from django.db import connections, models
+from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.models import F, Func, QuerySet
+from django.db.models.sql.compiler import SQLCompiler
 from rest_framework import serializers
 
 from .compiler import USER, Compiler, Path, Scope, require_unchanged
@@ -55,10 +57,18 @@ class Uncompilable(ImproperlyConfigured):
 class EachKey(Func):
     """A primary key out of those that a request binds: see `Compiler.array`."""
 
-    def as_sql(self, compiler: Any, connection: Any, *args: Any, **extra_context: Any) -> Any:
+    def as_sql(
+        self,
+        compiler: SQLCompiler,
+        connection: BaseDatabaseWrapper,
+        *args: object,
+        **extra_context: object,
+    ) -> Any:
         return "keys.value", []
 
-    def as_postgresql(self, compiler: Any, connection: Any, **extra_context: Any) -> Any:
+    def as_postgresql(
+        self, compiler: SQLCompiler, connection: BaseDatabaseWrapper, **extra_context: object
+    ) -> Any:
         return f"keys.value::{self.output_field.rel_db_type(connection)}", []
 
 
@@ -91,7 +101,7 @@ class Statement:
     def depends_on_user(self) -> bool:
         return any(param is USER for param in self.params)
 
-    def documents(self, keys: Sequence[Any], using: str, user: Any = None) -> Document:
+    def documents(self, keys: Sequence[object], using: str, user: object = None) -> Document:
         """The array of these objects in this order, without those that are not there.
 
         `user` is the key of who asks, None where nobody is logged in.
@@ -102,7 +112,7 @@ class Statement:
         return Document(array)
 
     def each_document(
-        self, keys: Sequence[Any], using: str, user: Any = None
+        self, keys: Sequence[object], using: str, user: object = None
     ) -> dict[Any, Document]:
         """By key, the document of each of these objects that is there."""
         if not keys:
@@ -110,7 +120,7 @@ class Statement:
         rows = self._fetch(self.rows_sql, keys, using, user)
         return {keys[place]: Document(document) for place, document in rows if document is not None}
 
-    def _fetch(self, sql: str, keys: Sequence[Any], using: str, user: Any) -> list[Any]:
+    def _fetch(self, sql: str, keys: Sequence[object], using: str, user: object) -> list[Any]:
         connection = connections[using]
         prepared = keys
         if not isinstance(self.key, models.IntegerField):
@@ -125,7 +135,7 @@ class Statement:
             cursor.execute(sql, [*params, bound])
             return list(cursor.fetchall())
 
-    def document(self, key: Any, using: str, user: Any = None) -> Document | None:
+    def document(self, key: object, using: str, user: object = None) -> Document | None:
         """This one object, with its version where the statement is `versioned`; None without it."""
         text = self.documents([key], using, user)[1:-1]
         if not self.versioned:
@@ -155,7 +165,7 @@ def compile_statement(
     model = serializer_class.Meta.model
     fields = [each for each in serializer._readable_fields if each.field_name not in unread]
     scope = Scope(shown or {})
-    document = compiler.object(fields, Path(model, scope))
+    document = compiler.document(fields, Path(model, scope))
     if compiler.faults:
         raise Uncompilable(serializer_class, compiler.faults)
     key = model._meta.pk

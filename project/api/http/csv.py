@@ -21,14 +21,14 @@ def original(cell: str) -> str:
     return cell[1:] if cell.startswith("'") and FORMULA.match(cell, 1) else cell
 
 
-def rows_of(records: Iterable[Iterable[Any]]) -> str:
+def rows_of(records: Iterable[Iterable[object]]) -> str:
     """These records, of what JSON has as scalars: null is empty, and a number is no formula."""
     file = io.StringIO(newline="")
     csv.writer(file).writerows([_cell(value) for value in record] for record in records)
     return file.getvalue()
 
 
-def _cell(value: Any) -> Any:
+def _cell(value: object) -> Any:
     match value:
         case str():
             return harmless(value)

@@ -15,6 +15,7 @@ from django.http import Http404, HttpRequest, HttpResponseBase
 from rest_framework import exceptions
 from rest_framework.permissions import SAFE_METHODS
 from rest_framework.renderers import BrowsableAPIRenderer, JSONRenderer
+from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import set_rollback
 
@@ -36,7 +37,7 @@ from .problems import (
 logger = logging.getLogger(__name__)
 
 
-def as_api_exception(error: Exception, request: Any) -> exceptions.APIException | None:
+def as_api_exception(error: Exception, request: Request) -> exceptions.APIException | None:
     """The refusal, or the outage, that this error stands for; None where it is a bug."""
     match error:
         case exceptions.APIException():
@@ -92,8 +93,8 @@ def exception_handler(error: Exception, context: dict[str, Any]) -> Response | N
 def described(known: exceptions.APIException) -> tuple[str, str, Iterable[Fault]]:
     """What a problem says of an exception: the detail, its code, and the faults."""
     faults: Iterable[Fault] = ()
-    detail: Any = known.detail
-    code: Any = known.default_code
+    detail: object = known.detail
+    code: object = known.default_code
     match known:
         case Refused():
             faults = known.faults

@@ -77,7 +77,7 @@ class IdempotentRequests:
         return self.get_response(request)
 
     def process_view(
-        self, request: HttpRequest, view: Any, args: Any, kwargs: Any
+        self, request: HttpRequest, view: object, args: object, kwargs: object
     ) -> HttpResponseBase | None:
         value = request.META.get("HTTP_IDEMPOTENCY_KEY")
         if value is None or request.method not in UNSAFE or not hasattr(view, "cls"):

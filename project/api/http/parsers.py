@@ -31,13 +31,13 @@ NOT_TEXT = re.compile("[\0\ud800-\udfff]")
 STRING = re.compile(rb'"[^"\\]*+(?:\\.[^"\\]*+)*+"?', re.DOTALL)
 
 
-class _Repeated(dict[str, Any]):
+class _Repeated(dict[str, object]):
     """An object in which a key stands twice, until its place in the document is known."""
 
     keys_seen_twice: set[str]
 
 
-def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+def _object(pairs: list[tuple[str, Any]]) -> dict[str, object]:
     members = dict(pairs)
     if len(members) == len(pairs):
         return members
@@ -57,7 +57,7 @@ def _integer(digits: str) -> int | float:
     return int(digits) if len(digits) <= MAX_INTEGER_LENGTH else math.inf
 
 
-def _faults(container: dict[str, Any] | list[Any], *place: str | int) -> Iterator[Fault]:
+def _faults(container: dict[str, Any] | list[object], *place: str | int) -> Iterator[Fault]:
     if len(place) == MAX_DEPTH:
         yield Fault("too_deep", TOO_DEEP, pointer(*place))
         return
@@ -162,7 +162,7 @@ class StrictJSONParser(JSONParser):
         self,
         stream: IO[bytes],
         media_type: str | None = None,
-        parser_context: Mapping[str, Any] | None = None,
+        parser_context: Mapping[str, object] | None = None,
     ) -> Any:
         body = stream.read()
         document = parse_json(body)

@@ -107,7 +107,7 @@ class ConditionalRequests:
         return _conditional(request, response) if _is_read(request, response) else response
 
     def process_view(
-        self, request: HttpRequest, view: Any, args: Any, kwargs: Any
+        self, request: HttpRequest, view: object, args: Any, kwargs: Any
     ) -> HttpResponseBase | None:
         """Refuse what is malformed, and what the view would not look at."""
         for header, key in KEYS.items():
@@ -128,7 +128,7 @@ class ConditionalRequests:
 def _refusing(view: Any, method: str) -> Any:
     """The view, which refuses the request as soon as it is clear that who asks may ask it."""
 
-    def refuse(self: Any, request: Request, *args: Any, **kwargs: Any) -> Response:
+    def refuse(self: object, request: Request, *args: object, **kwargs: object) -> Response:
         raise request._request.refused  # type: ignore[attr-defined]
 
     name = {"HEAD": "get"}.get(method, method.lower())
@@ -254,7 +254,7 @@ class ConditionalWrites:
             return None
         return f"{path}__version" if path else "version"
 
-    def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
+    def dispatch(self, request: HttpRequest, *args: object, **kwargs: object) -> HttpResponseBase:
         dispatch = super().dispatch  # type: ignore[misc]
         if request.method not in UNSAFE or KEYS[IF_MATCH] not in request.META:
             return dispatch(request, *args, **kwargs)  # type: ignore[no-any-return]
@@ -264,7 +264,7 @@ class ConditionalWrites:
                 transaction.set_rollback(True)
         return response
 
-    def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
+    def initial(self, request: Request, *args: object, **kwargs: object) -> None:
         super().initial(request, *args, **kwargs)  # type: ignore[misc]
         method = str(request.method)
         is_for_one = getattr(self, "detail", False) and method in UNSAFE
@@ -306,7 +306,7 @@ class ConditionalWrites:
             raise PreconditionFailed(self.current_tag(root, root.version))
 
     def finalize_response(
-        self, request: Request, response: Any, *args: Any, **kwargs: Any
+        self, request: Request, response: Any, *args: object, **kwargs: object
     ) -> Response:
         """Note the version of what is answered, for its tag."""
         response = super().finalize_response(request, response, *args, **kwargs)  # type: ignore[misc]

@@ -49,7 +49,7 @@ class Fault:
     def is_conflict(self) -> bool:
         return self.code in self.CONFLICTS
 
-    def as_json(self) -> dict[str, Any]:
+    def as_json(self) -> dict[str, object]:
         members = {
             "pointer": self.pointer,
             "parameter": self.parameter and _shortened(self.parameter),
@@ -158,7 +158,7 @@ def pointer(*places: str | int) -> str:
     return path.encode(errors="backslashreplace").decode()
 
 
-def faults_of(detail: Any, prefix: str = "") -> Iterator[Fault]:
+def faults_of(detail: object, prefix: str = "") -> Iterator[Fault]:
     """The faults in a ValidationError's detail, a tree of dicts and lists with texts as leaves."""
     if isinstance(detail, dict):
         for key, value in detail.items():
@@ -175,7 +175,7 @@ def problem(
     status_code: int, detail: str, code: str, instance: str, faults: Iterable[Fault] = ()
 ) -> dict[str, Any]:
     """The members of a problem. Of its faults, the first that it has room for."""
-    members: dict[str, Any] = {
+    members: dict[str, object] = {
         "type": "about:blank",
         "title": HTTPStatus(status_code).phrase,
         "status": status_code,

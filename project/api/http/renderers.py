@@ -1,13 +1,17 @@
 """Answers that are JSON already."""
 
 import json
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from django.utils.html import format_html_join
 from rest_framework.renderers import BaseRenderer, BrowsableAPIRenderer, JSONRenderer
 from rest_framework.request import Request
 
 from ..documents.statements import Document
+
+if TYPE_CHECKING:
+    # REST framework's views import this.
+    from rest_framework.views import APIView
 
 
 class DocumentRenderer(JSONRenderer):
@@ -34,7 +38,7 @@ class DocumentRenderer(JSONRenderer):
         # Put together once: a page is 75 kB.
         return "".join([*parts, "}"]).encode()
 
-    def _text(self, value: Any) -> str:
+    def _text(self, value: object) -> str:
         if isinstance(value, Document):
             return value
         return json.dumps(value, cls=self.encoder_class, ensure_ascii=self.ensure_ascii)
@@ -45,7 +49,7 @@ class ExportRenderer(BaseRenderer):
 
     charset = None
 
-    def render(self, data: Any, *args: Any, **kwargs: Any) -> Any:
+    def render(self, data: object, *args: object, **kwargs: object) -> Any:
         raise NotImplementedError("An export is streamed, not rendered.")
 
 
@@ -77,7 +81,7 @@ class PageRenderer(BrowsableAPIRenderer):
     given. REST framework's own has every property, empty, which no nested object may be.
     """
 
-    def get_description(self, view: Any, status_code: int) -> Any:
+    def get_description(self, view: "APIView", status_code: int) -> Any:
         words = super().get_description(view, status_code)
         detail = getattr(view, "detail", False)
         method, action = ("PATCH", "partial_update") if detail else ("POST", "create")
@@ -87,7 +91,9 @@ class PageRenderer(BrowsableAPIRenderer):
         ]
         return words + format_html_join("", "<h4>{}</h4><pre>{} {}</pre>", examples)
 
-    def get_raw_data_form(self, data: Any, view: Any, method: str, request: Any) -> Any:
+    def get_raw_data_form(
+        self, data: object, view: "APIView", method: str, request: Request
+    ) -> Any:
         form = super().get_raw_data_form(data, view, method, request)
         if form is None or not hasattr(view, "get_serializer"):
             return form
@@ -108,9 +114,9 @@ def _examples(view: Any, action: str) -> list[Any]:
     return examples
 
 
-def _has_documents(data: Any) -> bool:
+def _has_documents(data: object) -> bool:
     return isinstance(data, dict) and any(isinstance(each, Document) for each in data.values())
 
 
-def _parsed(value: Any) -> Any:
+def _parsed(value: object) -> Any:
     return json.loads(value) if isinstance(value, Document) else value

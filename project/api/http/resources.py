@@ -33,7 +33,7 @@ class Resource:
     """A viewset, as the URL map has it."""
 
     view_class: Any
-    initkwargs: Mapping[str, Any]
+    initkwargs: Mapping[str, object]
     url_name: str
     # The last part of the path of its list: `books`.
     collection: str = ""
@@ -89,7 +89,7 @@ def _resources(urlconf: str) -> Mapping[Model, Resource]:
     return resources
 
 
-def _model_of(view_class: Any) -> Model | None:
+def _model_of(view_class: object) -> Model | None:
     queryset = getattr(view_class, "queryset", None)
     if queryset is not None:
         return queryset.model  # type: ignore[no-any-return]
@@ -204,7 +204,7 @@ def visible(model: Model, request: Request | None) -> models.QuerySet[Any]:
 
     Without a request, as in a command, these are all that the model's manager has.
     """
-    rows: models.QuerySet[Any] = model._default_manager.all()
+    rows: models.QuerySet[models.Model] = model._default_manager.all()
     resource = None if request is None else resource_of(model)
     if request is None or resource is None:
         return rows

@@ -17,7 +17,7 @@ from .keysets import column
 class RelatedRows(NamedTuple):
     """The rows that a path goes through, which refer to an object by `owner`."""
 
-    queryset: QuerySet[Any]
+    queryset: QuerySet[Model]
     owner: str
     # The rest of the path.
     path: str
@@ -40,11 +40,11 @@ class RelatedRows(NamedTuple):
         rows = field.remote_field.through._default_manager.all()
         return cls(rows, owner, f"{to}__{rest}" if rest else to)
 
-    def has(self, **lookups: Any) -> Q:
+    def has(self, **lookups: object) -> Q:
         """Whether an object has a row for which these hold."""
         return Q(pk__in=self.queryset.filter(**lookups).order_by().values(self.owner))
 
-    def has_one_of(self, values: Sequence[Any]) -> Q:
+    def has_one_of(self, values: Sequence[object]) -> Q:
         """Whether one of these is at the end of the path; None stands for nothing being there."""
         some = [value for value in values if value is not None]
         condition = self.has(**_among(self.path, some)) if some else Q()
@@ -58,7 +58,7 @@ class RelatedRows(NamedTuple):
         return condition | Q(IsNull(Subquery(rows.values("pk")[:1]), True))
 
 
-def has_one_of(model: type[Model], path: str, values: Sequence[Any]) -> Q:
+def has_one_of(model: type[Model], path: str, values: Sequence[object]) -> Q:
     """Whether one of these is at the end of the path; None stands for nothing being there."""
     rows = RelatedRows.of(model, path)
     if rows is not None:
@@ -68,7 +68,7 @@ def has_one_of(model: type[Model], path: str, values: Sequence[Any]) -> Q:
     return condition if len(some) == len(values) else condition | Q(**{f"{path}__isnull": True})
 
 
-def _among(path: str, values: Sequence[Any]) -> dict[str, Any]:
+def _among(path: str, values: Sequence[object]) -> dict[str, object]:
     return {f"{path}__in": values} if len(values) > 1 else {f"{path}__exact": values[0]}
 
 

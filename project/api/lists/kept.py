@@ -7,7 +7,8 @@ from typing import Any
 
 from django.core.exceptions import FieldError, ImproperlyConfigured
 from django.db import connections
-from django.db.models import Field, QuerySet
+from django.db.backends.base.base import BaseDatabaseWrapper
+from django.db.models import Field, Model, QuerySet
 from django.db.models.sql import Query
 
 from ..databases.bound import KEPT_STATEMENTS, Bound, is_in_range, is_plain
@@ -78,14 +79,14 @@ class KeptPages:
         assert keyset is not None  # noqa: S101  (see `of`)
         return keyset
 
-    def first(self, position: tuple[Any, Any] | None, backwards: bool, limit: int) -> list[Any]:
+    def first(self, position: tuple[Any, Any] | None, backwards: bool, limit: int) -> list[object]:
         """The first pairs of value and key beyond this position; of all where there is none."""
         connection = connections[self.shape.using]
         values = dict(self.values)
         if position is not None:
             values |= {"keyset value": position[0], "keyset key": position[1]}
         side = None if position is None else (backwards, position[0] is None)
-        rows: list[Any] = []
+        rows: list[object] = []
         for sql, params in _statements(self.shape, side, limit):
             with connection.cursor() as cursor:
                 cursor.execute(sql, [_bound(param, values, connection) for param in params])
@@ -95,7 +96,7 @@ class KeptPages:
         return rows[:limit]
 
 
-def _bound(param: Any, values: Mapping[str, Any], connection: Any) -> Any:
+def _bound(param: object, values: Mapping[str, object], connection: BaseDatabaseWrapper) -> Any:
     return param.prepared(values[param.name], connection) if isinstance(param, Bound) else param
 
 
@@ -130,7 +131,7 @@ def _keyset(shape: Shape) -> Keyset | None:
     return None if converters else keyset
 
 
-def _rows(shape: Shape, keyset: Keyset) -> QuerySet[Any]:
+def _rows(shape: Shape, keyset: Keyset) -> QuerySet[Model]:
     return shape.queryset().values_list(keyset.attribute, "pk")
 
 

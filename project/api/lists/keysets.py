@@ -89,10 +89,10 @@ class Keyset:
         """The queryset with the value, which the other methods expect."""
         if self.expression is None:
             return queryset
-        prepared: QuerySet[Any] = queryset.annotate(**{POSITION: self.expression})
+        prepared: QuerySet[models.Model] = queryset.annotate(**{POSITION: self.expression})
         return prepared
 
-    def position_of(self, row: Any) -> tuple[Any, int]:
+    def position_of(self, row: Any) -> tuple[object, int]:
         """The position of an object, or of a row of `values()` or `values_list(attribute, "pk")`,
         which is one already."""
         match row:
@@ -104,7 +104,7 @@ class Keyset:
         value, pk = row
         return value, pk
 
-    def order(self, queryset: QuerySet[Any], backwards: bool) -> QuerySet[Any]:
+    def order(self, queryset: QuerySet[models.Model], backwards: bool) -> QuerySet[Any]:
         descending = self.descending != backwards
         nulls = {"nulls_first" if descending else "nulls_last": True} if self.null else {}
         terms = [OrderBy(F(self.attribute), descending=descending, **nulls)]
@@ -113,7 +113,7 @@ class Keyset:
         return queryset.order_by(*terms)
 
     def beyond(
-        self, queryset: QuerySet[Any], value: Any, pk: Any, backwards: bool
+        self, queryset: QuerySet[Any], value: object, pk: object, backwards: bool
     ) -> Iterator[QuerySet[Any]]:
         """What follows this position, in one part or two, whose first rows an index finds at once.
 
@@ -144,7 +144,7 @@ class Keyset:
             yield queryset.filter(**{isnull: True})
 
 
-def _value(value: Any, field: "Field[Any, Any]") -> Any:
+def _value(value: object, field: "Field[Any, Any]") -> Any:
     return value if isinstance(value, Expression) else Value(value, field)
 
 

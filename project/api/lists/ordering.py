@@ -1,6 +1,6 @@
 """`ordering`: the fields by which a list may be ordered."""
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from django.contrib.auth import get_user_model
 from django.db.models import QuerySet, Value
@@ -13,6 +13,10 @@ from ..http.resources import for_lists
 from .parameters import is_list, parameter_schema
 from .ranking import Rank
 
+if TYPE_CHECKING:
+    # REST framework's views import this.
+    from rest_framework.views import APIView
+
 
 class OrderingFilter(backends.OrderingFilter):
     """`ordering`: one of the view's `ordering_fields`; with a `-` in front, descending.
@@ -24,7 +28,7 @@ class OrderingFilter(backends.OrderingFilter):
         return frozenset({self.ordering_param} if self._choices(view) else ())
 
     @staticmethod
-    def _choices(view: Any) -> list[str]:
+    def _choices(view: object) -> list[str]:
         fields = getattr(view, "ordering_fields", None) or ()
         return [sign + field for field in fields for sign in ("", "-")]
 
@@ -43,7 +47,7 @@ class OrderingFilter(backends.OrderingFilter):
             queryset = queryset.annotate(**{name: value})
         return queryset.order_by(*ordering)
 
-    def get_ordering(self, request: Request, queryset: QuerySet[Any], view: Any) -> Any:
+    def get_ordering(self, request: Request, queryset: QuerySet[Any], view: "APIView") -> Any:
         """The columns to order by, each with a `-` in front where it goes down; None by rank."""
         choice = request.query_params.get(self.ordering_param)
         if not choice:
@@ -55,13 +59,13 @@ class OrderingFilter(backends.OrderingFilter):
         return [self.column(view, choice)]
 
     @staticmethod
-    def column(view: Any, choice: str) -> str:
+    def column(view: object, choice: str) -> str:
         """What a choice of `ordering` orders by."""
         name = choice.removeprefix("-")
         column: str = getattr(view, "ordering_columns", {}).get(name, name)
         return choice.removesuffix(name) + column
 
-    def get_schema_operation_parameters(self, view: Any) -> list[dict[str, Any]]:
+    def get_schema_operation_parameters(self, view: object) -> list[dict[str, Any]]:
         if not self.parameters_of(view):
             return []
         schema = {"type": "string", "enum": self._choices(view)}

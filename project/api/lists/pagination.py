@@ -10,7 +10,7 @@ from uuid import UUID
 
 from django.core.exceptions import ValidationError
 from django.core.signing import BadSignature, Signer
-from django.db.models import QuerySet
+from django.db.models import Model, QuerySet
 from django.template import loader
 from django.utils.duration import duration_string
 from rest_framework.pagination import BasePagination
@@ -32,7 +32,7 @@ class Cursor:
 
     backwards: bool
     part: int
-    value: Any
+    value: object
     pk: int
 
     @staticmethod
@@ -58,7 +58,7 @@ class Cursor:
             raise Refused([Fault("invalid", detail, parameter="cursor")]) from error
 
 
-def _as_json(value: Any) -> Any:
+def _as_json(value: object) -> Any:
     """What JSON holds of this value; the field's `to_python` gives the same value again."""
     match value:
         case date() | time():
@@ -91,8 +91,8 @@ class CursorPagination(BasePagination):
     previous_url: str | None
 
     def paginate_queryset(  # type: ignore[override]  # REST framework's take a list, too
-        self, queryset: QuerySet[Any] | KeptPages, request: Request, view: Any = None
-    ) -> list[Any]:
+        self, queryset: QuerySet[Any] | KeptPages, request: Request, view: object = None
+    ) -> list[object]:
         self.request = request
         size = self._page_size()
         text = request.query_params.get("cursor")
@@ -118,7 +118,7 @@ class CursorPagination(BasePagination):
         size: int,
         *,
         keys_only: bool,
-    ) -> list[Any]:
+    ) -> list[object]:
         """The page and its links, of rows beyond the cursor, one more than it has if there is."""
         has_more, rows = len(rows) > size, rows[:size]
         backwards = cursor is not None and cursor.backwards
@@ -136,7 +136,7 @@ class CursorPagination(BasePagination):
         return [row[1] if keys_only else row for _, row in rows]
 
     @staticmethod
-    def parts_of(queryset: QuerySet[Any]) -> tuple[list[QuerySet[Any]], Keyset]:
+    def parts_of(queryset: QuerySet[Model]) -> tuple[list[QuerySet[Any]], Keyset]:
         """The querysets of the list, one behind the other, and the order of each."""
         keys_only = queryset.query.values_select == ("pk",)
         rank = Rank.of(queryset)
@@ -185,7 +185,7 @@ class CursorPagination(BasePagination):
 
     # Parameters
 
-    def parameters_of(self, view: Any) -> frozenset[str]:
+    def parameters_of(self, view: object) -> frozenset[str]:
         return self.query_parameters
 
     def _page_size(self) -> int:
@@ -197,7 +197,7 @@ class CursorPagination(BasePagination):
 
     # Answer
 
-    def get_paginated_response(self, data: Any) -> Response:
+    def get_paginated_response(self, data: object) -> Response:
         count = {} if self.count is None else {"count": self.count}
         links = {
             "next": self.next_url,
@@ -212,7 +212,7 @@ class CursorPagination(BasePagination):
 
     # Schema
 
-    def get_paginated_response_schema(self, schema: dict[str, Any]) -> dict[str, Any]:
+    def get_paginated_response_schema(self, schema: dict[str, object]) -> dict[str, object]:
         link = {"type": "string", "format": "uri", "nullable": True}
         return {
             "type": "object",
@@ -233,7 +233,7 @@ class CursorPagination(BasePagination):
             },
         }
 
-    def get_schema_operation_parameters(self, view: Any) -> list[dict[str, Any]]:
+    def get_schema_operation_parameters(self, view: object) -> list[dict[str, Any]]:
         parameters: dict[str, tuple[str, dict[str, Any]]] = {
             "cursor": (
                 "Where the page begins: a `next_cursor`, or the `cursor` of a link.",

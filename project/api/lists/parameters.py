@@ -25,7 +25,7 @@ class StrictQueryParameters:
 
     list_parameters: frozenset[str] = frozenset()
 
-    def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
+    def initial(self, request: Request, *args: object, **kwargs: object) -> None:
         super().initial(request, *args, **kwargs)  # type: ignore[misc]
         method = str(request.method).lower()
         # A method that the view does not have is 405, whatever the parameters.
@@ -67,7 +67,7 @@ def is_list(view: Any) -> bool:
     return is_extra and bool(view.filter_backends or view.pagination_class)
 
 
-def parameters_of(source: Any, view: Any) -> frozenset[str]:
+def parameters_of(source: object, view: object) -> frozenset[str]:
     """The query parameters that a filter backend or a paginator reads, as it says itself.
 
     Those of this project have `parameters_of(view)`, any other REST framework's

@@ -95,7 +95,7 @@ def export(
     return StreamingHttpResponse(Export(texts), content_type=media_type, headers=headers)
 
 
-def blocks(queryset: QuerySet[Any], size: int = BLOCK) -> Iterator[list[Any]]:
+def blocks(queryset: QuerySet[Any], size: int = BLOCK) -> Iterator[list[object]]:
     """The keys of these rows, in the queryset's own order, a list for each block."""
     parts, keyset = CursorPagination.parts_of(queryset.values_list("pk", flat=True))
     cursor = None

@@ -55,7 +55,10 @@ class Formatter(JsonFormatter):
         return _encode(line)
 
     def add_fields(
-        self, log_data: dict[str, Any], record: logging.LogRecord, message_dict: dict[str, Any]
+        self,
+        log_data: dict[str, object],
+        record: logging.LogRecord,
+        message_dict: dict[str, object],
     ) -> None:
         super().add_fields(log_data, record, message_dict)
         # Django's lines carry the request itself.
@@ -73,7 +76,7 @@ class _Statements:
         self.seconds = 0.0
 
     def __call__(
-        self, execute: Callable[..., Any], sql: str, params: Any, many: bool, context: Any
+        self, execute: Callable[..., Any], sql: str, params: object, many: bool, context: object
     ) -> Any:
         start = perf_counter()
         try:

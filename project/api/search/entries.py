@@ -56,7 +56,7 @@ class SearchEntry(models.Model):
     """What a search knows of one object."""
 
     index: SearchIndex
-    entry_of: Any
+    entry_of: object
 
     # Those of the titles and all others. Those of a title are here once more with the number of its
     # words before them, on SQLite in a column `title`: so an index knows which titles are short.
@@ -361,7 +361,7 @@ def write_entries(
     created: Rows,
     changed: Mapping[Model, Mapping[Any, Mapping[str, Any]]],
     removed: Rows,
-    **kwargs: Any,
+    **kwargs: object,
 ) -> None:
     """Write the entries that follow from what a write has done. Rows that are gone have none."""
     for entries in entry_models():
@@ -389,7 +389,7 @@ def batches(items: Sequence[Any]) -> Iterator[Sequence[Any]]:
     return (items[i : i + BATCH] for i in range(0, len(items), BATCH))
 
 
-def _renamed(source: Source, changed: Any) -> dict[str, tuple[Source, models.Model, Row]]:
+def _renamed(source: Source, changed: object) -> dict[str, tuple[Source, models.Model, Row]]:
     """What objects refer to, where it is a single row that differs in its own texts alone; by the
     way there."""
     renamed = {}
@@ -468,7 +468,7 @@ def connect() -> None:
             post_save.connect(write_entries_of_saved, source.model, dispatch_uid="search")
 
 
-def write_entries_of_saved(sender: Model, instance: Any, using: str, **kwargs: Any) -> None:
+def write_entries_of_saved(sender: Model, instance: object, using: str, **kwargs: object) -> None:
     if _is_announced.get():
         return
     for entries in entry_models():
@@ -488,7 +488,7 @@ def refresh(entries: type[SearchEntry], keys: Collection[int]) -> None:
             reader.write(entries, reader.select(source, "id", batch, lock="FOR NO KEY UPDATE"))
 
 
-def delete_entry(sender: Model, instance: Any, using: str, **kwargs: Any) -> None:
+def delete_entry(sender: Model, instance: Any, using: str, **kwargs: object) -> None:
     connection = connections[using]
     for entries in entry_models():
         if root_of(entries) is sender:

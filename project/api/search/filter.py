@@ -3,7 +3,7 @@
 from typing import Any
 
 from django.core.exceptions import ValidationError
-from django.db.models import QuerySet
+from django.db.models import Model, QuerySet
 from django.template import loader
 from rest_framework import filters as backends
 from rest_framework.request import Request
@@ -33,7 +33,7 @@ def _is_ordered(request: Request) -> bool:
 class SearchFilter(backends.SearchFilter):
     """`search`, for what has entries: the best match first, unless an `ordering` is asked for."""
 
-    def parameters_of(self, view: Any) -> frozenset[str]:
+    def parameters_of(self, view: object) -> frozenset[str]:
         model = getattr(getattr(view, "queryset", None), "model", None)
         return frozenset({self.search_param, EXACT} if hasattr(model, "search") else ())
 
@@ -63,14 +63,14 @@ class SearchFilter(backends.SearchFilter):
             view.search_used = {"asked": text, "used": result.used}
         return result.queryset
 
-    def to_html(self, request: Request, queryset: QuerySet[Any], view: Any) -> str:
+    def to_html(self, request: Request, queryset: QuerySet[Model], view: object) -> str:
         if not self.parameters_of(view):
             return ""
         term = request.query_params.get(self.search_param, "")
         context = {"param": self.search_param, "term": term}
         return loader.get_template(self.template).render(context)
 
-    def get_schema_operation_parameters(self, view: Any) -> list[dict[str, Any]]:
+    def get_schema_operation_parameters(self, view: object) -> list[dict[str, Any]]:
         if not self.parameters_of(view):
             return []
         schema = {"type": "string", "minLength": 1, "maxLength": MAX_LENGTH}

@@ -8,9 +8,9 @@ the others the commonest; or else to two known words that it is made of.
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from types import ModuleType
-from typing import Any
 
 import regex
+from django.db.backends.utils import CursorWrapper
 
 from .words import LONGEST, Group, ParsedText, Word, fold
 
@@ -41,7 +41,7 @@ class Known:
     """Whom to ask what words there are: the dialect's module, with a cursor for it."""
 
     engine: ModuleType
-    cursor: Any
+    cursor: CursorWrapper
     # The entries that are searched.
     table: str
 

@@ -3,6 +3,8 @@
 from collections.abc import Collection, Iterable, Sequence
 from typing import Any
 
+from django.db.backends.utils import CursorWrapper
+
 from .words import PLAIN, Entry, Word, plain_parts
 
 # What is made here. Raise it with every change, so that `migrate` makes the tables anew.
@@ -38,7 +40,7 @@ def _lexeme(word: Word, length: int | None) -> str:
     return f"'{lead}{word.text}'{':*' * word.is_beginning}"
 
 
-def write(cursor: Any, table: str, entries: Sequence[Entry]) -> None:
+def write(cursor: CursorWrapper, table: str, entries: Sequence[Entry]) -> None:
     """Write these entries and keep their words, in one statement."""
     words = set[str]().union(*(entry.words for entry in entries))
     cursor.execute(
@@ -54,7 +56,11 @@ def write(cursor: Any, table: str, entries: Sequence[Entry]) -> None:
 
 
 def replace(
-    cursor: Any, table: str, keys: Collection[int], gone: Iterable[str], came: Iterable[str]
+    cursor: CursorWrapper,
+    table: str,
+    keys: Collection[int],
+    gone: Iterable[str],
+    came: Iterable[str],
 ) -> None:
     """In these entries, which have no such titles, put words in the place of others."""
     cursor.execute(
@@ -79,7 +85,7 @@ def may_have(columns: Iterable[str], words: Iterable[str]) -> tuple[str, list[st
     return " OR ".join(conditions), parameters
 
 
-def stored(cursor: Any, table: str, keys: Collection[int]) -> dict[int, Entry]:
+def stored(cursor: CursorWrapper, table: str, keys: Collection[int]) -> dict[int, Entry]:
     """The entries of these objects as they are stored."""
     condition, parameter = any_of("rowid", keys)
     cursor.execute(
@@ -108,7 +114,9 @@ def tsquery(terms: Iterable[Iterable[Iterable[Word]]], length: int | None = None
     return " & ".join(f"({' | '.join(f'({all_of(words)})' for words in term)})" for term in terms)
 
 
-def estimates(cursor: Any, table: str, terms: Iterable[Iterable[Iterable[Word]]]) -> list[float]:
+def estimates(
+    cursor: CursorWrapper, table: str, terms: Iterable[Iterable[Iterable[Word]]]
+) -> list[float]:
     """How many entries there are, and then how many have each of the terms: as far as the planner
     knows, at least one."""
     queries = [tsquery([term]) for term in terms]
@@ -119,7 +127,7 @@ def estimates(cursor: Any, table: str, terms: Iterable[Iterable[Iterable[Word]]]
     return [max(1, node["Plan Rows"]) for node in plan[0]["Plan"]["Plans"]]
 
 
-def known(cursor: Any, words: Iterable[Word]) -> set[Word]:
+def known(cursor: CursorWrapper, words: Iterable[Word]) -> set[Word]:
     """Those of these words that something has, or had."""
     asked = [*words]
     cursor.execute(
@@ -130,13 +138,13 @@ def known(cursor: Any, words: Iterable[Word]) -> set[Word]:
     return set(map(Word._make, cursor.fetchall()))
 
 
-def held(cursor: Any, texts: Iterable[str]) -> set[str]:
+def held(cursor: CursorWrapper, texts: Iterable[str]) -> set[str]:
     """Those of these whole words that something has, or had."""
     cursor.execute("SELECT word FROM search_word WHERE word = ANY (%s::text[])", [[*texts]])
     return {word for (word,) in cursor.fetchall()}
 
 
-def numbers(cursor: Any, table: str, queries: Iterable[Any]) -> list[int]:
+def numbers(cursor: CursorWrapper, table: str, queries: Iterable[Any]) -> list[int]:
     """How many entries have all terms of each of these; ENOUGH where there are more."""
     found = [tsquery(terms) for terms in queries]
     count = (
@@ -151,7 +159,7 @@ def numbers(cursor: Any, table: str, queries: Iterable[Any]) -> list[int]:
 # Tables
 
 
-def create_words(cursor: Any) -> None:
+def create_words(cursor: CursorWrapper) -> None:
     # Every word that has ever been found. One that is gone does no harm; two of the same neither,
     # and so nobody waits for another who is about to add it.
     cursor.execute("DROP TABLE IF EXISTS search_word")
@@ -159,23 +167,23 @@ def create_words(cursor: Any) -> None:
     cursor.execute("CREATE INDEX search_word_word ON search_word (word)")
 
 
-def create(cursor: Any, table: str) -> None:
+def create(cursor: CursorWrapper, table: str) -> None:
     cursor.execute(f"CREATE TABLE {table} (rowid bigint PRIMARY KEY, document tsvector NOT NULL)")
     cursor.execute(f"ALTER TABLE {table} ALTER document SET STATISTICS {STATISTICS}")
 
 
-def finish(cursor: Any, table: str) -> None:
+def finish(cursor: CursorWrapper, table: str) -> None:
     """What is made once the entries are in."""
     cursor.execute(f"CREATE INDEX {table}_by_word ON {table} USING gin (document)")
     cursor.execute(f"ANALYZE {table}")
 
 
-def keep_from_writing(cursor: Any, tables: Iterable[str]) -> None:
+def keep_from_writing(cursor: CursorWrapper, tables: Iterable[str]) -> None:
     """Until the end of this transaction, nobody else writes to these."""
     cursor.execute(f"LOCK TABLE {', '.join(sorted(tables))} IN SHARE MODE")
 
 
-def drop_former(cursor: Any, tables: Iterable[str]) -> None:
+def drop_former(cursor: CursorWrapper, tables: Iterable[str]) -> None:
     """Drop what kept entries before 1.0.0: functions, with the triggers that call them."""
     cursor.execute(
         "SELECT oid::regprocedure FROM pg_proc"

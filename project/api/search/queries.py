@@ -7,7 +7,9 @@ from typing import Any, NamedTuple
 
 from django.core.exceptions import ValidationError
 from django.db import connections
-from django.db.models import Case, Expression, IntegerField, Lookup, QuerySet, When
+from django.db.backends.base.base import BaseDatabaseWrapper
+from django.db.models import Case, Expression, IntegerField, Lookup, Model, QuerySet, When
+from django.db.models.sql.compiler import SQLCompiler
 
 from ..lists.ranking import Rank
 from . import postgresql, sqlite
@@ -134,12 +136,12 @@ class Matches(Lookup):
     prepare_rhs = False
     rhs: Match
 
-    def as_postgresql(self, compiler: Any, connection: Any) -> Any:
+    def as_postgresql(self, compiler: SQLCompiler, connection: BaseDatabaseWrapper) -> Any:
         column, _ = compiler.compile(self.lhs)
         queries = self.rhs.tsqueries()
         return " AND ".join(queries).format(column), [*queries.values()]
 
-    def as_sqlite(self, compiler: Any, connection: Any) -> Any:
+    def as_sqlite(self, compiler: SQLCompiler, connection: BaseDatabaseWrapper) -> Any:
         quote = connection.ops.quote_name
         # The hidden column that stands for the whole row has the table's name.
         row = f"{quote(self.lhs.alias)}.{quote(self.lhs.target.model._meta.db_table)}"
@@ -160,7 +162,7 @@ class MatchRank(Rank):
         self.found = found
         self.matches = tuple(matches)
 
-    def parts(self, queryset: QuerySet[Any], *, keys_only: bool) -> list[QuerySet[Any]]:
+    def parts(self, queryset: QuerySet[Any], *, keys_only: bool) -> list[QuerySet[Model]]:
         queryset = queryset.order_by("id")
         conditions = queryset.query.where.children
         for condition in conditions:
@@ -286,7 +288,7 @@ class Search:
         return ParsedQuery(tuple(map(Term, alternatives, shares)), parsed.number, total), used
 
 
-def _entries(model: Any) -> Any:
+def _entries(model: type[Model]) -> Any:
     return model._meta.get_field("search").related_model
 
 

@@ -4,6 +4,8 @@ import json
 from collections.abc import Collection, Iterable, Sequence
 from typing import Any
 
+from django.db.backends.utils import CursorWrapper
+
 from .words import PLAIN, Entry, Word, plain_parts
 
 # What is made here. Raise it with every change, so that `migrate` makes the tables anew.
@@ -17,7 +19,7 @@ def any_of(column: str, values: Collection[int]) -> tuple[str, Any]:
     return f"{column} IN (SELECT value FROM json_each(%s))", json.dumps(list(values))
 
 
-def write(cursor: Any, table: str, entries: Sequence[Entry]) -> None:
+def write(cursor: CursorWrapper, table: str, entries: Sequence[Entry]) -> None:
     """Write these entries and keep their words."""
     cursor.executemany(
         f"INSERT OR REPLACE INTO {table} (rowid, title, document) VALUES (%s, %s, %s)",
@@ -29,7 +31,7 @@ def write(cursor: Any, table: str, entries: Sequence[Entry]) -> None:
     _add_words(cursor, set[str]().union(*(entry.words for entry in entries)))
 
 
-def _add_words(cursor: Any, words: Iterable[str]) -> None:
+def _add_words(cursor: CursorWrapper, words: Iterable[str]) -> None:
     cursor.execute(
         "INSERT OR IGNORE INTO search_word (word) SELECT value FROM json_each(%s)",
         [json.dumps(sorted(words), ensure_ascii=False)],
@@ -37,7 +39,11 @@ def _add_words(cursor: Any, words: Iterable[str]) -> None:
 
 
 def replace(
-    cursor: Any, table: str, keys: Collection[int], gone: Collection[str], came: Collection[str]
+    cursor: CursorWrapper,
+    table: str,
+    keys: Collection[int],
+    gone: Collection[str],
+    came: Collection[str],
 ) -> None:
     """In these entries, which have no such titles, put words in the place of others."""
     document, words = "' ' || document || ' '", [*gone, *came]
@@ -63,7 +69,7 @@ def may_have(columns: Iterable[str], words: Iterable[str]) -> tuple[str, list[st
     return " OR ".join(conditions), parameters
 
 
-def stored(cursor: Any, table: str, keys: Collection[int]) -> dict[int, Entry]:
+def stored(cursor: CursorWrapper, table: str, keys: Collection[int]) -> dict[int, Entry]:
     """The entries of these objects as they are stored."""
     condition, parameter = any_of("rowid", keys)
     cursor.execute(f"SELECT rowid, title, document FROM {table} WHERE {condition}", [parameter])
@@ -90,7 +96,7 @@ def expression(terms: Iterable[Iterable[Iterable[Word]]], length: int | None = N
     return f"{'title' if length else 'document'} : ({found})"
 
 
-def known(cursor: Any, words: Iterable[Word]) -> set[Word]:
+def known(cursor: CursorWrapper, words: Iterable[Word]) -> set[Word]:
     """Those of these words that something has, or had."""
     asked = [(word.text, word.last) for word in words]
     cursor.execute(
@@ -102,7 +108,7 @@ def known(cursor: Any, words: Iterable[Word]) -> set[Word]:
     return {Word(text, bool(is_beginning)) for text, is_beginning in cursor.fetchall()}
 
 
-def held(cursor: Any, texts: Iterable[str]) -> set[str]:
+def held(cursor: CursorWrapper, texts: Iterable[str]) -> set[str]:
     """Those of these whole words that something has, or had."""
     cursor.execute(
         "SELECT word FROM search_word WHERE word IN (SELECT value FROM json_each(%s))",
@@ -111,7 +117,7 @@ def held(cursor: Any, texts: Iterable[str]) -> set[str]:
     return {word for (word,) in cursor.fetchall()}
 
 
-def numbers(cursor: Any, table: str, queries: Iterable[Any]) -> list[int]:
+def numbers(cursor: CursorWrapper, table: str, queries: Iterable[Any]) -> list[int]:
     """How many entries have all terms of each of these; ENOUGH where there are more."""
     found = [expression(terms) for terms in queries]
     count = f"(SELECT count(*) FROM (SELECT 1 FROM {table} WHERE {table} MATCH %s LIMIT {ENOUGH}))"
@@ -123,12 +129,12 @@ def numbers(cursor: Any, table: str, queries: Iterable[Any]) -> list[int]:
 # Tables
 
 
-def create_words(cursor: Any) -> None:
+def create_words(cursor: CursorWrapper) -> None:
     cursor.execute("DROP TABLE IF EXISTS search_word")
     cursor.execute("CREATE TABLE search_word (word text PRIMARY KEY NOT NULL) WITHOUT ROWID")
 
 
-def create(cursor: Any, table: str) -> None:
+def create(cursor: CursorWrapper, table: str) -> None:
     # To the tokenizer `ascii` every character beyond ASCII is part of a word, so that no table of
     # Unicode has a say; and no phrases are asked for, which would need the places of words.
     cursor.execute(
@@ -137,16 +143,16 @@ def create(cursor: Any, table: str) -> None:
     )
 
 
-def finish(cursor: Any, table: str) -> None:
+def finish(cursor: CursorWrapper, table: str) -> None:
     """What is made once the entries are in."""
     cursor.execute(f"INSERT INTO {table} ({table}) VALUES ('optimize')")
 
 
-def keep_from_writing(cursor: Any, tables: Iterable[str]) -> None:
+def keep_from_writing(cursor: CursorWrapper, tables: Iterable[str]) -> None:
     """Nobody does: SQLite has one writer."""
 
 
-def drop_former(cursor: Any, tables: Iterable[str]) -> None:
+def drop_former(cursor: CursorWrapper, tables: Iterable[str]) -> None:
     """Drop what kept entries before 1.0.0: triggers."""
     for table in tables:
         cursor.execute(

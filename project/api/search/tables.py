@@ -12,6 +12,7 @@ from typing import Any
 import regex
 from django.db import connections, models, transaction
 from django.db.backends.base.base import BaseDatabaseWrapper
+from django.db.backends.utils import CursorWrapper
 from django.db.migrations import Migration, RunPython, RunSQL
 from django.db.models.signals import post_migrate, pre_migrate
 from django.dispatch import receiver
@@ -23,7 +24,7 @@ DEFINITIONS = "search_definition"
 
 
 @receiver(pre_migrate, dispatch_uid="search")
-def prepare_for_migrations(sender: Any, using: str, plan: Any = (), **kwargs: Any) -> None:
+def prepare_for_migrations(sender: Any, using: str, plan: Any = (), **kwargs: object) -> None:
     """Drop what kept entries before 1.0.0: on SQLite a trigger keeps the tables that it reads from
     being altered. What migrations write tells nobody, so that the entries are due then."""
     if sender.label != "api":
@@ -45,7 +46,7 @@ def _may_write_texts(migration: Migration) -> bool:
 
 
 @receiver(post_migrate, dispatch_uid="search")
-def create_after_migrations(sender: Any, using: str, **kwargs: Any) -> None:
+def create_after_migrations(sender: Any, using: str, **kwargs: object) -> None:
     if sender.label == "api":
         create(connections[using])
 
@@ -66,7 +67,7 @@ def create(connection: BaseDatabaseWrapper) -> None:
                 _fill(connection, cursor, model)
 
 
-def _fill(connection: BaseDatabaseWrapper, cursor: Any, model: type[SearchEntry]) -> None:
+def _fill(connection: BaseDatabaseWrapper, cursor: CursorWrapper, model: type[SearchEntry]) -> None:
     table, engine = model._meta.db_table, dialect(connection.vendor)
     engine.keep_from_writing(
         cursor, [each.model._meta.db_table for each, _ in source_of(model).walk()]

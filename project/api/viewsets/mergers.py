@@ -25,7 +25,7 @@ from ..writes.former_keys import mergers
 class MayMerge(BasePermission):
     """Who has the permission `changes.merge_change`: admins."""
 
-    def has_permission(self, request: Request, view: Any) -> bool:
+    def has_permission(self, request: Request, view: APIView) -> bool:
         return bool(request.user and request.user.has_perm("changes.merge_change"))
 
 

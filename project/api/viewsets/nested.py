@@ -34,7 +34,7 @@ class NestedViewSet(ResourceViewSet):
 
     parent_lookup: str
     # Of which there may be a parent here; all, unless declared.
-    parent_queryset: models.QuerySet[Any] | None = None
+    parent_queryset: models.QuerySet[models.Model] | None = None
 
     @classmethod
     def has_bulk(cls) -> bool:
@@ -46,7 +46,7 @@ class NestedViewSet(ResourceViewSet):
 
     @property
     def parent_link(self) -> ParentLink:
-        serializer_class: Any = self.get_serializer_class()
+        serializer_class: type = self.get_serializer_class()
         return ParentLink.of(serializer_class, self.parent_lookup)
 
     @property
@@ -97,21 +97,21 @@ class NestedViewSet(ResourceViewSet):
         return shows_all(self, super().get_queryset())
 
     def write_within(
-        self, serializer: Any, instance: models.Model | None, attrs: dict[str, Any]
+        self, serializer: object, instance: models.Model | None, attrs: dict[str, object]
     ) -> models.Model:
         return self._write(serializer, instance, attrs, self._tie(serializer, instance, attrs))
 
     def _write(
         self,
-        serializer: Any,
+        serializer: object,
         instance: models.Model | None,
-        attrs: dict[str, Any],
+        attrs: dict[str, object],
         confirm: Confirm | None,
     ) -> models.Model:
         return write(serializer, instance, attrs, confirm)
 
     def _tie(
-        self, serializer: Any, instance: models.Model | None, attrs: dict[str, Any]
+        self, serializer: Any, instance: models.Model | None, attrs: dict[str, object]
     ) -> Confirm | None:
         """Tie what is created to the parent, unless the body does: what confirms that it did."""
         relation: Any = self.parent_link.relation
@@ -174,7 +174,7 @@ class ItemViewSet(NestedViewSet):
     def owner_keys(self) -> list[models.ForeignKey[Any, Any]]:
         """The foreign keys from an item to its owner, and on to the root."""
         model = self.owner_serializer_class.Meta.model
-        keys: list[models.ForeignKey[Any, Any]] = []
+        keys: list[models.ForeignKey[Any, object]] = []
         for relation in self.way_to_items:
             reverse = model._meta.get_field(relation.name)
             keys.insert(0, reverse.field)
@@ -196,7 +196,7 @@ class ItemViewSet(NestedViewSet):
 
     def _write(
         self,
-        serializer: Any,
+        serializer: object,
         instance: models.Model | None,
         attrs: dict[str, Any],
         confirm: Confirm | None,
@@ -230,7 +230,7 @@ class ItemViewSet(NestedViewSet):
     def _owner(self, item: models.Model | None, named: int | None) -> Any:
         """The owner, which the item, the URL or else the body names."""
         pointer = f"/{self.owner_name}_id"
-        model: Any = self.owner_keys[0].related_model
+        model = self.owner_keys[0].related_model
         if item is not None:
             owner = getattr(item, self.owner_name)
         elif isinstance(self.parent, model):

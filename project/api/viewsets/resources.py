@@ -82,7 +82,7 @@ class ResourceViewSet(
 
     # Reading
 
-    def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
+    def initial(self, request: Request, *args: object, **kwargs: object) -> None:
         super().initial(request, *args, **kwargs)
         self.unread_properties  # noqa: B018  (400 before anything is written)
 
@@ -91,7 +91,7 @@ class ResourceViewSet(
         """What this answer leaves out."""
         if self.list_parameters.isdisjoint(self.request.query_params):
             return self._expandable
-        serializer_class: Any = self.get_serializer_class()
+        serializer_class: type = self.get_serializer_class()
         known = properties(serializer_class)
         expand, fields = self._names("expand", self._expandable), self._names("fields", known)
         shown = (fields or known - self._expandable) | expand
@@ -128,7 +128,7 @@ class ResourceViewSet(
     def _get_export(self, queryset: models.QuerySet[Any]) -> HttpResponseBase:
         columns: Columns = {}
         if isinstance(self.request.accepted_renderer, CSVRenderer):
-            serializer_class: Any = self.get_serializer_class()
+            serializer_class: type = self.get_serializer_class()
             known = properties(serializer_class)
             columns = shown_columns(self.get_csv_columns(), known, self.unread_properties)
             # What no cell is made of is not read.
@@ -142,7 +142,7 @@ class ResourceViewSet(
         using = router.db_for_read(serializer_class.Meta.model)
         return documents(serializer_class, self.unread_properties, keys, using, self.request)
 
-    def list(self, request: Request, *args: Any, **kwargs: Any) -> Any:
+    def list(self, request: Request, *args: object, **kwargs: object) -> Any:
         if is_export(request):
             return self.get_list_response(self.get_queryset())
         tag = ListTag.of(self)
@@ -173,7 +173,7 @@ class ResourceViewSet(
         kept_parent = self._kept_parent()
         if lookups is None or kept_parent is None:
             return None
-        queryset: Any = view_class.queryset
+        queryset = view_class.queryset
         ordering = tuple(OrderingFilter().get_ordering(self.request, queryset, self) or ())
         computed = expressions_of(self.get_serializer_class())
         if any(name.removeprefix("-") in computed for name in ordering):
@@ -187,7 +187,7 @@ class ResourceViewSet(
         of them."""
         return (None, None) if lists_all(type(self)) else None
 
-    def get_list_response(self, queryset: models.QuerySet[Any]) -> Any:
+    def get_list_response(self, queryset: models.QuerySet[models.Model]) -> Any:
         """A list of what the request chooses of these objects: filtered, ordered, a page of it, or
         an export of all.
 
@@ -215,7 +215,7 @@ class ResourceViewSet(
             response.data["search"] = self.search_used
         return response
 
-    def retrieve(self, request: Request, *args: Any, **kwargs: Any) -> Response:
+    def retrieve(self, request: Request, *args: object, **kwargs: object) -> Response:
         key = kwargs.get("pk")
         # One statement where nothing can be hidden; a key of another type is looked up.
         if not (isinstance(key, int) and self.lookup_field == "pk" and shows_all(self)):
@@ -248,7 +248,7 @@ class ResourceViewSet(
 
     # Writing
 
-    def create(self, request: Request, *args: Any, **kwargs: Any) -> Response:
+    def create(self, request: Request, *args: object, **kwargs: object) -> Response:
         serializer: Any = self.get_serializer(data=request.data)
         serializer.is_valid(raise_exception=True)
         self.perform_create(serializer)
@@ -261,7 +261,7 @@ class ResourceViewSet(
     def update(self, request: Request, *args: Any, **kwargs: Any) -> Response:
         return self.get_update_response(request.data, partial=kwargs.get("partial", False))
 
-    def get_update_response(self, data: Any, *, partial: bool = True) -> Response:
+    def get_update_response(self, data: object, *, partial: bool = True) -> Response:
         """Update the object that the URL names by this body, as a PATCH is one, and show it.
 
         An action that writes answers with it: all that holds for a PATCH holds for the action.
@@ -302,7 +302,7 @@ class ResourceViewSet(
     def _shows_what_it_writes(self) -> bool:
         return shows_all(self)
 
-    def get_success_headers(self, data: Any) -> dict[str, str]:
+    def get_success_headers(self, data: object) -> dict[str, str]:
         """Headers beside, or instead of, the `Location` of what was created.
 
         `data` is the answer's body; empty where the object is hidden from who has created it.
@@ -316,7 +316,7 @@ class ResourceViewSet(
         except NoReverseMatch:
             return {}
 
-    def destroy(self, request: Request, *args: Any, **kwargs: Any) -> Response:
+    def destroy(self, request: Request, *args: object, **kwargs: object) -> Response:
         instance: Any = self.get_object()
         # What `perform_destroy` calls, be it REST framework's or the app's own.
         instance.delete = partial(self.delete_within, instance)
@@ -352,7 +352,7 @@ class ResourceViewSet(
             self.permission_denied(request)
 
     @action(detail=False, methods=["post"])
-    def bulk(self, request: Request, *args: Any, **kwargs: Any) -> Response:
+    def bulk(self, request: Request, *args: object, **kwargs: object) -> Response:
         require_body(request, request.data)
         items, is_partial = read_bulk(request.data)
         bulk = Bulk(self, items, DocumentRenderer().render, is_partial=is_partial)
@@ -366,7 +366,7 @@ class ResourceViewSet(
         return cls.has_bulk() and is_mergeable(cls.queryset.model)  # type: ignore[union-attr]
 
     @action(detail=True, methods=["post"], permission_classes=[MayMerge])
-    def merge(self, request: Request, *args: Any, **kwargs: Any) -> Response:
+    def merge(self, request: Request, *args: object, **kwargs: object) -> Response:
         instance: Any = self.get_object()
         body = MergeSerializer(data=request.data, context=self.get_serializer_context())
         body.is_valid(raise_exception=True)
@@ -378,7 +378,7 @@ class ResourceViewSet(
     # that, and where it sets bounds.
 
     def write_within(
-        self, serializer: Any, instance: models.Model | None, attrs: dict[str, Any]
+        self, serializer: object, instance: models.Model | None, attrs: dict[str, object]
     ) -> models.Model:
         return write(serializer, instance, attrs)
 

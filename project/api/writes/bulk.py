@@ -51,7 +51,7 @@ def item_view(view: Any, action: str) -> Any:
     return each
 
 
-def require_some_permission(view: Any) -> None:
+def require_some_permission(view: object) -> None:
     """Raise what refuses who may carry out no item at all, before the body is looked at."""
     refusals: list[APIException] = []
     for action in reversed(METHODS):
@@ -160,7 +160,7 @@ class Bulk:
         if uids:
             stored = self.model._default_manager.filter(uid__in=uids)
             keys = dict(stored.values_list("uid", "pk"))
-        seen: set[Any] = set()
+        seen: set[object] = set()
         for item in self.items:
             if item.action == "create" or item in self.refusals:
                 continue
@@ -352,7 +352,7 @@ class Bulk:
                 item.document = self.render(response.data).decode()
 
 
-def _give_body(request: Request, body: Any) -> None:
+def _give_body(request: Request, body: object) -> None:
     """Have the request, which is a copy for one item, hold this body."""
     vars(request).update(_data=body, _full_data=body)
 
@@ -365,7 +365,7 @@ def _in_the_way(error: Any) -> Iterable[models.Model]:
     return restricted
 
 
-def _keys_of(instance: models.Model, model: type[models.Model]) -> set[Any]:
+def _keys_of(instance: models.Model, model: type[models.Model]) -> set[object]:
     """The keys of the model's objects that this one refers to."""
     return {
         getattr(instance, f.attname)

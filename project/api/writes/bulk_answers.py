@@ -8,6 +8,7 @@ from django.core.exceptions import PermissionDenied
 from django.db import models
 from django.http import Http404
 from rest_framework.exceptions import APIException
+from rest_framework.views import APIView
 
 from ..http.problems import PreconditionFailed, problem
 from ..http.resources import shows_all
@@ -39,7 +40,7 @@ def read_documents(
             item.document = documents.get(key)
 
 
-def _shows(view: Any, row: models.Model) -> bool:
+def _shows(view: APIView, row: models.Model) -> bool:
     try:
         view.check_object_permissions(view.request, row)
     except (APIException, Http404, PermissionDenied):

@@ -36,7 +36,7 @@ class Refusal:
     code: str
     faults: Sequence[Fault]
     # What its problem has beside these.
-    members: Mapping[str, Any] = field(default_factory=dict)
+    members: Mapping[str, object] = field(default_factory=dict)
 
     @classmethod
     def of(cls, error: APIException, prefix: str) -> "Refusal":
@@ -74,7 +74,7 @@ class Item:
     action: str
     place: int
     body: dict[str, Any]
-    pk: Any = None
+    pk: object = None
     uid: UUID | None = None
     version: int | None = None
     # The body as its serializer validates it.
@@ -92,7 +92,7 @@ class Item:
     def take_address(self) -> Iterator[Fault]:
         """Take out of the body which object is meant; what is wrong with that."""
         names: list[str] = [name for name in ("id", "version") if name in self.body]
-        named: dict[str, Any] = {name: self.body.pop(name) for name in names}
+        named = {name: self.body.pop(name) for name in names}
         if "uid" in self.body and ("id" not in named or self.action == "delete"):
             named["uid"] = self.body.pop("uid")
         if not named.keys() & {"id", "uid"}:
@@ -107,7 +107,7 @@ class Item:
                 yield Fault("unknown", "There is no such property.", self.pointer + pointer(name))
 
 
-def read_bulk(data: Any) -> tuple[list[Item], bool]:
+def read_bulk(data: object) -> tuple[list[Item], bool]:
     """The items of a body in the order in which they are carried out, and whether each stands
     alone. Raises Refused or PayloadTooLarge."""
     if not isinstance(data, dict):

@@ -50,7 +50,9 @@ def remove(instances: Sequence[models.Model], written: WrittenRows) -> None:
         row.pk = key
 
 
-def _delete_at_once(queryset: models.QuerySet[Any], instances: Sequence[models.Model]) -> None:
+def _delete_at_once(
+    queryset: models.QuerySet[models.Model], instances: Sequence[models.Model]
+) -> None:
     """In one statement what nothing goes along with, where Django takes one for each hundred."""
     context = {"using": queryset.db, "origin": queryset}
     with transaction.atomic(using=queryset.db):

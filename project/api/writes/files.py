@@ -11,7 +11,7 @@ from .signals import rows_written
 
 @receiver(rows_written)
 def remove_replaced(
-    changed: dict[type[models.Model], dict[Any, dict[str, Any]]], **kwargs: Any
+    changed: dict[type[models.Model], dict[Any, dict[str, Any]]], **kwargs: object
 ) -> None:
     for model, rows in changed.items():
         fields = model._meta.concrete_fields

@@ -39,7 +39,7 @@ def survivors(names: Iterable[Name]) -> Mapping[Name, int]:
     return {wanted[kind, name][value]: key for kind, name, value, key in found}
 
 
-def survivor_of(model: Model, key: Any) -> int | None:
+def survivor_of(model: Model, key: object) -> int | None:
     """The key of the object that the one with this key was merged into."""
     return survivors([(model, "id", key)]).get((model, "id", key))
 

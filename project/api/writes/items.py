@@ -121,7 +121,7 @@ def twins(relation: Relation, work: UnitOfWork, node: Node) -> Iterator[tuple[st
         yield name, list(_distinct(work, items, is_set=isinstance(relation, Shared)))
 
 
-def named(work: UnitOfWork, model: type[models.Model], value: Any, place: str) -> Item:
+def named(work: UnitOfWork, model: type[models.Model], value: object, place: str) -> Item:
     """The item of this value, with the id of the stored object that it names in other ways."""
     item = Item.of(value, place)
     if item.id is None and item.uid is not None:
@@ -150,7 +150,9 @@ def _survivor(work: UnitOfWork, model: type[models.Model], item: Item) -> int | 
     return next((key for key in found if key is not None), None)
 
 
-def look_up_names(work: UnitOfWork, serializer: Any, bodies: Iterable[Mapping[str, Any]]) -> None:
+def look_up_names(
+    work: UnitOfWork, serializer: object, bodies: Iterable[Mapping[str, object]]
+) -> None:
     """Find the stored objects that bodies name by their uid or by a natural key, with a query for
     each model and kind of name, one for those that may be linked, and one for what was merged."""
     uids: dict[Any, set[UUID]] = defaultdict(set)
@@ -185,9 +187,9 @@ def look_up_names(work: UnitOfWork, serializer: Any, bodies: Iterable[Mapping[st
 
 def _collect_names(
     serializer: Any,
-    attrs: Mapping[str, Any],
+    attrs: Mapping[str, object],
     uids: dict[Any, set[UUID]],
-    keys: dict[Any, dict[str, set[Any]]],
+    keys: dict[Any, dict[str, set[object]]],
 ) -> None:
     for relation in relations_of(serializer):
         value = attrs.get(relation.name)
@@ -218,7 +220,7 @@ def _keys_of(model: type[models.Model], attrs: Mapping[str, Any]) -> Iterator[tu
 
 
 def _linked_by_key(
-    work: UnitOfWork, model: type[models.Model], attrs: Mapping[str, Any]
+    work: UnitOfWork, model: type[models.Model], attrs: Mapping[str, object]
 ) -> int | None:
     """The id of the object that has a natural key of this description and is all that it says."""
     holders = work.holders_by_key[model]
@@ -248,7 +250,9 @@ def remember_new(work: UnitOfWork, model: type[models.Model], item: Item, instan
         work.made_by_key.setdefault((model, *key), (item, instance))
 
 
-def _says_only(model: Any, attrs: Mapping[str, Any], known: Mapping[str, Any]) -> bool:
+def _says_only(
+    model: type[models.Model], attrs: Mapping[str, Any], known: Mapping[str, Any]
+) -> bool:
     """Whether a description says nothing but what is known; a unique name in whatever case."""
     keys = natural_keys(model)
     for name, value in attrs.items():
@@ -260,11 +264,11 @@ def _says_only(model: Any, attrs: Mapping[str, Any], known: Mapping[str, Any]) -
     return True
 
 
-def _is_made(model: Any, name: str) -> bool:
+def _is_made(model: type[models.Model], name: str) -> bool:
     return any(f.name == name and isinstance(f, MadeFrom) for f in model._meta.concrete_fields)
 
 
-def _as_list(value: Any) -> list[Any]:
+def _as_list(value: object) -> list[object]:
     return value if isinstance(value, list) else [value]
 
 
@@ -316,14 +320,14 @@ def agreed(
     return twin_items[0][1] if twin_items else None
 
 
-def _meaning(items: Sequence[Item | int], ordered: bool) -> list[Any]:
+def _meaning(items: Sequence[Item | int], ordered: bool) -> list[object]:
     meanings = [item.means if isinstance(item, Item) else item for item in items]
     return meanings if ordered else sorted(meanings, key=repr)
 
 
 def resolve_stored(
     work: UnitOfWork,
-    serializer: Any,
+    serializer: object,
     model: type[models.Model],
     items: Sequence[Item],
     *,
@@ -349,7 +353,7 @@ def resolve_stored(
     return objects
 
 
-def differences(serializer: Any, instance: models.Model, attrs: dict[str, Any]) -> list[str]:
+def differences(serializer: object, instance: models.Model, attrs: dict[str, object]) -> list[str]:
     """The properties that do not say what is stored; a relation never does, here."""
     if not attrs:
         return []

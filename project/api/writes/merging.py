@@ -29,7 +29,7 @@ MERGE_LOCK = 0x6D65726765
 # What every object has of its own.
 OWN = frozenset({"uid", "version", "created_at", "updated_at"})
 # By row, the values that it gets, by the attributes of its columns.
-Changes = dict[models.Model, dict[str, Any]]
+Changes = dict[models.Model, dict[str, object]]
 
 
 def merge(
@@ -251,7 +251,7 @@ def _of_owners(
 
 def _moved(
     link: Any, row: models.Model, gone: AggregateRoot, survivor: AggregateRoot
-) -> dict[str, Any]:
+) -> dict[str, object]:
     """What a row gets that refers to the survivor from here on, by its model's `carry_over` too."""
     carry_over = getattr(row, "carry_over", None)
     own: dict[str, Any] = {} if carry_over is None else carry_over(gone, survivor)
@@ -302,7 +302,7 @@ def _position_of(model: type[models.Model], owner: type[models.Model]) -> str | 
     return None
 
 
-def _update(changes: Mapping[models.Model, Mapping[str, Any]], written: WrittenRows) -> None:
+def _update(changes: Mapping[models.Model, Mapping[str, object]], written: WrittenRows) -> None:
     """Write these rows of one model with one statement."""
     changes = {row: values for row, values in changes.items() if values}
     if not changes:
@@ -329,7 +329,7 @@ def _update(changes: Mapping[models.Model, Mapping[str, Any]], written: WrittenR
 # What one of the two did not know
 
 
-def _unknown(row: models.Model, other: models.Model) -> dict[str, Any]:
+def _unknown(row: models.Model, other: models.Model) -> dict[str, object]:
     """What the other row knows and this one does not: neither null nor an empty text."""
     values = {}
     for f in row._meta.concrete_fields:

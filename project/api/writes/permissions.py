@@ -8,6 +8,7 @@ from rest_framework.exceptions import NotAuthenticated, PermissionDenied
 from rest_framework.permissions import BasePermission
 from rest_framework.request import Request
 from rest_framework.settings import api_settings
+from rest_framework.views import APIView
 
 from ..http.resources import resource_of
 
@@ -29,7 +30,7 @@ class Touch(NamedTuple):
 
 
 def require_permission(
-    request: Request, view: Any, tops: Sequence["RowState"], touched: Collection[Touch]
+    request: Request, view: APIView, tops: Sequence["RowState"], touched: Collection[Touch]
 ) -> None:
     """Raise PermissionDenied or NotAuthenticated unless all of this may be written.
 
@@ -57,7 +58,7 @@ def in_order(touched: Collection[Touch]) -> list[Touch]:
     return sorted(touched, key=lambda each: (each.action, each.model.__name__))
 
 
-def _is_for(view: Any, tops: Sequence["RowState"]) -> bool:
+def _is_for(view: APIView, tops: Sequence["RowState"]) -> bool:
     """Whether the objects are of those that the view is for, and so have been judged by it."""
     get_serializer_class = getattr(view, "get_serializer_class", None)
     meta = getattr(get_serializer_class() if get_serializer_class else None, "Meta", None)
@@ -93,7 +94,7 @@ def _require_rule_of_model(request: Request, root: "RowState", touched: list[Tou
         _refuse(request, action, model)
 
 
-def _allow(permissions: Collection[Any], request: Request, view: Any, touch: Touch) -> bool:
+def _allow(permissions: Collection[Any], request: Request, view: APIView, touch: Touch) -> bool:
     return all(
         permission.has_related_permission(request, view, touch.action, touch.model)
         for permission in permissions

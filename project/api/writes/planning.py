@@ -36,7 +36,7 @@ from .items import (
 from .unit_of_work import RowState, UnitOfWork
 
 
-def plan(work: UnitOfWork, serializer: Any, nodes: Sequence[Node]) -> None:
+def plan(work: UnitOfWork, serializer: object, nodes: Sequence[Node]) -> None:
     """Add what these objects of one serializer need to the work, with all that is below them."""
     if not nodes:
         return
@@ -168,7 +168,7 @@ def _plan_link(relation: Shared, work: UnitOfWork, node: Node, model_field: Any)
 
 
 def _resolve(
-    work: UnitOfWork, serializer: Any, model: type[models.Model], items: Sequence[Item]
+    work: UnitOfWork, serializer: object, model: type[models.Model], items: Sequence[Item]
 ) -> dict[Item, models.Model]:
     """The shared objects that these items link or create."""
     objects = resolve_stored(work, serializer, model, items)

@@ -13,7 +13,7 @@ Model = type[models.Model]
 class SignalOfAllModels(Signal):
     """A signal that is not for a single model: to connect to one would miss nested rows."""
 
-    def connect(self, receiver: Any, sender: Any = None, *args: Any, **kwargs: Any) -> None:
+    def connect(self, receiver: Any, sender: object = None, *args: Any, **kwargs: Any) -> None:
         if sender is not None:
             raise TypeError("Connect without a sender, and look up the rows of your model.")
         super().connect(receiver, None, *args, **kwargs)
@@ -66,7 +66,7 @@ class InsertedRows(Sequence[models.Model]):
             return InsertedRows(self.model, self.columns[place])
         return self._instance(self.columns[place])
 
-    def _instance(self, columns: Mapping[str, Any]) -> models.Model:
+    def _instance(self, columns: Mapping[str, object]) -> models.Model:
         fields = [f for f in self.model._meta.concrete_fields if f.attname in columns]
         return self.model(**{f.attname: f.to_python(columns[f.attname]) for f in fields})
 
@@ -79,7 +79,7 @@ class WrittenRows:
         self.changed: dict[Model, dict[Any, dict[str, Any]]] = defaultdict(dict)
         self.removed: dict[Model, list[models.Model]] = defaultdict(list)
 
-    def change(self, instance: models.Model, values: Mapping[str, Any]) -> None:
+    def change(self, instance: models.Model, values: Mapping[str, object]) -> None:
         """Note that a row, which a statement has changed, has these values now."""
         before = self.changed[type(instance)].setdefault(instance, {})
         for name, value in values.items():

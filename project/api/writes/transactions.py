@@ -38,9 +38,9 @@ class Change(NamedTuple):
 
 
 def write(
-    serializer: Any,
+    serializer: object,
     instance: models.Model | None,
-    attrs: dict[str, Any],
+    attrs: dict[str, object],
     confirm: Confirm | None = None,
 ) -> models.Model:
     """Create or update an object with all that `attrs` says of its relations, or change nothing.
@@ -164,7 +164,7 @@ def retried(attempt: Callable[[], Result]) -> Result:
 
 
 def _write(
-    serializer: Any, instance: models.Model | None, attrs: dict[str, Any]
+    serializer: object, instance: models.Model | None, attrs: dict[str, object]
 ) -> tuple[UnitOfWork, WrittenRows, models.Model]:
     if instance is not None:
         instance = by_key(type(instance), instance.pk, lock=True)

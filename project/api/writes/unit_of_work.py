@@ -119,7 +119,7 @@ def _value(instance: models.Model, of: Any) -> Any:
     return value
 
 
-def _key(instance: models.Model, fields: Iterable[Any]) -> tuple[Any, ...] | None:
+def _key(instance: models.Model, fields: Iterable[object]) -> tuple[Any, ...] | None:
     """The values of these fields; None where one is absent, since then nothing is unique."""
     values = tuple(_value(instance, f) for f in fields)
     return None if None in values else values
@@ -182,7 +182,7 @@ class UnitOfWork:
         self._losses.add((type(instance), root))
         root.touched = True
 
-    def mark_complete(self, foreign_key: Any, values: Iterable[int]) -> None:
+    def mark_complete(self, foreign_key: object, values: Iterable[int]) -> None:
         """Every stored row that refers to these is, or will be, among the rows of this write."""
         self._complete_values[foreign_key].update(values)
 
@@ -373,7 +373,7 @@ class UnitOfWork:
         self.fault("unique", detail, self._place(row, fields), existing_id)
 
     @staticmethod
-    def _place(row: RowState, fields: tuple[Any, ...]) -> str:
+    def _place(row: RowState, fields: tuple[object, ...]) -> str:
         return row.pointer if len(fields) > 1 else row.pointer + pointer(_source(fields[0], row))
 
     # Carrying out

@@ -11,6 +11,7 @@ from typing import Any
 
 from django.db import Error, NotSupportedError
 from django.db.backends.postgresql import base
+from django.db.backends.utils import CursorWrapper
 from psycopg.pq import TransactionStatus
 
 from ..errors import has_lost_a_race, is_stale
@@ -21,7 +22,7 @@ ATTEMPTS = 5
 
 
 class _Cursor(WitnessedCursor):
-    def _carry_out(self, sql: Any, params: Any, *ignored: Any) -> Any:
+    def _carry_out(self, sql: object, params: object, *ignored: object) -> Any:
         for _ in range(ATTEMPTS - 1):
             try:
                 return super()._carry_out(sql, params, *ignored)
@@ -59,10 +60,10 @@ class DatabaseWrapper(Witness, base.DatabaseWrapper):
                 " one that was created with ENCODING 'UTF8'."
             )
 
-    def make_cursor(self, cursor: Any) -> _Cursor:
+    def make_cursor(self, cursor: CursorWrapper) -> _Cursor:
         return _Cursor(cursor, self)
 
-    def make_debug_cursor(self, cursor: Any) -> _DebugCursor:
+    def make_debug_cursor(self, cursor: CursorWrapper) -> _DebugCursor:
         return _DebugCursor(cursor, self)
 
     def is_usable(self) -> bool:

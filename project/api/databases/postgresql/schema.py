@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from django.db.backends.postgresql import schema
+from django.db.models import Model
 
 COLLATION = "C"
 
@@ -23,9 +24,9 @@ class DatabaseSchemaEditor(schema.DatabaseSchemaEditor):
     def _iter_column_sql(
         self,
         column_db_type: str,
-        params: list[Any],
-        model: Any,
-        field: Any,
+        params: list[object],
+        model: type[Model],
+        field: object,
         field_db_params: dict[str, Any],
         include_default: bool,
     ) -> Iterator[str]:
@@ -37,9 +38,9 @@ class DatabaseSchemaEditor(schema.DatabaseSchemaEditor):
 
     def _alter_column_type_sql(
         self,
-        model: Any,
-        old_field: Any,
-        new_field: Any,
+        model: type[Model],
+        old_field: object,
+        new_field: object,
         new_type: str,
         old_collation: str | None,
         new_collation: str | None,

@@ -10,7 +10,7 @@ from typing import Any
 from urllib.parse import quote
 
 from django.db.backends.sqlite3 import base
-from django.db.backends.utils import CursorDebugWrapper
+from django.db.backends.utils import CursorDebugWrapper, CursorWrapper
 
 from ..outcomes import Witness, WitnessedCursor
 
@@ -67,7 +67,7 @@ class DatabaseWrapper(Witness, base.DatabaseWrapper):
         if not self.is_in_memory_db() and not name.startswith("file:"):
             self._path = name
 
-    def get_new_connection(self, conn_params: dict[str, Any]) -> Any:
+    def get_new_connection(self, conn_params: dict[str, object]) -> object:
         if self._path is None:
             return super().get_new_connection(conn_params)
         if (file := _identity(self._path)) and _files.setdefault(self._path, file) != file:
@@ -85,8 +85,8 @@ class DatabaseWrapper(Witness, base.DatabaseWrapper):
     def create_cursor(self, name: str | None = None) -> Any:
         return self.connection.cursor(factory=_Cursor)
 
-    def make_cursor(self, cursor: Any) -> WitnessedCursor:
+    def make_cursor(self, cursor: CursorWrapper) -> WitnessedCursor:
         return WitnessedCursor(cursor, self)
 
-    def make_debug_cursor(self, cursor: Any) -> _DebugCursor:
+    def make_debug_cursor(self, cursor: CursorWrapper) -> _DebugCursor:
         return _DebugCursor(cursor, self)

@@ -1,7 +1,6 @@
 """`manage.py doctor`: what is wrong with this installation, and what to do about it."""
 
 from argparse import ArgumentParser
-from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 from django.db import DEFAULT_DB_ALIAS, connections
@@ -20,7 +19,7 @@ class Command(BaseCommand):
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("--database", default=DEFAULT_DB_ALIAS)
 
-    def handle(self, *, database: str, **options: Any) -> None:
+    def handle(self, *, database: str, **options: object) -> None:
         number = 0
         for finding in examine(connections[database]):
             self.stdout.write(f"{'!' if finding.advice else ' '} {finding.topic}: {finding.state}")

@@ -2,7 +2,6 @@
 
 from argparse import ArgumentParser
 from pathlib import Path
-from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 
@@ -19,7 +18,7 @@ class Command(BaseCommand):
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("file", type=Path, nargs="?")
 
-    def handle(self, *, file: Path | None, **options: Any) -> None:
+    def handle(self, *, file: Path | None, **options: object) -> None:
         if file is None:
             for line in exported():
                 self.stdout.write(line, ending="")

@@ -1,7 +1,5 @@
 """`manage.py preview_migrate`: what the next `migrate` will change of stored texts."""
 
-from typing import Any
-
 from django.core.management.base import BaseCommand
 from django.db import connection
 from django.db.migrations.executor import MigrationExecutor
@@ -15,7 +13,7 @@ from project.api.search.tables import due
 class Command(BaseCommand):
     help = "Say what the next `migrate` will change of stored texts, and change nothing."
 
-    def handle(self, **options: Any) -> None:
+    def handle(self, **options: object) -> None:
         executor = MigrationExecutor(connection)
         loader = executor.loader
         applied = {loader.graph.nodes.get(key) for key in loader.applied_migrations}

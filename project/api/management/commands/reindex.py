@@ -1,7 +1,6 @@
 """`manage.py reindex`: the entries of searches made anew, or compared."""
 
 from argparse import ArgumentParser
-from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 from django.db import DEFAULT_DB_ALIAS, connections
@@ -23,7 +22,7 @@ class Command(BaseCommand):
         )
         parser.add_argument("--database", default=DEFAULT_DB_ALIAS)
 
-    def handle(self, *, check: bool, database: str, **options: Any) -> None:
+    def handle(self, *, check: bool, database: str, **options: object) -> None:
         connection = connections[database]
         if fault := fault_of(connection):
             raise CommandError(fault)
