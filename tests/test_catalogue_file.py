@@ -10,8 +10,8 @@ from authors.models import Author, AuthorProfile
 from books.importing import import_file
 from books.management.commands.load_demo import CATALOGUE
 from books.models import Book, Publisher, Series, Subject
-from project.api.catalogue import roots
 from project.api.changes.models import Change, Entry, Pending, RowChange
+from project.api.dump import roots
 from tests.catalogue import TABLES, book, isbn
 from tests.test_import import GOODBOOKS_HEADER
 

@@ -50,7 +50,7 @@ def finds(query, *texts):
     groups = parse(query).groups
 
     def has(word):
-        return any(w.startswith(word.text) if word.is_beginning else w == word.text for w in words)
+        return any(w.startswith(word.text) if word.is_prefix else w == word.text for w in words)
 
     return bool(groups) and all(
         any(all(map(has, alternative)) for alternative in group.alternatives) for group in groups

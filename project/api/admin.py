@@ -23,7 +23,7 @@ from .http.problems import Refused
 from .http.resources import resource_of
 from .models import AggregateRoot, FoldedFrom, Made, SlugMadeFrom, normalized
 from .relations import MAX_ITEMS
-from .search.entries import announced
+from .search.entries import suppress_save_receivers
 from .search.queries import Search
 from .writes.deletions import remove
 from .writes.merging import merge
@@ -164,7 +164,7 @@ class AggregateRootAdmin(admin.ModelAdmin):
     def changeform_view(self, request: HttpRequest, *args: Any, **kwargs: Any) -> Any:
         """A form is written as the API writes: whoever loses a race looks again."""
         view = partial(super().changeform_view, request, *args, **kwargs)
-        with announced():
+        with suppress_save_receivers():
             return retried(view) if request.method == "POST" else view()
 
     def get_object(

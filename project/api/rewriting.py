@@ -9,7 +9,7 @@ from django.db import migrations, models
 from django.utils import timezone
 
 from .models import HyphenatedUUIDField
-from .search.tables import make_due
+from .search.tables import mark_due
 
 BATCH = 1_000
 
@@ -89,7 +89,7 @@ class RewriteTexts(migrations.RunPython):
         for (model, _), keys in owners.items():
             _raise_versions(model, keys, using)
         if count:
-            make_due(schema_editor.connection)
+            mark_due(schema_editor.connection)
         for name, number in count.items():
             print(f"\n  {number} {name} written anew", end="")  # noqa: T201
 

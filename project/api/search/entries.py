@@ -251,10 +251,10 @@ class Reader:
             engine.replace(cursor, entries._meta.db_table, keys, gone, has - had)
         if gone:
             root, reader = source_of(entries), Reader(self._connection, {}, takes_locks=False)
-            for batch in batches(sorted(self._having(root, keys, gone, row))):
+            for batch in batches(sorted(self._find_with_words(root, keys, gone, row))):
                 reader.write(entries, reader.select(root, "id", batch))
 
-    def _having(
+    def _find_with_words(
         self, root: Source, keys: Collection[int], words: set[str], row: models.Model
     ) -> set[int]:
         """Those of these objects that some text gives one of these words, other than this row's."""
@@ -369,8 +369,8 @@ def write_entries(
         reader = Reader(connections[router.db_for_write(entries)], created)
         at_hand = {row.pk: vars(row) for row in changed.get(source.model, {})}
         new = _columns(created.get(source.model, ()))
-        renamed = _renamed(source, changed)
-        keys = _concerned(source, created, changed, removed, but=renamed)
+        renamed = _find_renames(source, changed)
+        keys = _find_affected(source, created, changed, removed, but=renamed)
         others = {row["id"] for row in new}.union(row.pk for row in removed.get(source.model, ()))
         keys -= others
         for batch in batches(new):
@@ -381,7 +381,7 @@ def write_entries(
             reader.write(entries, reader.select(source, "id", batch))
         for path, (each, row, before) in renamed.items():
             reader.refile(
-                entries, each, row, before, _referring(source, path, [row.pk]) - keys - others
+                entries, each, row, before, _find_referrers(source, path, [row.pk]) - keys - others
             )
 
 
@@ -389,12 +389,12 @@ def batches(items: Sequence[Any]) -> Iterator[Sequence[Any]]:
     return (items[i : i + BATCH] for i in range(0, len(items), BATCH))
 
 
-def _renamed(source: Source, changed: object) -> dict[str, tuple[Source, models.Model, Row]]:
+def _find_renames(source: Source, changed: object) -> dict[str, tuple[Source, models.Model, Row]]:
     """What objects refer to, where it is a single row that differs in its own texts alone; by the
     way there."""
     renamed = {}
     for each, foreign_key in source.walk():
-        rows = [*_differing(each, foreign_key, changed)]
+        rows = [*_find_differences(each, foreign_key, changed)]
         if each.path and not foreign_key and len(rows) == 1:
             [(row, before)] = rows
             if not any(name in before for name, _ in each.targets):
@@ -402,7 +402,7 @@ def _renamed(source: Source, changed: object) -> dict[str, tuple[Source, models.
     return renamed
 
 
-def _differing(
+def _find_differences(
     source: Source, foreign_key: str, changed: Any
 ) -> Iterator[tuple[models.Model, Row]]:
     for row, before in changed.get(source.model, {}).items():
@@ -410,14 +410,14 @@ def _differing(
             yield row, before
 
 
-def _concerned(
+def _find_affected(
     source: Source, created: Rows, changed: Any, removed: Rows, but: Collection[str] = ()
 ) -> set[int]:
     """The keys of the objects whose words a write has touched, and of new ones; but not for what
     stands at the end of these ways."""
     keys: set[int | None] = set()
     for each, foreign_key in source.walk():
-        differing = [*_differing(each, foreign_key, changed)]
+        differing = [*_find_differences(each, foreign_key, changed)]
         if foreign_key:
             rows = [*_columns(created.get(each.model, ())), *map(vars, removed.get(each.model, ()))]
             owners = {row[foreign_key] for row in rows}
@@ -427,17 +427,17 @@ def _concerned(
                 # Nothing that is stored refers to a new one.
                 owner: Any = each.model._meta.get_field(foreign_key).related_model
                 owners -= {row["id"] for row in _columns(created.get(owner, ()))}
-                keys |= _referring(source, each.owner_path, owners)
+                keys |= _find_referrers(source, each.owner_path, owners)
             else:
                 keys |= owners
         elif not each.path:
             keys.update(row.pk for row, _ in differing)
         elif differing and each.path not in but:
-            keys |= _referring(source, each.path, {row.pk for row, _ in differing})
+            keys |= _find_referrers(source, each.path, {row.pk for row, _ in differing})
     return {key for key in keys if key is not None}
 
 
-def _referring(source: Source, path: str, keys: Collection[int | None]) -> set[int]:
+def _find_referrers(source: Source, path: str, keys: Collection[int | None]) -> set[int]:
     if not keys:
         return set()
     among = {f"{path}__in": keys}
@@ -447,17 +447,17 @@ def _referring(source: Source, path: str, keys: Collection[int | None]) -> set[i
 # Single objects that `save` or `delete` is called of
 
 
-_is_announced = ContextVar("_is_announced", default=False)
+_is_suppressed = ContextVar("_is_suppressed", default=False)
 
 
 @contextmanager
-def announced() -> Iterator[None]:
-    """What is saved in here, somebody tells by `rows_written` as well."""
-    token = _is_announced.set(True)
+def suppress_save_receivers() -> Iterator[None]:
+    """What is saved in here is in a `rows_written` as well, which writes the entries."""
+    token = _is_suppressed.set(True)
     try:
         yield
     finally:
-        _is_announced.reset(token)
+        _is_suppressed.reset(token)
 
 
 def connect() -> None:
@@ -469,13 +469,13 @@ def connect() -> None:
 
 
 def write_entries_of_saved(sender: Model, instance: object, using: str, **kwargs: object) -> None:
-    if _is_announced.get():
+    if _is_suppressed.get():
         return
     for entries in entry_models():
         source = source_of(entries)
         if not any(each.model is sender for each, _ in source.walk()):
             continue
-        refresh(entries, _concerned(source, {}, {sender: {instance: vars(instance)}}, {}))
+        refresh(entries, _find_affected(source, {}, {sender: {instance: vars(instance)}}, {}))
 
 
 def refresh(entries: type[SearchEntry], keys: Collection[int]) -> None:

@@ -37,7 +37,7 @@ def _document(entry: Entry) -> str:
 
 def _lexeme(word: Word, length: int | None) -> str:
     lead = f" {length}" if length else ""
-    return f"'{lead}{word.text}'{':*' * word.is_beginning}"
+    return f"'{lead}{word.text}'{':*' * word.is_prefix}"
 
 
 def write(cursor: CursorWrapper, table: str, entries: Sequence[Entry]) -> None:
@@ -85,7 +85,7 @@ def may_have(columns: Iterable[str], words: Iterable[str]) -> tuple[str, list[st
     return " OR ".join(conditions), parameters
 
 
-def stored(cursor: CursorWrapper, table: str, keys: Collection[int]) -> dict[int, Entry]:
+def read_entries(cursor: CursorWrapper, table: str, keys: Collection[int]) -> dict[int, Entry]:
     """The entries of these objects as they are stored."""
     condition, parameter = any_of("rowid", keys)
     cursor.execute(
@@ -114,7 +114,7 @@ def tsquery(terms: Iterable[Iterable[Iterable[Word]]], length: int | None = None
     return " & ".join(f"({' | '.join(f'({all_of(words)})' for words in term)})" for term in terms)
 
 
-def estimates(
+def estimate_entries(
     cursor: CursorWrapper, table: str, terms: Iterable[Iterable[Iterable[Word]]]
 ) -> list[float]:
     """How many entries there are, and then how many have each of the terms: as far as the planner
@@ -127,7 +127,7 @@ def estimates(
     return [max(1, node["Plan Rows"]) for node in plan[0]["Plan"]["Plans"]]
 
 
-def known(cursor: CursorWrapper, words: Iterable[Word]) -> set[Word]:
+def find_words(cursor: CursorWrapper, words: Iterable[Word]) -> set[Word]:
     """Those of these words that something has, or had."""
     asked = [*words]
     cursor.execute(
@@ -138,13 +138,13 @@ def known(cursor: CursorWrapper, words: Iterable[Word]) -> set[Word]:
     return set(map(Word._make, cursor.fetchall()))
 
 
-def held(cursor: CursorWrapper, texts: Iterable[str]) -> set[str]:
+def find_whole_words(cursor: CursorWrapper, texts: Iterable[str]) -> set[str]:
     """Those of these whole words that something has, or had."""
     cursor.execute("SELECT word FROM search_word WHERE word = ANY (%s::text[])", [[*texts]])
     return {word for (word,) in cursor.fetchall()}
 
 
-def numbers(cursor: CursorWrapper, table: str, queries: Iterable[Any]) -> list[int]:
+def count_entries(cursor: CursorWrapper, table: str, queries: Iterable[Any]) -> list[int]:
     """How many entries have all terms of each of these; ENOUGH where there are more."""
     found = [tsquery(terms) for terms in queries]
     count = (
@@ -178,7 +178,7 @@ def finish(cursor: CursorWrapper, table: str) -> None:
     cursor.execute(f"ANALYZE {table}")
 
 
-def keep_from_writing(cursor: CursorWrapper, tables: Iterable[str]) -> None:
+def lock(cursor: CursorWrapper, tables: Iterable[str]) -> None:
     """Until the end of this transaction, nobody else writes to these."""
     cursor.execute(f"LOCK TABLE {', '.join(sorted(tables))} IN SHARE MODE")
 

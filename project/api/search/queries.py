@@ -14,7 +14,7 @@ from django.db.models.sql.compiler import SQLCompiler
 from ..lists.ranking import Rank
 from . import postgresql, sqlite
 from .entries import WordsField, dialect
-from .mending import Known, mended
+from .spelling import Vocabulary, correct
 from .words import LONGEST, Word, parse
 
 MAX_LENGTH = 200
@@ -22,18 +22,18 @@ MAX_WORDS = 20
 # Checking one entry takes as long as reading this many keys of a word from the index, where a rarer
 # word lets most of them be skipped. The keys of all the words with a common beginning take longer,
 # since they are collected before anything else.
-READ_AT_ONCE = 100
-COLLECTED_AT_ONCE = 10
+KEYS_PER_CHECK = 100
+PREFIX_KEYS_PER_CHECK = 10
 # The three ways to sort what was found. Few objects: fetch them and sort. A lot: walk through all
 # objects in that order and check the entry of each, until the page is full. In between: walk, too,
 # but look each object up in the set of those found, a plan that PostgreSQL does not consider by
 # itself. The limits are found² / all, as measured.
-FEW, A_LOT = 0.5, 60
+FETCH_MAX, WALK_MIN = 0.5, 60
 # The index answers the first. It cannot answer IS TRUE or IS NOT TRUE, so the other two are checked
 # on each entry that it finds.
 INDEXED = "{0} @@ %s::tsquery"
-LOOKED_FOR = "({0} @@ %s::tsquery) IS TRUE"
-LEFT_OUT = "({0} @@ %s::tsquery) IS NOT TRUE"
+MATCHED = "({0} @@ %s::tsquery) IS TRUE"
+EXCLUDED = "({0} @@ %s::tsquery) IS NOT TRUE"
 
 
 # Words
@@ -47,8 +47,8 @@ class Term(NamedTuple):
     share: float = 1
 
     @property
-    def has_beginning(self) -> bool:
-        return any(word.is_beginning for words in self.alternatives for word in words)
+    def has_prefix(self) -> bool:
+        return any(word.is_prefix for words in self.alternatives for word in words)
 
 
 @dataclass(frozen=True)
@@ -67,15 +67,15 @@ class ParsedQuery:
         return range(self.number, LONGEST + 1)
 
     @property
-    def finds_neither_few_nor_a_lot(self) -> bool:
+    def wants_hashed_subplan(self) -> bool:
         share = prod(term.share for term in self.terms)
-        return FEW < share**2 * self.total < A_LOT
+        return FETCH_MAX < share**2 * self.total < WALK_MIN
 
     def for_index(self) -> "ParsedQuery":
         """The terms worth reading from the index; the others are checked on what those find."""
         chosen, left = set(), 1.0
-        for term in sorted(self.terms, key=lambda term: (term.has_beginning, term.share)):
-            if term.share <= left * (COLLECTED_AT_ONCE if term.has_beginning else READ_AT_ONCE):
+        for term in sorted(self.terms, key=lambda term: (term.has_prefix, term.share)):
+            if term.share <= left * (PREFIX_KEYS_PER_CHECK if term.has_prefix else KEYS_PER_CHECK):
                 chosen.add(term)
                 left *= term.share
         return replace(self, terms=tuple(term for term in self.terms if term in chosen))
@@ -104,29 +104,29 @@ class ParsedQuery:
 @dataclass(frozen=True)
 class Match:
     """Where the words are to be: all in a title of this length, if one is given, else anywhere.
-    What has a match that is `passed` over is left out."""
+    What has an `excluded` match is left out."""
 
     query: ParsedQuery
     length: int | None = None
-    passed: tuple["Match", ...] = ()
+    excluded: tuple["Match", ...] = ()
 
     def fts5(self) -> str:
         words = self.query.in_fts5(self.length)
-        passed = " OR ".join(each.fts5() for each in self.passed)
-        return f"{words} NOT ({passed})" if passed else words
+        excluded = " OR ".join(each.fts5() for each in self.excluded)
+        return f"{words} NOT ({excluded})" if excluded else words
 
     def tsqueries(self) -> dict[str, str]:
         """The tsquery of each condition."""
         words = self.query.in_tsquery(self.length)
         index = self.query.for_index().in_tsquery(self.length)
-        passed = " | ".join(each.query.in_tsquery(each.length) for each in self.passed)
-        if passed and self.length and words == index:
+        excluded = " | ".join(each.query.in_tsquery(each.length) for each in self.excluded)
+        if excluded and self.length and words == index:
             # One condition, as below, would have the planner count the same words' share twice: it
             # would expect next to nothing and fetch all of it, where a walk fills the page sooner.
-            return {INDEXED: index, LEFT_OUT: passed}
-        if passed:
-            words = f"{words} & !({passed})"
-        return {INDEXED: index} if words == index else {INDEXED: index, LOOKED_FOR: words}
+            return {INDEXED: index, EXCLUDED: excluded}
+        if excluded:
+            words = f"{words} & !({excluded})"
+        return {INDEXED: index} if words == index else {INDEXED: index, MATCHED: words}
 
 
 class Matches(Lookup):
@@ -235,7 +235,7 @@ class Search:
 
     def _filtered(self, queryset: QuerySet[Any], query: ParsedQuery) -> QuerySet[Any]:
         match = Match(query)
-        if query.finds_neither_few_nor_a_lot and not queryset.query.has_filters():
+        if query.wants_hashed_subplan and not queryset.query.has_filters():
             entries = _entries(queryset.model)._default_manager.filter(document__matches=match)
             is_found = When(pk__in=entries.values("pk"), then=True)
             return queryset.filter(Case(is_found, default=False))
@@ -255,7 +255,7 @@ class Search:
         matches.append(found)
         # A book has two titles, both of which may match.
         matches = [
-            replace(each, passed=tuple(matches[:place])) for place, each in enumerate(matches)
+            replace(each, excluded=tuple(matches[:place])) for place, each in enumerate(matches)
         ]
         ranked = queryset.filter(search__document__matches=found)
         return ranked.order_by(MatchRank(found, matches), "id")
@@ -276,14 +276,14 @@ class Search:
         connection = connections[queryset.db]
         table = _entries(queryset.model)._meta.db_table
         with connection.cursor() as cursor:
-            known = Known(dialect(connection.vendor), cursor, table)
-            if not self.is_exact and (instead := mended(parsed, known)):
+            vocabulary = Vocabulary(dialect(connection.vendor), cursor, table)
+            if not self.is_exact and (instead := correct(parsed, vocabulary)):
                 parsed = instead
                 used = " ".join((*self.keys, *parsed.chunks))
             alternatives = [group.alternatives for group in parsed.groups]
             if connection.vendor == "sqlite":
                 return ParsedQuery(tuple(map(Term, alternatives)), parsed.number), used
-            total, *found = postgresql.estimates(cursor, table, alternatives)
+            total, *found = postgresql.estimate_entries(cursor, table, alternatives)
         shares = (min(1, rows / total) for rows in found)
         return ParsedQuery(tuple(map(Term, alternatives, shares)), parsed.number, total), used
 

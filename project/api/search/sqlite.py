@@ -69,7 +69,7 @@ def may_have(columns: Iterable[str], words: Iterable[str]) -> tuple[str, list[st
     return " OR ".join(conditions), parameters
 
 
-def stored(cursor: CursorWrapper, table: str, keys: Collection[int]) -> dict[int, Entry]:
+def read_entries(cursor: CursorWrapper, table: str, keys: Collection[int]) -> dict[int, Entry]:
     """The entries of these objects as they are stored."""
     condition, parameter = any_of("rowid", keys)
     cursor.execute(f"SELECT rowid, title, document FROM {table} WHERE {condition}", [parameter])
@@ -88,7 +88,7 @@ def expression(terms: Iterable[Iterable[Iterable[Word]]], length: int | None = N
     lead = length or ""
 
     def all_of(words: Iterable[Word]) -> str:
-        return " AND ".join(f'"{lead}{text}"{"*" * is_beginning}' for text, is_beginning in words)
+        return " AND ".join(f'"{lead}{text}"{"*" * is_prefix}' for text, is_prefix in words)
 
     found = " AND ".join(
         f"({' OR '.join(f'({all_of(words)})' for words in term)})" for term in terms
@@ -96,7 +96,7 @@ def expression(terms: Iterable[Iterable[Iterable[Word]]], length: int | None = N
     return f"{'title' if length else 'document'} : ({found})"
 
 
-def known(cursor: CursorWrapper, words: Iterable[Word]) -> set[Word]:
+def find_words(cursor: CursorWrapper, words: Iterable[Word]) -> set[Word]:
     """Those of these words that something has, or had."""
     asked = [(word.text, word.last) for word in words]
     cursor.execute(
@@ -105,10 +105,10 @@ def known(cursor: CursorWrapper, words: Iterable[Word]) -> set[Word]:
         " WHERE EXISTS (SELECT 1 FROM search_word WHERE word BETWEEN low AND high)",
         [json.dumps(asked, ensure_ascii=False)],
     )
-    return {Word(text, bool(is_beginning)) for text, is_beginning in cursor.fetchall()}
+    return {Word(text, bool(is_prefix)) for text, is_prefix in cursor.fetchall()}
 
 
-def held(cursor: CursorWrapper, texts: Iterable[str]) -> set[str]:
+def find_whole_words(cursor: CursorWrapper, texts: Iterable[str]) -> set[str]:
     """Those of these whole words that something has, or had."""
     cursor.execute(
         "SELECT word FROM search_word WHERE word IN (SELECT value FROM json_each(%s))",
@@ -117,7 +117,7 @@ def held(cursor: CursorWrapper, texts: Iterable[str]) -> set[str]:
     return {word for (word,) in cursor.fetchall()}
 
 
-def numbers(cursor: CursorWrapper, table: str, queries: Iterable[Any]) -> list[int]:
+def count_entries(cursor: CursorWrapper, table: str, queries: Iterable[Any]) -> list[int]:
     """How many entries have all terms of each of these; ENOUGH where there are more."""
     found = [expression(terms) for terms in queries]
     count = f"(SELECT count(*) FROM (SELECT 1 FROM {table} WHERE {table} MATCH %s LIMIT {ENOUGH}))"
@@ -148,7 +148,7 @@ def finish(cursor: CursorWrapper, table: str) -> None:
     cursor.execute(f"INSERT INTO {table} ({table}) VALUES ('optimize')")
 
 
-def keep_from_writing(cursor: CursorWrapper, tables: Iterable[str]) -> None:
+def lock(cursor: CursorWrapper, tables: Iterable[str]) -> None:
     """Nobody does: SQLite has one writer."""
 
 

@@ -69,9 +69,7 @@ def create(connection: BaseDatabaseWrapper) -> None:
 
 def _fill(connection: BaseDatabaseWrapper, cursor: CursorWrapper, model: type[SearchEntry]) -> None:
     table, engine = model._meta.db_table, dialect(connection.vendor)
-    engine.keep_from_writing(
-        cursor, [each.model._meta.db_table for each, _ in source_of(model).walk()]
-    )
+    engine.lock(cursor, [each.model._meta.db_table for each, _ in source_of(model).walk()])
     cursor.execute(f"DROP TABLE IF EXISTS {table}")
     engine.create(cursor, table)
     source, reader = source_of(model), Reader(connection, {})
@@ -117,7 +115,7 @@ def due(connection: BaseDatabaseWrapper) -> list[type[SearchEntry]]:
     ]
 
 
-def make_due(connection: BaseDatabaseWrapper) -> None:
+def mark_due(connection: BaseDatabaseWrapper) -> None:
     """Let the end of `migrate` make all entries anew, since texts change that they are made of."""
     if _exist(connection):
         with connection.cursor() as cursor:
@@ -183,14 +181,14 @@ def reindex(connection: BaseDatabaseWrapper) -> Iterator[tuple[type[models.Model
         yield root_of(model), number
 
 
-def differing(connection: BaseDatabaseWrapper) -> Iterator[tuple[type[models.Model], int]]:
+def find_differences(connection: BaseDatabaseWrapper) -> Iterator[tuple[type[models.Model], int]]:
     """The objects whose entries are not what their words are now, and those that are no more."""
     for model in entry_models():
         source, reader = source_of(model), Reader(connection, {})
         engine, table = dialect(connection.vendor), model._meta.db_table
         for keys in _keys(connection, model):
             with connection.cursor() as cursor:
-                stored = engine.stored(cursor, table, keys)
+                stored = engine.read_entries(cursor, table, keys)
             for entry in reader.entries(model, reader.select(source, "id", keys)):
                 if stored.get(entry.key) != entry:
                     yield source.model, entry.key

@@ -158,12 +158,12 @@ class Word(NamedTuple):
     """A word that is looked for, or all that begin with it."""
 
     text: str
-    is_beginning: bool = False
+    is_prefix: bool = False
 
     @property
     def last(self) -> str:
         """Nothing that it stands for comes behind this by code points."""
-        return self.text + chr(0x10FFFF) * self.is_beginning
+        return self.text + chr(0x10FFFF) * self.is_prefix
 
 
 class _Run(NamedTuple):
@@ -192,10 +192,10 @@ class _Run(NamedTuple):
             return [Word(self.text[:MAX_WORD], is_last)]
         clusters = self._clusters
         if len(clusters) < self.size:
-            return [Word(self.text[:MAX_WORD], is_beginning=True)]
+            return [Word(self.text[:MAX_WORD], is_prefix=True)]
         *others, last = self._windows(clusters)[: len(clusters) - self.size + 1]
         # The last letter of threes may go on with a vowel sign.
-        return [*map(Word, others), Word(last, is_beginning=self.size == 3)]
+        return [*map(Word, others), Word(last, is_prefix=self.size == 3)]
 
     def _windows(self, clusters: list[str]) -> list[str]:
         places = range(len(clusters))
@@ -379,12 +379,10 @@ def parse(text: str) -> ParsedText:
             for place, (chunk, token) in found:
                 groups += token.in_query(place == len(tokens), chunk)
     distinct = {group.alternatives: group for group in reversed(groups)}
-    if groups and (last := groups[-1].only_word) and last.is_beginning:
+    if groups and (last := groups[-1].only_word) and last.is_prefix:
         # What begins with it is asked for already.
         words = (group.only_word for group in groups[:-1])
-        if any(
-            word and not word.is_beginning and word.text.startswith(last.text) for word in words
-        ):
+        if any(word and not word.is_prefix and word.text.startswith(last.text) for word in words):
             del distinct[groups[-1].alternatives]
     groups = [*distinct.values()][::-1]
     number = min(sum(group.number for group in groups), title_words_of(text)[1])

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from django.core.management.base import BaseCommand, CommandError
 
-from project.api.catalogue import exported
+from project.api.dump import export_lines
 
 
 class Command(BaseCommand):
@@ -20,14 +20,14 @@ class Command(BaseCommand):
 
     def handle(self, *, file: Path | None, **options: object) -> None:
         if file is None:
-            for line in exported():
+            for line in export_lines():
                 self.stdout.write(line, ending="")
             return
         # A file under its own name is whole.
         part = file.with_name(f"{file.name}.part")
         try:
             with part.open("w", encoding="utf-8", newline="\n") as opened:
-                opened.writelines(exported())
+                opened.writelines(export_lines())
             part.replace(file)
         except OSError as error:
             raise CommandError(f"{error.filename}: {error.strerror}") from error

@@ -7,7 +7,7 @@ from pathlib import Path
 from django.core.management.base import BaseCommand, CommandError
 from django.db import reset_queries
 
-from project.api.catalogue import import_lines
+from project.api.dump import import_lines
 
 MAX_NAMED = 20
 

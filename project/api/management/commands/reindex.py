@@ -5,7 +5,7 @@ from argparse import ArgumentParser
 from django.core.management.base import BaseCommand, CommandError
 from django.db import DEFAULT_DB_ALIAS, connections
 
-from project.api.search.tables import differing, fault_of, reindex
+from project.api.search.tables import fault_of, find_differences, reindex
 
 MAX_NAMED = 10
 
@@ -30,7 +30,7 @@ class Command(BaseCommand):
             for root, number in reindex(connection):
                 self.stdout.write(f"{number:,} {root._meta.verbose_name_plural}")
             return
-        found = [f"{root._meta.verbose_name} {key}" for root, key in differing(connection)]
+        found = [f"{root._meta.verbose_name} {key}" for root, key in find_differences(connection)]
         if found:
             named = ", ".join(found[:MAX_NAMED]) + (", …" if len(found) > MAX_NAMED else "")
             detail = f"{len(found):,} entries differ: {named}. Run `manage.py reindex`."

@@ -1,7 +1,7 @@
-"""The word that was meant by one that nobody has.
+"""Spelling correction: the word that was meant by one that nobody has.
 
-Of five letters or more, such a word gives way to one with the same first letter that is a slip of
-the finger away (https://norvig.com/spell-correct.html), best of all by two letters swapped, and of
+Of five letters or more, such a word gives way to one with the same first letter that is an edit
+away (https://norvig.com/spell-correct.html), best of all by two letters swapped, and of
 the others the commonest; or else to two known words that it is made of.
 """
 
@@ -37,8 +37,8 @@ _LETTERS = regex.compile(rf"\p{{L}}[\p{{L}}\p{{M}}]{{{MIN_LETTERS - 1},{MAX_LETT
 
 
 @dataclass(frozen=True)
-class Known:
-    """Whom to ask what words there are: the dialect's module, with a cursor for it."""
+class Vocabulary:
+    """The words that entries have: the dialect's module finds them, by a cursor."""
 
     engine: ModuleType
     cursor: CursorWrapper
@@ -46,11 +46,10 @@ class Known:
     table: str
 
 
-def mended(parsed: ParsedText, known: Known) -> ParsedText | None:
-    """What was meant; None where every word is known, and
-    where one is not and nothing like it is."""
+def correct(parsed: ParsedText, vocabulary: Vocabulary) -> ParsedText | None:
+    """What was meant; None where every word is known, or nothing is like one that is not."""
     asked = {word for group in parsed.groups for words in group.alternatives for word in words}
-    held = known.engine.known(known.cursor, asked)
+    held = vocabulary.engine.find_words(vocabulary.cursor, asked)
     lost = [
         group
         for group in parsed.groups
@@ -60,8 +59,8 @@ def mended(parsed: ParsedText, known: Known) -> ParsedText | None:
     unknown = {word.text for group in lost for word in group.alternatives[-1] if word not in held}
     if not unknown or not all(map(_LETTERS.fullmatch, unknown)):
         return None
-    meant = _meant(unknown, known)
-    if meant.keys() != unknown:
+    corrections = _find_corrections(unknown, vocabulary)
+    if corrections.keys() != unknown:
         return None
     groups: list[Group] = []
     for group in parsed.groups:
@@ -69,7 +68,7 @@ def mended(parsed: ParsedText, known: Known) -> ParsedText | None:
             groups.append(group)
             continue
         for word in group.alternatives[-1]:
-            texts = meant.get(word.text)
+            texts = corrections.get(word.text)
             words = [word] if texts is None else map(Word, texts)
             groups += (Group(((each,),), 1, group.chunk) for each in words)
     distinct = tuple({group.alternatives: group for group in groups}.values())
@@ -81,50 +80,56 @@ def mended(parsed: ParsedText, known: Known) -> ParsedText | None:
     return ParsedText(distinct, number, tuple(chunks))
 
 
-def _meant(unknown: Iterable[str], known: Known) -> Mapping[str, tuple[str, ...]]:
+def _find_corrections(
+    unknown: Iterable[str], vocabulary: Vocabulary
+) -> Mapping[str, tuple[str, ...]]:
     """One word or two for each of these for which there is something."""
-    slips = {word: _slips(word) for word in unknown}
+    edits = {word: _edits(word) for word in unknown}
     splits = {word: _splits(word) for word in unknown}
     parts = {part for pairs in splits.values() for pair in pairs for part in pair}
-    held = known.engine.held(known.cursor, {*parts, *(s for each in slips.values() for s in each)})
+    held = vocabulary.engine.find_whole_words(
+        vocabulary.cursor, {*parts, *(s for each in edits.values() for s in each)}
+    )
     single: dict[str, list[tuple[str, ...]]] = {
-        word: [(slip,) for slip in slips[word] if slip in held] for word in slips
+        word: [(edit,) for edit in edits[word] if edit in held] for word in edits
     }
     double: dict[str, list[tuple[str, ...]]] = {
         word: [pair for pair in splits[word] if held.issuperset(pair)] for word in splits
     }
-    choices = [texts for word in slips for texts in (*single[word], *double[word])]
+    choices = [texts for word in edits for texts in (*single[word], *double[word])]
     if not choices:
         return {}
-    numbers = known.engine.numbers(
-        known.cursor, known.table, [[[[Word(text)]] for text in texts] for texts in choices]
+    numbers = vocabulary.engine.count_entries(
+        vocabulary.cursor,
+        vocabulary.table,
+        [[[[Word(text)]] for text in texts] for texts in choices],
     )
     common = {texts: number for texts, number in zip(choices, numbers, strict=True) if number}
-    meant: dict[str, tuple[str, ...]] = {}
-    for word in slips:
-        of_slips = (texts for texts in single[word] if texts in common)
+    corrections: dict[str, tuple[str, ...]] = {}
+    for word in edits:
+        of_edits = (texts for texts in single[word] if texts in common)
         of_parts = (texts for texts in double[word] if texts in common)
-        ranked = sorted(of_slips, key=lambda texts: (slips[word][texts[0]], -common[texts], texts))
+        ranked = sorted(of_edits, key=lambda texts: (edits[word][texts[0]], -common[texts], texts))
         ranked += sorted(of_parts, key=lambda texts: (-common[texts], texts))
         if ranked:
-            meant[word] = ranked[0]
-    return meant
+            corrections[word] = ranked[0]
+    return corrections
 
 
-def _slips(word: str) -> dict[str, int]:
-    """All that is one slip away, each with its rank; the first letter stays."""
+def _edits(word: str) -> dict[str, int]:
+    """All that is one edit away, each with its rank; the first letter stays."""
     letters = next((letters for letters in _ALPHABETS if word[0] in letters), [])
-    slips: dict[str, int] = {}
+    edits: dict[str, int] = {}
     for i in range(1, len(word) + 1):
         head, tail = word[:i], word[i:]
-        slips |= dict.fromkeys((head + letter + tail for letter in letters), 1)
+        edits |= dict.fromkeys((head + letter + tail for letter in letters), 1)
         if tail:
-            slips[head + tail[1:]] = 1
-            slips |= dict.fromkeys((head + letter + tail[1:] for letter in letters), 1)
+            edits[head + tail[1:]] = 1
+            edits |= dict.fromkeys((head + letter + tail[1:] for letter in letters), 1)
     for i in range(1, len(word) - 1):
-        slips[word[:i] + word[i + 1] + word[i] + word[i + 2 :]] = 0
-    slips.pop(word, None)
-    return slips
+        edits[word[:i] + word[i + 1] + word[i] + word[i + 2 :]] = 0
+    edits.pop(word, None)
+    return edits
 
 
 def _splits(word: str) -> list[tuple[str, str]]:

@@ -55,7 +55,7 @@ class Root:
 
     @property
     def links(self) -> set[type[models.Model]]:
-        return {*_linked(self.serializer_class()), *self.keys.values()} - {self.model}
+        return {*_links(self.serializer_class()), *self.keys.values()} - {self.model}
 
 
 def roots() -> list[Root]:
@@ -105,12 +105,12 @@ def _nested(field: Any) -> Callable[[Any], Any]:
     def pick(value: Any) -> Any:
         if isinstance(value, list):
             return [pick(each) for each in value]
-        return None if value is None else picked(value, picks)
+        return None if value is None else pick_from(value, picks)
 
     return pick
 
 
-def picked(document: Mapping[str, object], picks: Mapping[str, Pick]) -> dict[str, object]:
+def pick_from(document: Mapping[str, object], picks: Mapping[str, Pick]) -> dict[str, object]:
     return {
         name: document[name] if pick is None else pick(document[name])
         for name, pick in picks.items()
@@ -127,7 +127,7 @@ def _keys(serializer: Any) -> dict[str, type[models.Model]]:
     }
 
 
-def _linked(serializer: Any) -> Iterator[type[models.Model]]:
+def _links(serializer: Any) -> Iterator[type[models.Model]]:
     for relation in relations_of(serializer):
         if relation.name not in serializer.fields:
             continue
@@ -136,15 +136,15 @@ def _linked(serializer: Any) -> Iterator[type[models.Model]]:
         if isinstance(relation, Shared):
             yield child.Meta.model
         elif isinstance(relation, Owned):
-            yield from _linked(child)
+            yield from _links(child)
 
 
-def _translated(keys: object, names: Mapping[Any, Any]) -> object:
+def _translate(keys: object, names: Mapping[Any, Any]) -> object:
     """The names of these keys, or the keys of these names; None of one that is not there."""
     return [names.get(key) for key in keys] if isinstance(keys, list) else names.get(keys)
 
 
-def _mentioned(documents: Iterable[Mapping[str, object]], name: str) -> set[object]:
+def _keys_in(documents: Iterable[Mapping[str, object]], name: str) -> set[object]:
     values = (each.get(name) for each in documents)
     lists = (each if isinstance(each, list) else [each] for each in values)
     return {key for keys in lists for key in keys if key is not None}
@@ -153,7 +153,7 @@ def _mentioned(documents: Iterable[Mapping[str, object]], name: str) -> set[obje
 # Out
 
 
-def exported() -> Iterator[str]:
+def export_lines() -> Iterator[str]:
     """Each root as a line; on PostgreSQL all as they were at one moment."""
     using = router.db_for_read(AggregateRoot)
     connection = connections[using]
@@ -173,20 +173,20 @@ def _lines(using: str) -> Iterator[str]:
         block = list(rows[:BLOCK])
         while block:
             array = documents(root.serializer_class, unread, block, using, None)
-            for document in _with_uids(root, array):
+            for document in _replace_keys(root, array):
                 line = {"kind": root.kind, "document": document}
                 yield json.dumps(line, ensure_ascii=False, separators=(",", ":")) + "\n"
             block = list(rows.filter(pk__gt=block[-1])[:BLOCK])
 
 
-def _with_uids(root: Root, array: Document) -> list[dict[str, object]]:
-    found = [picked(each, root.picks) for each in json.loads(array)]
+def _replace_keys(root: Root, array: Document) -> list[dict[str, object]]:
+    found = [pick_from(each, root.picks) for each in json.loads(array)]
     for name, model in root.keys.items():
         manager: Any = model._default_manager
-        stored = manager.filter(pk__in=_mentioned(found, name)).values_list("pk", "uid")
+        stored = manager.filter(pk__in=_keys_in(found, name)).values_list("pk", "uid")
         uids = {pk: str(uid) for pk, uid in stored}
         for document in found:
-            document[name] = _translated(document[name], uids)
+            document[name] = _translate(document[name], uids)
     return found
 
 
@@ -218,7 +218,7 @@ def import_lines(lines: Iterable[bytes]) -> Iterator[Outcome]:
     """Add the roots that the catalogue has not, each block in a transaction of its own."""
     with program("import_catalogue"):
         for block in _blocks(_read(lines)):
-            yield retried(lambda block=block: _put_in(block))  # type: ignore[misc]
+            yield retried(lambda block=block: _import_block(block))  # type: ignore[misc]
 
 
 def _read(lines: Iterable[bytes]) -> Iterator[tuple[Line, int]]:
@@ -232,11 +232,11 @@ def _read(lines: Iterable[bytes]) -> Iterator[tuple[Line, int]]:
         except ParseError as error:
             line.faults = [Fault("parse_error", str(error.detail), "")]
         else:
-            _take(line, value, by_kind)
+            _read_value(line, value, by_kind)
         yield line, len(text)
 
 
-def _take(line: Line, value: object, by_kind: Mapping[str, Root]) -> None:
+def _read_value(line: Line, value: object, by_kind: Mapping[str, Root]) -> None:
     if not (isinstance(value, dict) and value.keys() == {"kind", "document"}):
         line.faults = [Fault("invalid", "A line has a kind and a document.", "")]
     elif value["kind"] not in by_kind:
@@ -263,7 +263,7 @@ def _blocks(lines: Iterable[tuple[Line, int]]) -> Iterator[list[Line]]:
         yield block
 
 
-def _put_in(block: list[Line]) -> Outcome:
+def _import_block(block: list[Line]) -> Outcome:
     root = next((line.root for line in block if line.root is not None), None)
     if root is None:
         return Outcome("", 0, 0, block)
@@ -277,7 +277,7 @@ def _put_in(block: list[Line]) -> Outcome:
     ]
     unchanged = sum(line.root is not None for line in block) - len(new)
     serializer = root.serializer_class(context={"request": None})
-    bodies = [_with_keys(root, line.document) for line in new]
+    bodies = [_replace_uids(root, line.document) for line in new]
     attrs = {}
     for line, body in zip(new, bodies, strict=True):
         try:
@@ -291,7 +291,7 @@ def _put_in(block: list[Line]) -> Outcome:
             write_locked(serializer, changes)
             break
         except Refused as refused:
-            _blame(good, refused.faults)
+            _assign_faults(good, refused.faults)
             good = [line for line in good if not line.faults]
     return Outcome(root.kind, len(good), unchanged, [line for line in block if line.faults])
 
@@ -309,21 +309,21 @@ def _uuid(text: Any) -> UUID | None:
         return None
 
 
-def _with_keys(root: Root, document: dict[str, Any]) -> dict[str, object]:
+def _replace_uids(root: Root, document: dict[str, Any]) -> dict[str, object]:
     body = dict(document)
     for name, model in root.keys.items():
         if name in body:
             manager: Any = model._default_manager
-            uids = {_uuid(uid) for uid in _mentioned([body], name)} - {None}
+            uids = {_uuid(uid) for uid in _keys_in([body], name)} - {None}
             stored = manager.filter(uid__in=uids).values_list("uid", "pk")
-            body[name] = _translated(body[name], {str(uid): pk for uid, pk in stored})
+            body[name] = _translate(body[name], {str(uid): pk for uid, pk in stored})
     return body
 
 
-def _blame(lines: Sequence[Line], faults: Iterable[Fault]) -> None:
+def _assign_faults(lines: Sequence[Line], faults: Iterable[Fault]) -> None:
     by_number = {str(line.number): line for line in lines}
     for fault in faults:
         _, number, *rest = (fault.pointer or "").split("/")
-        at = "".join(f"/{each}" for each in rest)
+        place = "".join(f"/{each}" for each in rest)
         line = by_number[number]
-        line.faults = [*line.faults, Fault(fault.code, fault.detail, at)]
+        line.faults = [*line.faults, Fault(fault.code, fault.detail, place)]
