@@ -39,8 +39,8 @@ class UserForm(UserChangeForm):
     class Meta(UserChangeForm.Meta):
         model = User
 
-    def clean(self) -> dict[str, Any]:
-        cleaned: dict[str, Any] = super().clean() or self.cleaned_data
+    def clean(self) -> dict[str, object]:
+        cleaned: dict[str, object] = super().clean() or self.cleaned_data
         own = self.instance == self.request.user
         if own and cleaned.get("email", self.instance.email) != self.initial.get("email"):
             name, password = self.request.user.get_username(), cleaned.get("current_password")
@@ -194,11 +194,11 @@ class SessionAdmin(ReadOnlyAdmin):
         return session.token.user
 
     @admin.display(ordering="token__created_at")
-    def started(self, session: Session) -> Any:
+    def started(self, session: Session) -> object:
         return session.token.created_at
 
     @admin.display(ordering="token__expires_at", description="ends without a refresh")
-    def ends(self, session: Session) -> Any:
+    def ends(self, session: Session) -> object:
         return session.token.expires_at
 
     @admin.display(boolean=True)

@@ -4,10 +4,11 @@ from typing import Any
 
 from django import forms
 from django.core.exceptions import ValidationError
-from django.db.models import Q, QuerySet
+from django.db.models import Q
 from django_filters import BooleanFilter
 
 from project.api.filters import ChoiceFilter, ListFilterSet, TextFilter
+from project.api.models import AnyQuerySet
 
 from .models import User, normalise
 from .usernames import folded
@@ -42,7 +43,7 @@ class UserFilter(ListFilterSet):
     role = ChoiceFilter(choices=User.Role.choices, help_text="Those with this role.")
     is_active = StrictBooleanFilter(help_text="Those that are switched on, or off.")
 
-    def find(self, queryset: QuerySet[Any], name: str, value: str) -> QuerySet[Any]:
+    def find(self, queryset: AnyQuerySet, name: str, value: str) -> AnyQuerySet:
         # Both are stored without their case.
         return queryset.filter(
             Q(username_key__contains=folded(value)) | Q(email__contains=normalise(value).lower())

@@ -32,11 +32,11 @@ class NormalisedEmailField(models.EmailField):  # type: ignore[type-arg]  # no g
     case-insensitive on every engine; SQLite's LOWER() knows only ASCII.
     """
 
-    def to_python(self, value: Any) -> Any:
+    def to_python(self, value: Any) -> object:
         value = super().to_python(value)
         return value and normalise(value).lower()
 
-    def pre_save(self, model_instance: models.Model, add: bool) -> Any:
+    def pre_save(self, model_instance: models.Model, add: bool) -> object:
         value = self.to_python(super().pre_save(model_instance, add))
         setattr(model_instance, self.attname, value)
         return value
@@ -53,11 +53,11 @@ class FoldedUsernameField(models.CharField):  # type: ignore[type-arg]  # no gen
     Values to compare with take that form.
     """
 
-    def get_prep_value(self, value: Any) -> Any:
+    def get_prep_value(self, value: Any) -> object:
         value = super().get_prep_value(value)
         return value and folded(value.strip())
 
-    def pre_save(self, model_instance: models.Model, add: bool) -> Any:
+    def pre_save(self, model_instance: models.Model, add: bool) -> object:
         value = folded(model_instance.username)  # type: ignore[attr-defined]  # of User alone
         setattr(model_instance, self.attname, value)
         return value

@@ -16,6 +16,7 @@ from rest_framework.request import Request
 from rest_framework_simplejwt import serializers as simplejwt
 
 from project.api.fields import StrictCharField, StrictIntegerField, TimestampField
+from project.api.models import Attrs
 from project.api.problems import Fault, Refused, pointer
 from project.api.serializers import StrictModelSerializer, StrictSerializer
 
@@ -108,7 +109,7 @@ class TokenObtainPairSerializer(StrictSerializer, simplejwt.TokenObtainPairSeria
         )
         self.fields["password"] = PasswordField()
 
-    def validate(self, attrs: dict[str, Any]) -> dict[Any, Any]:
+    def validate(self, attrs: Attrs) -> dict[Any, Any]:
         identifiers = {"username", "email"} & attrs.keys()
         if len(identifiers) != 1:
             message = "Send either `username` or `email`."
@@ -130,7 +131,7 @@ class TokenRefreshSerializer(StrictSerializer):
     refresh = StrictCharField()
     access = serializers.CharField(read_only=True)
 
-    def validate(self, attrs: dict[str, Any]) -> dict[str, str]:
+    def validate(self, attrs: Attrs) -> dict[str, str]:
         token = RefreshToken(attrs["refresh"])
         token.rotate()
         return {"access": str(token.access_token), "refresh": str(token)}
@@ -139,7 +140,7 @@ class TokenRefreshSerializer(StrictSerializer):
 class TokenVerifySerializer(StrictSerializer):
     token = StrictCharField(write_only=True)
 
-    def validate(self, attrs: dict[str, Any]) -> dict[str, str]:
+    def validate(self, attrs: Attrs) -> dict[str, str]:
         user_of(UntypedToken(attrs["token"]))
         return {}
 
@@ -147,7 +148,7 @@ class TokenVerifySerializer(StrictSerializer):
 class TokenBlacklistSerializer(StrictSerializer):
     refresh = StrictCharField(write_only=True)
 
-    def validate(self, attrs: dict[str, Any]) -> dict[str, str]:
+    def validate(self, attrs: Attrs) -> dict[str, str]:
         token = RefreshToken(attrs["refresh"])
         user_of(token)
         token.end_session()
@@ -160,7 +161,7 @@ class PasswordChangeSerializer(StrictSerializer):
     access = serializers.CharField(read_only=True)
     refresh = serializers.CharField(read_only=True)
 
-    def validate(self, attrs: dict[str, Any]) -> dict[str, str]:
+    def validate(self, attrs: Attrs) -> dict[str, str]:
         request, password = self.context["request"], attrs["new_password"]
         confirmed = check_current_password(request, attrs["current_password"])
         with transaction.atomic():
@@ -203,7 +204,7 @@ class AccountSerializer(StrictModelSerializer):
     # What of one's own account nobody changes with a token alone, which may be stolen.
     confirmed_fields = frozenset({"email", "password"})
 
-    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
+    def validate(self, attrs: Attrs) -> Attrs:
         current_password = attrs.pop("current_password", None)
         request = self.context["request"]
         if self.instance == request.user and any(
@@ -213,7 +214,7 @@ class AccountSerializer(StrictModelSerializer):
             check_current_password(request, current_password)
         return attrs
 
-    def to_internal_value(self, data: object) -> Any:
+    def to_internal_value(self, data: object) -> object:
         """Judge a name and an address as they are stored, which is how a login looks for them."""
         if isinstance(data, dict):
             data = dict(data)
@@ -233,7 +234,7 @@ class AccountSerializer(StrictModelSerializer):
             raise
         return user
 
-    def update(self, instance: User, validated_data: dict[str, Any]) -> User:
+    def update(self, instance: User, validated_data: Attrs) -> User:
         user = locked(instance)
         for name, value in validated_data.items():
             if name == "password":
@@ -273,7 +274,7 @@ class MeSerializer(AccountSerializer):
 class DeletionSerializer(StrictSerializer):
     current_password = PasswordField()
 
-    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
+    def validate(self, attrs: Attrs) -> Attrs:
         check_current_password(self.context["request"], attrs["current_password"])
         return attrs
 
@@ -293,7 +294,7 @@ class UserSerializer(AccountSerializer):
         ]
         read_only_fields = ["last_login"]
 
-    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
+    def validate(self, attrs: Attrs) -> Attrs:
         attrs = super().validate(attrs)
         user = self.instance
         if user is None and "password" not in attrs:
@@ -309,7 +310,7 @@ class UserSerializer(AccountSerializer):
             check_strength("password", attrs["password"], User(**names))
         return attrs
 
-    def create(self, validated_data: dict[str, Any]) -> User:
+    def create(self, validated_data: Attrs) -> User:
         return User.objects.create_user(**validated_data)
 
     def update(self, instance: User, validated_data: dict[str, object]) -> User:
@@ -333,7 +334,7 @@ class SessionSerializer(StrictModelSerializer):
         fields = ["id", "created_at", "last_used_at", "user_agent", "device_name", "current"]
         read_only_fields = ["user_agent"]
 
-    def update(self, instance: Session, validated_data: dict[str, Any]) -> Session:
+    def update(self, instance: Session, validated_data: Attrs) -> Session:
         for name, value in validated_data.items():
             setattr(instance, name, value)
         # Nothing else: a refresh may be setting the time of its last use.
@@ -379,11 +380,11 @@ class NewMachineTokenSerializer(MachineTokenSerializer):
     class Meta(MachineTokenSerializer.Meta):
         fields = [*MachineTokenSerializer.Meta.fields, "expires_in", "current_password", "token"]
 
-    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
+    def validate(self, attrs: Attrs) -> Attrs:
         self._user = check_current_password(self.context["request"], attrs.pop("current_password"))
         return attrs
 
-    def create(self, validated_data: dict[str, Any]) -> MachineToken:
+    def create(self, validated_data: Attrs) -> MachineToken:
         days, text = validated_data.pop("expires_in"), new_token()
         with transaction.atomic():
             if (user := still_open(self._user)) is None:

@@ -11,6 +11,7 @@ from django.db.models import Model, Prefetch, Q, QuerySet, TextChoices
 from django.http import HttpRequest
 
 from project.api.admin import AggregateRootAdmin, LoadedSelect, RecordForm, UniqueNameForm
+from project.api.models import AnyQuerySet
 from project.api.relations import MAX_ITEMS
 
 from .covers import make_cover
@@ -177,7 +178,7 @@ class EditionInline(OwnedInline):
     formset = EditionFormSet
     autocomplete_fields = ["publisher"]
 
-    def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
+    def get_queryset(self, request: HttpRequest) -> AnyQuerySet:
         return super().get_queryset(request).prefetch_related("identifiers")
 
 

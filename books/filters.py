@@ -19,7 +19,7 @@ from project.api.filters import (
     RootFilterSet,
     ValuesFilter,
 )
-from project.api.models import StartOf
+from project.api.models import AnyQuerySet, StartOf
 
 from .identifiers import MAX_SCHEME, IdentifierFormField
 from .isbn import ISBNFormField
@@ -77,7 +77,7 @@ class LanguageFilter(CodeFilter):
     def lookups(self, value: Sequence[str | None]) -> dict[str, object] | None:
         return self._lookups_of(value[0]) if len(value) == 1 else None
 
-    def _lookups_of(self, tag: str | None) -> dict[str, Any]:
+    def _lookups_of(self, tag: str | None) -> dict[str, object]:
         """Those of one tag: the first one is what the index begins with."""
         primary, _, rest = (tag or "").partition("-")
         lookups: dict[str, Any] = {PRIMARY: primary}
@@ -97,7 +97,7 @@ def _exact_languages() -> LanguageFilter:
 
 
 class TitleFilter(NameFilter):
-    def filter(self, qs: QuerySet[Any], value: str) -> QuerySet[Any]:
+    def filter(self, qs: AnyQuerySet, value: str) -> AnyQuerySet:
         # The index has its beginning.
         return qs.filter(title=value, title_start=StartOf.make(value)) if value else qs
 

@@ -195,7 +195,7 @@ class CoverViewSet(ActionViewSet):
         self._write(self.get_object(), cover="", cover_thumbnail="")
         return Response(status=status.HTTP_204_NO_CONTENT)
 
-    def _write(self, edition: Edition, **names: str) -> Any:
+    def _write(self, edition: Edition, **names: str) -> object:
         serializer = BookSerializer(edition.book, context=self.get_serializer_context())
         return serializer.save_item("editions", edition.pk, **names)
 

@@ -27,7 +27,7 @@ from project.api.http.preconditions import OVERWRITES, UNSAFE, ConditionalWrites
 from project.api.http.problems import MEDIA_TYPE
 from project.api.http.renderers import EXPORTS
 from project.api.links import LinkViewSet
-from project.api.lists.parameters import is_list
+from project.api.lists.parameters import Schema, is_list
 from project.api.relations import Owned
 from project.api.serializers import ItemSerializer
 from project.api.viewsets import (
@@ -101,7 +101,7 @@ ITEM = (
 class AutoSchema(SpectacularAutoSchema):
     view: Any
 
-    def get_operation(self, *args: Any, **kwargs: Any) -> dict[str, Any] | None:
+    def get_operation(self, *args: Any, **kwargs: Any) -> Schema | None:
         """The operation; None, with an error in the log, where a view cannot be described.
 
         Whatever goes wrong in code of a view that is called without a request, its serializer's or
@@ -449,9 +449,7 @@ class AutoSchema(SpectacularAutoSchema):
             for each in parameters
         ]
 
-    def _component(
-        self, name: str, schema: dict[str, Any], kind: str = ResolvedComponent.SCHEMA
-    ) -> dict[str, Any]:
+    def _component(self, name: str, schema: Schema, kind: str = ResolvedComponent.SCHEMA) -> Schema:
         """A reference to the component of this name, which all operations share."""
         component = ResolvedComponent(name=name, type=kind, schema=schema, object=name)  # type: ignore[no-untyped-call]
         self.registry.register_on_missing(component)
@@ -522,7 +520,7 @@ class AutoSchema(SpectacularAutoSchema):
         return {200: self._component(f"{name}Bulk", answer)}
 
     def _map_basic_serializer(self, serializer: object, direction: object) -> Any:
-        schema: dict[str, Any] = super()._map_basic_serializer(serializer, direction)  # type: ignore[no-untyped-call]
+        schema: Schema = super()._map_basic_serializer(serializer, direction)  # type: ignore[no-untyped-call]
         schema.pop("description", None)
         is_item = (
             isinstance(serializer, ItemSerializer)
@@ -560,8 +558,8 @@ class AutoSchema(SpectacularAutoSchema):
 
     # Answers
 
-    def _operation(self, *args: Any, **kwargs: Any) -> dict[str, Any] | None:
-        operation: dict[str, Any] | None = super().get_operation(*args, **kwargs)
+    def _operation(self, *args: Any, **kwargs: Any) -> Schema | None:
+        operation: Schema | None = super().get_operation(*args, **kwargs)
         if operation is None:
             return None
         operation.setdefault("security", [])
@@ -624,7 +622,7 @@ class AutoSchema(SpectacularAutoSchema):
         is_kept = not getattr(self.view, "never_stored", False)
         return self.method in UNSAFE and is_kept and bool(self.view.get_authenticators())
 
-    def _conditions(self) -> list[dict[str, Any]]:
+    def _conditions(self) -> list[Schema]:
         """The headers that make the request depend on what is stored, as parameters."""
         known = {"IfMatch": IF_MATCH} if self._takes_if_match else {}
         known |= {"IfNoneMatch": IF_NONE_MATCH} if self._has_tag else {}
@@ -633,7 +631,7 @@ class AutoSchema(SpectacularAutoSchema):
             self._component(name, each, ResolvedComponent.PARAMETER) for name, each in known.items()
         ]
 
-    def _tag(self, responses: dict[str, Any]) -> None:
+    def _tag(self, responses: Schema) -> None:
         """Say which answers have an ETag and need not be sent again, and which are replayed."""
         if self._takes_key:
             replayed = self._component(
@@ -657,7 +655,7 @@ class AutoSchema(SpectacularAutoSchema):
         if self._may_be_merged and self.method == "GET":
             responses["308"] = self._component("Merged", MERGED, ResolvedComponent.RESPONSE)
 
-    def _problem_response(self, status: int) -> dict[str, Any]:
+    def _problem_response(self, status: int) -> Schema:
         self._component("Fault", FAULT)
         schema = self._component("Problem", PROBLEM)
         response = {
@@ -758,7 +756,7 @@ def _order(choice: str) -> str:
     return f"BY_{choice.removeprefix('-').upper()}" + "_DESCENDING" * choice.startswith("-")
 
 
-def _place_of(parameter: dict[str, Any]) -> int:
+def _place_of(parameter: Schema) -> int:
     # Some generated functions take them by position, so a new filter comes last.
     if parameter["in"] == "path":
         return -1
@@ -766,7 +764,7 @@ def _place_of(parameter: dict[str, Any]) -> int:
     return COMMON_PARAMETERS.index(name) if name in COMMON_PARAMETERS else len(COMMON_PARAMETERS)
 
 
-def _list_parameter(name: str, items: dict[str, Any], description: str) -> OpenApiParameter:
+def _list_parameter(name: str, items: Schema, description: str) -> OpenApiParameter:
     """Some of these choices, separated by commas."""
     schema = {"type": "array", "items": items, "minItems": 1}
     return OpenApiParameter(name, schema, description=description, style="form", explode=False)

@@ -29,7 +29,7 @@ def in_bulk(example: OpenApiExample) -> OpenApiExample:
     return _request(str(example.summary), {"create": [example.value]})
 
 
-def _sample(field: object) -> Any:
+def _sample(field: object) -> object:
     """A value that a plain field takes."""
     match field:
         case serializers.ChoiceField():

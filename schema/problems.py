@@ -4,8 +4,9 @@ from http import HTTPStatus
 from typing import Any
 
 from project.api.http.problems import MAX_FAULTS
+from project.api.lists.parameters import Schema
 
-FAULT: dict[str, Any] = {
+FAULT: Schema = {
     "type": "object",
     "description": "One thing that is wrong, and where.",
     "required": ["code", "detail"],

@@ -1,7 +1,7 @@
 """Books from a file into the catalogue: see `importer`."""
 
 from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from .formats import FORMS
@@ -22,7 +22,7 @@ MODULES = {"FORMS": "formats", "UPDATES": "merging", "Update": "merging"}
 MODULES |= {"UnreadableFileError": "rows"}
 
 
-def __getattr__(name: str) -> Any:
+def __getattr__(name: str) -> object:
     """Look a name up when it is asked for: a server has no use for what reads MARC and BibTeX."""
     if name not in __all__:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

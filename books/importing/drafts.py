@@ -115,7 +115,7 @@ class Draft:
         return [credit.author for credit in self.credits if credit.role == role]
 
     @property
-    def certainty(self) -> tuple[Any, ...]:
+    def certainty(self) -> tuple[object, ...]:
         """Orders drafts by how well they tell which book they mean, and else by all they say.
 
         Authors alone come before all books.

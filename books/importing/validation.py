@@ -63,7 +63,7 @@ class Validation:
     def fully(self, body: Mapping[str, object]) -> dict[str, Any]:
         """What the serializer makes of the body. Raises Refused."""
         faults: list[Fault] = []
-        attrs: dict[str, Any] = {}
+        attrs: dict[str, object] = {}
         try:
             attrs = self._serializer.run_validation(_without_keys(body, self._twins, faults))
         except serializers.ValidationError as error:
@@ -125,7 +125,7 @@ def _taking_object(serializer: Any) -> Take:
     }
     required = {name for name, field in serializer.fields.items() if field.required}
 
-    def take(value: object) -> Any:
+    def take(value: object) -> object:
         if value is None and serializer.allow_null:
             return None
         if type(value) is not dict:
@@ -149,7 +149,7 @@ def _taking_object(serializer: Any) -> Take:
 def _taking_list(field: Any) -> Take:
     take_item = _taking(field.child)
 
-    def take(value: object) -> Any:
+    def take(value: object) -> object:
         if type(value) is not list or len(value) > field.max_length:
             raise _Doubtful
         return [take_item(each) for each in value]
@@ -161,7 +161,7 @@ def _taking_text(field: Any) -> Take:
     longest = field.max_length
     rules = [v for v in field.validators if type(v) is RegexValidator]
 
-    def take(value: object) -> Any:
+    def take(value: object) -> object:
         # What is printable has no NUL, no surrogates, and no blank but U+0020.
         if (
             type(value) is str
@@ -180,7 +180,7 @@ def _taking_text(field: Any) -> Take:
 
 
 def _taking_isbn(field: Any) -> Take:
-    def take(value: object) -> Any:
+    def take(value: object) -> object:
         if type(value) is str and len(value) == 13 and value.isascii() and value.isdigit():
             return normalize_isbn(value)
         return field.run_validation(value)

@@ -21,7 +21,7 @@ from .changes.actors import Actors
 from .changes.history import changes_of, told
 from .http.problems import Refused
 from .http.resources import resource_of
-from .models import AggregateRoot, FoldedFrom, Made, SlugMadeFrom, normalized
+from .models import AggregateRoot, AnyQuerySet, FoldedFrom, Made, SlugMadeFrom, normalized
 from .relations import MAX_ITEMS
 from .search.entries import suppress_save_receivers
 from .search.queries import Search
@@ -225,8 +225,8 @@ class AggregateRootAdmin(admin.ModelAdmin):
         )
 
     def get_search_results(
-        self, request: HttpRequest, queryset: models.QuerySet[Any], search_term: str
-    ) -> tuple[models.QuerySet[Any], bool]:
+        self, request: HttpRequest, queryset: AnyQuerySet, search_term: str
+    ) -> tuple[AnyQuerySet, bool]:
         """As the API searches with `exact=true`, since no page here says what was used instead."""
         try:
             search = Search.of(search_term, self.search_keys, is_exact=True)
@@ -301,9 +301,7 @@ class AggregateRootAdmin(admin.ModelAdmin):
         return self.model.is_mergeable and request.user.has_perm("changes.merge_change")
 
     @admin.action(description="Merge selected %(verbose_name_plural)s", permissions=["merge"])
-    def merge_selected(
-        self, request: HttpRequest, queryset: models.QuerySet[Any]
-    ) -> HttpResponse | None:
+    def merge_selected(self, request: HttpRequest, queryset: AnyQuerySet) -> HttpResponse | None:
         """Ask which one stays; then merge the others into it, all or none.
 
         Like a form, what is sent names the versions that were shown.

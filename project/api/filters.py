@@ -27,8 +27,8 @@ from .http.problems import Fault, Refused
 from .http.resources import for_lists, narrows
 from .lists.conditions import RelatedRows as RelatedRows
 from .lists.conditions import has_one_of, may_lack
-from .lists.parameters import is_list, parameter_schema
-from .models import PARTIAL_DATE, FoldedFrom, NameFormField
+from .lists.parameters import Schema, is_list, parameter_schema
+from .models import PARTIAL_DATE, AnyQuerySet, FoldedFrom, NameFormField
 from .models import PartialDateField as PartialDate
 from .relations import MAX_ITEMS
 
@@ -172,7 +172,7 @@ class ValuesFilter(Filter):
             help_text=item.help_text,
         )
 
-    def filter(self, qs: QuerySet[Any], value: Any) -> QuerySet[Model]:
+    def filter(self, qs: AnyQuerySet, value: Any) -> QuerySet[Model]:
         if self.lookup_expr != "exact":
             return super().filter(qs, value)
         return qs.filter(self.condition(value)) if value else qs
@@ -180,7 +180,7 @@ class ValuesFilter(Filter):
     def condition(self, values: Sequence[Any]) -> Q:
         return has_one_of(self.model, str(self.field_name), values)
 
-    def lookups(self, value: Any) -> dict[str, Any] | None:
+    def lookups(self, value: Any) -> Schema | None:
         """The same as lookups of the ORM; None where it takes more than these."""
         if self.lookup_expr != "exact":
             return {f"{self.field_name}__{self.lookup_expr}": value}
@@ -238,7 +238,7 @@ class FoldedNameFilter(NameFilter):
     def __init__(self, **kwargs: Any) -> None:
         super().__init__("name_folded", **kwargs)
 
-    def filter(self, qs: QuerySet[Any], value: str) -> QuerySet[Model]:
+    def filter(self, qs: AnyQuerySet, value: str) -> QuerySet[Model]:
         return super().filter(qs, value and FoldedFrom.make(value))
 
 
@@ -248,7 +248,7 @@ class PartialDateFilter(Filter):
 
     field_class = PartialDateField
 
-    def filter(self, qs: QuerySet[Model], value: str) -> QuerySet[Any]:
+    def filter(self, qs: QuerySet[Model], value: str) -> AnyQuerySet:
         if value and self.lookup_expr == "gte":
             # A year begins at its first month and day, and sorts before them.
             value = re.sub("(-01){1,2}$", "", value)
@@ -260,7 +260,7 @@ class PartialDateFilter(Filter):
 class ListFilterSet(FilterSet):
     """Sets up only the filters that are asked for: all of them would cost more than the query."""
 
-    def __init__(self, data: QueryDict, queryset: QuerySet[Any], **kwargs: Any) -> None:
+    def __init__(self, data: QueryDict, queryset: AnyQuerySet, **kwargs: Any) -> None:
         every = type(self).base_filters
         self.base_filters = OrderedDict((name, every[name]) for name in every if name in data)
         super().__init__(data, queryset, **kwargs)
@@ -310,7 +310,7 @@ class StrictFilterBackend(backends.BaseFilterBackend):
 
     template = "django_filters/rest_framework/form.html"
 
-    def parameters_of(self, view: Any) -> frozenset[str]:
+    def parameters_of(self, view: object) -> frozenset[str]:
         return frozenset(self._filters(view))
 
     @staticmethod
@@ -319,9 +319,7 @@ class StrictFilterBackend(backends.BaseFilterBackend):
         return {} if filterset_class is None else filterset_class.base_filters
 
     @for_lists
-    def filter_queryset(
-        self, request: Request, queryset: QuerySet[Any], view: Any
-    ) -> QuerySet[Any]:
+    def filter_queryset(self, request: Request, queryset: AnyQuerySet, view: Any) -> AnyQuerySet:
         params = request.query_params if is_list(view) else QueryDict()
         if self._filters(view).keys().isdisjoint(params) and not narrows(
             getattr(view, "filterset_class", None)
@@ -329,10 +327,10 @@ class StrictFilterBackend(backends.BaseFilterBackend):
             return queryset
         filterset = view.filterset_class(params, queryset, request=request)
         _require_valid(filterset)
-        filtered: QuerySet[Any] = filterset.qs
+        filtered: AnyQuerySet = filterset.qs
         return filtered
 
-    def lookups(self, request: Request, view: Any) -> dict[str, Any] | None:
+    def lookups(self, request: Request, view: Any) -> Schema | None:
         """The values that the filters of a list ask for, by the ORM's path and lookup of each.
 
         None where that is not all that is asked: where a filter has a method of its own.
@@ -351,7 +349,7 @@ class StrictFilterBackend(backends.BaseFilterBackend):
         filterset = filterset_class(request.query_params, view.queryset, request=request)
         _require_valid(filterset)
         values = filterset.form.cleaned_data
-        lookups: dict[str, Any] = {}
+        lookups: Schema = {}
         for name, _ in requested:
             more = _lookups_of(filterset.filters[name], values[name])
             # One path cannot stand for two values.
@@ -360,7 +358,7 @@ class StrictFilterBackend(backends.BaseFilterBackend):
             lookups |= more
         return lookups
 
-    def to_html(self, request: Request, queryset: QuerySet[Any], view: Any) -> str:
+    def to_html(self, request: Request, queryset: AnyQuerySet, view: Any) -> str:
         if not self._filters(view):
             return ""
         every = request.query_params.copy()
@@ -369,7 +367,7 @@ class StrictFilterBackend(backends.BaseFilterBackend):
         filterset = view.filterset_class(every, queryset, request=request)
         return loader.get_template(self.template).render({"filter": filterset}, request._request)
 
-    def get_schema_operation_parameters(self, view: Any) -> list[dict[str, Any]]:
+    def get_schema_operation_parameters(self, view: Any) -> list[Schema]:
         parameters = []
         for name, declared in self._filters(view).items():
             filter_ = copy(declared)
@@ -382,7 +380,7 @@ class StrictFilterBackend(backends.BaseFilterBackend):
         return parameters
 
 
-def _lookups_of(filter_: Filter, value: object) -> dict[str, Any] | None:
+def _lookups_of(filter_: Filter, value: object) -> Schema | None:
     if value in EMPTY_VALUES:
         return None
     if isinstance(filter_, ValuesFilter):
@@ -401,7 +399,7 @@ def _require_valid(filterset: Any) -> None:
         )
 
 
-def _schema_of(field: forms.Field) -> dict[str, Any]:
+def _schema_of(field: forms.Field) -> Schema:
     match field:
         case ValuesField():
             items = _schema_of_item(field)
@@ -424,7 +422,7 @@ def _schema_of(field: forms.Field) -> dict[str, Any]:
     return schema if max_length is None else {**schema, "maxLength": max_length}
 
 
-def _schema_of_item(field: ValuesField) -> dict[str, Any]:
+def _schema_of_item(field: ValuesField) -> Schema:
     """One type each, since generated clients have no unions: what may be `null` is a text."""
     schema = _schema_of(field.item)
     if field.nullable and schema["type"] == "integer":

@@ -1,9 +1,8 @@
 """What `manage.py housekeeping` removes. Each app adds its own as it starts, in `ready()`."""
 
 from collections.abc import Callable
-from typing import Any
 
-from django.db.models import QuerySet
+from .models import AnyQuerySet
 
 # So many rows go at once: on SQLite nobody else writes meanwhile.
 BLOCK = 1000
@@ -12,7 +11,7 @@ BLOCK = 1000
 chores: dict[str, Callable[[], int]] = {}
 
 
-def remove(rows: QuerySet[Any]) -> int:
+def remove(rows: AnyQuerySet) -> int:
     """Remove these rows with what hangs on them; how many of these there were."""
     number = 0
     while keys := list(rows.order_by().values_list("pk", flat=True)[:BLOCK]):

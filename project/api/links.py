@@ -3,7 +3,6 @@
 from functools import cached_property
 from typing import Any
 
-from django.db.models import QuerySet
 from rest_framework import status
 from rest_framework.exceptions import ParseError
 from rest_framework.request import Request
@@ -13,7 +12,7 @@ from rest_framework.viewsets import ViewSet
 from .http.preconditions import UNSAFE, ConditionalWrites
 from .http.resources import Resource
 from .lists.parameters import StrictQueryParameters
-from .models import AggregateRoot
+from .models import AggregateRoot, AnyQuerySet
 from .relations import Shared, relations_of
 from .viewsets import ResourceViewSet
 from .writes.items import Edit
@@ -42,10 +41,10 @@ class LinkViewSet(ConditionalWrites, StrictQueryParameters, ViewSet):
         return "" if issubclass(self.owner_view_class.queryset.model, AggregateRoot) else None
 
     @property
-    def queryset(self) -> QuerySet[Any]:
+    def queryset(self) -> AnyQuerySet:
         """What can be linked."""
         relation: Any = self.owner_view_class.queryset.model._meta.get_field(self.relation_name)
-        linked: QuerySet[Any] = relation.related_model._default_manager.all()
+        linked: AnyQuerySet = relation.related_model._default_manager.all()
         return linked
 
     @cached_property

@@ -5,7 +5,7 @@ import unicodedata
 import uuid
 from calendar import monthrange
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, TypeAlias
 
 from django import forms
 from django.conf import settings
@@ -26,6 +26,13 @@ else:
     # No generics at run time.
     _CharField, _UUIDField = models.CharField, models.UUIDField
 
+# Of rows of whatever model, or of values of them: what it can be filtered by, nobody checks.
+AnyQuerySet: TypeAlias = models.QuerySet[Any]
+# What an expression compiles to: the statement's part, and its parameters.
+SQL: TypeAlias = tuple[str, tuple[Any, ...]]
+# What a serializer has validated or shows of an object, or its row holds, by the field's name.
+Attrs: TypeAlias = dict[str, Any]
+
 
 class RandomUUID(models.Func):
     """A random UUID (RFC 9562, version 4), made by the database for rows that bring none."""
@@ -35,12 +42,12 @@ class RandomUUID(models.Func):
 
     def as_sqlite(
         self, compiler: SQLCompiler, connection: BaseDatabaseWrapper, **extra_context: object
-    ) -> Any:
+    ) -> SQL:
         # Two of its 16 bytes begin with what says version and variant.
         version = "'-4' || substr(hex(randomblob(2)), 2)"
         variant = "'-' || substr('89AB', 1 + (random() & 3), 1) || substr(hex(randomblob(2)), 2)"
         parts = ["hex(randomblob(4)) || '-' || hex(randomblob(2))", version, variant]
-        return f"(lower({' || '.join(parts)} || '-' || hex(randomblob(6))))", []
+        return f"(lower({' || '.join(parts)} || '-' || hex(randomblob(6))))", ()
 
 
 class HyphenatedUUIDField(_UUIDField):

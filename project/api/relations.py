@@ -22,6 +22,7 @@ from django.db import models
 from rest_framework import serializers
 
 from .fields import KeyField
+from .models import AnyQuerySet
 
 # A list that can be written is short enough to be read whole.
 MAX_ITEMS = 200
@@ -139,8 +140,8 @@ class ParentLink:
         return str(self.model._meta.model_name)
 
     def children(
-        self, queryset: "models.QuerySet[Any]", parent: models.Model | models.Expression
-    ) -> "models.QuerySet[Any]":
+        self, queryset: "AnyQuerySet", parent: models.Model | models.Expression
+    ) -> "AnyQuerySet":
         """Those of these objects that belong to this parent, or to the one whose key this is."""
         name, _, rest = self.lookup.partition("__")
         relation: Any = queryset.model._meta.get_field(name)
@@ -247,5 +248,5 @@ class RelatedKeysField(_RelationMixin, serializers.ListField):
 class ItemList(_RelationMixin, serializers.ListSerializer[Any]):
     """The nested twin of a relation to many objects."""
 
-    def get_attribute(self, instance: models.Model) -> Any:
+    def get_attribute(self, instance: models.Model) -> object:
         return self.relation.related(instance)

@@ -8,7 +8,7 @@ from typing import Any
 from django.db import migrations, models
 from django.utils import timezone
 
-from .models import HyphenatedUUIDField
+from .models import AnyQuerySet, HyphenatedUUIDField
 from .search.tables import mark_due
 
 BATCH = 1_000
@@ -34,9 +34,7 @@ class Rewrite:
         )
 
 
-def namesakes(
-    rows: "models.QuerySet[Any]", respelt: dict[str, list[models.Model]]
-) -> Iterator[Rewrite]:
+def namesakes(rows: "AnyQuerySet", respelt: dict[str, list[models.Model]]) -> Iterator[Rewrite]:
     """Says which rows that get these names have those of others, or of one another, then."""
     names = sorted(respelt)
     for start in range(0, len(names), BATCH):

@@ -26,7 +26,7 @@ from .documents.statements import (
 )
 from .http.problems import MAX_FAULTS
 from .http.resources import hiding, visible
-from .models import NameField
+from .models import Attrs, NameField
 from .relations import (
     MAX_ITEMS,
     ItemList,
@@ -58,7 +58,7 @@ class StrictSerializer(serializers.Serializer[Any]):
     A read-only one that comes back is ignored.
     """
 
-    def to_internal_value(self, data: object) -> Any:
+    def to_internal_value(self, data: object) -> object:
         unknown = {}
         if isinstance(data, Mapping):
             names = (name for name in data if name not in self.fields)
@@ -132,7 +132,7 @@ class StrictModelSerializer(StrictSerializer, serializers.ModelSerializer[Any]):
                 return item, {"many": True, "required": False}
         return super().build_field(field_name, info, model_class, nested_depth)
 
-    def build_key_field(self, relation: Relation, model_class: type[models.Model]) -> Any:
+    def build_key_field(self, relation: Relation, model_class: type[models.Model]) -> object:
         model_field = model_class._meta.get_field(relation.name)
         to_many = model_field.many_to_many or model_field.one_to_many
         if isinstance(relation, ReverseVia):
@@ -163,7 +163,7 @@ class StrictModelSerializer(StrictSerializer, serializers.ModelSerializer[Any]):
     def get_validators(self) -> list[Any]:
         return []
 
-    def run_validation(self, data: object = empty) -> Any:
+    def run_validation(self, data: object = empty) -> object:
         request = self.context.get("request")
         # REST framework takes no body for an empty object, which a PATCH would be content with.
         if self.parent is None and request is not None:
@@ -190,13 +190,13 @@ class ResourceSerializer(StrictModelSerializer):
                 self._data = self._document(instance)
         return super().data
 
-    def _document(self, instance: models.Model) -> Any:
+    def _document(self, instance: models.Model) -> object:
         using = router.db_for_write(type(instance), instance=instance)
         unread = frozenset(getattr(self.Meta, "expandable", ()))
         request = self.context.get("request")
         return json.loads(documents(type(self), unread, [instance.pk], using, request))[0]
 
-    def create(self, validated_data: dict[str, Any]) -> Any:
+    def create(self, validated_data: Attrs) -> Any:
         return self._write(None, validated_data)
 
     def update(self, instance: object, validated_data: dict[str, object]) -> Any:
@@ -210,7 +210,7 @@ class ResourceSerializer(StrictModelSerializer):
         owner: Any = self.instance
         return transactions.write_item(self, owner, name, Edit(pk, values))
 
-    def _write(self, instance: Any, attrs: dict[str, object]) -> Any:
+    def _write(self, instance: Any, attrs: dict[str, object]) -> object:
         view: Any = self.context.get("view")
         # Its URL may stand for a parent, which what it writes belongs to.
         within = getattr(view, "write_within", None)
@@ -236,7 +236,7 @@ class ItemSerializer(StrictModelSerializer):
         kwargs.setdefault("max_length", MAX_ITEMS)
         return super().many_init(*args, **kwargs)
 
-    def run_validation(self, data: object = empty) -> Any:
+    def run_validation(self, data: object = empty) -> object:
         # At its own URL it is the request's body, and the method says whether it is whole.
         if self.parent is None or not isinstance(data, Mapping):
             return super().run_validation(data)

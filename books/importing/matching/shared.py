@@ -136,7 +136,7 @@ class Subjects(ByColumn):
         self._taken = self._stored(slugs) if slugs else set()
         super().load(given)
 
-    def _spelling(self, given: Columns) -> tuple[Any, ...]:
+    def _spelling(self, given: Columns) -> tuple[object, ...]:
         return not given["slug"] or given["slug"] in self._taken, *super()._spelling(given)
 
     @staticmethod

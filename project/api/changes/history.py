@@ -17,7 +17,7 @@ from django.utils import timezone
 from rest_framework import serializers
 
 from ..http.problems import pointer
-from ..models import AggregateRoot
+from ..models import AggregateRoot, Attrs
 from ..relations import Owned, Relation, Shared, relations_of
 from .models import Change, RowChange
 from .tracking import OF_EACH_WRITE, Tracked, aware, kind_of, tracked
@@ -25,7 +25,7 @@ from .tracking import OF_EACH_WRITE, Tracked, aware, kind_of, tracked
 # So many changes are removed at once.
 FORGOTTEN = 10_000
 # By a model's label and a row's key: what its columns hold, by the attributes of its fields.
-Rows = dict[str, dict[int, dict[str, Any]]]
+Rows = dict[str, dict[int, Attrs]]
 
 
 def changes_of(model: type[AggregateRoot], key: int) -> QuerySet[Change]:
@@ -74,7 +74,7 @@ class State:
         return State(self.tables, rows)
 
 
-def values_of(model: type[models.Model], columns: Any) -> dict[str, Any]:
+def values_of(model: type[models.Model], columns: Any) -> Attrs:
     """What a trigger has kept of a row, by the attributes of the model's fields, in their types.
 
     Columns that the model has no more are left out.
@@ -94,7 +94,7 @@ def values_of(model: type[models.Model], columns: Any) -> dict[str, Any]:
 
 def told(
     serializer_class: Any, key: int, page: Sequence[Change]
-) -> Mapping[int, tuple[str, list[dict[str, Any]]]]:
+) -> Mapping[int, tuple[str, list[Attrs]]]:
     """By the transaction of each of these: the operation, and where the document has changed."""
     if not page:
         return {}
@@ -120,7 +120,7 @@ def told(
     found = {}
     for transaction, names in operations.items():
         operation = _operation(names)
-        changes: list[dict[str, Any]] = []
+        changes: list[Attrs] = []
         if transaction in before and operation == Change.Operation.UPDATE:
             old, new = shape.document(before[transaction]), shape.document(after[transaction])
             changes = list(_differences(old, new))
@@ -143,7 +143,7 @@ class Shape:
 
     serializer: Any
 
-    def document(self, state: State) -> dict[str, Any]:
+    def document(self, state: State) -> Attrs:
         meta = self.serializer.Meta
         roots = state.rows[meta.model._meta.label_lower]
         if not roots:
@@ -151,7 +151,7 @@ class Shape:
         [root] = roots.values()
         return self._object(self.serializer, root, state)
 
-    def _object(self, serializer: Any, row: Mapping[str, Any], state: State) -> dict[str, Any]:
+    def _object(self, serializer: Any, row: Mapping[str, Any], state: State) -> Attrs:
         model = serializer.Meta.model
         document = self._columns(serializer, row)
         for relation in relations_of(serializer):
@@ -171,7 +171,7 @@ class Shape:
                 document[relation.name] = self._owned(serializer, relation, key, state)
         return document
 
-    def _owned(self, serializer: Any, relation: Owned, key: int, state: State) -> Any:
+    def _owned(self, serializer: Any, relation: Owned, key: int, state: State) -> object:
         found = serializer.Meta.model._meta.get_field(relation.name)
         item = serializer.fields[relation.name]
         item = getattr(item, "child", item)
@@ -186,13 +186,13 @@ class Shape:
         return items
 
     @staticmethod
-    def _columns(serializer: Any, row: Mapping[str, object]) -> dict[str, Any]:
+    def _columns(serializer: Any, row: Mapping[str, object]) -> Attrs:
         """The properties that a column of the row makes, by themselves."""
         model = serializer.Meta.model
         columns = {f.name: f for f in model._meta.concrete_fields}
         instance = model(**row)
         keys: dict[str, Relation] = {r.key: r for r in relations_of(serializer) if r.key}
-        values: dict[str, Any] = {}
+        values: Attrs = {}
         for each in serializer._readable_fields:
             if each.field_name in keys:
                 f = columns.get(keys[each.field_name].name)
@@ -208,7 +208,7 @@ class Shape:
         return values
 
 
-def _differences(old: Any, new: Any, *place: str | int) -> Iterator[dict[str, Any]]:
+def _differences(old: Any, new: Any, *place: str | int) -> Iterator[Attrs]:
     """Where two documents differ. Items of a list are the same by their ids."""
     if old == new:
         return

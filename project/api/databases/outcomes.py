@@ -73,5 +73,5 @@ class WitnessedCursor(CursorWrapper):
         self.db.note_success(sql)
         return done
 
-    def _carry_out(self, sql: object, params: object, *ignored: object) -> Any:
+    def _carry_out(self, sql: object, params: object, *ignored: object) -> object:
         return super()._execute(sql, params, *ignored)  # type: ignore[misc]  # stubs

@@ -36,6 +36,7 @@ from rest_framework.fields import empty
 from rest_framework.relations import ManyRelatedField, PrimaryKeyRelatedField, SlugRelatedField
 
 from ..fields import StoredFiles
+from ..models import SQL, AnyQuerySet
 from ..relations import ItemList, RelatedKeyField, RelatedKeysField, Relation, ReverseVia, Via
 from .formats import Format, UnsupportedError, format_of, plain_format
 
@@ -61,22 +62,22 @@ class JSONValue(Func):
         connection: BaseDatabaseWrapper,
         *args: object,
         **extra_context: object,
-    ) -> Any:
+    ) -> SQL:
         written, params = self.bare_sql(compiler, connection)
         written = f"({written})::text"
         return (f"coalesce({written}, 'null')" if self.nullable else written), params
 
     def as_sqlite(
         self, compiler: SQLCompiler, connection: BaseDatabaseWrapper, **extra_context: object
-    ) -> Any:
+    ) -> SQL:
         return self.bare_sql(compiler, connection)
 
-    def bare_sql(self, compiler: SQLCompiler, connection: BaseDatabaseWrapper) -> Any:
+    def bare_sql(self, compiler: SQLCompiler, connection: BaseDatabaseWrapper) -> SQL:
         """The value in its own SQL type; as text it is JSON."""
         sql, params = compiler.compile(self.source_expressions[0])
         written = self.written[connection.vendor]
         # Where the value is said more than once, so are its parameters.
-        return written.format(sql), [*params] * written.count("{0}")
+        return written.format(sql), (*params,) * written.count("{0}")
 
 
 def json_name(name: str) -> str:
@@ -93,7 +94,7 @@ class Scope:
     """Which related objects a document may show: of some models these alone, of others what their
     default managers have."""
 
-    def __init__(self, shown: Mapping[type[models.Model], QuerySet[Any]]) -> None:
+    def __init__(self, shown: Mapping[type[models.Model], AnyQuerySet]) -> None:
         self.shown = shown
         # The models of all related objects that a statement shows.
         self.models: set[type[models.Model]] = set()
@@ -179,7 +180,7 @@ class Path:
             nullable,
         )
 
-    def rows(self, attribute: str) -> QuerySet[Any]:
+    def rows(self, attribute: str) -> AnyQuerySet:
         """The related objects, as the attribute's manager gives them for this object."""
         relation = self.field(attribute)
         match relation:
@@ -205,7 +206,7 @@ class ListRows(NamedTuple):
     """
 
     name: str
-    queryset: QuerySet[Any]
+    queryset: AnyQuerySet
     where: Q | None = None
     order: Sequence[Any] = ()
 
@@ -242,7 +243,7 @@ class Compiler:
         raise NotImplementedError
 
     def make_distinct_keys(
-        self, field_path: str, relation: ReverseVia, rows: QuerySet[Any], key: JSONValue
+        self, field_path: str, relation: ReverseVia, rows: AnyQuerySet, key: JSONValue
     ) -> Any:
         """The list of the different values of this key in the rows, in their order."""
         raise NotImplementedError
@@ -294,7 +295,7 @@ class Compiler:
         column, of, nullable = reached.column(last)
         return JSONValue(column, format_of(field, of), nullable=nullable)
 
-    def reach(self, field: Any, place: Path, way: Sequence[str]) -> Path:
+    def reach(self, field: object, place: Path, way: Sequence[str]) -> Path:
         """The related object at the end of the way."""
         before = place.follow(way[:-1])
         reached = before.follow(way[-1:])
@@ -308,7 +309,7 @@ class Compiler:
             _may_be_missing(field)
         return reached
 
-    def rows(self, field: Any, place: Path) -> QuerySet[Any]:
+    def rows(self, field: Any, place: Path) -> AnyQuerySet:
         """The related objects at the end of the field's way."""
         [*way, last] = field.source_attrs
         reached = place.follow(way)
@@ -347,7 +348,7 @@ class Compiler:
         document = self.document(field.child._readable_fields, item, f"{field_path}.")
         return self.make_list(field_path, rows, document)
 
-    def key(self, field: Any, place: Path, attribute: str) -> JSONValue:
+    def key(self, field: object, place: Path, attribute: str) -> JSONValue:
         """The key of a related object."""
         relation = place.field(attribute)
         reached = place.follow([attribute])
@@ -378,7 +379,7 @@ class Compiler:
         key = JSONValue(column, plain_format(of), nullable=False)
         return self.make_list(field_path, rows, key)
 
-    def related(self, field: Any, place: Path) -> JSONValue:
+    def related(self, field: object, place: Path) -> JSONValue:
         """A related object, shown as its key or its slug."""
         if isinstance(field, SlugRelatedField):
             require_unchanged(field, SlugRelatedField)
@@ -390,7 +391,7 @@ class Compiler:
             raise UnsupportedError(f"Use keys or slugs rather than {type(field).__name__}.")
         return JSONValue(column, plain_format(of), nullable=nullable)
 
-    def computed(self, field: Any, place: Path, expression: Any) -> JSONValue:
+    def computed(self, field: object, place: Path, expression: object) -> JSONValue:
         place.scope.is_computed = True
         try:
             value = computed_value(place.model, expression, UserKey(), place.path)
@@ -407,13 +408,13 @@ class UserKey(Expression):
 
     def as_sql(
         self, compiler: SQLCompiler, connection: BaseDatabaseWrapper, **extra_context: object
-    ) -> Any:
-        return "%s", [USER]
+    ) -> SQL:
+        return "%s", (USER,)
 
     def as_postgresql(
         self, compiler: SQLCompiler, connection: BaseDatabaseWrapper, **extra_context: object
-    ) -> Any:
-        return f"%s::{self.output_field.rel_db_type(connection)}", [USER]
+    ) -> SQL:
+        return f"%s::{self.output_field.rel_db_type(connection)}", (USER,)
 
 
 def expressions_of(serializer_class: object) -> Mapping[str, object]:
@@ -466,7 +467,7 @@ def _rows_of(relation: Relation, place: Path) -> tuple[ListRows, Path]:
         joining = reverse.through._default_manager.filter(
             **{reverse.field.m2m_reverse_field_name(): OuterRef(OuterRef(f"{place.path}pk"))}
         )
-        distinct: QuerySet[Any] = rows.model._default_manager.filter(
+        distinct: AnyQuerySet = rows.model._default_manager.filter(
             pk__in=joining.order_by().values(reverse.field.m2m_field_name())
         )
         shown = place.scope.condition(rows.model, "")

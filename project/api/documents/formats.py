@@ -100,7 +100,7 @@ def _default_format(setting: str, default: str, supported: Format) -> Callable[[
     return supported_format
 
 
-def _format(field: object, setting: str) -> Any:
+def _format(field: object, setting: str) -> object:
     value = getattr(field, "format", getattr(api_settings, setting))
     return value.lower() if isinstance(value, str) else value
 

@@ -12,6 +12,7 @@ from django.db.models.functions import Coalesce
 from django.db.models.sql.compiler import SQLCompiler
 from django.db.models.sql.query import Query
 
+from ..models import SQL, AnyQuerySet
 from ..relations import ReverseVia
 from .compiler import MAX_ARGUMENTS, Compiler, JSONValue, ListRows, json_name, order_of
 from .formats import literal
@@ -43,10 +44,11 @@ class Concat(Func):
         connection: BaseDatabaseWrapper,
         *args: object,
         **extra_context: object,
-    ) -> Any:
+    ) -> SQL:
         # A chain of || copies all that it has at each link; concat() outputs values of any type.
         concat = len(self.literals) > 1
-        parts, params = [], []
+        parts: list[str] = []
+        params: list[object] = []
         for part in self.parts:
             if isinstance(part, str):
                 parts.append(literal(part))
@@ -60,7 +62,7 @@ class Concat(Func):
         if concat:
             starts = range(0, len(parts), MAX_ARGUMENTS)
             parts = [f"concat({', '.join(parts[i : i + MAX_ARGUMENTS])})" for i in starts]
-        return " || ".join(parts), params
+        return " || ".join(parts), tuple(params)
 
 
 def _flat(parts: Iterable[Any]) -> Iterator[Any]:
@@ -86,13 +88,13 @@ class StringAgg(Func):
         connection: BaseDatabaseWrapper,
         *args: object,
         **extra_context: object,
-    ) -> Any:
+    ) -> SQL:
         (item, params), *order = [compiler.compile(each) for each in self.source_expressions]
         condition, filtering = order.pop() if self.has_filter else ("", ())
         ordering = [param for _, more in order for param in more]
         sql = f"string_agg({item}, ',' ORDER BY {', '.join(term for term, _ in order)})"
         filtered = f" FILTER (WHERE {condition})" if condition else ""
-        return sql + filtered, [*params, *ordering, *filtering]
+        return sql + filtered, (*params, *ordering, *filtering)
 
 
 class DistinctKeys(Func):
@@ -113,7 +115,7 @@ class LateralLists:
     """
 
     table_alias: str
-    queryset: QuerySet[Any]
+    queryset: AnyQuerySet
     lists: list[Func] = dataclasses.field(default_factory=list)
 
     # What the query's compiler asks of a join.
@@ -133,7 +135,7 @@ class LateralLists:
         query.alias_map[self.table_alias] = self
         query.alias_refcount[self.table_alias] = 1
 
-    def as_sql(self, compiler: SQLCompiler, connection: BaseDatabaseWrapper) -> Any:
+    def as_sql(self, compiler: SQLCompiler, connection: BaseDatabaseWrapper) -> SQL:
         sql, params = compiler.compile(self.subquery)
         return f"CROSS JOIN LATERAL {sql} AS {self.table_alias}(lists)", params
 
@@ -153,8 +155,8 @@ class LateralList(Func):
         connection: BaseDatabaseWrapper,
         *args: object,
         **extra_context: object,
-    ) -> Any:
-        return self.sql, []
+    ) -> SQL:
+        return self.sql, ()
 
 
 class PostgreSQLCompiler(Compiler):

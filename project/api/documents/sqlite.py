@@ -16,6 +16,7 @@ from django.dispatch import receiver
 from django.utils.duration import duration_string
 from django.utils.encoding import filepath_to_uri
 
+from ..models import SQL, AnyQuerySet
 from ..relations import ReverseVia
 from .compiler import MAX_ARGUMENTS, Compiler, JSONValue, ListRows, json_name, order_of
 from .formats import literal
@@ -46,7 +47,7 @@ class JSONObject(Func):
         connection: BaseDatabaseWrapper,
         *args: object,
         **extra_context: object,
-    ) -> Any:
+    ) -> SQL:
         params: list[object] = []
 
         def compiled(value: Any) -> str:
@@ -54,13 +55,13 @@ class JSONObject(Func):
             params.extend(more)
             return f"json({sql})" if _is_text(value) else str(sql)
 
-        def made(members: Iterable[tuple[str, Any]]) -> str:
+        def made(members: Iterable[tuple[str, object]]) -> str:
             pairs = (f"{literal(name)}, {compiled(value)}" for name, value in members)
             return f"json_object({', '.join(pairs)})"
 
         members = list(zip(self.names, self.source_expressions, strict=True))
         if self.is_plain:
-            return made(members), params
+            return made(members), tuple(params)
         parts = []
         for are_lists, run in groupby(members, lambda each: isinstance(each[1], SharedScan)):
             if are_lists:
@@ -72,7 +73,7 @@ class JSONObject(Func):
                 sql = f"substr({made(listed[i : i + MAX_ARGUMENTS // 2])}, -1, -{ALL_CHARACTERS})"
                 parts.append(f"substr({sql}, 2)")
         joined = " || ',' || ".join(parts)
-        return f"'{{' || {joined} || '}}'", params
+        return f"'{{' || {joined} || '}}'", tuple(params)
 
 
 def _is_text(value: object) -> bool:
@@ -131,7 +132,7 @@ class SharedScan(Subquery):
 def _with_shared_scans(members: Sequence[tuple[str, Any]]) -> list[tuple[str, Any]]:
     """These, with lists that stand side by side joined where one walk through the rows does."""
 
-    def rows_of(member: tuple[str, Any]) -> Any:
+    def rows_of(member: tuple[str, Any]) -> object:
         _, value = member
         return (value.relation, value.order) if isinstance(value, ScannedList) else None
 
@@ -161,7 +162,7 @@ class SQLiteCompiler(Compiler):
         return ScannedList(rows.name, rows.queryset, written, order, rows.where)
 
     def make_distinct_keys(
-        self, field_path: str, relation: ReverseVia, rows: QuerySet[Any], key: JSONValue
+        self, field_path: str, relation: ReverseVia, rows: AnyQuerySet, key: JSONValue
     ) -> ScannedList:
         [column] = key.get_source_expressions()
         name, order = f"distinct {relation.through}", [column.asc()]

@@ -10,10 +10,11 @@ from django.contrib.auth import get_user_model
 from django.core.exceptions import ImproperlyConfigured
 from django.db import connections, models
 from django.db.backends.base.base import BaseDatabaseWrapper
-from django.db.models import F, Func, QuerySet
+from django.db.models import F, Func
 from django.db.models.sql.compiler import SQLCompiler
 from rest_framework import serializers
 
+from ..models import SQL, AnyQuerySet
 from .compiler import USER, Compiler, Path, Scope, require_unchanged
 from .formats import UnsupportedError
 from .postgresql import PostgreSQLCompiler
@@ -63,13 +64,13 @@ class EachKey(Func):
         connection: BaseDatabaseWrapper,
         *args: object,
         **extra_context: object,
-    ) -> Any:
-        return "keys.value", []
+    ) -> SQL:
+        return "keys.value", ()
 
     def as_postgresql(
         self, compiler: SQLCompiler, connection: BaseDatabaseWrapper, **extra_context: object
-    ) -> Any:
-        return f"keys.value::{self.output_field.rel_db_type(connection)}", []
+    ) -> SQL:
+        return f"keys.value::{self.output_field.rel_db_type(connection)}", ()
 
 
 class Versioned(Func):
@@ -148,7 +149,7 @@ def compile_statement(
     serializer_class: type[Any],
     unread: frozenset[str],
     using: str,
-    shown: Mapping[type[models.Model], QuerySet[Any]] | None = None,
+    shown: Mapping[type[models.Model], AnyQuerySet] | None = None,
     version: str | None = None,
 ) -> Statement:
     """The statement for a serializer without its fields `unread`; Uncompilable if there is none.

@@ -114,7 +114,7 @@ class IdempotentRequests:
         return _answer_once(request, view, args, kwargs, _new(request, user, key, body))
 
 
-def _user_of(request: HttpRequest, view: Any) -> Any:
+def _user_of(request: HttpRequest, view: Any) -> object:
     """The key of who asks, as the view will see it; None where nobody is logged in."""
     instance = view.cls(**view.initkwargs)
     instance.action_map = getattr(view, "actions", None) or {}

@@ -37,7 +37,7 @@ class _Repeated(dict[str, object]):
     keys_seen_twice: set[str]
 
 
-def _object(pairs: list[tuple[str, Any]]) -> dict[str, object]:
+def _object(pairs: list[tuple[str, object]]) -> dict[str, object]:
     members = dict(pairs)
     if len(members) == len(pairs):
         return members

@@ -13,6 +13,8 @@ from rest_framework.permissions import BasePermission
 from rest_framework.request import Request, clone_request
 from rest_framework.reverse import reverse
 
+from ..models import AnyQuerySet
+
 Model = type[models.Model]
 
 # Methods that may hide an object, and the modules in which REST framework's own hide none. They are
@@ -199,7 +201,7 @@ def _is_whole(queryset: Any) -> bool:
     return not (query.where or query.is_sliced or query.distinct or query.combinator)
 
 
-def visible(model: Model, request: Request | None) -> models.QuerySet[Any]:
+def visible(model: Model, request: Request | None) -> AnyQuerySet:
     """The model's rows that its own viewset shows to who asks, where it has one.
 
     Without a request, as in a command, these are all that the model's manager has.

@@ -12,6 +12,7 @@ from django.db.models import Field, Model, QuerySet
 from django.db.models.sql import Query
 
 from ..databases.bound import KEPT_STATEMENTS, Bound, is_in_range, is_plain
+from ..models import AnyQuerySet
 from ..relations import ParentLink
 from .keysets import Keyset, column
 
@@ -44,8 +45,8 @@ class Shape:
         _, names, _ = Query(model).solve_lookup_type(path)
         return column(model, "__".join(names))[0]
 
-    def queryset(self) -> QuerySet[Any]:
-        rows: QuerySet[Any] = self.view_class.queryset.all()
+    def queryset(self) -> AnyQuerySet:
+        rows: AnyQuerySet = self.view_class.queryset.all()
         if self.parent is not None:
             rows = self.parent.children(rows, Bound(PARENT, self.parent.model._meta.pk))
         for path in self.lookups:
@@ -138,7 +139,7 @@ def _rows(shape: Shape, keyset: Keyset) -> QuerySet[Model]:
 @lru_cache(maxsize=KEPT_STATEMENTS)
 def _statements(
     shape: Shape, side: tuple[bool, bool] | None, limit: int
-) -> list[tuple[str, tuple[Any, ...]]]:
+) -> list[tuple[str, tuple[object, ...]]]:
     """The statements of a page, each with its parameters; the next is asked where rows lack.
 
     `side` is whether the page lies before its cursor, and whether that has null for its value.

@@ -10,6 +10,8 @@ from django.db.models import Expression, F, Field, Func, Model, OrderBy, Q, Quer
 from django.db.models.functions import Cast, Round
 from django.db.models.lookups import GreaterThan, LessThan
 
+from ..models import AnyQuerySet
+
 # What both engines put in the same order, and a cursor holds exactly.
 ORDERED = (
     models.IntegerField,
@@ -56,7 +58,7 @@ class Keyset:
     expression: Any = None
 
     @classmethod
-    def of(cls, queryset: QuerySet[Any]) -> "Keyset":
+    def of(cls, queryset: AnyQuerySet) -> "Keyset":
         """The queryset's own order; ImproperlyConfigured if that is not one value, then the id."""
         model = queryset.model
         ordering = queryset.query.order_by or model._meta.ordering or ["pk"]
@@ -85,7 +87,7 @@ class Keyset:
         """What a row calls the value."""
         return str(self.field.attname) if self.expression is None else POSITION
 
-    def prepare(self, queryset: QuerySet[Any]) -> QuerySet[Any]:
+    def prepare(self, queryset: AnyQuerySet) -> AnyQuerySet:
         """The queryset with the value, which the other methods expect."""
         if self.expression is None:
             return queryset
@@ -104,7 +106,7 @@ class Keyset:
         value, pk = row
         return value, pk
 
-    def order(self, queryset: QuerySet[models.Model], backwards: bool) -> QuerySet[Any]:
+    def order(self, queryset: QuerySet[models.Model], backwards: bool) -> AnyQuerySet:
         descending = self.descending != backwards
         nulls = {"nulls_first" if descending else "nulls_last": True} if self.null else {}
         terms = [OrderBy(F(self.attribute), descending=descending, **nulls)]
@@ -113,8 +115,8 @@ class Keyset:
         return queryset.order_by(*terms)
 
     def beyond(
-        self, queryset: QuerySet[Any], value: object, pk: object, backwards: bool
-    ) -> Iterator[QuerySet[Any]]:
+        self, queryset: AnyQuerySet, value: object, pk: object, backwards: bool
+    ) -> Iterator[AnyQuerySet]:
         """What follows this position, in one part or two, whose first rows an index finds at once.
 
         The position is two values, or expressions of them.
@@ -144,7 +146,7 @@ class Keyset:
             yield queryset.filter(**{isnull: True})
 
 
-def _value(value: object, field: "Field[Any, Any]") -> Any:
+def _value(value: object, field: "Field[Any, Any]") -> object:
     return value if isinstance(value, Expression) else Value(value, field)
 
 

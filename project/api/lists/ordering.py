@@ -3,13 +3,15 @@
 from typing import TYPE_CHECKING, Any
 
 from django.contrib.auth import get_user_model
-from django.db.models import QuerySet, Value
+from django.db.models import Value
 from rest_framework import filters as backends
 from rest_framework.request import Request
 
 from ..documents.compiler import computed_value, expressions_of
 from ..http.problems import Fault, Refused
 from ..http.resources import for_lists
+from ..lists.parameters import Schema
+from ..models import AnyQuerySet
 from .parameters import is_list, parameter_schema
 from .ranking import Rank
 
@@ -24,7 +26,7 @@ class OrderingFilter(backends.OrderingFilter):
     Without it, a search goes by rank, any other list by the view's `ordering`.
     """
 
-    def parameters_of(self, view: Any) -> frozenset[str]:
+    def parameters_of(self, view: object) -> frozenset[str]:
         return frozenset({self.ordering_param} if self._choices(view) else ())
 
     @staticmethod
@@ -33,9 +35,7 @@ class OrderingFilter(backends.OrderingFilter):
         return [sign + field for field in fields for sign in ("", "-")]
 
     @for_lists
-    def filter_queryset(
-        self, request: Request, queryset: QuerySet[Any], view: Any
-    ) -> QuerySet[Any]:
+    def filter_queryset(self, request: Request, queryset: AnyQuerySet, view: Any) -> AnyQuerySet:
         ordering = self.get_ordering(request, queryset, view) if is_list(view) else None
         if not ordering:
             return queryset
@@ -47,7 +47,7 @@ class OrderingFilter(backends.OrderingFilter):
             queryset = queryset.annotate(**{name: value})
         return queryset.order_by(*ordering)
 
-    def get_ordering(self, request: Request, queryset: QuerySet[Any], view: "APIView") -> Any:
+    def get_ordering(self, request: Request, queryset: AnyQuerySet, view: "APIView") -> Any:
         """The columns to order by, each with a `-` in front where it goes down; None by rank."""
         choice = request.query_params.get(self.ordering_param)
         if not choice:
@@ -65,7 +65,7 @@ class OrderingFilter(backends.OrderingFilter):
         column: str = getattr(view, "ordering_columns", {}).get(name, name)
         return choice.removesuffix(name) + column
 
-    def get_schema_operation_parameters(self, view: object) -> list[dict[str, Any]]:
+    def get_schema_operation_parameters(self, view: object) -> list[Schema]:
         if not self.parameters_of(view):
             return []
         schema = {"type": "string", "enum": self._choices(view)}

@@ -20,6 +20,8 @@ from rest_framework.settings import api_settings
 from rest_framework.utils.urls import replace_query_param
 
 from ..http.problems import Fault, Refused
+from ..lists.parameters import Schema
+from ..models import AnyQuerySet
 from .kept import KeptPages
 from .keysets import Keyset
 from .parameters import is_true
@@ -58,7 +60,7 @@ class Cursor:
             raise Refused([Fault("invalid", detail, parameter="cursor")]) from error
 
 
-def _as_json(value: object) -> Any:
+def _as_json(value: object) -> object:
     """What JSON holds of this value; the field's `to_python` gives the same value again."""
     match value:
         case date() | time():
@@ -91,7 +93,7 @@ class CursorPagination(BasePagination):
     previous_url: str | None
 
     def paginate_queryset(  # type: ignore[override]  # REST framework's take a list, too
-        self, queryset: QuerySet[Any] | KeptPages, request: Request, view: object = None
+        self, queryset: AnyQuerySet | KeptPages, request: Request, view: object = None
     ) -> list[object]:
         self.request = request
         size = self._page_size()
@@ -136,7 +138,7 @@ class CursorPagination(BasePagination):
         return [row[1] if keys_only else row for _, row in rows]
 
     @staticmethod
-    def parts_of(queryset: QuerySet[Model]) -> tuple[list[QuerySet[Any]], Keyset]:
+    def parts_of(queryset: QuerySet[Model]) -> tuple[list[AnyQuerySet], Keyset]:
         """The querysets of the list, one behind the other, and the order of each."""
         keys_only = queryset.query.values_select == ("pk",)
         rank = Rank.of(queryset)
@@ -150,7 +152,7 @@ class CursorPagination(BasePagination):
 
     @classmethod
     def choose(
-        cls, parts: list[QuerySet[Any]], keyset: Keyset, cursor: Cursor | None, limit: int
+        cls, parts: list[AnyQuerySet], keyset: Keyset, cursor: Cursor | None, limit: int
     ) -> list[tuple[int, Any]]:
         """The first rows beyond the cursor, in the cursor's direction, each with its part."""
         rows: list[tuple[int, Any]] = []
@@ -162,8 +164,8 @@ class CursorPagination(BasePagination):
 
     @staticmethod
     def _beyond(
-        parts: list[QuerySet[Any]], keyset: Keyset, cursor: Cursor | None
-    ) -> Iterator[tuple[int, QuerySet[Any]]]:
+        parts: list[AnyQuerySet], keyset: Keyset, cursor: Cursor | None
+    ) -> Iterator[tuple[int, AnyQuerySet]]:
         backwards, start = False, 0
         if cursor is not None:
             backwards, start = cursor.backwards, cursor.part
@@ -233,8 +235,8 @@ class CursorPagination(BasePagination):
             },
         }
 
-    def get_schema_operation_parameters(self, view: object) -> list[dict[str, Any]]:
-        parameters: dict[str, tuple[str, dict[str, Any]]] = {
+    def get_schema_operation_parameters(self, view: object) -> list[Schema]:
+        parameters: dict[str, tuple[str, Schema]] = {
             "cursor": (
                 "Where the page begins: a `next_cursor`, or the `cursor` of a link.",
                 {"type": "string", "minLength": 1},

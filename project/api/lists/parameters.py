@@ -1,7 +1,7 @@
 """Query parameters: a refusal of all that is not understood."""
 
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, TypeAlias
 
 from rest_framework.renderers import BrowsableAPIRenderer
 from rest_framework.request import Request
@@ -9,6 +9,9 @@ from rest_framework.settings import api_settings
 
 from ..http.problems import Fault, Refused
 from ..http.renderers import is_export
+
+# Of OpenAPI's: a schema (JSON Schema, 2020-12), an operation or another of its objects.
+Schema: TypeAlias = dict[str, Any]
 
 # As browsers, JSON, PHP (1) and Python (True) write them
 BOOLEANS = {"true": True, "1": True, "false": False, "0": False}
@@ -89,7 +92,7 @@ def is_true(request: Request, name: str) -> bool:
     return answer
 
 
-def parameter_schema(name: str, schema: dict[str, Any], description: str) -> dict[str, Any]:
+def parameter_schema(name: str, schema: Schema, description: str) -> Schema:
     parameter = {"name": name, "in": "query", "required": False, "schema": schema}
     if schema.get("type") == "array":
         parameter |= {"style": "form", "explode": False}

@@ -5,6 +5,8 @@ from typing import Any
 
 from django.db.models import Expression, QuerySet
 
+from ..models import AnyQuerySet
+
 
 class Rank(Expression, ABC):
     """What `order_by` takes for a list whose rows come in parts, one behind the other, each by id.
@@ -15,13 +17,13 @@ class Rank(Expression, ABC):
     """
 
     @classmethod
-    def of(cls, queryset: QuerySet[Any]) -> "Rank | None":
+    def of(cls, queryset: AnyQuerySet) -> "Rank | None":
         """The rank by which this queryset is ordered, if it is ordered by one."""
         first = next(iter(queryset.query.order_by), None)
         return first if isinstance(first, cls) else None
 
     @abstractmethod
-    def parts(self, queryset: QuerySet[Any], *, keys_only: bool) -> list[QuerySet[Any]]:
+    def parts(self, queryset: AnyQuerySet, *, keys_only: bool) -> list[AnyQuerySet]:
         """The rows of this queryset by parts, the best first; no row is in two of them.
 
         All have the same order: the same field and model, which is the queryset's own, or with
@@ -29,7 +31,7 @@ class Rank(Expression, ABC):
         """
 
     @abstractmethod
-    def number(self, queryset: QuerySet[Any]) -> Expression:
+    def number(self, queryset: AnyQuerySet) -> Expression:
         """The number of the part that a row of this queryset is in."""
 
     def resolve_expression(self, query: Any = None, *args: Any, **kwargs: Any) -> Any:

@@ -12,7 +12,6 @@ from threading import Lock
 from typing import Any
 
 from django.conf import settings
-from django.db.models import QuerySet
 from django.http import HttpResponse, HttpResponseBase, StreamingHttpResponse
 from rest_framework import serializers, status
 from rest_framework.exceptions import APIException
@@ -23,6 +22,7 @@ from ..documents.statements import Document
 from ..http.csv import rows_of
 from ..http.problems import Fault, Refused
 from ..http.renderers import CSVRenderer
+from ..models import AnyQuerySet
 from .pagination import Cursor, CursorPagination
 
 BLOCK = 500
@@ -71,7 +71,7 @@ def shown_columns(columns: Columns, known: frozenset[str], unread: frozenset[str
 
 def export(
     request: Request,
-    queryset: QuerySet[Any],
+    queryset: AnyQuerySet,
     documents: Callable[[list[Any]], Document],
     columns: Columns,
     name: str,
@@ -95,7 +95,7 @@ def export(
     return StreamingHttpResponse(Export(texts), content_type=media_type, headers=headers)
 
 
-def blocks(queryset: QuerySet[Any], size: int = BLOCK) -> Iterator[list[object]]:
+def blocks(queryset: AnyQuerySet, size: int = BLOCK) -> Iterator[list[object]]:
     """The keys of these rows, in the queryset's own order, a list for each block."""
     parts, keyset = CursorPagination.parts_of(queryset.values_list("pk", flat=True))
     cursor = None

@@ -76,8 +76,8 @@ class _Statements:
         self.seconds = 0.0
 
     def __call__(
-        self, execute: Callable[..., Any], sql: str, params: object, many: bool, context: object
-    ) -> Any:
+        self, execute: Callable[..., object], sql: str, params: object, many: bool, context: object
+    ) -> object:
         start = perf_counter()
         try:
             return execute(sql, params, many, context)

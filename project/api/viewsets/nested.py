@@ -18,6 +18,7 @@ from ..http.resources import (
     shows_all,
     shows_each,
 )
+from ..models import Attrs
 from ..relations import Owned, ParentLink, way_to_owned
 from ..writes.items import Edit
 from ..writes.transactions import Confirm, write, write_item
@@ -198,7 +199,7 @@ class ItemViewSet(NestedViewSet):
         self,
         serializer: object,
         instance: models.Model | None,
-        attrs: dict[str, Any],
+        attrs: Attrs,
         confirm: Confirm | None,
     ) -> Any:
         named = attrs.pop(f"{self.owner_name}_id", None)

@@ -42,7 +42,7 @@ from ..lists.ordering import OrderingFilter
 from ..lists.pagination import CursorPagination
 from ..lists.parameters import StrictQueryParameters, is_list
 from ..lists.streaming import Columns, columns_of, export, shown_columns
-from ..models import AggregateRoot
+from ..models import AggregateRoot, AnyQuerySet
 from ..relations import ParentLink
 from ..serializers import document, documents, require_body
 from ..writes.bulk import Bulk, require_some_permission
@@ -125,7 +125,7 @@ class ResourceViewSet(
         """The columns of a CSV of this list; by default its scalar properties."""
         return columns_of(self.get_serializer())
 
-    def _get_export(self, queryset: models.QuerySet[Any]) -> HttpResponseBase:
+    def _get_export(self, queryset: AnyQuerySet) -> HttpResponseBase:
         columns: Columns = {}
         if isinstance(self.request.accepted_renderer, CSVRenderer):
             serializer_class: type = self.get_serializer_class()
@@ -182,7 +182,7 @@ class ResourceViewSet(
         shape = Shape(view_class, tuple(lookups), ordering, link)
         return KeptPages.of(shape, {**lookups, PARENT: parent})
 
-    def _kept_parent(self) -> tuple[ParentLink | None, Any] | None:
+    def _kept_parent(self) -> tuple[ParentLink | None, object] | None:
         """The parent whose children a list has, and its key; None where it has others, or not all
         of them."""
         return (None, None) if lists_all(type(self)) else None

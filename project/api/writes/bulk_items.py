@@ -12,6 +12,7 @@ from rest_framework.exceptions import APIException
 from ..fields import KeyField, StrictIntegerField, StrictUUIDField
 from ..http.handlers import described
 from ..http.problems import Fault, PayloadTooLarge, Refused, faults_of, pointer
+from ..models import Attrs
 
 # What each list does, in the order in which they are carried out.
 METHODS = {"delete": "DELETE", "update": "PATCH", "create": "POST"}
@@ -73,12 +74,12 @@ class Item:
 
     action: str
     place: int
-    body: dict[str, Any]
+    body: Attrs
     pk: object = None
     uid: UUID | None = None
     version: int | None = None
     # The body as its serializer validates it.
-    attrs: dict[str, Any] | None = None
+    attrs: Attrs | None = None
     # The object once it is written.
     written: models.Model | None = None
     # What is answered, whatever else the request does.

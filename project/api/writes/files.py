@@ -6,13 +6,12 @@ from django.db import models, router
 from django.dispatch import receiver
 
 from ..files import OwnedFileField, remove_after_commit
+from ..models import Attrs
 from .signals import rows_written
 
 
 @receiver(rows_written)
-def remove_replaced(
-    changed: dict[type[models.Model], dict[Any, dict[str, Any]]], **kwargs: object
-) -> None:
+def remove_replaced(changed: dict[type[models.Model], dict[Any, Attrs]], **kwargs: object) -> None:
     for model, rows in changed.items():
         fields = model._meta.concrete_fields
         if names := [f.attname for f in fields if isinstance(f, OwnedFileField)]:

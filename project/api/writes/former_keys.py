@@ -45,7 +45,7 @@ def survivor_of(model: Model, key: object) -> int | None:
 
 
 def mergers(
-    model: Model, names: Iterable[tuple[str, Any]], request: Request
+    model: Model, names: Iterable[tuple[str, object]], request: Request
 ) -> Mapping[tuple[str, Any], Merged]:
     """What refuses to change what had one of these names, a column's with a value, by that name.
 

@@ -14,7 +14,7 @@ from rest_framework.fields import empty
 
 from ..http.problems import pointer
 from ..http.resources import resource_of
-from ..models import FoldedFrom, MadeFrom
+from ..models import Attrs, FoldedFrom, MadeFrom
 from ..relations import Owned, Relation, Shared, relations_of
 from .former_keys import Name, survivors
 from .unit_of_work import RowState, UnitOfWork, natural_keys
@@ -27,7 +27,7 @@ class Item:
     pointer: str
     id: int | None = None
     # What else the body says of it; None where it is a bare key.
-    attrs: dict[str, Any] | None = None
+    attrs: Attrs | None = None
     # An object of this very write.
     instance: models.Model | None = None
     # Whether a natural key gave the id: then all that it says is so.
@@ -52,7 +52,7 @@ class Item:
         return (self.attrs or {}).get("uid")
 
     @property
-    def means(self) -> Any:
+    def means(self) -> object:
         """What it stands for, comparable: its id, or what is to be created."""
         if self.instance is not None:
             return self.instance
@@ -70,9 +70,9 @@ class Node:
     """An object to be written, and what the body says of it."""
 
     row: RowState
-    attrs: dict[str, Any]
+    attrs: Attrs
     # Rows for its owned lists beside what the body says, by the list's name.
-    extra: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
+    extra: dict[str, list[Attrs]] = field(default_factory=dict)
 
     @property
     def instance(self) -> models.Model:
@@ -91,7 +91,7 @@ class Edit:
     """
 
     id: int | None
-    attrs: dict[str, Any] | None
+    attrs: Attrs | None
 
 
 @dataclass
@@ -99,7 +99,7 @@ class Entry:
     """One place of an owned list as it shall be."""
 
     pointer: str
-    attrs: dict[str, Any]
+    attrs: Attrs
     stored: models.Model | None = None
 
 

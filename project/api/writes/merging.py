@@ -15,7 +15,7 @@ from rest_framework.request import Request
 from ..files import OwnedFileField
 from ..http.problems import Fault, Refused
 from ..http.resources import resource_of, visible
-from ..models import AggregateRoot, FormerKey
+from ..models import AggregateRoot, Attrs, FormerKey
 from ..relations import Owned, relations_of
 from .attribution import merging_into
 from .deletions import BLOCK, owner_of, raise_versions, remove
@@ -254,7 +254,7 @@ def _moved(
 ) -> dict[str, object]:
     """What a row gets that refers to the survivor from here on, by its model's `carry_over` too."""
     carry_over = getattr(row, "carry_over", None)
-    own: dict[str, Any] = {} if carry_over is None else carry_over(gone, survivor)
+    own: Attrs = {} if carry_over is None else carry_over(gone, survivor)
     return {link.attname: survivor.pk, **own}
 
 

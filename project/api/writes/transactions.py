@@ -14,6 +14,7 @@ from ..databases.bound import by_key
 from ..databases.errors import has_lost_a_race
 from ..databases.transactions import check_deferred
 from ..files import new_files
+from ..models import Attrs
 from .attribution import attributed
 from .deletions import raise_versions_of_owners, release, remove
 from .former_keys import Name, survivors
@@ -33,7 +34,7 @@ class Change(NamedTuple):
     """What the request says of one of its objects, at this place: None is a new one."""
 
     instance: models.Model | None
-    attrs: dict[str, Any]
+    attrs: Attrs
     pointer: str = ""
 
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from functools import cache
 from itertools import chain
 from types import SimpleNamespace
-from typing import Any, Self
+from typing import Any, Self, TypeAlias
 from uuid import UUID
 
 from django.core.exceptions import ValidationError
@@ -22,11 +22,15 @@ from rest_framework.request import Request
 
 from ..http.problems import Fault, Refused, faults_of, pointer
 from ..http.resources import visible
-from ..models import AggregateRoot, FoldedFrom, Made, MadeFrom, SlugMadeFrom
+from ..models import AggregateRoot, Attrs, FoldedFrom, Made, MadeFrom, SlugMadeFrom
 from .deletions import remove
 from .former_keys import Name, survivors
 from .permissions import Touch, require_permission
 from .signals import WrittenRows
+
+# Those of a uniqueness, and what they hold.
+Fields: TypeAlias = tuple[Any, ...]
+Values: TypeAlias = tuple[Any, ...]
 
 
 @dataclass(eq=False)
@@ -40,7 +44,7 @@ class RowState:
     # The names of the model's fields that the request gives.
     given: set[str] = field(default_factory=set)
     # What is stored; None for a new row.
-    before: dict[str, Any] | None = None
+    before: Attrs | None = None
     # The names of the fields whose value is made from others by this write.
     made: set[str] = field(default_factory=set)
     touched: bool = False
@@ -75,7 +79,7 @@ def _fields(model: type[models.Model]) -> list[Any]:
 
 
 @cache
-def unique_keys(model: type[models.Model]) -> list[tuple[Any, ...]]:
+def unique_keys(model: type[models.Model]) -> list[Fields]:
     """The sets of fields whose values no two rows share."""
     single = [(f,) for f in _fields(model) if f.unique]
     return single + [
@@ -119,13 +123,13 @@ def _value(instance: models.Model, of: Any) -> Any:
     return value
 
 
-def _key(instance: models.Model, fields: Iterable[object]) -> tuple[Any, ...] | None:
+def _key(instance: models.Model, fields: Iterable[object]) -> Values | None:
     """The values of these fields; None where one is absent, since then nothing is unique."""
     values = tuple(_value(instance, f) for f in fields)
     return None if None in values else values
 
 
-def _stored_key(row: RowState, fields: Iterable[Any]) -> tuple[Any, ...] | None:
+def _stored_key(row: RowState, fields: Iterable[Any]) -> Values | None:
     if row.before is None:
         return None
     values = tuple(row.before[f.attname] for f in fields)
@@ -288,7 +292,7 @@ class UnitOfWork:
                 detail = f"The {model._meta.verbose_name} with this uid was {code}{into}."
                 self.fault(code, detail, new_by_uid[uid].pointer + "/uid", key)
 
-    def _check_unique(self, model: type[models.Model], fields: tuple[Any, ...]) -> None:
+    def _check_unique(self, model: type[models.Model], fields: Fields) -> None:
         """Judge uniqueness on the final state: what the plan changes no longer stands."""
         sought = self._sought(model, fields)
         known = self._known_holder_ids(model, fields)
@@ -302,12 +306,10 @@ class UnitOfWork:
                 raise IntegrityError("Another request was faster with this uid.")
             self._taken(row, fields, existing_id)
 
-    def _sought(
-        self, model: type[models.Model], fields: tuple[Any, ...]
-    ) -> dict[tuple[Any, ...], RowState]:
+    def _sought(self, model: type[models.Model], fields: Fields) -> dict[Values, RowState]:
         """The values that rows want anew, each with its row; a value wanted twice is a fault."""
-        holders: dict[tuple[Any, ...], RowState] = {}
-        sought: dict[tuple[Any, ...], RowState] = {}
+        holders: dict[Values, RowState] = {}
+        sought: dict[Values, RowState] = {}
         # Rows that keep their value come first: they hold it, the others want it.
         for row in sorted(self.rows[model], key=lambda row: row.is_new or _moves(row, fields)):
             key = _key(row.instance, fields)
@@ -321,8 +323,8 @@ class UnitOfWork:
         return sought
 
     def _known_holder_ids(
-        self, model: type[models.Model], fields: tuple[Any, ...]
-    ) -> dict[tuple[Any, ...], int | None]:
+        self, model: type[models.Model], fields: Fields
+    ) -> dict[Values, int | None]:
         """Who holds the values that were looked up when the body was read, None where nobody does.
 
         If another request takes one of those meanwhile, the database says so, and all is made
@@ -336,8 +338,8 @@ class UnitOfWork:
         return {(value,): pk for value, pk in holders.items() if pk not in own}
 
     def _holder_ids(
-        self, model: type[models.Model], fields: tuple[Any, ...], keys: list[tuple[Any, ...]]
-    ) -> dict[tuple[Any, ...], int]:
+        self, model: type[models.Model], fields: Fields, keys: list[Values]
+    ) -> dict[Values, int]:
         """The ids of the rows outside of this write that hold these values, and maybe others."""
         own = {row.instance.pk for row in self.rows[model] if not row.is_new}
         own.update(gone.pk for gone in self.removed[model])
@@ -349,7 +351,7 @@ class UnitOfWork:
             for pk, *values in stored.values_list("pk", *(f.attname for f in fields))
         }
 
-    def _is_complete(self, fields: tuple[Any, ...], key: tuple[Any, ...]) -> bool:
+    def _is_complete(self, fields: Fields, key: Values) -> bool:
         """Whether no row outside of this write can have this value: it refers to a new object, or
         to one whose rows are all at hand."""
         return any(
@@ -357,7 +359,7 @@ class UnitOfWork:
             for f, value in zip(fields, key, strict=True)
         )
 
-    def _refuse(self, row: RowState, fields: tuple[Any, ...], holder: RowState) -> None:
+    def _refuse(self, row: RowState, fields: Fields, holder: RowState) -> None:
         names = {f.name for f in fields}
         if holder.is_new or names & holder.given:
             place = self._place(row, fields)
@@ -365,7 +367,7 @@ class UnitOfWork:
         else:
             self._taken(row, fields, holder.instance.pk)
 
-    def _taken(self, row: RowState, fields: tuple[Any, ...], existing_id: int) -> None:
+    def _taken(self, row: RowState, fields: Fields, existing_id: int) -> None:
         names = ", ".join(_source(f, row) for f in fields)
         detail = (
             f"{str(row.instance._meta.verbose_name).capitalize()} {existing_id} has this {names}."
@@ -456,12 +458,12 @@ class UnitOfWork:
             )
 
 
-def _moves(row: RowState, fields: tuple[Any, ...]) -> bool:
+def _moves(row: RowState, fields: Fields) -> bool:
     """Whether a stored row leaves its unique value."""
     return not row.is_new and _stored_key(row, fields) != _key(row.instance, fields)
 
 
-def _is_made_unique(row: RowState, fields: tuple[Any, ...]) -> bool:
+def _is_made_unique(row: RowState, fields: Fields) -> bool:
     """Whether this value was made so that no other row has it: a numbered slug, a random UUID."""
     [field, *others] = fields
     if others:

@@ -6,7 +6,6 @@ https://docs.djangoproject.com/en/stable/ref/databases/#subclassing-the-built-in
 import os
 import sqlite3
 from functools import lru_cache
-from typing import Any
 from urllib.parse import quote
 
 from django.db.backends.sqlite3 import base
@@ -82,7 +81,7 @@ class DatabaseWrapper(Witness, base.DatabaseWrapper):
     def is_usable(self) -> bool:
         return self._path is None or _identity(self._path) == _files.get(self._path)
 
-    def create_cursor(self, name: str | None = None) -> Any:
+    def create_cursor(self, name: str | None = None) -> object:
         return self.connection.cursor(factory=_Cursor)
 
     def make_cursor(self, cursor: CursorWrapper) -> WitnessedCursor:

@@ -1,7 +1,5 @@
 """`manage.py housekeeping`: remove what is old, once a day."""
 
-from typing import Any
-
 from django.core.management.base import BaseCommand
 
 from project.api.housekeeping import chores
@@ -14,6 +12,6 @@ class Command(BaseCommand):
         "The feed loses nothing; what was deleted that long ago cannot be restored any more."
     )
 
-    def handle(self, **options: Any) -> None:
+    def handle(self, **options: object) -> None:
         for name, chore in sorted(chores.items()):
             self.stdout.write(f"{name}: {chore():,} removed")
