@@ -17,7 +17,7 @@ from project.api.http.problems import Fault
 from .citations import is_book, isbns, keywords, series
 from .identifiers import identifiers
 from .latex import plain
-from .rows import MAX_LENGTH, FileRow, Lines, text_of, too_long_fault
+from .rows import MAX_LENGTH, Body, FileRow, Lines, text_of, too_long_fault
 from .tabular import number_of
 from .vocabulary import contribution, date_of, editions, given, language_of, year_of
 
@@ -81,14 +81,14 @@ def _take(row: FileRow, text: str) -> None:
         row.source = row.body = _body(fields)
 
 
-def _name(parts: Any, role: str) -> dict[str, Any]:
+def _name(parts: Any, role: str) -> Body:
     first, von, last, jr = (
         plain(" ".join(part)) for part in (parts.first, parts.von, parts.last, parts.jr)
     )
     return contribution(" ".join(filter(None, [first, von, last, jr])), role)
 
 
-def _body(fields: dict[str, Any]) -> dict[str, Any]:
+def _body(fields: Body) -> Body:
     texts = {name: plain(value) for name, value in fields.items() if isinstance(value, str)}
     get = texts.get
     date = get("date") or f"{get('year', '')} {get('month', '')}"

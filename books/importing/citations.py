@@ -1,11 +1,10 @@
 """What reference managers say of books: shared by BibTeX, RIS and CSL-JSON."""
 
 import re
-from typing import Any
 
 from project.api.http.problems import Fault
 
-from .rows import FileRow
+from .rows import Body, FileRow
 
 
 def is_book(row: FileRow, kind: str, is_kind_of_book: bool) -> bool:
@@ -15,7 +14,7 @@ def is_book(row: FileRow, kind: str, is_kind_of_book: bool) -> bool:
     return is_kind_of_book
 
 
-def series(name: str, position: str) -> dict[str, Any]:
+def series(name: str, position: str) -> Body:
     return {"series": {"name": name}, "series_position": position} if name else {}
 
 

@@ -5,8 +5,8 @@ from typing import Any
 
 from .citations import is_book, isbns, keywords, series
 from .identifiers import identifiers
-from .jsonl import Body, JSONForm
-from .rows import FileRow
+from .jsonl import JSONForm
+from .rows import Body, FileRow
 from .vocabulary import contribution, date_of, editions, given, language_of, year_of
 
 BOOKS = frozenset(

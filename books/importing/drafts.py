@@ -16,7 +16,7 @@ from rest_framework.fields import get_error_detail
 from authors.models import Author
 from books.models import Book, Contribution, Edition, Identifier, Publisher, Role, Series, Subject
 from project.api.http.problems import Fault, Refused, faults_of, pointer
-from project.api.models import FoldedFrom, StartOf
+from project.api.models import Attrs, FoldedFrom, StartOf
 
 Columns = dict[str, Any]
 
@@ -80,7 +80,7 @@ class Draft:
 
     __slots__ = ("book", "credits", "editions", "faults", "is_book", "series", "subjects")
 
-    def __init__(self, attrs: dict[str, Any]) -> None:
+    def __init__(self, attrs: Attrs) -> None:
         self.faults: list[Fault] = []
         self.is_book = True
         series = attrs.pop("series", None)
@@ -102,7 +102,7 @@ class Draft:
             raise Refused(self.faults)
 
     @classmethod
-    def of_author(cls, attrs: dict[str, Any]) -> "Draft":
+    def of_author(cls, attrs: Attrs) -> "Draft":
         """An author of whom no book is named."""
         names = {each["name"]: each.get("sort_name", "") for each in attrs.pop("other_names", ())}
         draft = cls({"title": "", "authors": [attrs]})
@@ -141,7 +141,7 @@ class Draft:
             self.faults += faults_of(get_error_detail(error), pointer(*at))
             return attrs
 
-    def _credits(self, attrs: dict[str, Any]) -> Iterator[Credit]:
+    def _credits(self, attrs: Attrs) -> Iterator[Credit]:
         authors = attrs.pop("authors", None)
         contributions = attrs.pop("contributions", None)
         if contributions is None:
@@ -163,7 +163,7 @@ class Draft:
                 at = pointer("contributions", i, "author")
                 self.faults.append(Fault("required", "This field is required.", at))
 
-    def _edition(self, attrs: dict[str, Any], *at: str | int) -> Columns:
+    def _edition(self, attrs: Attrs, *at: str | int) -> Columns:
         """Its columns, and beside them the publisher and the identifiers, in pairs."""
         publisher = attrs.get("publisher")
         if publisher is not None:

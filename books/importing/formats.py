@@ -3,7 +3,7 @@
 import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Protocol
 
 from project.api.http.problems import Fault
 
@@ -16,7 +16,7 @@ from .goodbooks import GOODBOOKS
 from .goodreads import GOODREADS
 from .jsonl import OUR_JSON, JSONForm
 from .mapped import guess
-from .rows import FileRow, Lines, UnreadableFileError
+from .rows import Body, FileRow, Lines, UnreadableFileError
 from .storygraph import STORYGRAPH
 from .tabular import Table, header_of
 
@@ -39,7 +39,7 @@ class _Form:
         return re.match(self.beginning, text, re.DOTALL) is not None
 
 
-def _rejected_body(document: dict[str, Any], row: FileRow) -> dict[str, object]:
+def _rejected_body(document: Body, row: FileRow) -> dict[str, object]:
     """Of a row that an import has set aside, and that somebody has mended, what its form says."""
     row.source = record = document.get("row")
     if not isinstance(record, dict):

@@ -12,7 +12,7 @@ from operator import attrgetter, itemgetter
 from os import PathLike
 from pathlib import Path
 from tempfile import TemporaryFile
-from typing import IO, Any
+from typing import IO
 
 from django.db import DataError, IntegrityError, connection, transaction
 
@@ -30,7 +30,7 @@ from .formats import FORMS, Form, form_of
 from .mapped import mapped
 from .merging import Keys, Ours, Update
 from .ordering import SortedRows
-from .rows import FileRow, Lines
+from .rows import Body, FileRow, Lines
 from .validation import Validation
 
 # The advisory lock that one import at a time holds: any number that no other program uses.
@@ -274,7 +274,7 @@ def prepare(row: FileRow, validate: Validation) -> None:
         row.faults += map(row.located, faults)
 
 
-def _draft(row: FileRow, body: dict[str, Any], validate: Validation) -> Draft:
+def _draft(row: FileRow, body: Body, validate: Validation) -> Draft:
     attrs = validate.plainly(body)
     if attrs is None:
         attrs = validate.fully(body)
@@ -292,7 +292,7 @@ def _omission(fault: Fault) -> Fault:
     return replace(fault, detail=f"{fault.detail} The book has come in without it.")
 
 
-def _without_isbns(body: dict[str, Any], faults: Sequence[Fault]) -> dict[str, Any]:
+def _without_isbns(body: Body, faults: Sequence[Fault]) -> Body:
     """The body without these ISBNs, and without the editions of which nothing else is said."""
     wrong = {int((fault.pointer or "").split("/")[2]) for fault in faults}
     kept = [

@@ -3,14 +3,11 @@
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import Any
 
 from project.api.http.problems import Fault
 
 from .json_items import items, line_of
-from .rows import FileRow, Lines
-
-Body = dict[str, Any]
+from .rows import Body, FileRow, Lines
 
 
 @dataclass(frozen=True)
@@ -19,7 +16,7 @@ class JSONForm:
 
     # What the file begins with.
     beginning: str
-    body_of: Callable[[Any, FileRow], Body]
+    body_of: Callable[[Body, FileRow], Body]
 
     def begins(self, text: str) -> bool:
         return re.match(self.beginning, text, re.DOTALL) is not None

@@ -2,12 +2,11 @@
 
 import re
 from collections.abc import Iterator
-from typing import Any
 
 from . import librarything
 from .identifiers import identifiers
 from .json_items import items
-from .rows import FileRow, Lines
+from .rows import Body, FileRow, Lines
 from .vocabulary import date_of, editions, format_of, given, inverted
 
 BEGINNING = r'\s*\{\s*"\d+"\s*:\s*\{\s*"books_id"'
@@ -31,7 +30,7 @@ def _texts(value: object) -> list[str]:
     return [value] if isinstance(value, str) and value else []
 
 
-def _of_object(book: dict[str, Any]) -> dict[str, Any]:
+def _of_object(book: Body) -> Body:
     text = {name: " ".join(_texts(value)) for name, value in book.items()}.get
     people = [each for each in book.get("authors") or [] if isinstance(each, dict)]
     series = next(iter(_texts(book.get("series"))), "")

@@ -2,10 +2,9 @@
 
 import re
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
 
 from .columns import BOOK, EDITION_COLUMNS, OUR_COLUMNS, our_body
-from .rows import FileRow, UnreadableFileError
+from .rows import Body, FileRow, UnreadableFileError
 from .tabular import Record, Table
 from .vocabulary import date_of, format_of, language_of
 
@@ -71,7 +70,7 @@ def mapped(mapping: Mapping[str, str]) -> Table:
     theirs = {name.casefold(): to for name, to in mapping.items()}
     known = {**{name: name for name in ours if name not in theirs.values()}, **theirs}
 
-    def body_of(record: Record, row: FileRow) -> dict[str, Any]:
+    def body_of(record: Record, row: FileRow) -> Body:
         ours = {known[name]: cell for name, cell in record.items() if name in known}
         for name, clean in CLEANED.items():
             if cell := ours.get(name):

@@ -4,11 +4,11 @@ https://www.loc.gov/marc/bibliographic/
 """
 
 import re
-from typing import Any
 
 from pymarc import Record
 
 from .identifiers import of_marc
+from .rows import Body
 from .vocabulary import contribution, date_of, editions, format_of, given, language_of, year_of
 
 # ISBD's marks between the parts of a description.
@@ -95,7 +95,7 @@ def _credits(record: Record) -> list[dict[str, object]]:
     return found
 
 
-def _subjects(record: Record) -> list[dict[str, Any]]:
+def _subjects(record: Record) -> list[Body]:
     names = [
         " -- ".join(map(_trimmed, field.get_subfields("a", "x", "y", "z", "v")))
         for field in record.get_fields("600", "610", "650", "651", "655")

@@ -38,7 +38,7 @@ class Disagreement(NamedTuple):
 
 
 @lru_cache
-def facts_of(model: type[models.Model]) -> dict[str, Any]:
+def facts_of(model: type[models.Model]) -> Columns:
     """The columns that say something of a thing, each with its default.
 
     Not what the database keeps for itself, nor what refers to another thing.
@@ -64,9 +64,7 @@ def agree(one: object, other: object) -> bool:
     return one in (None, "") or other in (None, "") or one == other
 
 
-def unknown(
-    model: type[models.Model], known: Columns, given: Columns
-) -> tuple[Columns, dict[str, Any]]:
+def unknown(model: type[models.Model], known: Columns, given: Columns) -> tuple[Columns, Columns]:
     """What is given and not known; and what is given where something else is known."""
     if "name" in given and given["name"] == given.get("openlibrary_key"):
         given = {**given, "name": None}

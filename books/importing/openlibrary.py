@@ -14,7 +14,7 @@ from project.api.relations import MAX_ITEMS
 from .authors import other_names
 from .identifiers import of_open_library
 from .json_items import line_of
-from .rows import FileRow, Lines
+from .rows import Body, FileRow, Lines
 from .vocabulary import contribution, date_of, editions, format_of, given, language_of, year_of
 
 BEGINNING = r"/type/\w+\t/\w+/OL\d+[AMW]\t\d+\t[^\t]+\t\{"
@@ -55,7 +55,7 @@ def _credits(record: dict[str, object]) -> list[dict[str, object]]:
     return [contribution(key, openlibrary_key=key) for key in keys]
 
 
-def _subjects(record: dict[str, object], row: FileRow) -> list[dict[str, Any]]:
+def _subjects(record: dict[str, object], row: FileRow) -> list[Body]:
     names = [each for each in _list(record.get("subjects")) if re.search(r"\w", _text(each))]
     row.left_out += ["subjects"] if len(names) > MAX_ITEMS else []
     return [{"name": _text(name)} for name in names[:MAX_ITEMS]]
@@ -98,7 +98,7 @@ def _edition(record: dict[str, object], row: FileRow) -> dict[str, object]:
     )
 
 
-def _author(record: dict[str, Any], row: FileRow) -> dict[str, object]:
+def _author(record: Body, row: FileRow) -> dict[str, object]:
     row.is_author = True
     return given(
         {

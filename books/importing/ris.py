@@ -2,14 +2,13 @@
 
 import re
 from collections.abc import Iterator
-from typing import Any
 
 from rispy import RisParser
 from rispy.config import LIST_TYPE_TAGS
 
 from .citations import is_book, series
 from .identifiers import identifiers
-from .rows import FileRow, Lines, text_of, too_long_fault
+from .rows import Body, FileRow, Lines, text_of, too_long_fault
 from .vocabulary import date_of, editions, given, inverted, language_of
 
 BEGINNING = r"\s*TY  ?- "
@@ -39,14 +38,14 @@ def _row(first: int, lines: Lines) -> FileRow:
         return row
     # Without an end a record would be lost.
     found = RisParser(list_tags=LISTS).parse(f"{text.rstrip()}\nER  - \n")
-    record: dict[str, Any] = found[0] if found else {}
+    record: Body = found[0] if found else {}
     kind = record.get("type_of_reference", "")
     if is_book(row, kind, kind in BOOKS):
         row.source = row.body = _body(record)
     return row
 
 
-def _body(record: dict[str, Any]) -> dict[str, Any]:
+def _body(record: Body) -> Body:
     is_edited = record["type_of_reference"] == "EDBOOK"
     people = [
         *((name, "editor" if is_edited else "author") for name in record.get("authors", [])),

@@ -4,7 +4,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from io import BufferedReader
-from typing import Any
+from typing import Any, TypeAlias
 
 from django.conf import settings
 
@@ -14,6 +14,8 @@ from .drafts import Draft
 
 # What the API takes as a body is what a row may hold.
 MAX_LENGTH: int = settings.DATA_UPLOAD_MAX_MEMORY_SIZE
+# What `POST /api/books/` takes, or a part of it; and what a file has of JSON.
+Body: TypeAlias = dict[str, Any]
 BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 # As much as the form of a file is told by.
 BEGINNING = 64 * 1024
@@ -30,7 +32,7 @@ class FileRow:
     line: int
     # As the file has it, to be kept with the reasons of a refusal.
     source: Any
-    body: dict[str, Any] = field(default_factory=dict)
+    body: Body = field(default_factory=dict)
     # What speaks against the row.
     faults: list[Fault] = field(default_factory=list)
     # What speaks against parts of it, which the body leaves out.

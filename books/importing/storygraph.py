@@ -1,9 +1,8 @@
 """The StoryGraph: “Export StoryGraph Library”."""
 
 import re
-from typing import Any
 
-from .rows import FileRow
+from .rows import Body, FileRow
 from .tabular import Record, Table
 from .vocabulary import contribution, editions, format_of, given
 
@@ -17,7 +16,7 @@ COLUMNS = {
 WITH_ROLE = re.compile(r"(.*\S)\s*\(([^()]*)\)")
 
 
-def _body(record: Record, row: FileRow) -> dict[str, Any]:
+def _body(record: Record, row: FileRow) -> Body:
     authors = [name.strip() for name in record["authors"].split(",")]
     others = [name.strip() for name in record.get("contributors", "").split(",")]
     matches = [(name, WITH_ROLE.fullmatch(name)) for name in others if name]

@@ -24,6 +24,7 @@ from books.isbn import normalize_isbn
 from books.serializers import ISBNField
 from project.api.fields import NameField, ProseField, StrictCharField
 from project.api.http.problems import Fault, Refused, faults_of, pointer
+from project.api.models import Attrs
 from project.api.relations import Via, relations_of
 
 Take = Callable[[Any], Any]
@@ -52,15 +53,15 @@ class Validation:
         self._twins = _twins_of(serializer)
         self._take = _taking_object(serializer)
 
-    def plainly(self, body: Mapping[str, object]) -> dict[str, Any] | None:
+    def plainly(self, body: Mapping[str, object]) -> Attrs | None:
         """What `fully` returns, or None where that is not plain to see."""
         try:
-            attrs: dict[str, Any] = self._take(body)
+            attrs: Attrs = self._take(body)
         except (_Doubtful, ValidationError, serializers.ValidationError):
             return None
         return attrs
 
-    def fully(self, body: Mapping[str, object]) -> dict[str, Any]:
+    def fully(self, body: Mapping[str, object]) -> Attrs:
         """What the serializer makes of the body. Raises Refused."""
         faults: list[Fault] = []
         attrs: dict[str, object] = {}

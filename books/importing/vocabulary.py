@@ -3,12 +3,13 @@
 import re
 from collections.abc import Iterable
 from functools import lru_cache
-from typing import Any
 
 from django.conf.locale import LANG_INFO
 
 from books.languages import alpha_2, canonical_language
 from books.models import Format, Role
+
+from .rows import Body
 
 FORMATS = {
     # The more special words first.
@@ -169,12 +170,12 @@ def year_of(text: str) -> int | None:
     return int(match[0]) or None if match else None
 
 
-def given(parts: dict[str, Any]) -> dict[str, Any]:
+def given(parts: Body) -> Body:
     """What of these is said."""
     return {name: value for name, value in parts.items() if value not in (None, "", [], {})}
 
 
-def editions(isbns: Iterable[str | None] = (), **parts: object) -> list[dict[str, Any]]:
+def editions(isbns: Iterable[str | None] = (), **parts: object) -> list[Body]:
     """One edition, of the first ISBN-13, else ISBN-10; none where nothing is said of it."""
     numbers = sorted(filter(None, isbns), key=lambda isbn: len(re.sub(r"\W", "", isbn)) != 13)
     if parts.get("publisher"):

@@ -2,7 +2,6 @@
 
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
-from typing import Any
 
 from django.db.models import Q
 
@@ -46,7 +45,7 @@ class Authors(Shared):
         self.unused: list[Columns] = []
         # By the identity of the mention, whom it means and what it says of them in vain.
         self._meant: dict[int, Columns] = {}
-        self.disagreements: dict[int, dict[str, Any]] = {}
+        self.disagreements: dict[int, Columns] = {}
 
     def load(self, given: Sequence[Columns]) -> None:
         """Read what is stored, and settle whom each of these means."""
