@@ -2,7 +2,6 @@
 
 import logging
 from datetime import timedelta
-from typing import Any
 
 from django.contrib.auth.backends import BaseBackend
 from django.contrib.auth.hashers import BasePasswordHasher, get_hashers, identify_hasher
@@ -29,7 +28,7 @@ class AccountBackend(BaseBackend):
     asynchronous code, where nothing of this would hold.
     """
 
-    def get_user(self, user_id: Any) -> User | None:
+    def get_user(self, user_id: int) -> User | None:
         return User.objects.filter(pk=user_id, is_active=True).first()
 
     def authenticate(

@@ -16,7 +16,7 @@ def as_openapi_3_0(contract: Any) -> Any:
     return {**_rewritten(contract), "openapi": VERSION}
 
 
-def _rewritten(node: Any) -> Any:
+def _rewritten(node: object) -> Any:
     if isinstance(node, list):
         return [_rewritten(each) for each in node]
     if not isinstance(node, dict):

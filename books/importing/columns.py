@@ -11,7 +11,7 @@ from books.serializers import BookSerializer, IdentifierItem
 from project.api.http.csv import original
 from project.api.relations import relations_of
 
-from .rows import FileRow, UnreadableFileError
+from .rows import Body, FileRow, UnreadableFileError
 from .tabular import Record, Table, number_of
 
 
@@ -116,7 +116,7 @@ def _listed(parts: Iterable[str]) -> str:
     return text
 
 
-def _credits(contributions: list[Any]) -> str:
+def _credits(contributions: list[Body]) -> str:
     return _listed(_credit(each["author"]["name"], each["role"]) for each in contributions)
 
 
@@ -125,7 +125,7 @@ def _credit(name: str, role: str) -> str:
     return name if is_plain else f"{name} ({role})"
 
 
-def _of_first(name: str) -> Callable[[list[Any]], object]:
+def _of_first(name: str) -> Callable[[list[Body]], object]:
     written = _written(EDITION[name])
     return lambda editions: written(editions[0][name]) if editions else None
 

@@ -146,7 +146,7 @@ class Ours:
         self._said: dict[tuple[type[models.Model], str], Keys] = defaultdict(Keys)
         self._said_by_batch: set[tuple[type[models.Model], int, str]] = set()
         # Authors whom the file has named and no book has got, by each of their NAMES.
-        self._unused: dict[tuple[str, Any], list[Columns]] = {}
+        self._unused: dict[tuple[str, object], list[Columns]] = {}
 
     def begin(self) -> None:
         """Forget what a batch has said that was not written."""
@@ -189,7 +189,7 @@ class Ours:
                 self._made[model].add(thing["id"])
 
     @staticmethod
-    def _names(author: Columns) -> list[tuple[str, Any]]:
+    def _names(author: Columns) -> list[tuple[str, object]]:
         return [(name, author[name]) for name in NAMES if author[name] is not None]
 
     def has_made(self, model: type[models.Model], thing: Columns) -> bool:
@@ -248,7 +248,7 @@ class Changes:
 
     def __init__(self, model: type[models.Model]) -> None:
         self.model = model
-        self._of: dict[int, dict[str, tuple[Any, Any]]] = {}
+        self._of: dict[int, dict[str, tuple[object, object]]] = {}
 
     def __len__(self) -> int:
         return len(self._of)

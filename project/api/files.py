@@ -10,6 +10,8 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import Any, cast
 
+from django.core.files import File
+from django.core.files.storage import Storage
 from django.db import Error, models, transaction
 from django.db.models.fields.files import FieldFile
 from django.db.models.signals import post_delete
@@ -22,7 +24,7 @@ _stored: ContextVar["list[tuple[OwnedFileField, str]] | None"] = ContextVar(
 
 
 class OwnedFile(FieldFile):
-    def save(self, name: str, content: Any, save: bool = True) -> None:
+    def save(self, name: str, content: "File[bytes]", save: bool = True) -> None:
         stored = _stored.get()
         if stored is None:
             super().save(name, content, save)
@@ -93,7 +95,7 @@ def _may_be_referred_to(field: OwnedFileField, name: str) -> bool:
         return True
 
 
-def _delete(storage: Any, name: str) -> None:
+def _delete(storage: Storage, name: str) -> None:
     try:
         storage.delete(name)
     except OSError as error:

@@ -6,6 +6,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from django.db import migrations, models
+from django.db.backends.base.schema import BaseDatabaseSchemaEditor
+from django.db.migrations.state import ProjectState, StateApps
 from django.utils import timezone
 
 from .models import AnyQuerySet, HyphenatedUUIDField
@@ -64,7 +66,7 @@ class RewriteTexts(migrations.RunPython):
         super().__init__(self._write, migrations.RunPython.noop, elidable=True)
         self.rewrites = rewrites
 
-    def _write(self, apps: Any, schema_editor: Any) -> None:
+    def _write(self, apps: StateApps, schema_editor: BaseDatabaseSchemaEditor) -> None:
         using = schema_editor.connection.alias
         count: Counter[str] = Counter()
         batch: dict[type[models.Model], list[Rewrite]] = defaultdict(list)
@@ -99,7 +101,11 @@ class HyphenateUUIDs(migrations.AlterField):
     """
 
     def database_forwards(
-        self, app_label: str, schema_editor: Any, from_state: Any, to_state: Any
+        self,
+        app_label: str,
+        schema_editor: BaseDatabaseSchemaEditor,
+        from_state: ProjectState,
+        to_state: ProjectState,
     ) -> None:
         super().database_forwards(app_label, schema_editor, from_state, to_state)
         if schema_editor.connection.vendor != "sqlite":

@@ -4,7 +4,6 @@ import sys
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from typing import Any
 from uuid import UUID
 
 from django.db import models
@@ -37,8 +36,8 @@ class MatchedBook:
     # The folded names of its subjects.
     subjects: set[str] = field(default_factory=set)
     # By their ISBN, or else by all that is said of them; and the first row that does.
-    editions: dict[Any, Columns] = field(default_factory=dict)
-    rows: dict[Any, int] = field(default_factory=dict)
+    editions: dict[object, Columns] = field(default_factory=dict)
+    rows: dict[object, int] = field(default_factory=dict)
     # Those that it has or will have, and how many others are stored.
     told: set[object] = field(default_factory=set)
     number_of_others: int = 0

@@ -2,7 +2,6 @@
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
-from typing import Any
 
 from django.db import models
 
@@ -36,7 +35,7 @@ def as_survivors(drafts: Sequence[Draft]) -> None:
     merged = {mark: each for mark, each in names.items() if any(name in former for name in each)}
     live = set(_held(name for each in merged.values() for name in each))
     meant: dict[int, Columns] = {}
-    stored: dict[Any, dict[int, Columns]] = defaultdict(dict)
+    stored: dict[type[models.Model], dict[int, Columns]] = defaultdict(dict)
     for model in {named[mark][0] for mark in merged}:
         keys = {key for (of, *_), key in former.items() if of is model}
         rows = model._default_manager.filter(pk__in=keys)

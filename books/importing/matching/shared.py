@@ -2,20 +2,20 @@
 
 from collections.abc import Iterable, Sequence
 from types import SimpleNamespace
-from typing import Any
 from uuid import UUID
 
 from django.db import models
 from django.db.models import Q
 
 from books.models import Subject
+from project.api.models import AnyQuerySet
 
 from ..drafts import Columns
 
 
 def stored_like(
-    given: Sequence[Columns], column: str, stored: models.QuerySet[Any, Any], *others: Q
-) -> models.QuerySet[Any, Any]:
+    given: Sequence[Columns], column: str, stored: AnyQuerySet, *others: Q
+) -> AnyQuerySet:
     """Those with the Open Library's key of a given one, or its name if not both have a key.
 
     Without that condition a batch would read all stored namesakes, ever more of them. In a single
@@ -89,9 +89,9 @@ class ByColumn(Shared):
     def __init__(self, model: type[models.Model], column: str) -> None:
         super().__init__(model)
         self._column = column
-        self._known: dict[Any, Columns] = {}
+        self._known: dict[object, Columns] = {}
         # Of each value, in the order of their mentions, how the batch spells the name.
-        self._spelt: dict[Any, Columns] = {}
+        self._spelt: dict[object, Columns] = {}
 
     def load(self, given: Sequence[Columns]) -> None:
         super().load(given)
@@ -128,7 +128,7 @@ class ByColumn(Shared):
 class Subjects(ByColumn):
     def __init__(self) -> None:
         super().__init__(Subject, "name_folded")
-        self._slug: Any = Subject._meta.get_field("slug")
+        self._slug = Subject._meta.get_field("slug")
         self._taken: set[str] = set()
 
     def load(self, given: Sequence[Columns]) -> None:

@@ -2,7 +2,6 @@
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any
 
 from django.contrib.auth import get_user_model
 
@@ -17,7 +16,7 @@ class Actors:
 
     @classmethod
     def of(cls, actors: Iterable[str | None], using: str) -> "Actors":
-        model: Any = get_user_model()
+        model = get_user_model()
         keys = {actor for actor in actors if actor is not None and actor.isdecimal()}
         if not keys:
             return cls({})

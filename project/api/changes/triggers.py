@@ -9,6 +9,7 @@ from collections.abc import Collection, Iterable, Sequence
 from types import ModuleType
 from typing import Any
 
+from django.apps import AppConfig
 from django.db import connections, transaction
 from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.backends.utils import CursorWrapper
@@ -85,7 +86,12 @@ def fault_before_migrate(connection: BaseDatabaseWrapper) -> str | None:
 
 
 @receiver(pre_migrate, dispatch_uid="changes")
-def prepare_for_migrations(sender: Any, using: str, plan: Any = None, **kwargs: object) -> None:
+def prepare_for_migrations(
+    sender: AppConfig,
+    using: str,
+    plan: Sequence[tuple[Migration, bool]] | None = None,
+    **kwargs: object,
+) -> None:
     """Drop the triggers that are in the way of the migrations.
 
     On SQLite that is all of them, since tables are altered by being made anew. On PostgreSQL it is
@@ -123,7 +129,12 @@ def _as_migration(execute: Any, sql: Any, params: Any, many: bool, context: Any)
 
 
 @receiver(post_migrate, dispatch_uid="changes")
-def create_after_migrations(sender: Any, using: str, plan: Any = None, **kwargs: object) -> None:
+def create_after_migrations(
+    sender: AppConfig,
+    using: str,
+    plan: Sequence[tuple[Migration, bool]] | None = None,
+    **kwargs: object,
+) -> None:
     if sender.label != "changes":
         return
     connection = connections[using]

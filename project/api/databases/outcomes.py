@@ -1,7 +1,5 @@
 """What became of the statements of one request, as each connection sees them."""
 
-from typing import Any
-
 from django.db import Error
 from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.backends.utils import CursorWrapper
@@ -64,7 +62,7 @@ class WitnessedCursor(CursorWrapper):
 
     db: Witness
 
-    def _execute(self, sql: object, params: object, *ignored: object) -> Any:
+    def _execute(self, sql: object, params: object, *ignored: object) -> object:
         try:
             done = self._carry_out(sql, params, *ignored)
         except Error as error:

@@ -9,7 +9,6 @@ import logging
 from collections.abc import Callable
 from datetime import UTC, datetime
 from time import perf_counter
-from typing import Any
 
 from django.conf import settings
 from django.db import connection
@@ -27,7 +26,7 @@ _encode = json.JSONEncoder(default=str).encode
 class RequestRecord(logging.LogRecord):
     """A request's line, whose members are known beforehand."""
 
-    def __init__(self, members: dict[str, Any]) -> None:
+    def __init__(self, members: dict[str, object]) -> None:
         super().__init__(logger.name, logging.INFO, __file__, 0, "request", (), None)
         self._members = members
         vars(self).update(members)

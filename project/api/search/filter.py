@@ -11,7 +11,8 @@ from rest_framework.settings import api_settings
 
 from ..http.problems import Fault, Refused
 from ..http.resources import for_lists
-from ..lists.parameters import is_list, is_true, parameter_schema
+from ..lists.parameters import Schema, is_list, is_true, parameter_schema
+from ..models import AnyQuerySet
 from .queries import MAX_LENGTH, Search
 
 EXACT = "exact"
@@ -51,9 +52,7 @@ class SearchFilter(backends.SearchFilter):
             raise Refused([Fault("invalid", detail, parameter=self.search_param)]) from error
 
     @for_lists
-    def filter_queryset(
-        self, request: Request, queryset: QuerySet[Any], view: Any
-    ) -> QuerySet[Any]:
+    def filter_queryset(self, request: Request, queryset: AnyQuerySet, view: Any) -> AnyQuerySet:
         search = self.search(request, view)
         if search is None:
             return queryset
@@ -70,7 +69,7 @@ class SearchFilter(backends.SearchFilter):
         context = {"param": self.search_param, "term": term}
         return loader.get_template(self.template).render(context)
 
-    def get_schema_operation_parameters(self, view: object) -> list[dict[str, Any]]:
+    def get_schema_operation_parameters(self, view: object) -> list[Schema]:
         if not self.parameters_of(view):
             return []
         schema = {"type": "string", "minLength": 1, "maxLength": MAX_LENGTH}

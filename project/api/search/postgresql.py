@@ -5,7 +5,7 @@ from typing import Any
 
 from django.db.backends.utils import CursorWrapper
 
-from .words import PLAIN, Entry, Word, plain_parts
+from .words import PLAIN, Entry, Terms, Word, plain_parts
 
 # What is made here. Raise it with every change, so that `migrate` makes the tables anew.
 LAYOUT = 1
@@ -104,7 +104,7 @@ def read_entries(cursor: CursorWrapper, table: str, keys: Collection[int]) -> di
 # Queries
 
 
-def tsquery(terms: Iterable[Iterable[Iterable[Word]]], length: int | None = None) -> str:
+def tsquery(terms: Terms, length: int | None = None) -> str:
     """All of these terms, of each all words of one of its alternatives: in a title of this many
     words, if a length is given."""
 
@@ -114,9 +114,7 @@ def tsquery(terms: Iterable[Iterable[Iterable[Word]]], length: int | None = None
     return " & ".join(f"({' | '.join(f'({all_of(words)})' for words in term)})" for term in terms)
 
 
-def estimate_entries(
-    cursor: CursorWrapper, table: str, terms: Iterable[Iterable[Iterable[Word]]]
-) -> list[float]:
+def estimate_entries(cursor: CursorWrapper, table: str, terms: Terms) -> list[float]:
     """How many entries there are, and then how many have each of the terms: as far as the planner
     knows, at least one."""
     queries = [tsquery([term]) for term in terms]
@@ -144,7 +142,7 @@ def find_whole_words(cursor: CursorWrapper, texts: Iterable[str]) -> set[str]:
     return {word for (word,) in cursor.fetchall()}
 
 
-def count_entries(cursor: CursorWrapper, table: str, queries: Iterable[Any]) -> list[int]:
+def count_entries(cursor: CursorWrapper, table: str, queries: Iterable[Terms]) -> list[int]:
     """How many entries have all terms of each of these; ENOUGH where there are more."""
     found = [tsquery(terms) for terms in queries]
     count = (

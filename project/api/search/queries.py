@@ -12,6 +12,7 @@ from django.db.models import Case, Expression, IntegerField, Lookup, Model, Quer
 from django.db.models.sql.compiler import SQLCompiler
 
 from ..lists.ranking import Rank
+from ..models import AnyQuerySet
 from . import postgresql, sqlite
 from .entries import WordsField, dialect
 from .spelling import Vocabulary, correct
@@ -162,7 +163,7 @@ class MatchRank(Rank):
         self.found = found
         self.matches = tuple(matches)
 
-    def parts(self, queryset: QuerySet[Any], *, keys_only: bool) -> list[QuerySet[Model]]:
+    def parts(self, queryset: AnyQuerySet, *, keys_only: bool) -> list[QuerySet[Model]]:
         queryset = queryset.order_by("id")
         conditions = queryset.query.where.children
         for condition in conditions:
@@ -178,7 +179,7 @@ class MatchRank(Rank):
             entries.filter(document__matches=match).order_by("entry_of") for match in self.matches
         ]
 
-    def number(self, queryset: QuerySet[Any]) -> Expression:
+    def number(self, queryset: AnyQuerySet) -> Expression:
         entries = _entries(queryset.model)._default_manager
         return Case(
             *(
@@ -190,7 +191,7 @@ class MatchRank(Rank):
 
 
 class Found(NamedTuple):
-    queryset: QuerySet[Any]
+    queryset: AnyQuerySet
     # What was looked for instead, where a word gave way to another.
     used: str | None = None
 
@@ -222,7 +223,7 @@ class Search:
         found = {word: key for word in words if (key := _key(word, keys))}
         return cls(tuple(word for word in words if word not in found), found, is_exact)
 
-    def find(self, queryset: QuerySet[Any], *, ranked: bool = False) -> Found:
+    def find(self, queryset: AnyQuerySet, *, ranked: bool = False) -> Found:
         """All that has this, in the queryset's own order, or `ranked`: the best match first."""
         queryset = self._with_keys(queryset)
         if not self.words:
@@ -233,7 +234,7 @@ class Search:
         narrowed = self._ranked(queryset, query) if ranked else self._filtered(queryset, query)
         return Found(narrowed, used)
 
-    def _filtered(self, queryset: QuerySet[Any], query: ParsedQuery) -> QuerySet[Any]:
+    def _filtered(self, queryset: AnyQuerySet, query: ParsedQuery) -> AnyQuerySet:
         match = Match(query)
         if query.wants_hashed_subplan and not queryset.query.has_filters():
             entries = _entries(queryset.model)._default_manager.filter(document__matches=match)
@@ -241,7 +242,7 @@ class Search:
             return queryset.filter(Case(is_found, default=False))
         return queryset.filter(search__document__matches=match)
 
-    def _ranked(self, queryset: QuerySet[Any], query: ParsedQuery) -> QuerySet[Any]:
+    def _ranked(self, queryset: AnyQuerySet, query: ParsedQuery) -> AnyQuerySet:
         """In parts one behind the other: titles that are just these words, titles of one more word
         and so on, and what has them elsewhere. Each goes by id, an order that a walk through a
         table keeps, however many rows match.
@@ -260,14 +261,14 @@ class Search:
         ranked = queryset.filter(search__document__matches=found)
         return ranked.order_by(MatchRank(found, matches), "id")
 
-    def _with_keys(self, queryset: QuerySet[Any]) -> QuerySet[Any]:
+    def _with_keys(self, queryset: AnyQuerySet) -> AnyQuerySet:
         for key in self.keys.values():
             # A subquery, since a join gives a row once for each of its related rows.
             matching = queryset.model._default_manager.filter(**key).order_by()
             queryset = queryset.filter(pk__in=matching.values("pk"))
         return queryset
 
-    def _parsed(self, queryset: QuerySet[Any]) -> tuple[ParsedQuery | None, str | None]:
+    def _parsed(self, queryset: AnyQuerySet) -> tuple[ParsedQuery | None, str | None]:
         """The words as entries have them, None where there is none; and how they are written, where
         they are not those of this search."""
         parsed, used = parse(" ".join(self.words)), None

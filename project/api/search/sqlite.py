@@ -6,7 +6,7 @@ from typing import Any
 
 from django.db.backends.utils import CursorWrapper
 
-from .words import PLAIN, Entry, Word, plain_parts
+from .words import PLAIN, Entry, Terms, Word, plain_parts
 
 # What is made here. Raise it with every change, so that `migrate` makes the tables anew.
 LAYOUT = 1
@@ -82,7 +82,7 @@ def read_entries(cursor: CursorWrapper, table: str, keys: Collection[int]) -> di
 # Queries
 
 
-def expression(terms: Iterable[Iterable[Iterable[Word]]], length: int | None = None) -> str:
+def expression(terms: Terms, length: int | None = None) -> str:
     """All of these terms, of each all words of one of its alternatives: in a title of this many
     words, if a length is given."""
     lead = length or ""
@@ -117,7 +117,7 @@ def find_whole_words(cursor: CursorWrapper, texts: Iterable[str]) -> set[str]:
     return {word for (word,) in cursor.fetchall()}
 
 
-def count_entries(cursor: CursorWrapper, table: str, queries: Iterable[Any]) -> list[int]:
+def count_entries(cursor: CursorWrapper, table: str, queries: Iterable[Terms]) -> list[int]:
     """How many entries have all terms of each of these; ENOUGH where there are more."""
     found = [expression(terms) for terms in queries]
     count = f"(SELECT count(*) FROM (SELECT 1 FROM {table} WHERE {table} MATCH %s LIMIT {ENOUGH}))"

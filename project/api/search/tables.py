@@ -6,10 +6,10 @@ it with this code's, so that whatever stopped the end of `migrate` does not go u
 
 import hashlib
 import unicodedata
-from collections.abc import Iterator
-from typing import Any
+from collections.abc import Iterator, Sequence
 
 import regex
+from django.apps import AppConfig
 from django.db import connections, models, transaction
 from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.backends.utils import CursorWrapper
@@ -24,7 +24,9 @@ DEFINITIONS = "search_definition"
 
 
 @receiver(pre_migrate, dispatch_uid="search")
-def prepare_for_migrations(sender: Any, using: str, plan: Any = (), **kwargs: object) -> None:
+def prepare_for_migrations(
+    sender: AppConfig, using: str, plan: Sequence[tuple[Migration, bool]] = (), **kwargs: object
+) -> None:
     """Drop what kept entries before 1.0.0: on SQLite a trigger keeps the tables that it reads from
     being altered. What migrations write tells nobody, so that the entries are due then."""
     if sender.label != "api":
@@ -46,7 +48,7 @@ def _may_write_texts(migration: Migration) -> bool:
 
 
 @receiver(post_migrate, dispatch_uid="search")
-def create_after_migrations(sender: Any, using: str, **kwargs: object) -> None:
+def create_after_migrations(sender: AppConfig, using: str, **kwargs: object) -> None:
     if sender.label == "api":
         create(connections[using])
 

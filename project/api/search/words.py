@@ -166,6 +166,10 @@ class Word(NamedTuple):
         return self.text + chr(0x10FFFF) * self.is_prefix
 
 
+# All of these; of each, all words of one of its alternatives.
+Terms = Iterable[Iterable[Iterable[Word]]]
+
+
 class _Run(NamedTuple):
     """Characters that are cut in one way: into one word, or windows of `size` neighbours."""
 

@@ -4,7 +4,6 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from functools import reduce
 from operator import or_
-from typing import Any
 
 from django.db import models
 from django.db.models import Q
@@ -16,7 +15,7 @@ from ..models import AggregateRoot, FormerKey
 
 Model = type[models.Model]
 # A model, the name of a column, and a value of it.
-Name = tuple[Model, str, Any]
+Name = tuple[Model, str, object]
 
 
 def survivors(names: Iterable[Name]) -> Mapping[Name, int]:
@@ -46,7 +45,7 @@ def survivor_of(model: Model, key: object) -> int | None:
 
 def mergers(
     model: Model, names: Iterable[tuple[str, object]], request: Request
-) -> Mapping[tuple[str, Any], Merged]:
+) -> Mapping[tuple[str, object], Merged]:
     """What refuses to change what had one of these names, a column's with a value, by that name.
 
     Of those alone whose survivors who asks may see. Two queries, however many they are.

@@ -7,7 +7,6 @@ https://docs.djangoproject.com/en/stable/ref/databases/#subclassing-the-built-in
 
 import select
 import sys
-from typing import Any
 
 from django.db import Error, NotSupportedError
 from django.db.backends.postgresql import base
@@ -22,7 +21,7 @@ ATTEMPTS = 5
 
 
 class _Cursor(WitnessedCursor):
-    def _carry_out(self, sql: object, params: object, *ignored: object) -> Any:
+    def _carry_out(self, sql: object, params: object, *ignored: object) -> object:
         for _ in range(ATTEMPTS - 1):
             try:
                 return super()._carry_out(sql, params, *ignored)
