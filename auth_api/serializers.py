@@ -175,7 +175,7 @@ class PasswordChangeSerializer(StrictSerializer):
         return {"access": str(token.access_token), "refresh": str(token)}
 
 
-class KeySerializer(serializers.Serializer[Any]):
+class KeySerializer(serializers.Serializer[object]):
     """A public key, as a JSON Web Key (RFC 7517)."""
 
     kty = serializers.CharField()
@@ -189,7 +189,7 @@ class KeySerializer(serializers.Serializer[Any]):
     e = serializers.CharField(required=False)
 
 
-class KeySetSerializer(serializers.Serializer[Any]):
+class KeySetSerializer(serializers.Serializer[object]):
     keys = KeySerializer(many=True)
 
 

@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 from functools import reduce
 from operator import or_
-from typing import Any
 
 from django.db.models import Q, QuerySet
 
@@ -34,7 +33,7 @@ class ISBNFilter(ValuesFilter):
 class IdentifierFilter(ValuesFilter):
     item_class = IdentifierFormField
 
-    def condition(self, values: Sequence[Any]) -> Q:
+    def condition(self, values: Sequence[tuple[str, str] | None]) -> Q:
         owner = {Book: "edition__book", Edition: "edition"}[self.model]
         rows = Identifier.objects.order_by()
         condition = Q()
@@ -80,7 +79,7 @@ class LanguageFilter(CodeFilter):
     def _lookups_of(self, tag: str | None) -> dict[str, object]:
         """Those of one tag: the first one is what the index begins with."""
         primary, _, rest = (tag or "").partition("-")
-        lookups: dict[str, Any] = {PRIMARY: primary}
+        lookups: dict[str, object] = {PRIMARY: primary}
         if tag and self.is_exact:
             # SQLite would put the tag of an equality into the expression that the index has.
             return {**lookups, "language__gte": tag, "language__lte": tag}

@@ -49,6 +49,6 @@ class ISBNFormField(forms.CharField):
     def __init__(self, **kwargs: Any) -> None:
         super().__init__(**{**kwargs, "max_length": MAX_ISBN_LENGTH})
 
-    def to_python(self, value: object) -> Any:
+    def to_python(self, value: object) -> str | None:
         text = super().to_python(value)
         return normalize_isbn(text) if text else text

@@ -1,7 +1,6 @@
 """The URLs of books, and of what goes with them: what each lists, and in which order."""
 
 from collections.abc import Callable
-from typing import Any
 
 from django.core.exceptions import ValidationError
 from drf_spectacular.utils import extend_schema
@@ -48,7 +47,7 @@ from .serializers import (
 )
 
 # What answers a file of which no cover can be made, by the code of the reason
-REFUSALS: dict[Any, Callable[[str], APIException]] = {
+REFUSALS: dict[str | None, Callable[[str], APIException]] = {
     "too_large": PayloadTooLarge,
     "not_a_picture": lambda detail: UnsupportedMediaType("", detail),
     "broken": lambda detail: Refused([Fault("broken", detail, pointer="/file")]),

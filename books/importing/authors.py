@@ -1,6 +1,6 @@
 """Authors of whom a file names no book."""
 
-from typing import Any
+from collections.abc import Iterable
 
 from authors.models import OtherName
 from authors.serializers import AuthorItem, OtherNameItem
@@ -20,7 +20,7 @@ class AuthorRow(AuthorItem):
         relations = [Owned("other_names")]
 
 
-def other_names(names: Any) -> list[dict[str, str]]:
+def other_names(names: Iterable[object] | None) -> list[dict[str, str]]:
     """What of these can be an author's other names, each once."""
     texts = (normalized_name(each) for each in names or () if isinstance(each, str))
     distinct = dict.fromkeys(text for text in texts if 0 < len(text) <= (LONGEST or 0))

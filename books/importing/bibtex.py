@@ -2,10 +2,10 @@
 
 import re
 from collections.abc import Iterator
-from typing import Any
 
 from bibtexparser.entrypoint import parse_string
 from bibtexparser.middlewares import (
+    NameParts,
     RemoveEnclosingMiddleware,
     ResolveStringReferencesMiddleware,
     SeparateCoAuthors,
@@ -81,7 +81,7 @@ def _take(row: FileRow, text: str) -> None:
         row.source = row.body = _body(fields)
 
 
-def _name(parts: Any, role: str) -> Body:
+def _name(parts: NameParts, role: str) -> Body:
     first, von, last, jr = (
         plain(" ".join(part)) for part in (parts.first, parts.von, parts.last, parts.jr)
     )

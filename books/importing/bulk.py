@@ -4,7 +4,6 @@ import json
 from collections.abc import Callable, Sequence
 from operator import itemgetter
 from types import SimpleNamespace
-from typing import Any
 
 from django.db import connection, models
 from django.db.backends.base.base import BaseDatabaseWrapper
@@ -57,7 +56,7 @@ def insert(model: type[models.Model], rows: Sequence[Columns], written: WrittenR
     columns = [*(["id"] if "id" in rows[0] else []), *(field.attname for field in fields)]
     chosen: Callable[[Columns], tuple[object, ...]] = itemgetter(*columns)
 
-    def values(row: Columns) -> tuple[Any, ...]:
+    def values(row: Columns) -> tuple[object, ...]:
         row |= adapted
         for uuid in random:
             value = row[uuid.attname] or uuid.get_default()

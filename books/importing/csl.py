@@ -1,7 +1,6 @@
 """CSL-JSON, of Zotero, Mendeley and pandoc (https://docs.citationstyles.org)."""
 
 import re
-from typing import Any
 
 from .citations import is_book, isbns, keywords, series
 from .identifiers import identifiers
@@ -39,7 +38,7 @@ def _date(value: object) -> str:
     return _text(value.get("raw")) or _text(value.get("literal"))
 
 
-def _name(given_name: Any, role: str) -> Body | None:
+def _name(given_name: object, role: str) -> Body | None:
     if not isinstance(given_name, dict):
         return None
     get = given_name.get

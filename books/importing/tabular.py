@@ -4,7 +4,7 @@ import csv
 import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Literal
 
 from project.api.http.problems import Fault, pointer
 
@@ -103,7 +103,7 @@ def _records(
     """The number of each record's first line, and its cells or why it has none."""
     # As long as a row may be; Python's own limit of a cell is 128 KiB.
     csv.field_size_limit(MAX_LENGTH)
-    quoting: Any = csv.QUOTE_MINIMAL if has_quotes else csv.QUOTE_NONE
+    quoting: Literal[0, 3] = csv.QUOTE_MINIMAL if has_quotes else csv.QUOTE_NONE
     # Bytes that are no UTF-8 become surrogates, which are refused with their column.
     reader = csv.reader(map(text_of, lines), strict=True, delimiter=delimiter, quoting=quoting)
     while True:

@@ -3,7 +3,7 @@
 import re
 from base64 import urlsafe_b64decode, urlsafe_b64encode
 from binascii import Error as BadBase64
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from rest_framework.request import Request
 
@@ -21,7 +21,7 @@ class Cursor(NamedTuple):
 
     @classmethod
     def of(cls, position: Position, request: Request) -> "Cursor":
-        user: Any = request.user
+        user = request.user
         return cls(position, str(user.pk), str(getattr(user, "role", "")))
 
     def encode(self) -> str:

@@ -5,7 +5,7 @@ from collections import defaultdict
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from django.db import connections
 from django.db.backends.utils import CursorWrapper
@@ -112,7 +112,12 @@ def page(
 
 
 def _rows(
-    cursor: CursorWrapper, using: str, labels: Sequence[str], after: int, limit: int, viewer: Any
+    cursor: CursorWrapper,
+    using: str,
+    labels: Sequence[str],
+    after: int,
+    limit: int,
+    viewer: int | None,
 ) -> list[Row]:
     if not labels:
         return []
@@ -209,7 +214,7 @@ def _results(
     for row in rows:
         key = (row.kind, row.object_id)
         is_shown = key in shown
-        members: dict[str, Any] = {
+        members: dict[str, object] = {
             "kind": by_label[row.kind].name,
             "id": row.object_id,
             "uid": str(row.uid),

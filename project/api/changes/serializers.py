@@ -1,17 +1,15 @@
 """What the feed and the history of an object show."""
 
-from typing import Any
-
 from drf_spectacular.utils import extend_schema_serializer
 from rest_framework import serializers
 
 from ..fields import TimestampField
-from .models import Change
+from .models import Change, Entry
 
 OPERATIONS = ["upsert", "delete"]
 
 
-class ActorSerializer(serializers.Serializer[Any]):
+class ActorSerializer(serializers.Serializer[object]):
     """An account, or a program such as the import."""
 
     id = serializers.IntegerField(
@@ -29,7 +27,7 @@ class MergedSerializer(serializers.Serializer[object]):
     uid = serializers.UUIDField()
 
 
-class ChangeSerializer(serializers.Serializer[Any]):
+class ChangeSerializer(serializers.Serializer[object]):
     """An object's last change."""
 
     kind = serializers.CharField(help_text="The path of the object's list, as `books`.")
@@ -57,7 +55,7 @@ class ChangeSerializer(serializers.Serializer[Any]):
 
 
 @extend_schema_serializer(many=False)
-class ChangePageSerializer(serializers.Serializer[Any]):
+class ChangePageSerializer(serializers.Serializer[Entry]):
     """A page of the feed."""
 
     next = serializers.URLField(
@@ -69,7 +67,7 @@ class ChangePageSerializer(serializers.Serializer[Any]):
     results = ChangeSerializer(many=True)
 
 
-class DifferenceSerializer(serializers.Serializer[Any]):
+class DifferenceSerializer(serializers.Serializer[object]):
     """A place where a change has made the document differ."""
 
     pointer = serializers.CharField(
@@ -80,7 +78,7 @@ class DifferenceSerializer(serializers.Serializer[Any]):
     to = serializers.JSONField(allow_null=True, help_text="What is there since.")
 
 
-class HistorySerializer(serializers.Serializer[Any]):
+class HistorySerializer(serializers.Serializer[Change]):
     """A change of an object, and of what it owns."""
 
     id = serializers.IntegerField(help_text="The number of the change.")

@@ -5,9 +5,8 @@ missing, disabled or made by an earlier version. What was written while triggers
 recorded when they come back: all objects, when they come for the first time.
 """
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from types import ModuleType
-from typing import Any
 
 from django.apps import AppConfig
 from django.db import connections, transaction
@@ -117,7 +116,13 @@ def _reshapes(migration: Migration) -> bool:
     return any(isinstance(each, RESHAPING) for each in migration.operations)
 
 
-def _as_migration(execute: Any, sql: Any, params: Any, many: bool, context: Any) -> Any:
+def _as_migration(
+    execute: Callable[..., object],
+    sql: str,
+    params: object,
+    many: bool,
+    context: Mapping[str, BaseDatabaseWrapper],
+) -> object:
     """Name the migration as what writes rows in its transaction.
 
     A setting of the session would outlive it where a pooler is in between.

@@ -255,7 +255,7 @@ class RestoreViewSet(StrictQueryParameters, GenericViewSet[Change]):
 
     queryset = Change.objects.order_by("-id")
     # It takes no body: an answer to OPTIONS says so.
-    serializer_class = serializers.Serializer[Any]
+    serializer_class = serializers.Serializer[object]
     permission_classes = (MayRestore,)
     filter_backends = ()
     pagination_class = None

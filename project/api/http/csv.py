@@ -4,7 +4,6 @@ import csv
 import io
 import re
 from collections.abc import Iterable
-from typing import Any
 
 # With what a cell begins that a spreadsheet may run
 # (https://owasp.org/www-community/attacks/CSV_Injection), and what looks like one made harmless.
@@ -28,7 +27,7 @@ def rows_of(records: Iterable[Iterable[object]]) -> str:
     return file.getvalue()
 
 
-def _cell(value: object) -> Any:
+def _cell(value: object) -> object:
     match value:
         case str():
             return harmless(value)

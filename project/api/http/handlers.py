@@ -56,7 +56,7 @@ def as_api_exception(error: Exception, request: Request) -> exceptions.APIExcept
     return None
 
 
-def _outage(request: Any) -> Unavailable:
+def _outage(request: HttpRequest | Request) -> Unavailable:
     is_unknown = request.method not in SAFE_METHODS and may_have_written()
     return OutcomeUnknown() if is_unknown else Unavailable()
 

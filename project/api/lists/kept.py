@@ -80,7 +80,9 @@ class KeptPages:
         assert keyset is not None  # noqa: S101  (see `of`)
         return keyset
 
-    def first(self, position: tuple[Any, Any] | None, backwards: bool, limit: int) -> list[object]:
+    def first(
+        self, position: tuple[object, object] | None, backwards: bool, limit: int
+    ) -> list[object]:
         """The first pairs of value and key beyond this position; of all where there is none."""
         connection = connections[self.shape.using]
         values = dict(self.values)

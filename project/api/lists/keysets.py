@@ -52,7 +52,7 @@ class Keyset:
     # The name in `order_by`: of a column, also one that foreign keys lead to, or of an annotation.
     name: str
     descending: bool
-    field: "Field[Any, Any]"
+    field: "Field[object, object]"
     null: bool
     # What has to be computed; None for a column of the model's own.
     expression: Any = None
@@ -146,7 +146,7 @@ class Keyset:
             yield queryset.filter(**{isnull: True})
 
 
-def _value(value: object, field: "Field[Any, Any]") -> object:
+def _value(value: object, field: "Field[object, object]") -> object:
     return value if isinstance(value, Expression) else Value(value, field)
 
 
@@ -172,7 +172,9 @@ def column(model: type[Model], path: str) -> "tuple[Field[Any, Any], bool]":
     return field, null
 
 
-def _exactly(name: str, field: "Field[Any, Any]", using: str) -> "tuple[Any, Field[Any, Any]]":
+def _exactly(
+    name: str, field: "Field[object, object]", using: str
+) -> "tuple[Any, Field[Any, Any]]":
     """An annotation in a form that a cursor holds exactly, and the type of that."""
     if isinstance(field, models.FloatField):
         # PostgreSQL's AVG of integers is a number of more digits than its type here has.

@@ -1,7 +1,6 @@
 """Entries on PostgreSQL: a tsvector without places, which knows bytes and no locale."""
 
 from collections.abc import Collection, Iterable, Sequence
-from typing import Any
 
 from django.db.backends.utils import CursorWrapper
 
@@ -21,7 +20,7 @@ ADD_WORDS = (
 )
 
 
-def any_of(column: str, values: Collection[int]) -> tuple[str, Any]:
+def any_of(column: str, values: Collection[int]) -> tuple[str, list[int]]:
     """A condition with one parameter, however many values there are."""
     return f"{column} = ANY (%s::bigint[])", list(values)
 

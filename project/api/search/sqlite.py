@@ -2,7 +2,6 @@
 
 import json
 from collections.abc import Collection, Iterable, Sequence
-from typing import Any
 
 from django.db.backends.utils import CursorWrapper
 
@@ -14,7 +13,7 @@ LAYOUT = 1
 ENOUGH = 1000
 
 
-def any_of(column: str, values: Collection[int]) -> tuple[str, Any]:
+def any_of(column: str, values: Collection[int]) -> tuple[str, str]:
     """A condition with one parameter, however many values there are."""
     return f"{column} IN (SELECT value FROM json_each(%s))", json.dumps(list(values))
 

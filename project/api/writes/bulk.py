@@ -156,7 +156,7 @@ class Bulk:
     def _look_up(self) -> None:
         """Find out the keys of what is named by its uid; none may be named twice."""
         uids = [item.uid for item in self.items if item.uid is not None and item.action != "create"]
-        keys: dict[Any, Any] = {}
+        keys: dict[object, models.Model] = {}
         if uids:
             stored = self.model._default_manager.filter(uid__in=uids)
             keys = dict(stored.values_list("uid", "pk"))
@@ -283,7 +283,7 @@ class Bulk:
             for item, each in zip(items, written, strict=True):
                 item.written = each
 
-    def _lock(self, action: str, items: Sequence[Item]) -> dict[Any, Any]:
+    def _lock(self, action: str, items: Sequence[Item]) -> dict[object, models.Model]:
         """The objects by key, locked."""
         queryset = self.model._default_manager.select_for_update(no_key=action == "update")
         rows = queryset.filter(pk__in=[item.pk for item in items]).order_by("pk")

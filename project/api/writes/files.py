@@ -1,7 +1,5 @@
 """A file that a write has replaced is taken away after it."""
 
-from typing import Any
-
 from django.db import models, router
 from django.dispatch import receiver
 
@@ -11,7 +9,9 @@ from .signals import rows_written
 
 
 @receiver(rows_written)
-def remove_replaced(changed: dict[type[models.Model], dict[Any, Attrs]], **kwargs: object) -> None:
+def remove_replaced(
+    changed: dict[type[models.Model], dict[models.Model, Attrs]], **kwargs: object
+) -> None:
     for model, rows in changed.items():
         fields = model._meta.concrete_fields
         if names := [f.attname for f in fields if isinstance(f, OwnedFileField)]:

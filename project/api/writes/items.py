@@ -155,15 +155,15 @@ def look_up_names(
 ) -> None:
     """Find the stored objects that bodies name by their uid or by a natural key, with a query for
     each model and kind of name, one for those that may be linked, and one for what was merged."""
-    uids: dict[Any, set[UUID]] = defaultdict(set)
-    keys: dict[Any, dict[str, set[Any]]] = defaultdict(lambda: defaultdict(set))
+    uids: dict[type[models.Model], set[UUID]] = defaultdict(set)
+    keys: dict[type[models.Model], dict[str, set[object]]] = defaultdict(lambda: defaultdict(set))
     unknown: list[Name] = []
     for attrs in bodies:
         _collect_names(serializer, attrs, uids, keys)
-    for model, values in uids.items():
-        stored = model._default_manager.filter(uid__in=values)
+    for model, named in uids.items():
+        stored = model._default_manager.filter(uid__in=named)
         work.ids_by_uid[model].update(stored.values_list("uid", "pk"))
-        unknown += [(model, "uid", uid) for uid in values - work.ids_by_uid[model].keys()]
+        unknown += [(model, "uid", uid) for uid in named - work.ids_by_uid[model].keys()]
     for model, columns in keys.items():
         holders = work.holders_by_key[model]
         for column, values in columns.items():
@@ -188,8 +188,8 @@ def look_up_names(
 def _collect_names(
     serializer: Any,
     attrs: Mapping[str, object],
-    uids: dict[Any, set[UUID]],
-    keys: dict[Any, dict[str, set[object]]],
+    uids: dict[type[models.Model], set[UUID]],
+    keys: dict[type[models.Model], dict[str, set[object]]],
 ) -> None:
     for relation in relations_of(serializer):
         value = attrs.get(relation.name)
@@ -242,7 +242,9 @@ def made_by_key(work: UnitOfWork, model: type[models.Model], item: Item) -> mode
     return None
 
 
-def remember_new(work: UnitOfWork, model: type[models.Model], item: Item, instance: Any) -> None:
+def remember_new(
+    work: UnitOfWork, model: type[models.Model], item: Item, instance: models.Model
+) -> None:
     """Let what names a new object again in this body find it."""
     if item.uid is not None:
         work.made_by_uid[model, item.uid] = item, instance
@@ -362,7 +364,7 @@ def differences(serializer: object, instance: models.Model, attrs: dict[str, obj
 
 
 def _distinct(work: UnitOfWork, items: Iterable[Item], *, is_set: bool) -> Iterator[Item]:
-    seen: dict[Any, Item] = {}
+    seen: dict[object, Item] = {}
     for item in items:
         key = item.uid if item.id is None else item.id
         if key is None or (first := seen.setdefault(key, item)) is item:

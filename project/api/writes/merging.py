@@ -227,7 +227,7 @@ def _of_owners(
     elif position is None:
         rows = rows.filter(**{f"{link.name}__in": [gone.pk, survivor.pk]})
     order = "pk" if position is None else position
-    lists: dict[Any, list[models.Model]] = defaultdict(list)
+    lists: dict[object, list[models.Model]] = defaultdict(list)
     for row in rows.select_for_update(no_key=True).order_by(owner.attname, order, "pk"):
         lists[getattr(row, owner.attname)].append(row)
     removed: list[models.Model] = []
@@ -279,7 +279,7 @@ def _twins(
     them in all that is unique; each with that."""
     twins: dict[models.Model, models.Model] = {}
     for key in keys_with(link):
-        held: dict[tuple[Any, ...], models.Model] = {}
+        held: dict[tuple[object, ...], models.Model] = {}
         for of in (survivor, gone):
             for row in rows:
                 values = tuple(getattr(row, f.attname) for f in key)

@@ -206,7 +206,7 @@ def _plan_owned(relation: Owned, work: UnitOfWork, serializer: Any, nodes: Seque
     if not affected:
         return
     owner = model_field.field
-    children_by_owner: dict[Any, list[Any]] = defaultdict(list)
+    children_by_owner: dict[object, list[models.Model]] = defaultdict(list)
     stored = [node.instance.pk for node in affected if not node.row.is_new]
     if stored:
         # Locked as well, since not every writer locks the owner first.
@@ -250,7 +250,7 @@ def _remove_owned(work: UnitOfWork, serializer: Any, gone: dict[int, Node]) -> N
 
 
 def _only_child(
-    relation: Owned, work: UnitOfWork, child_serializer: Any, node: Node, before: list[Any]
+    relation: Owned, work: UnitOfWork, child_serializer: Any, node: Node, before: list[models.Model]
 ) -> list[Entry] | None:
     """A child that there is already is updated in place, with or without its id."""
     twin_items = list(twins(relation, work, node))
@@ -280,7 +280,7 @@ def _children(
     child_serializer: Any,
     views: Sequence["Via"],
     node: Node,
-    before: list[Any],
+    before: list[models.Model],
 ) -> list[Entry] | None:
     value = node.attrs.get(relation.name)
     if isinstance(value, Edit):
@@ -305,7 +305,7 @@ def _children(
     return entries
 
 
-def _edited(edit: Edit, before: list[Any]) -> list[Entry]:
+def _edited(edit: Edit, before: list[models.Model]) -> list[Entry]:
     if edit.id is not None and edit.id not in {child.pk for child in before}:
         raise Http404
     entries = [
@@ -317,7 +317,7 @@ def _edited(edit: Edit, before: list[Any]) -> list[Entry]:
 
 
 def _entries(
-    work: UnitOfWork, model: type[models.Model], items: list[Item], before: list[Any]
+    work: UnitOfWork, model: type[models.Model], items: list[Item], before: list[models.Model]
 ) -> list[Entry]:
     """These items with the stored children that they name; none may be another parent's."""
     by_id = {child.pk: child for child in before}
@@ -337,7 +337,7 @@ def _placed(
     work: UnitOfWork,
     model_field: Any,
     node: Node,
-    before: list[Any],
+    before: list[models.Model],
     entries: list[Entry],
 ) -> Iterator[Node]:
     if len(entries) > max(MAX_ITEMS, len(before)):
@@ -367,7 +367,7 @@ def _merged(
     work: UnitOfWork,
     child_serializer: Any,
     node: Node,
-    before: list[Any],
+    before: list[models.Model],
     entries: list[Entry] | None,
 ) -> list[Entry] | None:
     """The list's entries, given those that the body has for the list itself, if any."""
@@ -395,7 +395,9 @@ def _merged(
     return entries
 
 
-def _with_block(relation: Via, node: Node, before: list[Any], items: list[Item]) -> list[Entry]:
+def _with_block(
+    relation: Via, node: Node, before: list[models.Model], items: list[Item]
+) -> list[Entry]:
     """The stored list with these items in the place of the rows that the view shows."""
     rows_by_target = {getattr(row, f"{relation.to}_id"): row for row in before if relation.has(row)}
     block = [

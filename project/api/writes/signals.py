@@ -78,7 +78,7 @@ class WrittenRows:
 
     def __init__(self) -> None:
         self.created: dict[Model, Sequence[models.Model]] = {}
-        self.changed: dict[Model, dict[Any, Attrs]] = defaultdict(dict)
+        self.changed: dict[Model, dict[models.Model, Attrs]] = defaultdict(dict)
         self.removed: dict[Model, list[models.Model]] = defaultdict(list)
 
     def change(self, instance: models.Model, values: Mapping[str, object]) -> None:

@@ -30,7 +30,7 @@ from .signals import WrittenRows
 
 # Those of a uniqueness, and what they hold.
 Fields: TypeAlias = tuple[Any, ...]
-Values: TypeAlias = tuple[Any, ...]
+Values: TypeAlias = tuple[object, ...]
 
 
 @dataclass(eq=False)
@@ -155,12 +155,18 @@ class UnitOfWork:
         self.faults: list[Fault] = []
         # What the body names by uid: the keys of what is stored; of what is made, the first item
         # that says so, and the instance.
-        self.ids_by_uid: dict[Any, dict[UUID, int]] = defaultdict(dict)
-        self.made_by_uid: dict[tuple[Any, UUID | None], tuple[Any, models.Model]] = {}
+        self.ids_by_uid: dict[type[models.Model], dict[UUID, int]] = defaultdict(dict)
+        self.made_by_uid: dict[
+            tuple[type[models.Model], UUID | None], tuple[Any, models.Model]
+        ] = {}
         # What it names by a natural key: by model, column and value, who has it, None where nobody
         # does; of what is made, the same as above.
-        self.holders_by_key: dict[Any, dict[str, dict[Any, int | None]]] = defaultdict(dict)
-        self.made_by_key: dict[tuple[Any, str, Any], tuple[Any, models.Model]] = {}
+        self.holders_by_key: dict[type[models.Model], dict[str, dict[object, int | None]]] = (
+            defaultdict(dict)
+        )
+        self.made_by_key: dict[
+            tuple[type[models.Model], str, object], tuple[Any, models.Model]
+        ] = {}
         # What is meant by names that merged objects had: ids, uids and natural keys.
         self.survivors: dict[Name, int] = {}
         # The ids that no object has, or none that who asks may see.
@@ -169,7 +175,7 @@ class UnitOfWork:
         self._losses: set[tuple[type[models.Model], RowState]] = set()
         self._loaded: dict[type[models.Model], dict[int, models.Model]] = defaultdict(dict)
         # By foreign key, the values all of whose rows are kept or removed by this write.
-        self._complete_values: dict[Any, set[int]] = defaultdict(set)
+        self._complete_values: dict[object, set[int]] = defaultdict(set)
 
     # Collecting
 
