@@ -5,7 +5,7 @@ import time
 from base64 import urlsafe_b64encode
 from functools import lru_cache
 from hashlib import sha256
-from typing import Any
+from typing import Any, TypeAlias
 
 import jwt
 from django.conf import settings
@@ -13,6 +13,9 @@ from django.core.exceptions import ImproperlyConfigured
 from rest_framework_simplejwt.backends import ALLOWED_ALGORITHMS, TokenBackend
 from rest_framework_simplejwt.exceptions import TokenBackendError, TokenBackendExpiredToken
 from rest_framework_simplejwt.settings import api_settings
+
+# What a token says (RFC 7519, 4).
+Claims: TypeAlias = dict[str, Any]
 
 # The members of a key that anybody may see (RFC 7518, section 6; RFC 8037, section 2).
 PUBLIC_MEMBERS = ("kty", "crv", "x", "y", "n", "e")
@@ -58,7 +61,7 @@ class KeyRing(TokenBackend):
         if len({jwk["kid"] for jwk, _ in self._keys}) < len(self._keys):
             raise ImproperlyConfigured("Two keys of JWT_KEYS have the same kid.")
         # By the digest of a token, when it expires, and its claims.
-        self._verified: dict[bytes, tuple[int, dict[str, Any]]] = {}
+        self._verified: dict[bytes, tuple[int, Claims]] = {}
         for jwk, key in self._keys:
             if jwk["kty"] == "oct" or "d" in jwk:
                 self._try_out(jwk["kid"], key)
@@ -110,14 +113,14 @@ class KeyRing(TokenBackend):
             if jwk["kty"] != "oct"
         ]
 
-    def encode(self, payload: dict[str, Any]) -> str:
+    def encode(self, payload: Claims) -> str:
         return self._encode(payload, self._kid, self._signing_key)
 
-    def _encode(self, payload: dict[str, Any], kid: str, key: jwt.PyJWK) -> str:
+    def _encode(self, payload: Claims, kid: str, key: jwt.PyJWK) -> str:
         claims = {**payload, "iss": self.issuer, "aud": self.audience}
         return jwt.encode(claims, key, headers={"kid": kid})
 
-    def decode(self, token: Any, verify: bool = True) -> dict[str, Any]:
+    def decode(self, token: Any, verify: bool = True) -> Claims:
         """The claims of a token; TokenBackendError unless one of the keys has signed it.
 
         A client sends its token with each request, and one that was good is so until it expires: to
@@ -136,7 +139,7 @@ class KeyRing(TokenBackend):
             self._verified[digest] = int(claims["exp"]), claims
         return dict(claims)
 
-    def _decode(self, text: bytes, verify: bool = True) -> dict[str, Any]:
+    def _decode(self, text: bytes, verify: bool = True) -> Claims:
         key = self._by_header.get(text.partition(b".")[0])
         if key is None:
             raise TokenBackendError("Token is invalid")

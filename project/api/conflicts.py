@@ -132,7 +132,7 @@ def _rows(data: Any, prefix: str) -> dict[int, dict[str, list[Any]]]:
     return rows
 
 
-def _row_of(name: str, prefix: str) -> Any:
+def _row_of(name: str, prefix: str) -> re.Match[str] | None:
     """The number and the name of an input of a row."""
     return re.fullmatch(rf"{re.escape(prefix)}-([0-9]{{1,4}})-(.+)", name)
 
