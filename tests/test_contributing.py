@@ -162,7 +162,6 @@ def test_a_file_more_is_a_field_and_an_action(copy, request):
 
 IMPORTS = """
 from secrets import token_hex
-from typing import Any
 
 from drf_spectacular.utils import extend_schema
 from rest_framework.decorators import action
