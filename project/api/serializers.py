@@ -199,7 +199,7 @@ class ResourceSerializer(StrictModelSerializer):
     def create(self, validated_data: Attrs) -> Any:
         return self._write(None, validated_data)
 
-    def update(self, instance: object, validated_data: dict[str, object]) -> Any:
+    def update(self, instance: object, validated_data: Attrs) -> Any:
         return self._write(instance, validated_data)
 
     def save_item(self, name: str, pk: Any, **values: object) -> Any:
@@ -210,7 +210,7 @@ class ResourceSerializer(StrictModelSerializer):
         owner: Any = self.instance
         return transactions.write_item(self, owner, name, Edit(pk, values))
 
-    def _write(self, instance: Any, attrs: dict[str, object]) -> object:
+    def _write(self, instance: Any, attrs: Attrs) -> object:
         view: Any = self.context.get("view")
         # Its URL may stand for a parent, which what it writes belongs to.
         within = getattr(view, "write_within", None)

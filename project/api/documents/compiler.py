@@ -38,7 +38,7 @@ from rest_framework.relations import ManyRelatedField, PrimaryKeyRelatedField, S
 from ..fields import StoredFiles
 from ..models import SQL, AnyQuerySet
 from ..relations import ItemList, RelatedKeyField, RelatedKeysField, Relation, ReverseVia, Via
-from .formats import Format, UnsupportedError, format_of, plain_format
+from .formats import Format, SerializerField, UnsupportedError, format_of, plain_format
 
 # PostgreSQL's functions take 100 arguments, and so did SQLite's before 3.41.
 MAX_ARGUMENTS = 100
@@ -262,8 +262,8 @@ class Compiler:
                 members.append((field.field_name, value))
         return self.make_object(members)
 
-    def value(self, field: Any, place: Path, field_path: str) -> Any:
-        expression = expressions_of(type(field.parent)).get(field.field_name)
+    def value(self, field: SerializerField, place: Path, field_path: str) -> Any:
+        expression = expressions_of(type(field.parent)).get(str(field.field_name))
         if expression is not None:
             return self.computed(field, place, expression)
         match field:
@@ -295,7 +295,7 @@ class Compiler:
         column, of, nullable = reached.column(last)
         return JSONValue(column, format_of(field, of), nullable=nullable)
 
-    def reach(self, field: object, place: Path, way: Sequence[str]) -> Path:
+    def reach(self, field: SerializerField, place: Path, way: Sequence[str]) -> Path:
         """The related object at the end of the way."""
         before = place.follow(way[:-1])
         reached = before.follow(way[-1:])
@@ -309,7 +309,7 @@ class Compiler:
             _may_be_missing(field)
         return reached
 
-    def rows(self, field: Any, place: Path) -> AnyQuerySet:
+    def rows(self, field: SerializerField, place: Path) -> AnyQuerySet:
         """The related objects at the end of the field's way."""
         [*way, last] = field.source_attrs
         reached = place.follow(way)
@@ -348,7 +348,7 @@ class Compiler:
         document = self.document(field.child._readable_fields, item, f"{field_path}.")
         return self.make_list(field_path, rows, document)
 
-    def key(self, field: object, place: Path, attribute: str) -> JSONValue:
+    def key(self, field: SerializerField, place: Path, attribute: str) -> JSONValue:
         """The key of a related object."""
         relation = place.field(attribute)
         reached = place.follow([attribute])
@@ -379,7 +379,7 @@ class Compiler:
         key = JSONValue(column, plain_format(of), nullable=False)
         return self.make_list(field_path, rows, key)
 
-    def related(self, field: object, place: Path) -> JSONValue:
+    def related(self, field: SerializerField, place: Path) -> JSONValue:
         """A related object, shown as its key or its slug."""
         if isinstance(field, SlugRelatedField):
             require_unchanged(field, SlugRelatedField)
@@ -391,7 +391,7 @@ class Compiler:
             raise UnsupportedError(f"Use keys or slugs rather than {type(field).__name__}.")
         return JSONValue(column, plain_format(of), nullable=nullable)
 
-    def computed(self, field: object, place: Path, expression: object) -> JSONValue:
+    def computed(self, field: SerializerField, place: Path, expression: object) -> JSONValue:
         place.scope.is_computed = True
         try:
             value = computed_value(place.model, expression, UserKey(), place.path)
@@ -440,12 +440,12 @@ def computed_value(
     return Subquery(objects.values(computed_value=expression))
 
 
-def _may_be_missing(field: Any) -> None:
+def _may_be_missing(field: SerializerField) -> None:
     if not field.allow_null or field.default is not empty:
         raise UnsupportedError("Its source may be missing: say allow_null=True, and no default.")
 
 
-def require_unchanged(field: Any, kind: type[Any]) -> None:
+def require_unchanged(field: SerializerField, kind: type[Any]) -> None:
     if type(field).to_representation is not kind.to_representation:
         raise UnsupportedError(f"{type(field).__name__} has its own to_representation().")
     if getattr(field, "pk_field", None) is not None:

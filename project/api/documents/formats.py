@@ -5,7 +5,7 @@ has its own `to_representation`, is not compiled (see `documents`).
 """
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, TypeAlias
 from urllib.parse import urlsplit
 
 from django.conf import settings
@@ -20,6 +20,7 @@ from ..models import HyphenatedUUIDField
 # By the vendor of the database, an SQL expression of a value, `{0}`; null for null. PostgreSQL's is
 # JSON once it is cast to text, SQLite's once json_object() or json_quote() has written it.
 Format = dict[str, str]
+SerializerField: TypeAlias = "serializers.Field[Any, Any, Any, Any]"
 
 
 class UnsupportedError(Exception):
@@ -71,7 +72,7 @@ HYPHENATED_UUID = {"postgresql": "to_json({0})", "sqlite": "{0}"}
 JSON = {"postgresql": "{0}", "sqlite": "json({0})"}
 
 
-def _decimal(field: Any) -> Format:
+def _decimal(field: serializers.DecimalField) -> Format:
     to_string = getattr(field, "coerce_to_string", api_settings.COERCE_DECIMAL_TO_STRING)
     if not to_string or field.normalize_output or field.localize:
         raise UnsupportedError("Leave its format to the default, a string with fixed places.")
@@ -84,7 +85,7 @@ def _decimal(field: Any) -> Format:
     }
 
 
-def _datetime(field: object) -> Format:
+def _datetime(field: SerializerField) -> Format:
     custom_zone = hasattr(field, "timezone") or not settings.USE_TZ or settings.TIME_ZONE != "UTC"
     if _format(field, "DATETIME_FORMAT") != ISO_8601 or custom_zone:
         raise UnsupportedError("Use TimestampField of project.api.fields.")
@@ -92,7 +93,7 @@ def _datetime(field: object) -> Format:
 
 
 def _default_format(setting: str, default: str, supported: Format) -> Callable[[Any], Format]:
-    def supported_format(field: object) -> Format:
+    def supported_format(field: SerializerField) -> Format:
         if _format(field, setting) != default:
             raise UnsupportedError(f"Leave its format to the default, {default}.")
         return supported
@@ -100,19 +101,19 @@ def _default_format(setting: str, default: str, supported: Format) -> Callable[[
     return supported_format
 
 
-def _format(field: object, setting: str) -> object:
+def _format(field: SerializerField, setting: str) -> object:
     value = getattr(field, "format", getattr(api_settings, setting))
     return value.lower() if isinstance(value, str) else value
 
 
-def _big_integer(field: object) -> Format:
+def _big_integer(field: SerializerField) -> Format:
     if getattr(field, "coerce_to_string", api_settings.COERCE_BIGINT_TO_STRING):
         raise UnsupportedError("Leave COERCE_BIGINT_TO_STRING to its default, False.")
     return INTEGER
 
 
 def _hyphenated(supported: Format) -> Callable[[Any], Format]:
-    def supported_format(field: Any) -> Format:
+    def supported_format(field: serializers.UUIDField) -> Format:
         if field.uuid_format != "hex_verbose":
             raise UnsupportedError("Leave its format to the default, hex_verbose.")
         return supported
@@ -120,7 +121,7 @@ def _hyphenated(supported: Format) -> Callable[[Any], Format]:
     return supported_format
 
 
-def _json(field: Any) -> Format:
+def _json(field: serializers.JSONField) -> Format:
     if field.binary:
         raise UnsupportedError("Leave out `binary`.")
     return JSON
@@ -168,7 +169,7 @@ PLAIN: list[tuple[tuple[type[Any], ...], Format]] = [
 ]
 
 
-def format_of(field: Any, column: "models.Field[Any, Any]") -> Format:
+def format_of(field: SerializerField, column: "models.Field[Any, Any]") -> Format:
     """How this serializer field shows this column, or UnsupportedError."""
     if isinstance(column, models.FileField):
         return _file(field, column)
@@ -199,7 +200,7 @@ _QUOTED = {
 }
 
 
-def _file(field: Any, column: models.FileField) -> Format:
+def _file(field: SerializerField, column: models.FileField) -> Format:
     """A file's URL or name; null where there is none."""
     kinds = (StoredFileField, serializers.FileField)
     if all(type(field).to_representation is not kind.to_representation for kind in kinds):

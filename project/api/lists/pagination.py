@@ -214,7 +214,7 @@ class CursorPagination(BasePagination):
 
     # Schema
 
-    def get_paginated_response_schema(self, schema: dict[str, object]) -> dict[str, object]:
+    def get_paginated_response_schema(self, schema: Schema) -> Schema:
         link = {"type": "string", "format": "uri", "nullable": True}
         return {
             "type": "object",

@@ -98,7 +98,7 @@ class NestedViewSet(ResourceViewSet):
         return shows_all(self, super().get_queryset())
 
     def write_within(
-        self, serializer: object, instance: models.Model | None, attrs: dict[str, object]
+        self, serializer: object, instance: models.Model | None, attrs: Attrs
     ) -> models.Model:
         return self._write(serializer, instance, attrs, self._tie(serializer, instance, attrs))
 
@@ -106,14 +106,12 @@ class NestedViewSet(ResourceViewSet):
         self,
         serializer: object,
         instance: models.Model | None,
-        attrs: dict[str, object],
+        attrs: Attrs,
         confirm: Confirm | None,
     ) -> models.Model:
         return write(serializer, instance, attrs, confirm)
 
-    def _tie(
-        self, serializer: Any, instance: models.Model | None, attrs: dict[str, object]
-    ) -> Confirm | None:
+    def _tie(self, serializer: Any, instance: models.Model | None, attrs: Attrs) -> Confirm | None:
         """Tie what is created to the parent, unless the body does: what confirms that it did."""
         relation: Any = self.parent_link.relation
         if relation is None:

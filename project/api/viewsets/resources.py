@@ -42,7 +42,7 @@ from ..lists.ordering import OrderingFilter
 from ..lists.pagination import CursorPagination
 from ..lists.parameters import StrictQueryParameters, is_list
 from ..lists.streaming import Columns, columns_of, export, shown_columns
-from ..models import AggregateRoot, AnyQuerySet
+from ..models import AggregateRoot, AnyQuerySet, Attrs
 from ..relations import ParentLink
 from ..serializers import document, documents, require_body
 from ..writes.bulk import Bulk, require_some_permission
@@ -378,7 +378,7 @@ class ResourceViewSet(
     # that, and where it sets bounds.
 
     def write_within(
-        self, serializer: object, instance: models.Model | None, attrs: dict[str, object]
+        self, serializer: object, instance: models.Model | None, attrs: Attrs
     ) -> models.Model:
         return write(serializer, instance, attrs)
 

@@ -355,7 +355,7 @@ def resolve_stored(
     return objects
 
 
-def differences(serializer: object, instance: models.Model, attrs: dict[str, object]) -> list[str]:
+def differences(serializer: object, instance: models.Model, attrs: Attrs) -> list[str]:
     """The properties that do not say what is stored; a relation never does, here."""
     if not attrs:
         return []

@@ -41,7 +41,7 @@ class Change(NamedTuple):
 def write(
     serializer: object,
     instance: models.Model | None,
-    attrs: dict[str, object],
+    attrs: Attrs,
     confirm: Confirm | None = None,
 ) -> models.Model:
     """Create or update an object with all that `attrs` says of its relations, or change nothing.
@@ -165,7 +165,7 @@ def retried(attempt: Callable[[], Result]) -> Result:
 
 
 def _write(
-    serializer: object, instance: models.Model | None, attrs: dict[str, object]
+    serializer: object, instance: models.Model | None, attrs: Attrs
 ) -> tuple[UnitOfWork, WrittenRows, models.Model]:
     if instance is not None:
         instance = by_key(type(instance), instance.pk, lock=True)
