@@ -17,7 +17,7 @@ from .changes import tracking, triggers
 from .declarations import errors_of, has_fields, link_errors, routes, with_nested
 from .documents.statements import Uncompilable, compile_statement
 from .http.resources import hiding
-from .relations import relations_of
+from .relations import RelatedSerializer, relations_of
 from .search import tables
 from .serializers import ResourceSerializer, StrictModelSerializer
 from .writes.deletions import owner_of
@@ -112,7 +112,7 @@ def _written_by() -> set[type[Any]]:
     }
 
 
-def _overridden(serializer_class: type[Model]) -> Iterator[CheckMessage]:
+def _overridden(serializer_class: type[RelatedSerializer]) -> Iterator[CheckMessage]:
     own = (ResourceSerializer, ModelSerializer)
     for name in ("create", "update"):
         if getattr(serializer_class, name) not in [getattr(each, name) for each in own]:
@@ -125,9 +125,9 @@ def _overridden(serializer_class: type[Model]) -> Iterator[CheckMessage]:
             )
 
 
-def _unwritable(serializer_class: type[Any]) -> Iterator[CheckMessage]:
+def _unwritable(serializer_class: type[RelatedSerializer]) -> Iterator[CheckMessage]:
     model = serializer_class.Meta.model
-    serializer = serializer_class()
+    serializer: Any = serializer_class()
     related = {name for r in relations_of(serializer) for name in (r.name, r.key)}
     for field in serializer._writable_fields:
         if field.field_name in related or field.source == "*":
@@ -289,7 +289,7 @@ def check_mergers(**kwargs: object) -> list[CheckMessage]:
     ]
 
 
-def _uncompilable_fields(serializer_class: type[Model]) -> dict[str, str]:
+def _uncompilable_fields(serializer_class: type[RelatedSerializer]) -> dict[str, str]:
     if not has_fields(serializer_class):
         return {}
     try:

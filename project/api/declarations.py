@@ -39,7 +39,16 @@ from .lists.keysets import Keyset, column
 from .lists.ordering import OrderingFilter
 from .lists.pagination import CursorPagination
 from .lists.parameters import parameters_of
-from .relations import Owned, ParentLink, Relation, ReverseVia, Shared, Via, relations_of
+from .relations import (
+    Owned,
+    ParentLink,
+    RelatedSerializer,
+    Relation,
+    ReverseVia,
+    Shared,
+    Via,
+    relations_of,
+)
 from .search.filter import SearchFilter
 from .viewsets import ItemViewSet, NestedViewSet, ResourceViewSet
 
@@ -123,7 +132,7 @@ def _sorted(classes: Collection[object]) -> list[Any]:
     return sorted(classes, key=lambda each: (each.__module__, each.__qualname__))
 
 
-def has_fields(serializer_class: object) -> bool:
+def has_fields(serializer_class: type[RelatedSerializer]) -> bool:
     """Whether its fields can be made, and those of the serializers in it: its relations are right.
 
     What asks for them otherwise raises a message of Django's, for the first thing that is wrong.
@@ -133,14 +142,15 @@ def has_fields(serializer_class: object) -> bool:
     )
 
 
-def with_nested(serializer_class: Any) -> Iterator[type[models.Model]]:
+def with_nested(serializer_class: type[RelatedSerializer]) -> Iterator[type[RelatedSerializer]]:
     yield serializer_class
     if any(relation_findings(serializer_class)):
         return
     for field in serializer_class().fields.values():
-        field = getattr(field, "child", field)
-        if isinstance(field, serializers.ModelSerializer):
-            yield from with_nested(type(field))
+        nested: Any = getattr(field, "child", field)
+        if isinstance(nested, serializers.ModelSerializer):
+            nested_class: Any = type(nested)
+            yield from with_nested(nested_class)
 
 
 def _choose(name: str, choices: Collection[str]) -> str:
@@ -404,14 +414,16 @@ def _backend_findings(viewset: Any) -> Iterator[Finding]:
 # Serializers
 
 
-def relation_findings(serializer_class: object) -> Iterator[Finding]:
+def relation_findings(serializer_class: type[RelatedSerializer]) -> Iterator[Finding]:
     for relation in relations_of(serializer_class):
         for what, hint in _relation_faults(serializer_class, relation):
             name = f"{type(relation).__name__}({relation.name!r})"
             yield f"Meta.relations: {name}: {what}", hint
 
 
-def _relation_faults(serializer_class: Any, relation: Relation) -> Iterator[Finding]:
+def _relation_faults(
+    serializer_class: type[RelatedSerializer], relation: Relation
+) -> Iterator[Finding]:
     model = serializer_class.Meta.model
     fields = getattr(serializer_class.Meta, "fields", ())
     shown = relation.key or relation.name
@@ -450,7 +462,7 @@ def _relation_faults(serializer_class: Any, relation: Relation) -> Iterator[Find
 
 
 def _via_faults(
-    serializer_class: object, model: type[models.Model], relation: Via | ReverseVia
+    serializer_class: type[RelatedSerializer], model: type[models.Model], relation: Via | ReverseVia
 ) -> Iterator[Finding]:
     through = _get_field(model, relation.through)
     if through is None or not through.one_to_many:
@@ -503,11 +515,11 @@ def _column_faults(model: type[models.Model], attribute: str, name: str) -> Iter
         )
 
 
-def _expandable_findings(serializer_class: object) -> Iterator[Finding]:
+def _expandable_findings(serializer_class: type[RelatedSerializer]) -> Iterator[Finding]:
     yield from _names_of_properties(serializer_class, "expandable")
 
 
-def _expression_findings(serializer_class: Any) -> Iterator[Finding]:
+def _expression_findings(serializer_class: type[RelatedSerializer]) -> Iterator[Finding]:
     yield from _names_of_properties(serializer_class, "expressions")
     for name, expression in expressions_of(serializer_class).items():
         try:
@@ -520,7 +532,9 @@ def _expression_findings(serializer_class: Any) -> Iterator[Finding]:
             )
 
 
-def _names_of_properties(serializer_class: Any, attribute: str) -> Iterator[Finding]:
+def _names_of_properties(
+    serializer_class: type[RelatedSerializer], attribute: str
+) -> Iterator[Finding]:
     names = getattr(serializer_class.Meta, attribute, ())
     if not names or not has_fields(serializer_class):
         return

@@ -20,7 +20,7 @@ from .http.parsers import parse_json
 from .http.problems import Fault, Refused, faults_of, pointer
 from .http.resources import resources
 from .models import AggregateRoot
-from .relations import Owned, ReverseVia, Shared, Via, relations_of
+from .relations import Owned, RelatedSerializer, ReverseVia, Shared, Via, relations_of
 from .serializers import documents
 from .writes.attribution import program
 from .writes.transactions import Change, retried, write_locked
@@ -37,7 +37,7 @@ class Root:
     """An aggregate root that has a viewset of its own."""
 
     kind: str
-    serializer_class: Any
+    serializer_class: type[RelatedSerializer]
 
     @property
     def model(self) -> type[AggregateRoot]:
@@ -82,7 +82,7 @@ def roots() -> list[Root]:
 # What a document says of a root, in whichever database
 
 
-def _picks(serializer: Any) -> dict[str, Pick]:
+def _picks(serializer: RelatedSerializer) -> dict[str, Pick]:
     """The properties that a body may say; of a relation's twins the nested one."""
     relations = {relation.name: relation for relation in relations_of(serializer)}
     keys = {relation.key for name, relation in relations.items() if name in serializer.fields}
@@ -99,7 +99,7 @@ def _picks(serializer: Any) -> dict[str, Pick]:
 
 
 def _nested(field: Any) -> Callable[[Any], Any]:
-    child = field.child if isinstance(field, ListSerializer) else field
+    child: Any = field.child if isinstance(field, ListSerializer) else field
     picks = _picks(child)
 
     def pick(value: Any) -> Any:
@@ -117,7 +117,7 @@ def pick_from(document: Mapping[str, object], picks: Mapping[str, Pick]) -> dict
     }
 
 
-def _keys(serializer: Any) -> dict[str, type[models.Model]]:
+def _keys(serializer: RelatedSerializer) -> dict[str, type[models.Model]]:
     return {
         str(relation.key): serializer.Meta.model._meta.get_field(relation.name).related_model
         for relation in relations_of(serializer)
@@ -127,7 +127,7 @@ def _keys(serializer: Any) -> dict[str, type[models.Model]]:
     }
 
 
-def _links(serializer: Any) -> Iterator[type[models.Model]]:
+def _links(serializer: RelatedSerializer) -> Iterator[type[models.Model]]:
     for relation in relations_of(serializer):
         if relation.name not in serializer.fields:
             continue

@@ -14,8 +14,8 @@ nested object (`series`) or the key (`series_id`), with one meaning for POST, PU
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from functools import cache
-from typing import Any
+from functools import cache, cached_property
+from typing import TYPE_CHECKING, Any
 
 from django.core.exceptions import FieldDoesNotExist, ImproperlyConfigured
 from django.db import models
@@ -117,7 +117,19 @@ class ReverseVia(Relation):
         return f"{reverse.field.m2m_field_name()}_id"
 
 
-def relations_of(serializer: Any) -> Sequence[Relation]:
+class RelatedSerializer(serializers.ModelSerializer[Any]):
+    """A serializer of a model, whose `Meta` may have relations."""
+
+    if TYPE_CHECKING:
+        # Its fields are of any class, and a nested one is a serializer of this kind.
+        @cached_property
+        def fields(self) -> Any: ...
+
+        class Meta:
+            model: Any
+
+
+def relations_of(serializer: RelatedSerializer | type[RelatedSerializer]) -> Sequence[Relation]:
     return getattr(serializer.Meta, "relations", ())
 
 
@@ -153,7 +165,7 @@ class ParentLink:
 
     @classmethod
     @cache
-    def of(cls, serializer_class: type[Any], lookup: str) -> "ParentLink":
+    def of(cls, serializer_class: type[RelatedSerializer], lookup: str) -> "ParentLink":
         """The link along `lookup`: ImproperlyConfigured where that leads to no model."""
         model: Any = serializer_class.Meta.model
         for name in lookup.split("__"):
@@ -170,7 +182,7 @@ class ParentLink:
         return cls(model, lookup, _ways(serializer_class).get(lookup))
 
 
-def _ways(serializer_class: type[models.Model]) -> dict[str, Relation]:
+def _ways(serializer_class: type[RelatedSerializer]) -> dict[str, Relation]:
     """The relations by which an object can be given a parent, by the way to it."""
     return {
         f"{relation.through}__{relation.to}" if isinstance(relation, Via) else relation.name: (
@@ -182,7 +194,9 @@ def _ways(serializer_class: type[models.Model]) -> dict[str, Relation]:
 
 
 @cache
-def way_to_owned(owner_class: type[models.Model], model: type[models.Model]) -> tuple[Owned, ...]:
+def way_to_owned(
+    owner_class: type[RelatedSerializer], model: type[models.Model]
+) -> tuple[Owned, ...]:
     """The relations by which this serializer's objects own those of the model: one, or those of
     what they own as well.
 
@@ -198,7 +212,7 @@ def way_to_owned(owner_class: type[models.Model], model: type[models.Model]) -> 
 
 
 def _ways_to_owned(
-    owner_class: type[Any], model: type[models.Model]
+    owner_class: type[RelatedSerializer], model: type[models.Model]
 ) -> Iterator[tuple[Owned, ...]]:
     for relation in relations_of(owner_class):
         if isinstance(relation, Owned):

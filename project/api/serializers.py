@@ -32,6 +32,7 @@ from .relations import (
     ItemList,
     RelatedKeyField,
     RelatedKeysField,
+    RelatedSerializer,
     Relation,
     ReverseVia,
     relations_of,
@@ -79,7 +80,7 @@ class StrictSerializer(serializers.Serializer[Any]):
         return attrs
 
 
-class StrictModelSerializer(StrictSerializer, serializers.ModelSerializer[Any]):
+class StrictModelSerializer(StrictSerializer, RelatedSerializer):
     """What all serializers of models share.
 
     Uniqueness is judged by the write itself, on the final state.
@@ -245,7 +246,7 @@ class ItemSerializer(StrictModelSerializer):
 
 
 @cache
-def _has_fields_of_its_class(serializer_class: Any) -> bool:
+def _has_fields_of_its_class(serializer_class: type[StrictModelSerializer]) -> bool:
     own = StrictModelSerializer
     return serializer_class.build_key_field is own.build_key_field and all(
         getattr(serializer_class, name)
@@ -271,7 +272,7 @@ def _copied(field: object) -> Any:
 
 
 def documents(
-    serializer_class: object,
+    serializer_class: type[RelatedSerializer],
     unread: frozenset[str],
     keys: Sequence[object],
     using: str,
@@ -286,7 +287,7 @@ def documents(
 
 
 def each_document(
-    serializer_class: object,
+    serializer_class: type[RelatedSerializer],
     unread: frozenset[str],
     keys: Sequence[object],
     using: str,
@@ -298,7 +299,7 @@ def each_document(
 
 
 def document(
-    serializer_class: object,
+    serializer_class: type[RelatedSerializer],
     unread: frozenset[str],
     key: object,
     using: str,
@@ -314,7 +315,7 @@ def document(
 
 
 def _statement(
-    serializer_class: Any,
+    serializer_class: type[RelatedSerializer],
     unread: frozenset[str],
     using: str,
     request: Request | None,

@@ -18,7 +18,7 @@ from rest_framework import serializers
 
 from ..http.problems import pointer
 from ..models import AggregateRoot, Attrs
-from ..relations import Owned, Relation, Shared, relations_of
+from ..relations import Owned, RelatedSerializer, Relation, Shared, relations_of
 from .models import Change, RowChange
 from .tracking import OF_EACH_WRITE, Tracked, aware, kind_of, tracked
 
@@ -93,7 +93,7 @@ def values_of(model: type[models.Model], columns: Any) -> Attrs:
 
 
 def told(
-    serializer_class: Any, key: int, page: Sequence[Change]
+    serializer_class: type[RelatedSerializer], key: int, page: Sequence[Change]
 ) -> Mapping[int, tuple[str, list[Attrs]]]:
     """By the transaction of each of these: the operation, and where the document has changed."""
     if not page:
@@ -141,7 +141,7 @@ def _operation(names: Sequence[str]) -> str:
 class Shape:
     """How a serializer shows the rows of an object, as far as its own columns go."""
 
-    serializer: Any
+    serializer: RelatedSerializer
 
     def document(self, state: State) -> Attrs:
         meta = self.serializer.Meta
@@ -151,7 +151,7 @@ class Shape:
         [root] = roots.values()
         return self._object(self.serializer, root, state)
 
-    def _object(self, serializer: Any, row: Mapping[str, Any], state: State) -> Attrs:
+    def _object(self, serializer: RelatedSerializer, row: Mapping[str, Any], state: State) -> Attrs:
         model = serializer.Meta.model
         document = self._columns(serializer, row)
         for relation in relations_of(serializer):
@@ -171,7 +171,9 @@ class Shape:
                 document[relation.name] = self._owned(serializer, relation, key, state)
         return document
 
-    def _owned(self, serializer: Any, relation: Owned, key: int, state: State) -> object:
+    def _owned(
+        self, serializer: RelatedSerializer, relation: Owned, key: int, state: State
+    ) -> object:
         found = serializer.Meta.model._meta.get_field(relation.name)
         item = serializer.fields[relation.name]
         item = getattr(item, "child", item)
@@ -186,7 +188,7 @@ class Shape:
         return items
 
     @staticmethod
-    def _columns(serializer: Any, row: Mapping[str, object]) -> Attrs:
+    def _columns(serializer: RelatedSerializer, row: Mapping[str, object]) -> Attrs:
         """The properties that a column of the row makes, by themselves."""
         model = serializer.Meta.model
         columns = {f.name: f for f in model._meta.concrete_fields}
@@ -202,7 +204,7 @@ class Shape:
                 f = columns[each.source]
                 if not isinstance(each, serializers.BaseSerializer) and not f.is_relation:
                     value = each.get_attribute(instance)
-                    values[each.field_name] = (
+                    values[str(each.field_name)] = (
                         None if value is None else each.to_representation(value)
                     )
         return values

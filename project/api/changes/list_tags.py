@@ -49,6 +49,7 @@ from ..http.resources import OVERRIDES, hides_nothing, hiding
 from ..lists.kept import LOOKUPS
 from ..lists.ordering import OrderingFilter
 from ..lists.pagination import CursorPagination
+from ..relations import RelatedSerializer
 from ..search.filter import EXACT, SearchFilter
 from . import positions
 from .models import Entry
@@ -286,7 +287,7 @@ def _shown(view: Any, using: str) -> str | None:
 
 @lru_cache(maxsize=KEPT_STATEMENTS)
 def _statement(
-    serializer_class: object, unread: frozenset[str], using: str
+    serializer_class: type[RelatedSerializer], unread: frozenset[str], using: str
 ) -> tuple[str, frozenset[type[models.Model]]] | None:
     try:
         compiled = statement(serializer_class, unread, using)

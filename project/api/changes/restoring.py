@@ -10,7 +10,7 @@ from django.http import Http404
 from ..files import OwnedFileField
 from ..http.problems import Fault, Refused, pointer
 from ..models import AggregateRoot
-from ..relations import Owned, Shared, relations_of
+from ..relations import Owned, RelatedSerializer, Shared, relations_of
 from ..writes.former_keys import survivor_of, survivors
 from ..writes.transactions import retried
 from ..writes.unit_of_work import RowState, UnitOfWork
@@ -19,7 +19,7 @@ from .models import Change, RowChange
 from .tracking import kind_of, tracked
 
 
-def restore(serializer: object, key: int) -> None:
+def restore(serializer: RelatedSerializer, key: int) -> None:
     """Write a deleted object again, with all that it owned: the same id and uid, a higher version.
 
     Http404 where it never existed. Refused where it exists, where it was merged into another, where
@@ -28,7 +28,7 @@ def restore(serializer: object, key: int) -> None:
     retried(lambda: _restore(serializer, key))
 
 
-def _restore(serializer: Any, key: int) -> None:
+def _restore(serializer: RelatedSerializer, key: int) -> None:
     model = serializer.Meta.model
     if model._base_manager.filter(pk=key).exists():
         detail = f"{str(model._meta.verbose_name).capitalize()} {key} exists."
@@ -95,7 +95,7 @@ def _rows(root: type[AggregateRoot], gone: Any) -> Mapping[type[models.Model], l
 
 
 def _places(
-    serializer: Any,
+    serializer: RelatedSerializer,
     owner: models.Model,
     rows: Mapping[type[models.Model], list[Any]],
     place: str = "",

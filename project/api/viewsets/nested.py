@@ -19,7 +19,7 @@ from ..http.resources import (
     shows_each,
 )
 from ..models import Attrs
-from ..relations import Owned, ParentLink, way_to_owned
+from ..relations import Owned, ParentLink, RelatedSerializer, way_to_owned
 from ..writes.items import Edit
 from ..writes.transactions import Confirm, write, write_item
 from .resources import ResourceViewSet
@@ -98,20 +98,22 @@ class NestedViewSet(ResourceViewSet):
         return shows_all(self, super().get_queryset())
 
     def write_within(
-        self, serializer: object, instance: models.Model | None, attrs: Attrs
+        self, serializer: RelatedSerializer, instance: models.Model | None, attrs: Attrs
     ) -> models.Model:
         return self._write(serializer, instance, attrs, self._tie(serializer, instance, attrs))
 
     def _write(
         self,
-        serializer: object,
+        serializer: RelatedSerializer,
         instance: models.Model | None,
         attrs: Attrs,
         confirm: Confirm | None,
     ) -> models.Model:
         return write(serializer, instance, attrs, confirm)
 
-    def _tie(self, serializer: Any, instance: models.Model | None, attrs: Attrs) -> Confirm | None:
+    def _tie(
+        self, serializer: RelatedSerializer, instance: models.Model | None, attrs: Attrs
+    ) -> Confirm | None:
         """Tie what is created to the parent, unless the body does: what confirms that it did."""
         relation: Any = self.parent_link.relation
         if relation is None:
@@ -195,7 +197,7 @@ class ItemViewSet(NestedViewSet):
 
     def _write(
         self,
-        serializer: object,
+        serializer: RelatedSerializer,
         instance: models.Model | None,
         attrs: Attrs,
         confirm: Confirm | None,

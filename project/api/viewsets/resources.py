@@ -43,7 +43,7 @@ from ..lists.pagination import CursorPagination
 from ..lists.parameters import StrictQueryParameters, is_list
 from ..lists.streaming import Columns, columns_of, export, shown_columns
 from ..models import AggregateRoot, AnyQuerySet, Attrs
-from ..relations import ParentLink
+from ..relations import ParentLink, RelatedSerializer
 from ..serializers import document, documents, require_body
 from ..writes.bulk import Bulk, require_some_permission
 from ..writes.bulk_items import read_bulk
@@ -378,7 +378,7 @@ class ResourceViewSet(
     # that, and where it sets bounds.
 
     def write_within(
-        self, serializer: object, instance: models.Model | None, attrs: Attrs
+        self, serializer: RelatedSerializer, instance: models.Model | None, attrs: Attrs
     ) -> models.Model:
         return write(serializer, instance, attrs)
 

@@ -15,7 +15,7 @@ from rest_framework.fields import empty
 from ..http.problems import pointer
 from ..http.resources import resource_of
 from ..models import Attrs, FoldedFrom, MadeFrom
-from ..relations import Owned, Relation, Shared, relations_of
+from ..relations import Owned, RelatedSerializer, Relation, Shared, relations_of
 from .former_keys import Name, survivors
 from .unit_of_work import RowState, UnitOfWork, natural_keys
 
@@ -151,7 +151,7 @@ def _survivor(work: UnitOfWork, model: type[models.Model], item: Item) -> int | 
 
 
 def look_up_names(
-    work: UnitOfWork, serializer: object, bodies: Iterable[Mapping[str, object]]
+    work: UnitOfWork, serializer: RelatedSerializer, bodies: Iterable[Mapping[str, object]]
 ) -> None:
     """Find the stored objects that bodies name by their uid or by a natural key, with a query for
     each model and kind of name, one for those that may be linked, and one for what was merged."""
@@ -186,7 +186,7 @@ def look_up_names(
 
 
 def _collect_names(
-    serializer: Any,
+    serializer: RelatedSerializer,
     attrs: Mapping[str, object],
     uids: dict[type[models.Model], set[UUID]],
     keys: dict[type[models.Model], dict[str, set[object]]],
@@ -274,7 +274,7 @@ def _as_list(value: object) -> list[object]:
     return value if isinstance(value, list) else [value]
 
 
-def require_properties(work: UnitOfWork, serializer: Any, item: Item) -> None:
+def require_properties(work: UnitOfWork, serializer: RelatedSerializer, item: Item) -> None:
     """Of an object with a `uid` it shows only now whether it is new, and must be whole."""
     if item.uid is None:
         return
@@ -329,7 +329,7 @@ def _meaning(items: Sequence[Item | int], ordered: bool) -> list[object]:
 
 def resolve_stored(
     work: UnitOfWork,
-    serializer: object,
+    serializer: RelatedSerializer,
     model: type[models.Model],
     items: Sequence[Item],
     *,
@@ -355,7 +355,7 @@ def resolve_stored(
     return objects
 
 
-def differences(serializer: object, instance: models.Model, attrs: Attrs) -> list[str]:
+def differences(serializer: RelatedSerializer, instance: models.Model, attrs: Attrs) -> list[str]:
     """The properties that do not say what is stored; a relation never does, here."""
     if not attrs:
         return []
@@ -373,7 +373,7 @@ def _distinct(work: UnitOfWork, items: Iterable[Item], *, is_set: bool) -> Itera
             work.fault("duplicate", f"{key} stands twice in this list.", item.id_pointer)
 
 
-def fetch_mentioned(work: UnitOfWork, serializer: Any, items: Iterable[Item]) -> None:
+def fetch_mentioned(work: UnitOfWork, serializer: RelatedSerializer, items: Iterable[Item]) -> None:
     """Load the shared objects that these items describe, for all relations to one."""
     items = list(items)
     for relation in relations_of(serializer):
@@ -387,7 +387,10 @@ def fetch_mentioned(work: UnitOfWork, serializer: Any, items: Iterable[Item]) ->
 
 
 def says_what_is_stored(
-    work: UnitOfWork, serializer: Any, items: Sequence[Item], before: Sequence[models.Model]
+    work: UnitOfWork,
+    serializer: RelatedSerializer,
+    items: Sequence[Item],
+    before: Sequence[models.Model],
 ) -> bool:
     """Whether a list, once written, would leave every stored row as it is."""
     if [item.id for item in items] != [row.pk for row in before]:

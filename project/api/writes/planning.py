@@ -12,7 +12,7 @@ from django.db import models
 from django.http import Http404
 
 from ..http.problems import pointer
-from ..relations import MAX_ITEMS, Owned, ReverseVia, Shared, Via, relations_of
+from ..relations import MAX_ITEMS, Owned, RelatedSerializer, ReverseVia, Shared, Via, relations_of
 from .former_keys import survivor_of
 from .items import (
     Edit,
@@ -36,7 +36,7 @@ from .items import (
 from .unit_of_work import RowState, UnitOfWork
 
 
-def plan(work: UnitOfWork, serializer: object, nodes: Sequence[Node]) -> None:
+def plan(work: UnitOfWork, serializer: RelatedSerializer, nodes: Sequence[Node]) -> None:
     """Add what these objects of one serializer need to the work, with all that is below them."""
     if not nodes:
         return
@@ -67,7 +67,7 @@ def plan(work: UnitOfWork, serializer: object, nodes: Sequence[Node]) -> None:
 
 
 def _plan_shared(
-    relation: Shared, work: UnitOfWork, serializer: Any, nodes: Sequence[Node]
+    relation: Shared, work: UnitOfWork, serializer: RelatedSerializer, nodes: Sequence[Node]
 ) -> None:
     model_field = serializer.Meta.model._meta.get_field(relation.name)
     if model_field.many_to_many:
@@ -77,7 +77,11 @@ def _plan_shared(
 
 
 def _plan_one(
-    relation: Shared, work: UnitOfWork, serializer: Any, nodes: Sequence[Node], model_field: Any
+    relation: Shared,
+    work: UnitOfWork,
+    serializer: RelatedSerializer,
+    nodes: Sequence[Node],
+    model_field: Any,
 ) -> None:
     chosen, others = [], []
     for node in nodes:
@@ -102,7 +106,11 @@ def _plan_one(
 
 
 def _plan_set(
-    relation: Shared, work: UnitOfWork, serializer: Any, nodes: Sequence[Node], model_field: Any
+    relation: Shared,
+    work: UnitOfWork,
+    serializer: RelatedSerializer,
+    nodes: Sequence[Node],
+    model_field: Any,
 ) -> None:
     through = model_field.remote_field.through
     source, target = model_field.m2m_field_name(), model_field.m2m_reverse_field_name()
@@ -121,7 +129,7 @@ def _plan_set(
         others += [item for _, each in pairs if each is not items for item in each]
         if items is not None:
             chosen.append((node, items))
-    child = getattr(serializer.fields.get(relation.name), "child", None)
+    child: Any = getattr(serializer.fields.get(relation.name), "child", None)
     resolve_stored(work, child, model_field.related_model, others)
     items = [item for _, items in chosen for item in items]
     objects = _resolve(work, child, model_field.related_model, items)
@@ -168,7 +176,10 @@ def _plan_link(relation: Shared, work: UnitOfWork, node: Node, model_field: Any)
 
 
 def _resolve(
-    work: UnitOfWork, serializer: object, model: type[models.Model], items: Sequence[Item]
+    work: UnitOfWork,
+    serializer: RelatedSerializer,
+    model: type[models.Model],
+    items: Sequence[Item],
 ) -> dict[Item, models.Model]:
     """The shared objects that these items link or create."""
     objects = resolve_stored(work, serializer, model, items)
@@ -196,7 +207,9 @@ def _resolve(
 # What is owned
 
 
-def _plan_owned(relation: Owned, work: UnitOfWork, serializer: Any, nodes: Sequence[Node]) -> None:
+def _plan_owned(
+    relation: Owned, work: UnitOfWork, serializer: RelatedSerializer, nodes: Sequence[Node]
+) -> None:
     model_field = serializer.Meta.model._meta.get_field(relation.name)
     views = [
         r for r in relations_of(serializer) if isinstance(r, Via) and r.through == relation.name
@@ -234,7 +247,7 @@ def _plan_owned(relation: Owned, work: UnitOfWork, serializer: Any, nodes: Seque
     plan(work, child_serializer, children)
 
 
-def _remove_owned(work: UnitOfWork, serializer: Any, gone: dict[int, Node]) -> None:
+def _remove_owned(work: UnitOfWork, serializer: RelatedSerializer, gone: dict[int, Node]) -> None:
     """Remove what these rows own, each of a node, whose unique values are then free."""
     for relation in relations_of(serializer):
         if gone and isinstance(relation, Owned):
@@ -250,7 +263,11 @@ def _remove_owned(work: UnitOfWork, serializer: Any, gone: dict[int, Node]) -> N
 
 
 def _only_child(
-    relation: Owned, work: UnitOfWork, child_serializer: Any, node: Node, before: list[models.Model]
+    relation: Owned,
+    work: UnitOfWork,
+    child_serializer: RelatedSerializer,
+    node: Node,
+    before: list[models.Model],
 ) -> list[Entry] | None:
     """A child that there is already is updated in place, with or without its id."""
     twin_items = list(twins(relation, work, node))
@@ -277,7 +294,7 @@ def _only_child(
 def _children(
     relation: Owned,
     work: UnitOfWork,
-    child_serializer: Any,
+    child_serializer: RelatedSerializer,
     views: Sequence["Via"],
     node: Node,
     before: list[models.Model],
@@ -365,7 +382,7 @@ def _placed(
 def _merged(
     relation: Via,
     work: UnitOfWork,
-    child_serializer: Any,
+    child_serializer: RelatedSerializer,
     node: Node,
     before: list[models.Model],
     entries: list[Entry] | None,
@@ -415,12 +432,14 @@ def _with_block(
     return [*rest[:first], *block, *rest[first:]]
 
 
-def _holds(relation: Via, child_serializer: Any, entry: Entry) -> bool:
+def _holds(relation: Via, child_serializer: RelatedSerializer, entry: Entry) -> bool:
     row = entry.stored or child_serializer.Meta.model()
     return all(entry.attrs.get(name, getattr(row, name)) == value for name, value in relation.where)
 
 
-def _meaning_of(relation: Via, work: UnitOfWork, child_serializer: Any, entry: Entry) -> Any:
+def _meaning_of(
+    relation: Via, work: UnitOfWork, child_serializer: RelatedSerializer, entry: Entry
+) -> Any:
     inner = next(r for r in relations_of(child_serializer) if r.name == relation.to)
     model = child_serializer.Meta.model._meta.get_field(relation.to).related_model
     for name in (inner.name, inner.key):
@@ -430,7 +449,7 @@ def _meaning_of(relation: Via, work: UnitOfWork, child_serializer: Any, entry: E
 
 
 def _plan_reverse(
-    relation: ReverseVia, work: UnitOfWork, serializer: Any, nodes: Sequence[Node]
+    relation: ReverseVia, work: UnitOfWork, serializer: RelatedSerializer, nodes: Sequence[Node]
 ) -> None:
     model = serializer.Meta.model._meta.get_field(relation.name).related_model
     joining: list[tuple[Node, Item]] = []
@@ -442,7 +461,7 @@ def _plan_reverse(
                 url = url_of(node.instance)
                 detail = f"On an update, use {url}{name}/ instead."
                 work.fault("not_editable_here", detail, node.row.pointer + pointer(name))
-    child = getattr(serializer.fields.get(relation.name), "child", None)
+    child: Any = getattr(serializer.fields.get(relation.name), "child", None)
     stored = resolve_stored(work, child, model, [item for _, item in joining], lock=True)
     # By the identity of the object, which several nodes may join, and once each.
     children: dict[int, Node] = {}

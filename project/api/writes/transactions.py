@@ -15,6 +15,7 @@ from ..databases.errors import has_lost_a_race
 from ..databases.transactions import check_deferred
 from ..files import new_files
 from ..models import Attrs
+from ..relations import RelatedSerializer
 from .attribution import attributed
 from .deletions import raise_versions_of_owners, release, remove
 from .former_keys import Name, survivors
@@ -39,7 +40,7 @@ class Change(NamedTuple):
 
 
 def write(
-    serializer: object,
+    serializer: RelatedSerializer,
     instance: models.Model | None,
     attrs: Attrs,
     confirm: Confirm | None = None,
@@ -60,7 +61,7 @@ def write(
 
 
 def write_item(
-    serializer: Any,
+    serializer: RelatedSerializer,
     owner: models.Model,
     name: str,
     edit: Edit,
@@ -117,7 +118,7 @@ def delete(instance: models.Model) -> None:
     retried(attempt)
 
 
-def write_locked(serializer: Any, changes: Sequence[Change]) -> list[models.Model]:
+def write_locked(serializer: RelatedSerializer, changes: Sequence[Change]) -> list[models.Model]:
     """Write these objects of one model, the stored ones locked, in the caller's transaction.
 
     The number of statements does not depend on how many they are. Raises Refused with every fault.
@@ -165,7 +166,7 @@ def retried(attempt: Callable[[], Result]) -> Result:
 
 
 def _write(
-    serializer: object, instance: models.Model | None, attrs: Attrs
+    serializer: RelatedSerializer, instance: models.Model | None, attrs: Attrs
 ) -> tuple[UnitOfWork, WrittenRows, models.Model]:
     if instance is not None:
         instance = by_key(type(instance), instance.pk, lock=True)
@@ -176,7 +177,9 @@ def _write(
 
 
 def _write_all(
-    serializer: Any, changes: Sequence[Change], known: Mapping[Name, int] | None = None
+    serializer: RelatedSerializer,
+    changes: Sequence[Change],
+    known: Mapping[Name, int] | None = None,
 ) -> tuple[UnitOfWork, WrittenRows]:
     """Plan and carry out. `known` is what the ids mean that merged objects had."""
     work = UnitOfWork(_request_of(serializer))
@@ -207,7 +210,7 @@ def _as_stored(changes: Sequence[Change]) -> list[Change]:
     ]
 
 
-def _request_of(serializer: Any) -> Any:
+def _request_of(serializer: RelatedSerializer) -> Any:
     """The request that is to be judged; None where the program says that there is none."""
     try:
         return serializer.context["request"]
