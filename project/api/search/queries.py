@@ -12,7 +12,7 @@ from django.db.models import Case, Expression, IntegerField, Lookup, Model, Quer
 from django.db.models.sql.compiler import SQLCompiler
 
 from ..lists.ranking import Rank
-from ..models import AnyQuerySet
+from ..models import SQL, AnyQuerySet
 from . import postgresql, sqlite
 from .entries import WordsField, dialect
 from .spelling import Vocabulary, correct
@@ -137,16 +137,16 @@ class Matches(Lookup):
     prepare_rhs = False
     rhs: Match
 
-    def as_postgresql(self, compiler: SQLCompiler, connection: BaseDatabaseWrapper) -> Any:
+    def as_postgresql(self, compiler: SQLCompiler, connection: BaseDatabaseWrapper) -> SQL:
         column, _ = compiler.compile(self.lhs)
         queries = self.rhs.tsqueries()
-        return " AND ".join(queries).format(column), [*queries.values()]
+        return " AND ".join(queries).format(column), tuple(queries.values())
 
-    def as_sqlite(self, compiler: SQLCompiler, connection: BaseDatabaseWrapper) -> Any:
+    def as_sqlite(self, compiler: SQLCompiler, connection: BaseDatabaseWrapper) -> SQL:
         quote = connection.ops.quote_name
         # The hidden column that stands for the whole row has the table's name.
         row = f"{quote(self.lhs.alias)}.{quote(self.lhs.target.model._meta.db_table)}"
-        return f"{row} MATCH %s", [self.rhs.fts5()]
+        return f"{row} MATCH %s", (self.rhs.fts5(),)
 
 
 WordsField.register_lookup(Matches)
