@@ -363,7 +363,7 @@ class MachineTokenSerializer(StrictModelSerializer):
         read_only_fields = ["created_at", "expires_at"]
 
 
-class NewMachineTokenSerializer(MachineTokenSerializer):
+class MachineTokenCreateSerializer(MachineTokenSerializer):
     """A machine token as it is made: the only time that the token itself is shown."""
 
     name = StrictCharField(max_length=100, help_text="What it is for.")

@@ -246,7 +246,7 @@ class MachineTokenViewSet(
 
     def get_serializer_class(self) -> Any:
         if self.action == "create":
-            return serializers.NewMachineTokenSerializer
+            return serializers.MachineTokenCreateSerializer
         return serializers.MachineTokenSerializer
 
     def get_queryset(self) -> QuerySet[MachineToken]:

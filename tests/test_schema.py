@@ -134,6 +134,11 @@ def test_names_of_operations_read_well(contract):
     } <= set(names)
 
 
+def test_no_component_is_called_what_go_calls_the_constructor_of_another(contract):
+    names = set(contract["components"]["schemas"])
+    assert not names & {f"New{name}" for name in names}
+
+
 def test_every_operation_has_a_summary_a_description_and_a_described_tag(contract):
     tags = [tag["name"] for tag in contract["tags"] if tag["description"]]
     for path, method, operation in operations(contract):

@@ -34,6 +34,8 @@ BEFORE_THE_RELEASE = [
     r"|is written in another way|is another component)",
     # It never was, of what was not merged.
     "/history/ 200/results/items/merged_into is not always there now$",
+    # In Go a component had the name of another one's constructor.
+    r"is another component, #/components/schemas/MachineTokenCreate(Request)? for ",
     # Filters stood among the others by name, so that a new one moved what came after it.
     "has its parameters in another order, or a new one in front of them$",
 ]

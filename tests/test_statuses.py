@@ -52,7 +52,7 @@ CONFLICTS = {
     "Me": {"username": "admin"},
     "User": {"username": "admin", "email": "new@example.org", "password": "a long one of 27"},
     "Deletion": {"current_password": "test-admin"},
-    "NewMachineToken": {"name": "Taken", "current_password": "test-admin"},
+    "MachineTokenCreate": {"name": "Taken", "current_password": "test-admin"},
     "Author": {"name": "New", "openlibrary_key": "OL1A"},
     "Book": {"title": "New", "series_id": MISSING},
     "Contribution": {"author_id": MISSING},
