@@ -8,7 +8,7 @@ PYTHON = .venv/bin/python
 # Compiled once here, since some machines forbid Python to write what it compiles.
 SYNC = UV_COMPILE_BYTECODE=1 UV_PYTHON_DOWNLOADS=never .uv/bin/uv sync --locked
 PYTEST = -m pytest -n logical --maxprocesses 8 --dist loadgroup $(OPTIONS)
-QUICK = -m "not reliability"
+WITHOUT_RELIABILITY = -m "not reliability"
 # The tests and manage.py know theirs.
 unexport DJANGO_SETTINGS_MODULE
 # An environment that production accepts, to check its settings with.
@@ -32,8 +32,8 @@ run: .venv/.synced ## Serve the demo catalogue at http://127.0.0.1:8000 (HOST, P
 		--config project/serve.py --log-level warning
 
 test: .venv/.synced ## Test on SQLite and on a PostgreSQL that the tests start themselves
-	$(PYTHON) $(PYTEST) $(QUICK)
-	$(PYTHON) $(PYTEST) $(QUICK) --engine postgresql
+	$(PYTHON) $(PYTEST) $(WITHOUT_RELIABILITY)
+	$(PYTHON) $(PYTEST) $(WITHOUT_RELIABILITY) --engine postgresql
 
 test-reliability: .venv/.synced ## Test on both what slow clients, locks, outages and kills do
 	$(PYTHON) $(PYTEST) -m reliability
@@ -42,8 +42,8 @@ test-reliability: .venv/.synced ## Test on both what slow clients, locks, outage
 test-latest: .uv/bin/uv ## The same on the newest Python, and so the newest Django, of this machine
 	@newer=$$($(NEWER)); test -n "$$newer" || { echo "No Python 3.12 or newer found." >&2; exit 1; }; \
 	UV_PROJECT_ENVIRONMENT=.venv-latest $(SYNC) --python "$$newer"
-	.venv-latest/bin/python $(PYTEST) $(QUICK)
-	.venv-latest/bin/python $(PYTEST) $(QUICK) --engine postgresql
+	.venv-latest/bin/python $(PYTEST) $(WITHOUT_RELIABILITY)
+	.venv-latest/bin/python $(PYTEST) $(WITHOUT_RELIABILITY) --engine postgresql
 
 test-all: export SEED := $(shell od -An -N2 -tu2 /dev/urandom)
 test-all: check test test-reliability test-latest test-databases test-clients ## All of them
