@@ -111,9 +111,15 @@ bench-bulk: .venv-bench/.synced ## Measure bulks beside single requests, and exp
 bench-offline: .venv-bench/.synced ## Measure the first synchronisation of a phone, in some minutes
 	@.venv-bench/bin/python -m benchmarks.offline
 
-# The first tests are the longest: each begins with a process of its own.
-test-clients: .venv-contract/.synced ## Generate clients, compile and run them; lint and fuzz the contract
-	.venv-contract/bin/python $(PYTEST) --no-loadscope-reorder tests/clients
+# The first tests are the longest: each begins with a process of its own. QUICK=1 leaves out the
+# languages that need a compiler and libraries of their own.
+test-clients: .venv-contract/.synced ## Generate clients in ten languages, run them; lint and fuzz the contract
+ifndef QUICK
+	@tests/clients/install more-languages
+	UV_PROJECT_ENVIRONMENT=.venv-contract $(SYNC) --group contract --group more-languages
+endif
+	.venv-contract/bin/python $(PYTEST) $(if $(QUICK),-m "not more_languages") \
+		--no-loadscope-reorder tests/clients
 
 client: .venv-contract/.synced ## A client of the API: make client FOR=typescript [INTO=client]
 	@.venv-contract/bin/python -m tests.clients.generators "$(FOR)" "$(INTO)"

@@ -78,7 +78,10 @@ def lines(catalogue):
 
 
 @pytest.fixture
-def title(catalogue):
-    """What those examples print."""
-    century = {"first_published_year_min": 1801, "first_published_year_max": 1900}
-    return catalogue.client.get("/api/books/", params=century).json()["results"][0]["title"]
+def titles(catalogue):
+    """What those examples print: the titles of a century, line by line, from more than one page."""
+    query = {"first_published_year_min": 1901, "first_published_year_max": 2000, "page_size": 200}
+    page = catalogue.client.get("/api/books/", params=query).json()
+    assert len(page["results"]) > 50
+    assert page["next"] is None
+    return "".join(f"{book['title']}\n" for book in page["results"])

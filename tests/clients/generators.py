@@ -4,13 +4,20 @@
 """
 
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
 
+import yaml
+
 ROOT = Path(__file__).resolve().parents[2]
 CONTRACT = ROOT / "schema" / "openapi.yaml"
 NODE_MODULES = Path(__file__).parent / "node_modules"
+# An assignment to a property of C# after which nothing marks it as set, as its setter does.
+SET_UNMARKED = re.compile(r"this\._([A-Z]\w*) = (\w+);\n(?! *if \(this\.\1 )")
+# An argument of a constructor of Dart that is sent unless it is given.
+PRESENT_UNASKED = re.compile(r"= const Optional\.present\(const (?:\[\]|\{\})\)")
 
 
 def run(*command, cwd=ROOT, **kwargs):
@@ -66,6 +73,61 @@ def kotlin(target):
     return openapi_generator("kotlin", target, *options)
 
 
+def java(target):
+    """openapi-generator: the HTTP client of Java itself, and Jackson."""
+    # A list is null until it is set: an empty one would be sent, and empty the stored one. What is
+    # null is not sent, since it takes a library more to tell a null apart that was set.
+    options = "containerDefaultToNull=true,openApiNullable=false,useSingleRequestParameter=true"
+    native = ("--library", "native", f"--additional-properties={options}")
+    return openapi_generator("java", target, *native)
+
+
+def csharp(target):
+    """openapi-generator: HttpClient and Newtonsoft.Json."""
+    # Otherwise each nullable property is sent, as null.
+    options = ("--library", "httpclient", "--additional-properties=conditionalSerialization=true")
+    said = openapi_generator("csharp", target, *options)
+    components = yaml.safe_load(CONTRACT.read_text("utf-8"))["components"]["schemas"]
+    for model in target.glob("src/*/Model/*.cs"):
+        text = model.read_text("utf-8")
+        # A constructor's required arguments would not be sent (the generator's issue 13128).
+        text = SET_UNMARKED.sub(r"this.\1 = \2;\n", text)
+        # An enum that may be null would not be read when it is (its issue 9190).
+        for enum in nullable_enums(components, model.stem):
+            text = re.sub(rf"\b{enum} (?=_?[A-Z]\w*(;|\n)|\w+ = default)", f"{enum}? ", text)
+        model.write_text(text, "utf-8")
+    return said
+
+
+def nullable_enums(components, name):
+    """Names the enums of this component's properties that may be null."""
+    for schema in components.get(name, {}).get("properties", {}).values():
+        parts = schema.get("oneOf", [])
+        if {"type": "null"} in parts:
+            names = [part["$ref"].rpartition("/")[2] for part in parts if "$ref" in part]
+            yield from (each for each in names if "enum" in components[each])
+
+
+def go(target):
+    """openapi-generator: net/http."""
+    # A package of the app's own module, in which two enums may have the same value.
+    options = "packageName=catalogue,withGoMod=false,enumClassPrefix=true"
+    return openapi_generator(
+        *("go", target, f"--additional-properties={options}"),
+        "--global-property=apiTests=false,modelTests=false",
+    )
+
+
+def php(target):
+    """openapi-generator: Guzzle."""
+    return openapi_generator("php", target)
+
+
+def ruby(target):
+    """openapi-generator: Typhoeus."""
+    return openapi_generator("ruby", target)
+
+
 def swift(target):
     """openapi-generator: URLSession."""
     options = "--additional-properties=useCustomDateWithoutTime=true"
@@ -74,13 +136,23 @@ def swift(target):
 
 def dart(target):
     """openapi-generator: http."""
-    return openapi_generator("dart", target, "--additional-properties=useOptional=true")
+    said = openapi_generator("dart", target, "--additional-properties=useOptional=true")
+    # A list that nobody has set would be sent as an empty one, which empties the stored one.
+    for model in target.glob("lib/model/*.dart"):
+        text = model.read_text("utf-8")
+        model.write_text(PRESENT_UNASKED.sub("= const Optional.absent()", text), "utf-8")
+    return said
 
 
 CLIENTS = {
     "python": python,
     "typescript": typescript,
     "kotlin": kotlin,
+    "java": java,
+    "csharp": csharp,
+    "go": go,
+    "php": php,
+    "ruby": ruby,
     "swift": swift,
     "dart": dart,
 }

@@ -1,6 +1,7 @@
 """Do the first lines of docs/clients.md run as they stand there?
 
-Those in Kotlin are compiled with the client (test_kotlin.py), those in Swift and Dart are parsed.
+Those in Kotlin, Java, Go, PHP and Ruby run beside their scenarios (test_kotlin.py …), those in C#,
+Swift and Dart are parsed (test_parsed.py).
 """
 
 import sys
@@ -8,13 +9,13 @@ import sys
 from tests.clients.generators import NODE_MODULES, node, python, run, typescript
 
 
-def test_python(tmp_path, lines, title):
+def test_python(tmp_path, lines, titles):
     python(tmp_path / "catalogue")
     (tmp_path / "first.py").write_text(lines("python"))
-    assert run(sys.executable, "first.py", cwd=tmp_path) == f"{title}\n"
+    assert run(sys.executable, "first.py", cwd=tmp_path) == titles
 
 
-def test_typescript(tmp_path, lines, title):
+def test_typescript(tmp_path, lines, titles):
     (tmp_path / "client").mkdir()
     typescript(tmp_path / "client")
     (tmp_path / "node_modules").symlink_to(NODE_MODULES)
@@ -30,4 +31,4 @@ def test_typescript(tmp_path, lines, title):
     )
     node("tsc", *options, "first.ts", cwd=tmp_path)
     node(*("esbuild", "first.ts", "--format=esm", "--bundle", "--outfile=first.mjs"), cwd=tmp_path)
-    assert run("node", "first.mjs", cwd=tmp_path) == f"{title}\n"
+    assert run("node", "first.mjs", cwd=tmp_path) == titles

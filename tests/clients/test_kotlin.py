@@ -17,7 +17,7 @@ pytestmark = [
 ]
 
 
-def test_compiles_without_a_warning_and_works(tmp_path, scenario, lines, title):
+def test_compiles_without_a_warning_and_works(tmp_path, scenario, lines, titles):
     kotlin(tmp_path / "client")
     (tmp_path / "First.kt").write_text(lines("kotlin"))
     libraries = [GSON, *OKHTTP.glob("okhttp-jvm-*.jar"), *OKHTTP.glob("okio-jvm-*.jar")]
@@ -36,4 +36,4 @@ def test_compiles_without_a_warning_and_works(tmp_path, scenario, lines, title):
     stdlib = COMPILER / "lib" / "kotlin-stdlib.jar"
     compiled = ("java", "-cp", f"{classpath}:{tmp_path / 'classes'}:{stdlib}")
     run(*compiled, "ScenarioKt", env=scenario)
-    assert run(*compiled, "FirstKt") == f"{title}\n"
+    assert run(*compiled, "FirstKt") == titles
