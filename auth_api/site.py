@@ -1,8 +1,9 @@
-"""The admin site, with a limit on guesses wherever it asks for a password."""
+"""The admin site: it begins with what there is, and limits guesses where it asks for a password."""
 
 from functools import partial
 from typing import Any
 
+from django.conf import settings
 from django.contrib import admin
 from django.contrib.admin.forms import AdminPasswordChangeForm
 from django.contrib.auth import authenticate
@@ -10,6 +11,8 @@ from django.contrib.auth.views import PasswordChangeView
 from django.core.exceptions import ValidationError
 from django.http import HttpRequest, HttpResponse
 from django.urls import reverse
+
+from project.api.admin import AggregateRootAdmin
 
 
 class OwnPasswordForm(AdminPasswordChangeForm):
@@ -29,6 +32,27 @@ class OwnPasswordForm(AdminPasswordChangeForm):
 
 
 class AdminSite(admin.AdminSite):
+    site_title = site_header = settings.CATALOGUE_NAME
+    index_title = "Administration"
+
+    def index(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> Any:
+        """With the number of each root, and what `?q=` finds of them as the API finds it."""
+        roots = [
+            root
+            for root in self._registry.values()
+            if isinstance(root, AggregateRootAdmin) and root.has_view_permission(request)
+        ]
+        term = request.GET.get("q", "").strip()
+        context: dict[str, Any] = {"roots": roots, "term": term}
+        if term:
+            try:
+                context["matches"] = [
+                    match for root in roots if (match := root.best_matches(request, term)).rows
+                ]
+            except ValidationError as error:
+                [context["refusal"]] = error.messages
+        return super().index(request, {**context, **(extra_context or {})})
+
     def password_change(  # type: ignore[override]  # a response of any kind
         self, request: HttpRequest, extra_context: dict[str, object] | None = None
     ) -> HttpResponse:

@@ -8,9 +8,10 @@ from project.api.relations import MAX_ITEMS
 from .models import Author, AuthorProfile, OtherName
 
 
-class OtherNameInline(admin.TabularInline):
+class OtherNameInline(admin.StackedInline):
     model = OtherName
     form = RecordForm
+    fields = [("name", "sort_name")]
     extra = 0
     max_num = MAX_ITEMS
 

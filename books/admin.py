@@ -50,8 +50,11 @@ class SubjectAdmin(AggregateRootAdmin):
 # What a book owns
 
 
-class OwnedInline(admin.TabularInline):
-    """Rows of a book. What they refer to is read with them, however many they are."""
+class OwnedInline(admin.StackedInline):
+    """Rows of a book, each in lines that fit a screen, which one of a table would not.
+
+    What they refer to is read with them, however many they are.
+    """
 
     form = RecordForm
     extra = 0
@@ -112,7 +115,7 @@ class ContributionInline(OwnedInline):
     model = Contribution
     form = ContributionForm
     formset = ContributionFormSet
-    fields = ["position", "author", "role", "other_role", "credited_as"]
+    fields = [("author", "role", "position"), ("credited_as", "other_role")]
     autocomplete_fields = ["author"]
 
 
@@ -176,6 +179,12 @@ class EditionInline(OwnedInline):
     model = Edition
     form = EditionForm
     formset = EditionFormSet
+    fields = [
+        ("isbn13", "format", "pages"),
+        ("publisher", "published_on", "language"),
+        ("title", "volume"),
+        ("identifiers", "cover"),
+    ]
     autocomplete_fields = ["publisher"]
 
     def get_queryset(self, request: HttpRequest) -> AnyQuerySet:
@@ -275,3 +284,6 @@ class BookAdmin(AggregateRootAdmin):
     @admin.display(description="authors")
     def written_by(self, book: Any) -> str:
         return ", ".join(str(contribution.author) for contribution in book.written)
+
+    def note(self, obj: Any) -> str:
+        return self.written_by(obj)

@@ -32,6 +32,9 @@ REST_FRAMEWORK = {
     "NUM_PROXIES": 0,
 }
 
+# What the contract, the admin and every page call it.
+CATALOGUE_NAME = "Book catalogue"
+
 # Whether reading the catalogue takes a login too.
 CATALOGUE_REQUIRES_LOGIN = False
 
@@ -68,7 +71,7 @@ SIMPLE_JWT = {
 
 # https://drf-spectacular.readthedocs.io/en/latest/settings.html
 SPECTACULAR_SETTINGS = {
-    "TITLE": "Book catalogue",
+    "TITLE": CATALOGUE_NAME,
     "DESCRIPTION": (PROJECT / "schema" / "description.md")
     .read_text("utf-8")
     .replace("MAX_OBJECTS", f"{MAX_OBJECTS:,}"),
