@@ -27,7 +27,7 @@ help: ## List these targets
 
 run: .venv/.synced ## Serve the demo catalogue at http://127.0.0.1:8000 (HOST, PORT, DATABASE_URL change it)
 	@$(PYTHON) manage.py load_demo
-	@echo "Swagger UI: http://$(or $(HOST),127.0.0.1):$(PORT)/api/docs/ (Ctrl-C stops the server)"
+	@echo "It begins at http://$(or $(HOST),127.0.0.1):$(PORT)/ (Ctrl-C stops the server)"
 	@exec env DJANGO_SETTINGS_MODULE=project.settings.dev PORT=$(PORT) $(PYTHON) -m gunicorn \
 		--config project/serve.py --log-level warning
 

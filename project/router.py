@@ -1,7 +1,7 @@
 """The whole map of the catalogue's URLs, each line under the URL it makes."""
 
 from django.urls import path
-from rest_framework.routers import SimpleRouter
+from rest_framework.routers import DefaultRouter
 from rest_framework_nested.routers import NestedSimpleRouter
 
 from auth_api.views import SessionViewSet, UserViewSet
@@ -9,8 +9,12 @@ from authors.views import AuthorViewSet
 from books import views as books
 from project.api.changes.views import ChangeViewSet, HistoryViewSet, RestoreViewSet
 from project.api.links import links
+from schema.views import RootView
 
-router = SimpleRouter(use_regex_path=False)
+# /  with the URLs of all lists
+router = DefaultRouter(use_regex_path=False)
+router.APIRootView = RootView
+router.include_format_suffixes = False
 
 
 def below(parent: str, lookup: str) -> NestedSimpleRouter:

@@ -8,14 +8,19 @@ from django.views.decorators.csrf import csrf_exempt
 
 from project.api.http import handlers
 from project.api.observability import health
+from schema.views import GuideView, StartView
 
 urlpatterns = [
-    path("livez", health.LiveView.as_view()),
-    path("readyz", health.ReadyView.as_view()),
+    path("", StartView.as_view(), name="start"),
+    path("guides/<slug:name>/", GuideView.as_view(), name="guide"),
+    path("livez", health.LiveView.as_view(), name="livez"),
+    path("readyz", health.ReadyView.as_view(), name="readyz"),
     path("api/", include("auth_api.urls")),
     path("api/", include("schema.urls")),
     path("api/", include("project.router")),
     path("admin/", admin.site.urls),
+    # Where the browsable API logs in and out.
+    path("session/", include("rest_framework.urls")),
     # In development alone.
     *static(settings.MEDIA_URL, document_root=settings.MEDIA_ROOT),
     # Last: what no other line knows. Without it, Django shows a page of its own under DEBUG.

@@ -3,6 +3,9 @@
 from functools import cache
 from typing import Any
 
+from django.conf import settings
+from django.http import Http404
+from django.views.generic import TemplateView
 from drf_spectacular.generators import SchemaGenerator
 from drf_spectacular.views import (
     SpectacularAPIView,
@@ -11,9 +14,11 @@ from drf_spectacular.views import (
 )
 from rest_framework.request import Request
 from rest_framework.response import Response
+from rest_framework.routers import APIRootView
 
 from project.api.http.problems import Fault, Refused
 
+from . import guides
 from .openapi_3_0 import as_openapi_3_0
 
 # https://developer.mozilla.org/en-US/docs/Web/HTTP/Reference/Headers/Content-Security-Policy
@@ -77,3 +82,33 @@ class SwaggerUIView(_Page, SpectacularSwaggerView):
 
 class RedocView(_Page, SpectacularRedocView):
     pass
+
+
+class RootView(APIRootView):
+    """The URLs of all lists."""
+
+    name = "API"
+
+
+class StartView(TemplateView):
+    """Leads to all other pages."""
+
+    template_name = "schema/start.html"
+
+    def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
+        description = str(settings.SPECTACULAR_SETTINGS["DESCRIPTION"])
+        return super().get_context_data(
+            introduction=guides.paragraph(description),
+            guides=guides.section("More"),
+            **kwargs,
+        )
+
+
+class GuideView(TemplateView):
+    template_name = "schema/guide.html"
+
+    def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
+        try:
+            return super().get_context_data(guide=guides.guide(kwargs["name"]), **kwargs)
+        except KeyError as error:
+            raise Http404 from error

@@ -280,7 +280,9 @@ class AggregateRootAdmin(admin.ModelAdmin):
 
     def best_matches(self, request: HttpRequest, term: str) -> BestMatches:
         """The first ones that the API would give. Raises ValidationError where it would."""
-        found = Search.of(term, self.search_keys).rank(self.model._default_manager.all())
+        found = Search.of(term, self.search_keys).find(
+            self.model._default_manager.all(), ranked=True
+        )
         parts, keyset = CursorPagination.parts_of(found.queryset.values_list("pk", flat=True))
         chosen = CursorPagination.choose(parts, keyset, None, MATCHES_SHOWN)
         rows = self.get_queryset(request).in_bulk([key for _, (_, key) in chosen])

@@ -97,11 +97,13 @@ TEMPLATES = [
                 "django.template.context_processors.request",
                 "django.contrib.auth.context_processors.auth",
                 "django.contrib.messages.context_processors.messages",
+                "project.api.http.renderers.catalogue",
             ],
         },
     },
 ]
 
+LOGIN_REDIRECT_URL = LOGOUT_REDIRECT_URL = "start"
 AUTH_USER_MODEL = "auth_api.User"
 # Of one account at a time. The login after that ends the oldest.
 MAX_SESSIONS = 50

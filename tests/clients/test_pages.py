@@ -1,4 +1,4 @@
-"""Are Swagger UI and Redoc places to explore the API in, under their policy?"""
+"""Are the pages places to explore the catalogue in, under their policy, on a laptop and a phone?"""
 
 import json
 import os
@@ -6,12 +6,13 @@ import re
 import shutil
 from pathlib import Path
 
+import httpx
 import pytest
 import yaml
 from playwright.sync_api import expect, sync_playwright
 
 from tests.clients.conftest import ids_for, isbn
-from tests.clients.generators import CONTRACT
+from tests.clients.generators import CONTRACT, NODE_MODULES
 from tests.server import Server, development, manage
 from tests.test_production import OVER_TLS, production
 
@@ -77,6 +78,100 @@ def page(browser, served):
     assert page.strangers == []
 
 
+def enter(page, served, role):
+    """Log in as the pages of the admin do. A browser would say by what it is asked without TLS."""
+    url = f"{served.url}/admin/login/"
+    token = httpx.get(url, headers=OVER_TLS).cookies["csrftoken"]
+    answer = httpx.post(
+        url,
+        data={"username": role, "password": f"demo-{role}", "csrfmiddlewaretoken": token},
+        headers={
+            **OVER_TLS,
+            "Referer": url.replace("http:", "https:"),
+            "Cookie": f"csrftoken={token}",
+        },
+    )
+    assert answer.status_code == 302, answer.text
+    session = answer.cookies["sessionid"]
+    page.context.add_cookies([{"name": "sessionid", "value": session, "url": served.url}])
+
+
+# What a person sees of these and does not fit on the screen.
+BEYOND_THE_SCREEN = """
+    () => [...document.querySelectorAll("input, select, textarea, button, h1, h2, p")].filter(
+        (element) => {
+            const { left, right, width } = element.getBoundingClientRect();
+            const isSeen = element.checkVisibility({ visibilityProperty: true }) && width > 1;
+            return isSeen && (left < 0 || right > innerWidth);
+        }
+    ).map((element) => element.outerHTML)
+"""
+# https://www.w3.org/TR/WCAG22/, as far as a program can tell. What others draw is theirs: Swagger
+# UI, Redoc, and the inputs of Django's that look something up.
+AXE = """
+    async () => (await axe.run(
+        { exclude: [["#swagger-ui"], ["redoc"], [".select2"]] },
+        { runOnly: ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"] },
+    )).violations.map(({ id, nodes }) => [id, nodes.map((node) => node.html)])
+"""
+PAGES = [
+    (None, "/"),
+    (None, "/guides/auth/"),
+    (None, "/session/login/"),
+    (None, "/api/"),
+    (None, "/api/books/?page_size=2"),
+    ("librarian", "/api/books/1/"),
+    (None, "/api/docs/"),
+    (None, "/admin/login/"),
+    ("librarian", "/admin/?q=tolkein"),
+    ("librarian", "/admin/books/book/"),
+    ("librarian", "/admin/books/book/1/change/"),
+    ("librarian", "/admin/authors/author/1/change/"),
+    ("admin", "/admin/auth_api/user/"),
+]
+
+
+@pytest.mark.parametrize(("role", "path"), PAGES)
+def test_page_fits_a_laptop_and_a_phone_and_has_its_labels(role, path, page, served):
+    if role:
+        enter(page, served, role)
+    for scheme, width, height in [("light", 1280, 900), ("dark", 390, 844)]:
+        page.emulate_media(color_scheme=scheme)
+        page.set_viewport_size({"width": width, "height": height})
+        assert page.goto(served.url + path, wait_until="networkidle").status == 200
+        for button in page.locator(".add-row a").filter(visible=True).all():
+            button.click()
+        assert page.evaluate("document.documentElement.scrollWidth") <= width
+        assert page.evaluate(BEYOND_THE_SCREEN) == []
+        page.evaluate((NODE_MODULES / "axe-core" / "axe.min.js").read_text())
+        assert page.evaluate(AXE) == []
+    assert page.said == []
+
+
+def test_the_admin_finds_a_book_by_the_keyboard_alone(page, served):
+    enter(page, served, "librarian")
+    page.goto(f"{served.url}/admin/")
+    search = page.get_by_label("Find a title, a name or an ISBN")
+    press_until(page, "Tab", search)
+    page.keyboard.type("9780140447699")
+    page.keyboard.press("Enter")
+    match = page.get_by_role("link", name="Njal's Saga")
+    press_until(page, "Tab", match)
+    page.keyboard.press("Enter")
+    expect(page.get_by_label("Title:", exact=True).first).to_have_value("Njal's Saga")
+    assert page.said == []
+
+
+def press_until(page, key, target):
+    """Press this key until this has the focus."""
+    expect(target).to_be_visible()
+    for _ in range(60):
+        page.keyboard.press(key)
+        if target.evaluate("element => element === document.activeElement"):
+            return
+    raise AssertionError("It cannot be reached.")
+
+
 def keep(page, name):
     if IMAGES:
         page.screenshot(path=Path(IMAGES) / f"{name}.png")
@@ -113,6 +208,8 @@ def test_redoc_shows_the_contract_and_asks_nobody_else(page, served):
     page.goto(f"{served.url}/api/redoc/", wait_until="networkidle")
     expect(page.get_by_role("heading", name="Relations").first).to_be_visible()
     keep(page, "redoc")
+    page.set_viewport_size({"width": 390, "height": 844})
+    assert page.evaluate("document.documentElement.scrollWidth") <= 390
     assert page.said == []
 
 

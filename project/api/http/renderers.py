@@ -3,7 +3,8 @@
 import json
 from typing import TYPE_CHECKING, Any
 
-from django.utils.html import format_html_join
+from django.conf import settings
+from django.http import HttpRequest
 from rest_framework.renderers import BaseRenderer, BrowsableAPIRenderer, JSONRenderer
 from rest_framework.request import Request
 
@@ -74,6 +75,11 @@ def is_export(request: Request) -> bool:
     return isinstance(getattr(request, "accepted_renderer", None), ExportRenderer)
 
 
+def catalogue(request: HttpRequest) -> dict[str, Any]:
+    """What every template knows."""
+    return {"CATALOGUE_NAME": settings.CATALOGUE_NAME}
+
+
 class PageRenderer(BrowsableAPIRenderer):
     """The browsable API, with bodies that work: examples, and in each form one to edit.
 
@@ -81,15 +87,16 @@ class PageRenderer(BrowsableAPIRenderer):
     given. REST framework's own has every property, empty, which no nested object may be.
     """
 
-    def get_description(self, view: "APIView", status_code: int) -> Any:
-        words = super().get_description(view, status_code)
+    def get_context(self, *args: Any) -> dict[str, Any]:
+        context: dict[str, Any] = super().get_context(*args)
+        view = context["view"]
         detail = getattr(view, "detail", False)
         method, action = ("PATCH", "partial_update") if detail else ("POST", "create")
-        examples = [
+        context["examples"] = [
             (each.summary, method, json.dumps(each.value, indent=4, ensure_ascii=False))
             for each in _examples(view, action)
         ]
-        return words + format_html_join("", "<h4>{}</h4><pre>{} {}</pre>", examples)
+        return context
 
     def get_raw_data_form(
         self, data: object, view: "APIView", method: str, request: Request
