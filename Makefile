@@ -84,8 +84,10 @@ generate: .venv/.synced ## Write what follows from models and serializers: migra
 schema: .venv/.synced ## Write the API's contract, schema/openapi.yaml
 	$(PYTHON) manage.py spectacular --validate --fail-on-warn --file schema/openapi.yaml
 
-images: .venv/.synced ## Draw the picture of an import, docs/images/import-books.svg
-	$(PYTHON) docs/images/import_books.py
+images: .venv-contract/.synced ## Make the pictures of the README anew: pages in a browser, and an import
+	tests/clients/install
+	.venv-contract/bin/python docs/images/import_books.py
+	SCREENSHOTS=docs/images .venv-contract/bin/python -m pytest -q tests/clients/test_pages.py
 
 bench: .venv-bench/.synced ## Measure reads beside other frameworks; QUICK=1 gives the ratios within a minute
 	@.venv-bench/bin/python -m benchmarks.run $(if $(QUICK),--quick)

@@ -17,7 +17,7 @@ from tests.server import Server, development, manage
 from tests.test_production import OVER_TLS, production
 
 CHROMIUM = shutil.which("chromium")
-# `SCREENSHOTS=docs/images make test-clients` makes the documentation's anew.
+# `make images` makes the documentation's anew.
 IMAGES = os.environ.get("SCREENSHOTS")
 
 pytestmark = [
@@ -146,6 +146,14 @@ def test_page_fits_a_laptop_and_a_phone_and_has_its_labels(role, path, page, ser
         page.evaluate((NODE_MODULES / "axe-core" / "axe.min.js").read_text())
         assert page.evaluate(AXE) == []
     assert page.said == []
+
+
+def test_the_admin_begins_with_numbers_and_a_search(page, served):
+    enter(page, served, "librarian")
+    page.goto(f"{served.url}/admin/?q=tolkien", wait_until="networkidle")
+    expect(page.get_by_role("link", name="The Hobbit")).to_be_visible()
+    expect(page.get_by_role("link", name="258 books")).to_be_visible()
+    keep(page, "admin")
 
 
 def test_the_admin_finds_a_book_by_the_keyboard_alone(page, served):
