@@ -8,9 +8,11 @@ from hashlib import sha256
 from ipaddress import IPv4Address, IPv6Network, ip_address
 from typing import Any
 
-from django.db import connection, transaction
+from django.db import connection
 from rest_framework.exceptions import Throttled
 from rest_framework.throttling import BaseThrottle
+
+from project.api.writing import transact
 
 from .models import LoginAttempt
 
@@ -128,8 +130,11 @@ def _key(*parts: str) -> str:
 def forget_windows_before(end: float) -> int:
     """Remove some of the windows that ended before this moment; how many, and 0 of the last."""
     old = LoginAttempt.objects.filter(resets_at__lt=end)
-    with transaction.atomic():
+
+    def forget() -> int:
         # What another transaction counts on at the moment is left to the next time.
         keys = list(old.select_for_update(skip_locked=True).values_list("key", flat=True)[:100])
         old.filter(key__in=keys).delete()
-    return len(keys)
+        return len(keys)
+
+    return transact(forget)

@@ -7,7 +7,7 @@ from typing import Any
 from django.contrib.auth import authenticate
 from django.contrib.auth.password_validation import validate_password
 from django.core.exceptions import ValidationError as DjangoValidationError
-from django.db import IntegrityError, transaction
+from django.db import IntegrityError
 from django.http import HttpRequest
 from django.shortcuts import get_object_or_404
 from django.utils import timezone
@@ -19,6 +19,7 @@ from project.api.fields import StrictCharField, StrictIntegerField, TimestampFie
 from project.api.models import Attrs
 from project.api.problems import Fault, Refused, pointer
 from project.api.serializers import StrictModelSerializer, StrictSerializer
+from project.api.writing import transact
 
 from .backends import LONGEST_IDENTIFIER
 from .machine_tokens import MAX_TOKENS, digest_of, new_token
@@ -119,12 +120,15 @@ class TokenObtainPairSerializer(StrictSerializer, simplejwt.TokenObtainPairSeria
         return super().validate(attrs)
 
     def get_token(self, user: User) -> RefreshToken:  # type: ignore[override]  # is called on self
-        with transaction.atomic():
+        def start() -> RefreshToken:
             if still_open(user) is None:
                 raise NoActiveAccount
             User.objects.filter(pk=user.pk).update(last_login=timezone.now())
             agent = user_agent(self.context["request"])
             return RefreshToken.for_user(user, agent, self._device_name)
+
+        # What judged the password has noted that by now, so the request cannot be made again.
+        return transact(start)
 
 
 class TokenRefreshSerializer(StrictSerializer):
@@ -164,14 +168,17 @@ class PasswordChangeSerializer(StrictSerializer):
     def validate(self, attrs: Attrs) -> dict[str, str]:
         request, password = self.context["request"], attrs["new_password"]
         confirmed = check_current_password(request, attrs["current_password"])
-        with transaction.atomic():
+
+        def change() -> RefreshToken:
             if (user := still_open(confirmed)) is None:
                 message = "This is not the current password."
                 raise serializers.ValidationError({"current_password": [message]}, "wrong_password")
             check_strength("new_password", password, user)
             user.set_password(password)
             user.save(update_fields=["password"])
-            token = RefreshToken.for_user(user, user_agent(request))
+            return RefreshToken.for_user(user, user_agent(request))
+
+        token = transact(change)
         return {"access": str(token.access_token), "refresh": str(token)}
 
 
@@ -225,9 +232,15 @@ class AccountSerializer(StrictModelSerializer):
         return super().to_internal_value(data)
 
     def save(self, **kwargs: object) -> User:
+        instance, save = self.instance, super().save
+
+        def attempt() -> User:
+            self.instance = instance
+            user: User = save(**kwargs)
+            return user
+
         try:
-            with transaction.atomic():
-                user: User = super().save(**kwargs)
+            user = transact(attempt)
         except IntegrityError:
             if taken := list(self._taken()):
                 raise Refused(taken) from None
@@ -386,7 +399,8 @@ class MachineTokenCreateSerializer(MachineTokenSerializer):
 
     def create(self, validated_data: Attrs) -> MachineToken:
         days, text = validated_data.pop("expires_in"), new_token()
-        with transaction.atomic():
+
+        def store() -> MachineToken:
             if (user := still_open(self._user)) is None:
                 raise NoActiveAccount
             tokens, now = MachineToken.objects.filter(user=user), timezone.now()
@@ -396,12 +410,14 @@ class MachineTokenCreateSerializer(MachineTokenSerializer):
                 raise Refused([Fault("unique", message, "/name", existing_id=same.pk)])
             if tokens.count() >= MAX_TOKENS:
                 raise TooManyTokens
-            token = MachineToken.objects.create(
+            return MachineToken.objects.create(
                 user=user,
                 digest=digest_of(text),
                 created_at=now,
                 expires_at=now + timedelta(days=days),
                 **validated_data,
             )
+
+        token = transact(store)
         token.token = text  # type: ignore[attr-defined]  # for this answer alone
         return token

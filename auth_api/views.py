@@ -22,6 +22,7 @@ from rest_framework_simplejwt.views import TokenViewBase
 
 from project.api.filters import StrictFilterBackend
 from project.api.viewsets import StrictQueryParameters
+from project.api.writing import transact
 
 from . import serializers
 from .filters import UserFilter
@@ -210,7 +211,8 @@ class DeletionView(StrictQueryParameters, generics.GenericAPIView[User]):
         """
         serializer = self.get_serializer(data=request.data)
         serializer.is_valid(raise_exception=True)
-        request.user.delete()
+        user: User = request.user  # type: ignore[assignment]  # InPerson
+        transact(User.objects.filter(pk=user.pk).delete)
         return Response(status=204)
 
 

@@ -12,7 +12,7 @@ import httpx
 import pytest
 
 from tests.pictures import plain
-from tests.server import PASSWORD, WORKERS, Server, wait_until, with_admins
+from tests.server import PASSWORD, WORKERS, Server, manage, wait_until, with_admins
 
 # One worker of pytest-xdist runs them all, so that each server is started once.
 pytestmark = [pytest.mark.reliability, pytest.mark.xdist_group(__name__)]
@@ -20,6 +20,7 @@ pytestmark = [pytest.mark.reliability, pytest.mark.xdist_group(__name__)]
 WRITERS = 16
 WRITES = 5  # by each
 BOOKS = 3  # by each, with five writes
+ROUNDS = 3  # by each, with five writes to the account
 
 
 @pytest.fixture(scope="module")
@@ -33,8 +34,8 @@ def served(env):
         yield server
 
 
-def token(client):
-    response = client.post("/api/token/", json={"username": "admin", "password": PASSWORD})
+def token(client, name="admin"):
+    response = client.post("/api/token/", json={"username": name, "password": PASSWORD})
     assert response.status_code == 200, response.text
     return response.json()["access"]
 
@@ -90,11 +91,15 @@ def test_sixteen_writers_at_once_all_succeed(served):
     assert "database is locked" not in served.log
 
 
-def test_unrelated_writes_all_succeed_at_serializable(env):
+def at_serializable(env):
+    """The URL of the database, whose transactions have this isolation by default."""
     if env["DATABASE_URL"].startswith("sqlite"):
         pytest.skip("SQLite has this isolation alone; run with --engine postgresql")
-    options = "?options=-c%20default_transaction_isolation=serializable"
-    with Server(env | {"DATABASE_URL": env["DATABASE_URL"] + options}) as server:
+    return env["DATABASE_URL"] + "?options=-c%20default_transaction_isolation=serializable"
+
+
+def test_unrelated_writes_all_succeed_at_serializable(env):
+    with Server(env | {"DATABASE_URL": at_serializable(env)}) as server:
         headers = {"Authorization": f"Bearer {token(server.client)}"}
 
         def write(writer):
@@ -130,6 +135,46 @@ def test_unrelated_writes_all_succeed_at_serializable(env):
             statuses = [one for each in writers.map(write, range(WRITERS)) for one in each]
         books = WRITERS * BOOKS
         assert Counter(statuses) == {201: 3 * books, 200: books, 204: books}
+
+
+def test_unrelated_logins_all_succeed_at_serializable(env):
+    # With hashes that cost nothing: the less there is to compute, the more transactions meet.
+    env = env | {
+        "DJANGO_SETTINGS_MODULE": "project.settings.test",
+        "TEST_DATABASE_URL": at_serializable(env),
+    }
+    user = ("--username", "operator", "--email", "operator@example.org")
+    made = manage("createsuperuser", "--no-input", *user, env=env)
+    assert made.returncode == 0, made.stderr
+    with Server(env) as server:
+        operator = {"Authorization": f"Bearer {token(server.client, 'operator')}"}
+
+        def write(writer):
+            statuses = []
+            name = f"reader-{writer}"
+            with httpx.Client(base_url=server.url, timeout=60) as client:
+
+                def send(method, path, body, access=None):
+                    headers = {"Authorization": f"Bearer {access}"} if access else operator
+                    answer = client.request(method, path, json=body, headers=headers)
+                    statuses.append(answer.status_code)
+                    return answer.json()
+
+                account = {"email": f"{name}@example.org", "password": PASSWORD}
+                send("POST", "/api/users/", account | {"username": name})
+                for number in range(ROUNDS):
+                    send("POST", "/api/token/", {"username": name, "password": "a-wrong-one"})
+                    pair = send("POST", "/api/token/", {"username": name, "password": PASSWORD})
+                    pair = send("POST", "/api/token/refresh/", {"refresh": pair["refresh"]})
+                    name = f"reader-{writer}-{number}"
+                    send("PATCH", "/api/me/", {"username": name}, pair["access"])
+                    send("POST", "/api/token/blacklist/", {"refresh": pair["refresh"]})
+            return statuses
+
+        with ThreadPoolExecutor(WRITERS) as writers:
+            statuses = [one for each in writers.map(write, range(WRITERS)) for one in each]
+        logins = WRITERS * ROUNDS
+        assert Counter(statuses) == {201: WRITERS, 200: 4 * logins, 401: logins}
 
 
 def test_a_cover_that_is_uploaded_is_served_in_development(served):

@@ -1,4 +1,5 @@
-"""For apps that hear what was written, and for programs that write: see `writes/`."""
+"""For apps that hear what was written or write themselves, and for programs: see `writes/`."""
 
+from .databases.races import transact as transact
 from .writes.attribution import program as program
 from .writes.signals import rows_written as rows_written

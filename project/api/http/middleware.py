@@ -1,9 +1,7 @@
 """What happens to every request before it finds its view."""
 
 import logging
-import random
 from collections.abc import Callable
-from time import sleep
 from typing import Any
 
 from corsheaders.middleware import CorsMiddleware
@@ -15,12 +13,10 @@ from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.utils.functional import SimpleLazyObject, empty
 
 from ..databases.connections import begin_request, would_succeed_anew, would_succeed_later
+from ..databases.races import ATTEMPTS, step_back
 from .handlers import refused
 
 logger = logging.getLogger(__name__)
-
-MOST = 10
-PAUSE = 0.02  # seconds
 
 
 class ContentSecurityPolicy:
@@ -135,7 +131,7 @@ class RepeatedRequests:
     """Repeat a request that has stored nothing and failed by what was not its fault.
 
     Once, where a migration has changed what the prepared statements of its connection give, the
-    server has gone, or a pooler has mixed it up with others; MOST times at most, where a
+    server has gone, or a pooler has mixed it up with others; ATTEMPTS times at most, where a
     transaction of somebody else was in the way, as PostgreSQL asks for at SERIALIZABLE.
     """
 
@@ -152,13 +148,12 @@ class RepeatedRequests:
                 # The view refuses it, or reads a form of many files piece by piece.
                 return self.get_response(request)
         has_new_connection = False
-        for times in range(MOST):
+        for times in range(ATTEMPTS):
             response = self.get_response(request)
             if response.status_code < 500:
                 break
             if would_succeed_later():
-                # Apart from those who lost together with this one.
-                sleep(random.uniform(0, min(2**times, 10) * PAUSE))  # noqa: S311
+                step_back(times)
             elif has_new_connection or not would_succeed_anew():
                 break
             else:

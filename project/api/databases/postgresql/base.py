@@ -15,14 +15,13 @@ from psycopg.pq import TransactionStatus
 
 from ..errors import has_lost_a_race, is_stale
 from ..outcomes import Witness, WitnessedCursor
+from ..races import ATTEMPTS, step_back
 from .schema import COLLATION, DatabaseSchemaEditor
-
-ATTEMPTS = 5
 
 
 class _Cursor(WitnessedCursor):
     def _carry_out(self, sql: object, params: object, *ignored: object) -> object:
-        for _ in range(ATTEMPTS - 1):
+        for times in range(ATTEMPTS - 1):
             try:
                 return super()._carry_out(sql, params, *ignored)
             except Error as error:
@@ -32,6 +31,8 @@ class _Cursor(WitnessedCursor):
                 if is_stale(error):
                     # So psycopg prepares none of them before it comes as often as at first.
                     super()._carry_out("DEALLOCATE ALL", None)
+                else:
+                    step_back(times)
         return super()._carry_out(sql, params, *ignored)
 
 
