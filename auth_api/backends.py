@@ -10,6 +10,9 @@ from django.http import HttpRequest
 from django.utils import timezone
 from rest_framework.throttling import BaseThrottle
 
+from project.api.signals import login_tried
+from project.api.writing import transact
+
 from .attempts import LoginThrottle
 from .models import LoginRecord, User, normalise
 
@@ -74,13 +77,14 @@ def record(request: HttpRequest, user: User, succeeded: bool) -> None:
         "request_id": getattr(request, "id", ""),
     }
     logger.info("login", extra={"user": user.pk, "succeeded": succeeded})
+    login_tried.send(None, succeeded=succeeded)
     try:
         LoginRecord.objects.create(user_id=user.pk, **values)
     except IntegrityError:
         # The account has been deleted meanwhile.
         LoginRecord.objects.create(**values)
     old = LoginRecord.objects.filter(at__lt=timezone.now() - KEPT).order_by("at")
-    LoginRecord.objects.filter(pk__in=list(old.values_list("pk", flat=True)[:10])).delete()
+    transact(LoginRecord.objects.filter(pk__in=list(old.values_list("pk", flat=True)[:10])).delete)
 
 
 def _is_in_use(hasher: BasePasswordHasher) -> bool:

@@ -5,7 +5,8 @@ that wait for a lock, hold no thread that another request needs:
 
 - the event loop takes the body, of MAX_BODY at most and within BODY_TIMEOUT;
 - reads and writes have threads of their own, each with a queue that has an end;
-- the loop itself answers `/livez`, and a thread of its own `/readyz`.
+- the loop itself answers `/livez`, and a thread of its own `/readyz`, and another one whoever
+  collects metrics, who asks at METRICS_PORT.
 
 What is refused here the application's middleware answers (project.api.http.middleware.Refusals), so
 that a refusal has the headers that every answer has.
@@ -13,6 +14,7 @@ that a refusal has the headers that every answer has.
 
 import asyncio
 import io
+import os
 import sys
 from collections.abc import Awaitable, Callable, MutableMapping
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -37,6 +39,12 @@ LINGER = 1  # seconds to read on after a refusal, or who is still sending sees a
 MAX_BODY = 6 * 1024 * 1024  # bytes: a cover with its form
 MAX_BODIES = 64 * 1024 * 1024  # bytes, of all bodies of a worker at a time
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
+METRICS_PORT = os.environ.get("METRICS_PORT", "")
+
+if METRICS_PORT:
+    from .api.observability import metrics
+
+    metrics_application = metrics.application()
 
 
 class RefusedError(Exception):
@@ -49,14 +57,26 @@ class Threads:
     def __init__(self, kind: str, number: int) -> None:
         self._executor = ThreadPoolExecutor(number, kind)
         self._lock = Lock()
-        self._free = number + MAX_WAITING
+        self._number = number
+        self._room = number + MAX_WAITING
+        self._taken = 0
+        self.refused = 0
+
+    @property
+    def busy(self) -> int:
+        return min(self._taken, self._number)
+
+    @property
+    def waiting(self) -> int:
+        return max(self._taken - self._number, 0)
 
     def submit(self, function: Callable[..., Any], *arguments: object) -> "Future[Any]":
         """Run this in a thread. RefusedError(503) where too many requests wait."""
         with self._lock:
-            if not self._free:
+            if self._taken == self._room:
+                self.refused += 1
                 raise RefusedError(503)
-            self._free -= 1
+            self._taken += 1
         future = self._executor.submit(function, *arguments)
         # A request is done when its thread is, whether or not its client is still there.
         future.add_done_callback(self._release)
@@ -64,7 +84,7 @@ class Threads:
 
     def _release(self, future: "Future[Any]") -> None:
         with self._lock:
-            self._free += 1
+            self._taken -= 1
 
 
 class Front:
@@ -74,13 +94,21 @@ class Front:
         self._reads = Threads("read", THREADS)
         self._writes = Threads("write", THREADS)
         self._probe = Threads("probe", 1)
+        self._scrape = Threads("metrics", 1)
         self._held = 0  # bytes of bodies
 
     async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
         if scope["type"] == "lifespan":
+            if METRICS_PORT:
+                pools = {"read": self._reads, "write": self._writes}
+                watching = asyncio.create_task(metrics.watch(pools))
             for event in ("startup", "shutdown"):
                 await receive()
                 await send({"type": f"lifespan.{event}.complete"})
+            if METRICS_PORT:
+                watching.cancel()
+                with suppress(asyncio.CancelledError):
+                    await watching
             return
         environ = environ_of(scope)
         length = int(environ.get("CONTENT_LENGTH") or 0)
@@ -90,7 +118,10 @@ class Front:
             if body is None:
                 return
             environ["wsgi.input"] = io.BytesIO(body)
-            if environ["PATH_INFO"] == "/livez":
+            if environ["SERVER_PORT"] == METRICS_PORT:
+                scraping = self._scrape.submit(_run, environ, None, metrics_application)
+                await _send(send, *await asyncio.wrap_future(scraping))
+            elif environ["PATH_INFO"] == "/livez":
                 await _send(send, *_run(environ))
             else:
                 await self._answer(environ, send)
@@ -184,8 +215,10 @@ def environ_of(scope: Message) -> dict[str, Any]:
     return environ
 
 
-def _run(environ: dict[str, Any], stream: Stream | None = None) -> tuple[Message, bytes]:
-    """What the application answers: the start, and the body.
+def _run(
+    environ: dict[str, Any], stream: Stream | None = None, application: Any = None
+) -> tuple[Message, bytes]:
+    """What the application answers, Django's unless it is another: the start, and the body.
 
     Of a body in several parts, all but the last are streamed, the start with the first of them.
     """
@@ -197,7 +230,7 @@ def _run(environ: dict[str, Any], stream: Stream | None = None) -> tuple[Message
         encoded = [(name.encode("latin-1"), text.encode("latin-1")) for name, text in headers]
         start.update(type="http.response.start", status=int(status[:3]), headers=encoded)
 
-    body = wsgi_application(environ, start_response)
+    body = (application or wsgi_application)(environ, start_response)
     last = b""
     try:
         for part in body:
@@ -208,7 +241,8 @@ def _run(environ: dict[str, Any], stream: Stream | None = None) -> tuple[Message
             last += part
     finally:
         # Django ends the request with it, and here that is in the thread that began it.
-        body.close()
+        if hasattr(body, "close"):
+            body.close()
     return start, b"" if environ["REQUEST_METHOD"] == "HEAD" else last
 
 

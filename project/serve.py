@@ -5,10 +5,12 @@ Any other option of gunicorn's may follow (https://gunicorn.org/reference/settin
 
 import gc
 import os
+from itertools import count
+from typing import Any
 
 wsgi_app = "project.front:application"
 worker_class = "asgi"
-bind = f"{os.environ.get('HOST') or '127.0.0.1'}:{os.environ.get('PORT') or 8000}"
+bind = [f"{os.environ.get('HOST') or '127.0.0.1'}:{os.environ.get('PORT') or 8000}"]
 workers = 2
 # The code is loaded once, and the workers share its memory.
 preload_app = True
@@ -24,6 +26,25 @@ control_socket_disable = True
 if not os.environ.get("DATABASE_POOLER"):
     os.environ.setdefault("PGOPTIONS", "-c lock_timeout=3s -c statement_timeout=15s")
 
+# Where Prometheus asks, and nobody else: its port stays inside, and so it needs no password.
+if metrics_port := os.environ.get("METRICS_PORT"):
+    from project.api.observability import metrics
+
+    bind.append(f"{os.environ.get('METRICS_HOST') or '127.0.0.1'}:{metrics_port}")
+
+    def pre_fork(server: Any, worker: Any) -> None:
+        taken = {each.place for each in server.WORKERS.values()}
+        worker.place = next(place for place in count() if place not in taken)
+
+    def post_fork(server: Any, worker: Any) -> None:
+        metrics.begin(worker.place)
+
+    def child_exit(server: Any, worker: Any) -> None:
+        metrics.end(worker.place)
+
+    def on_exit(server: Any) -> None:
+        metrics.remove_directory()
+
 
 def on_starting(server: object) -> None:
     """Refuse to start with what a system check finds wrong, as a misspelt name in a viewset."""
@@ -35,6 +56,8 @@ def on_starting(server: object) -> None:
         call_command("check", databases=[])
     except CommandError as error:
         raise SystemExit(str(error)) from error
+    if metrics_port:
+        metrics.open_directory()
     # A connection is of one process.
     connections.close_all()
     # What is loaded stays: a worker's collector, which writes into all that it looks at, would have

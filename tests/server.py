@@ -105,7 +105,8 @@ class Server:
             start_new_session=True,
         )
         deadline = time.monotonic() + START_TIMEOUT
-        while self.log.count("ASGI server listening") < WORKERS:
+        ready = re.compile(rf"ASGI server listening on \S+:{self.port}\b")
+        while len(ready.findall(self.log)) < WORKERS:
             if self.process.poll() is not None or time.monotonic() > deadline:
                 log = self.log
                 self.__exit__()

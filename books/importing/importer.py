@@ -2,12 +2,13 @@
 
 import gc
 import json
+import os
 import re
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
 from operator import attrgetter, itemgetter
 from os import PathLike
 from pathlib import Path
@@ -151,6 +152,7 @@ def import_file(
             name = form_of(lines.beginning)
         reader = mapped(mapping) if mapping else FORMS[name]
         report = Report(name, size, is_dry_run=dry_run)
+        files.callback(_count, report)
         kept: IO[str] | None = None
         if rejects is not None:
             # Backslashes make lone surrogates, which UTF-8 has not, what JSON writes for them.
@@ -199,6 +201,14 @@ def import_file(
     report.reasons.sort(key=itemgetter(0))
     report.notes.sort(key=itemgetter(0))
     return report
+
+
+def _count(report: Report) -> None:
+    """Tell the metrics, where there are any, how it ended."""
+    if os.environ.get("METRICS_DIR") and not report.is_dry_run:
+        from project.api.observability import metrics
+
+        metrics.count_import(asdict(report.counts["books"]))
 
 
 @contextmanager

@@ -10,11 +10,12 @@ class ChangesConfig(AppConfig):
 
     def ready(self) -> None:
         from ..housekeeping import chores
-        from ..observability import health
+        from ..observability import health, questions
         from ..writes import unit_of_work
         from . import history, list_tags, positions, triggers
 
         health.questions.append(triggers.fault_of)
+        questions.figures.append(positions.figures)
         # Now: later, the files may be those of the next version.
         list_tags.code_digest()
         unit_of_work.deleted_uids.append(positions.deleted_uids)

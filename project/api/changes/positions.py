@@ -5,13 +5,17 @@ or to go by the ids of their transactions, would let one writer hold up all read
 """
 
 import secrets
+from collections.abc import Iterator
 from typing import Any, NamedTuple
 from uuid import UUID
 
 from django.db import connections, models, transaction
+from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.backends.utils import CursorWrapper
+from django.utils import timezone
 
-from .models import Change
+from ..observability.questions import Figure
+from .models import Batch, Change, Pending
 
 # A reader pays for so many changes, however many there are: 50 to 120 ms.
 ROUND = 5000
@@ -141,3 +145,19 @@ def deleted_uids(model: type[models.Model], uids: set[UUID]) -> set[UUID]:
         operation=Change.Operation.DELETE,
     )
     return {uid for uid in deleted.values_list("uid", flat=True) if uid in uids}
+
+
+def figures(connection: BaseDatabaseWrapper) -> Iterator[Figure]:
+    """How far the feed is, and how large: nothing that reads a table from end to end."""
+    changes = Change.objects.using(connection.alias)
+    pending = Pending.objects.using(connection.alias)
+    oldest = changes.filter(pk__in=pending.order_by("pk").values("pk")[:1]).values_list("at")
+    lag = max(((timezone.now() - at).total_seconds() for (at,) in oldest), default=0.0)
+    ids = changes.aggregate(first=models.Min("pk"), last=models.Max("pk"))
+    kept = ids["last"] - ids["first"] + 1 if ids["last"] else 0
+    batches = Batch.objects.using(connection.alias)
+    last = batches.aggregate(last=models.Max("last"))["last"] or 0
+    yield Figure("feed_position", "The last position that the feed has given.", last)
+    yield Figure("feed_pending_changes", "Changes without a position yet.", pending.count())
+    yield Figure("feed_lag_seconds", "Age of the oldest change without a position.", max(lag, 0.0))
+    yield Figure("feed_history_changes", "Changes kept, by the first and the last id.", kept)

@@ -6,9 +6,8 @@ Anyone may ask, so the answers tell nothing of the cause, which is in the log.
 import logging
 from collections.abc import Callable
 from functools import cache
-from threading import Lock, Thread
 
-from django.db import Error, connection
+from django.db import connection
 from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.migrations.loader import MigrationLoader
 from django.db.migrations.recorder import MigrationRecorder
@@ -18,14 +17,11 @@ from django.views import View
 from django.views.decorators.cache import never_cache
 from django.views.decorators.csrf import csrf_exempt
 
-from ..databases.connections import begin_request, unwritable
+from ..databases.connections import unwritable
 from ..http.problems import RETRY_AFTER, problem_response
+from .questions import Question
 
 logger = logging.getLogger(__name__)
-
-# A probe is answered within a second, so a database that is silent for longer is not ready.
-TIMEOUT = 0.8  # seconds
-
 
 # What else has to be so, each a question that is answered by what is missing, if anything is.
 questions: list[Callable[[BaseDatabaseWrapper], str | None]] = [unwritable]
@@ -37,48 +33,19 @@ def _newest_migrations() -> frozenset[tuple[str, str]]:
     return frozenset(MigrationLoader(None).graph.leaf_nodes())
 
 
-class _Check(Thread):
-    """Asks the database, in a thread with a connection of its own, which may be left behind."""
-
-    ready = False
-
-    def run(self) -> None:
-        try:
-            begin_request()
-            applied = MigrationRecorder(connection).applied_migrations()
-            missing = _newest_migrations() - applied.keys()
-            if missing:
-                logger.warning("Migrations are missing: %s", sorted(missing))
-                return
-            faults = [*filter(None, (question(connection) for question in questions))]
-            for fault in faults:
-                logger.warning(fault)
-            self.ready = not faults
-        except Error as error:
-            logger.warning("The database does not answer: %s", error)
-        finally:
-            connection.close()
+def _has_all() -> bool:
+    applied = MigrationRecorder(connection).applied_migrations()
+    missing = _newest_migrations() - applied.keys()
+    if missing:
+        logger.warning("Migrations are missing: %s", sorted(missing))
+        return False
+    faults = [*filter(None, (question(connection) for question in questions))]
+    for fault in faults:
+        logger.warning(fault)
+    return not faults
 
 
-class _Readiness:
-    """At most one check at a time: probes of a silent database must not pile up threads."""
-
-    def __init__(self) -> None:
-        self._lock = Lock()
-        self._check = _Check()
-
-    def __call__(self) -> bool:
-        with self._lock:
-            if not self._check.is_alive():
-                # A daemon, so that a silent database does not keep a stopping server alive.
-                self._check = _Check(daemon=True)
-                self._check.start()
-            check = self._check
-        check.join(TIMEOUT)
-        return check.ready
-
-
-_is_ready = _Readiness()
+_is_ready = Question(_has_all)
 
 
 @method_decorator([csrf_exempt, never_cache], name="dispatch")
