@@ -61,6 +61,10 @@ MIDDLEWARE = [
     "project.api.http.idempotency.IdempotentRequests",
 ]
 
+# Where traces go to; OpenTelemetry's other variables hold as well.
+if os.environ.get("OTEL_EXPORTER_OTLP_ENDPOINT"):
+    MIDDLEWARE.insert(1, "project.api.observability.tracing.Traces")
+
 # What a page may load and run: what comes from here. Styles stand in the pages of REST framework.
 # https://developer.mozilla.org/en-US/docs/Web/HTTP/Reference/Headers/Content-Security-Policy
 CONTENT_SECURITY_POLICY = (
