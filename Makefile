@@ -20,7 +20,7 @@ PRODUCTION = DJANGO_SETTINGS_MODULE=project.settings.prod DATABASE_URL=sqlite://
 NEWER = PATH="$$PATH:/usr/local/bin:$$(echo $$HOME/.pyenv/versions/*/bin | tr ' ' :)" \
 	.uv/bin/uv python list --only-installed 'cpython>=3.12' 2>/dev/null | awk 'NR == 1 {print $$2}'
 
-.PHONY: help run test test-all test-reliability test-latest test-databases has-newer-python check check-production languages generate schema images bench bench-writes bench-scale bench-imports bench-changes bench-bodies bench-bulk bench-offline test-clients client clean
+.PHONY: help run test test-all test-reliability test-latest test-databases has-newer-python check check-production languages generate schema images bench bench-writes bench-scale bench-imports bench-changes bench-bodies bench-bulk bench-offline bench-load test-clients client clean
 
 help: ## List these targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-16s %s\n", $$1, $$2}' Makefile
@@ -112,6 +112,9 @@ bench-bulk: .venv-bench/.synced ## Measure bulks beside single requests, and exp
 
 bench-offline: .venv-bench/.synced ## Measure the first synchronisation of a phone, in some minutes
 	@.venv-bench/bin/python -m benchmarks.offline
+
+bench-load: .venv-bench/.synced ## Serve a mix of clients for MINUTES (10) at 70 % of what the server can do
+	@.venv-bench/bin/python -m benchmarks.load --minutes $(or $(MINUTES),10)
 
 # The first tests are the longest: each begins with a process of its own. QUICK=1 leaves out the
 # languages that need a compiler and libraries of their own.

@@ -11,6 +11,7 @@ from itertools import islice
 from types import SimpleNamespace
 from typing import Any
 
+from django.core.management.color import no_style
 from django.db import connection, models, transaction
 from stdnum import ean
 
@@ -66,7 +67,7 @@ class Catalogue:
     def load(self) -> None:
         """Fill the empty tables of the default database."""
         search_tables.drop(connection)
-        for model, rows in (
+        tables: list[tuple[type[models.Model], Rows]] = [
             (Publisher, self._named(self.publishers, lambda i, name: (name, name.casefold()))),
             (Series, self._named(self.series, lambda i, name: (name,))),
             (
@@ -78,12 +79,17 @@ class Catalogue:
             (Contribution, self._contributions()),
             (Edition, self._editions()),
             (Book.subjects.through, self._subjects_of_books()),
-        ):
+        ]
+        for model, rows in tables:
             _copy(model, rows)
         search_tables.create(connection)
         # Else the first readers of lists would give positions to so many changes, 100 at a time.
         positions.give(connection.alias, None)
+        copied = [model for model, _ in tables]
         with connection.cursor() as cursor:
+            # What is written next has ids of its own.
+            for statement in connection.ops.sequence_reset_sql(no_style(), copied):
+                cursor.execute(statement)
             cursor.execute("ANALYZE")
 
     def _vocabulary(self, size: int) -> list[str]:

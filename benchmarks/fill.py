@@ -1,4 +1,4 @@
-"""`python -m benchmarks.fill BOOKS`: migrate, load the catalogue, and print an access token."""
+"""`python -m benchmarks.fill BOOKS [ROLE]`: migrate, load the catalogue, print an access token."""
 
 import sys
 
@@ -6,7 +6,7 @@ import django
 from django.core.management import call_command
 
 
-def main(books: int) -> None:
+def main(books: int, role: str = "member") -> None:
     django.setup()
     from auth_api.models import User
     from auth_api.tokens import RefreshToken
@@ -14,9 +14,9 @@ def main(books: int) -> None:
 
     call_command("migrate", verbosity=0)
     Catalogue(books).load()
-    user = User.objects.create_user(username="reader", email="reader@example.org")
+    user = User.objects.create_user(username="reader", email="reader@example.org", role=role)
     print(RefreshToken.for_user(user).access_token)
 
 
 if __name__ == "__main__":
-    main(int(sys.argv[1]))
+    main(int(sys.argv[1]), *sys.argv[2:])

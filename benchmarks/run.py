@@ -54,11 +54,9 @@ PEERS = {
     "fastapi": ((*ASGI, "benchmarks.peers.fastapi:app"), ""),
     "limit": ((*WSGI, "benchmarks.peers.limit:application"), ""),
 }
-# The project as it is served, behind its front.
-FRONT = (
-    ("-m", "gunicorn", "--config", "project/serve.py", "--workers", "1", "--bind", ADDRESS),
-    "/api",
-)
+# The project as it is served, and behind its front with one worker.
+PRODUCTION = (("-m", "gunicorn", "--config", "project/serve.py", "--bind", ADDRESS), "/api")
+FRONT = ((*PRODUCTION[0], "--workers", "1"), "/api")
 STARTED = ("Started worker-1", "[django-bolt] Workers", "Booting worker")
 # Those that are written for PostgreSQL alone.
 POSTGRESQL_ONLY = {"fastapi", "limit"}
@@ -82,7 +80,7 @@ class Peer:
 
     def __init__(self, name: str, env: dict[str, str]) -> None:
         self.name = name
-        command, self.prefix = {**PEERS, "front": FRONT}[name]
+        command, self.prefix = {**PEERS, "front": FRONT, "production": PRODUCTION}[name]
         self.port = free_port()
         self.log = tempfile.NamedTemporaryFile()  # noqa: SIM115  (lives as long as the server)
         self.process = psutil.Popen(
