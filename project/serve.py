@@ -64,3 +64,8 @@ def on_starting(server: object) -> None:
     # it copied into the worker's own memory.
     gc.collect()
     gc.freeze()
+
+
+def on_reload(server: Any) -> None:
+    """Keep the log to lines of JSON: gunicorn has set its own up anew, beside that of Django."""
+    server.log.error_log.handlers.clear()

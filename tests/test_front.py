@@ -168,6 +168,7 @@ def test_a_reload_loses_no_request(env):
         for thread in asking:
             thread.join()
         assert set(statuses) == {200}
+        assert not [line for line in server.log.splitlines() if line.startswith("[")]
 
 
 def test_workers_that_are_killed_are_replaced(env):
