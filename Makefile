@@ -20,7 +20,7 @@ PRODUCTION = DJANGO_SETTINGS_MODULE=project.settings.prod DATABASE_URL=sqlite://
 NEWER = PATH="$$PATH:/usr/local/bin:$$(echo $$HOME/.pyenv/versions/*/bin | tr ' ' :)" \
 	.uv/bin/uv python list --only-installed 'cpython>=3.12' 2>/dev/null | awk 'NR == 1 {print $$2}'
 
-.PHONY: help run test test-all test-reliability test-latest test-databases has-newer-python check check-production languages generate schema images bench bench-writes bench-scale bench-imports bench-changes bench-bodies bench-bulk bench-offline bench-load test-clients client clean
+.PHONY: help run install test test-all test-operations test-reliability test-latest test-databases has-newer-python check check-production languages generate schema images bench bench-writes bench-scale bench-imports bench-changes bench-bodies bench-bulk bench-offline bench-load test-clients client clean
 
 help: ## List these targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-16s %s\n", $$1, $$2}' Makefile
@@ -30,6 +30,10 @@ run: .venv/.synced ## Serve the demo catalogue at http://127.0.0.1:8000 (HOST, P
 	@echo "It begins at http://$(or $(HOST),127.0.0.1):$(PORT)/ (Ctrl-C stops the server)"
 	@exec env DJANGO_SETTINGS_MODULE=project.settings.dev PORT=$(PORT) $(PYTHON) -m gunicorn \
 		--config project/serve.py --log-level warning
+
+install: .uv/bin/uv ## What a server needs and no more, and its static files (docs/operations.md)
+	$(SYNC) --quiet --no-dev --python .uv/bin/python
+	@$(PRODUCTION) $(PYTHON) manage.py collectstatic --no-input --verbosity 0
 
 test: .venv/.synced ## Test on SQLite and on a PostgreSQL that the tests start themselves
 	$(PYTHON) $(PYTEST) $(WITHOUT_RELIABILITY)
@@ -46,8 +50,11 @@ test-latest: .uv/bin/uv ## The same on the newest Python, and so the newest Djan
 	.venv-latest/bin/python $(PYTEST) $(WITHOUT_RELIABILITY) --engine postgresql
 
 test-all: export SEED := $(shell od -An -N2 -tu2 /dev/urandom)
-test-all: check test test-reliability test-latest test-databases test-clients ## All of them
+test-all: check test test-reliability test-latest test-databases test-clients test-operations ## All of them
 	$(MAKE) bench QUICK=1  # which ends where a peer answers otherwise than the project
+
+test-operations: .venv/.synced ## Type docs/operations.md on a Debian machine of its own, in minutes (root)
+	$(PYTHON) -m pytest $(OPTIONS) tests/operations
 
 # DATABASES="oldest:C newest:en_US.UTF-8" asks these alone, on this Python.
 test-databases: .venv/.synced tests/databases/node_modules/.synced ## Test on PostgreSQL 14 to 18, the oldest and newest in five locales
