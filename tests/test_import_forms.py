@@ -208,6 +208,99 @@ def test_wrong_isbns_cost_the_isbns_in_each_form(run):
     assert Book.objects.get().editions.get().format == "paperback"
 
 
+# Odd files of each form
+
+
+@pytest.mark.parametrize(
+    ("said", "date"),
+    [
+        ("12-Nov-2005", "2005-11-12"),
+        ("Nov-2005", "2005-11"),
+        ("2005 Nov 12", "2005-11-12"),
+        ("2005-00-12", "2005"),
+        ("November 31, 2005", "2005-11"),
+        ("2005-13-01", "2005"),
+        ("2005-11-12T00:00:00+00:00", "2005-11-12"),
+        ("c2005", "2005"),
+        ("[200-?]", None),
+        ("٢٠٠٥", None),
+    ],
+)
+def test_a_date_is_as_exact_as_it_is_said_and_no_other(run, said, date):
+    line = {"key": "/books/OL1M", "title": "Dune", "publish_date": said, "number_of_pages": 5}
+    run(f"/type/edition\t/books/OL1M\t1\t2020-01-01T00:00:00\t{json.dumps(line)}\n")
+    assert Edition.objects.get().published_on == date
+
+
+def test_the_dash_before_a_year_is_no_sign_behind_a_word(run):
+    line = {"key": "/authors/OL1A", "name": "Frank Herbert", "birth_date": "8-Oct-1920"}
+    book = {"title": "Dune", "authors": [{"key": "/authors/OL1A"}], "key": "/works/OL1W"}
+    rows = [("author", "authors/OL1A", line), ("work", "works/OL1W", book)]
+    run("".join(f"/type/{t}\t/{k}\t1\t2020-01-01\t{json.dumps(each)}\n" for t, k, each in rows))
+    assert Author.objects.get().birth_year == 1920
+
+
+def test_a_day_that_there_is_not_costs_the_day_and_not_the_book(run):
+    onix = FILES["onix"].read_text()
+    assert "20120501" in onix
+    assert reasons(run(onix.replace("20120501", "20120231"))) == []
+    assert Edition.objects.get().published_on == "2012-02"
+
+
+def test_lines_may_end_as_excel_for_the_mac_ended_them(run):
+    report = run("title,authors\rDune,Frank Herbert\rEmma,Jane Austen\r")
+    assert (report.form, [line for line, _ in report.reasons]) == ("csv", [])
+    assert sorted(Book.objects.values_list("title", flat=True)) == ["Dune", "Emma"]
+
+
+def test_a_header_with_a_line_end_of_its_own_is_told(run):
+    with pytest.raises(UnreadableFileError, match=r"The header can't be read."):
+        run("title,aut\rhors\nDune,Frank Herbert\n")
+
+
+@pytest.mark.parametrize("form", ["marcxml", "onix"])
+@pytest.mark.parametrize("encoding", ["utf-16", "utf-32"])
+def test_xml_may_say_that_it_is_in_another_encoding(run, form, encoding):
+    text = re.sub(r"<\?xml.*?\?>", "", FILES[form].read_text())
+    report = run(f'<?xml version="1.0" encoding="{encoding.upper()}"?>{text}'.encode(encoding))
+    assert (report.form, reasons(report)) == (form, [])
+    assert Book.objects.get().original_title
+
+
+def test_a_series_of_marc_without_a_name_is_none(run):
+    field = '<datafield tag="490"><subfield code="a"> ;</subfield><subfield code="v">3</subfield>'
+    text = FILES["marcxml"].read_text()
+    series = re.compile(r'<datafield tag="490".*?</datafield>', re.DOTALL)
+    assert series.search(text)
+    assert reasons(run(series.sub(f"{field}</datafield>", text))) == []
+    assert Book.objects.get().series is None
+
+
+def test_entries_of_bibtex_may_share_a_line(run):
+    report = run("@string{d = {Dune}}\n@book{a, title = d}@book{b, title = {Emma}}\n")
+    assert reasons(report) == []
+    assert sorted(Book.objects.values_list("title", flat=True)) == ["Dune", "Emma"]
+
+
+def test_others_are_no_author_and_a_month_is_part_of_the_date(run):
+    run("@book{a, title={Dune}, author={Herbert, Frank and others}, year=1965, month=jun}\n")
+    assert [author.name for author in Author.objects.all()] == ["Frank Herbert"]
+    assert Edition.objects.get().published_on == "1965-06"
+
+
+def test_a_record_of_ris_without_an_end_does_not_swallow_the_next(run):
+    report = run("TY  - BOOK\nTI  - Dune\n\nTY  - BOOK\nBT  - Emma\nER  - \n")
+    assert reasons(report) == []
+    assert sorted(Book.objects.values_list("title", flat=True)) == ["Dune", "Emma"]
+    assert [line for line, _ in run("TY  - BOOK\nTI  - A\n\nTY  - JOUR\nTI  - B\n").reasons] == [4]
+
+
+def test_a_year_before_the_common_era_may_have_three_digits_in_csl(run):
+    date = {"date-parts": [[-750]]}
+    run(json.dumps([{"type": "book", "title": "Iliad", "original-date": date, "author": []}]))
+    assert Book.objects.get().first_published_year == -750
+
+
 # By a mapping, and again
 
 

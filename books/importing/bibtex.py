@@ -39,20 +39,13 @@ PEOPLE = ("author", "editor", "translator", "introduction", "foreword", "afterwo
 
 
 def bibtex(lines: Lines) -> Iterator[FileRow]:
-    """An entry goes up to the line that begins the next one."""
+    """Entries: what is wrong with one goes up to the line that begins the next one."""
     strings = b""
     for first, kind, block in _blocks(lines):
-        if kind in (b"comment", b"preamble"):
-            continue
         if kind == b"string":
             strings += block
-            continue
-        row = FileRow(first, text_of(block).strip())
-        if len(strings) + len(block) > MAX_LENGTH:
-            row.faults.append(too_long_fault())
-        else:
-            _take(row, text_of(strings + block))
-        yield row
+        elif kind not in (b"comment", b"preamble"):
+            yield from _rows(first, text_of(block).strip(), text_of(strings))
 
 
 def _blocks(lines: Lines) -> Iterator[tuple[int, bytes, bytes]]:
@@ -70,15 +63,21 @@ def _blocks(lines: Lines) -> Iterator[tuple[int, bytes, bytes]]:
         yield first, kind, block
 
 
-def _take(row: FileRow, text: str) -> None:
-    library = parse_string(text, parse_stack=STACK)
-    if library.failed_blocks or not library.entries:
-        row.faults.append(Fault("parse_error", "This is not BibTeX.", ""))
+def _rows(line: int, block: str, strings: str) -> Iterator[FileRow]:
+    if len(strings) + len(block) > MAX_LENGTH:
+        yield FileRow(line, block, faults=[too_long_fault()])
         return
-    [entry, *_] = library.entries
-    if is_book(row, entry.entry_type, OTHERS.fullmatch(entry.entry_type.lower()) is None):
-        fields = {field.key.lower(): field.value for field in entry.fields}
-        row.source = row.body = _body(fields)
+    library = parse_string(strings + block, parse_stack=STACK)
+    if library.failed_blocks or not library.entries:
+        yield FileRow(line, block, faults=[Fault("parse_error", "This is not BibTeX.", "")])
+        return
+    # More than one where they share a line.
+    for entry in library.entries:
+        row = FileRow(line, entry.raw)
+        if is_book(row, entry.entry_type, OTHERS.fullmatch(entry.entry_type.lower()) is None):
+            fields = {field.key.lower(): field.value for field in entry.fields}
+            row.source = row.body = _body(fields)
+        yield row
 
 
 def _name(parts: NameParts, role: str) -> Body:
@@ -91,7 +90,7 @@ def _name(parts: NameParts, role: str) -> Body:
 def _body(fields: Body) -> Body:
     texts = {name: plain(value) for name, value in fields.items() if isinstance(value, str)}
     get = texts.get
-    date = get("date") or f"{get('year', '')} {get('month', '')}"
+    date = get("date") or f"{get('year', '')}-{get('month', '')}".strip("-")
     return given(
         {
             "title": get("title"),
@@ -105,7 +104,7 @@ def _body(fields: Body) -> Body:
                 _name(parts, role)
                 for role in PEOPLE
                 for parts in fields.get(role, [])
-                if not isinstance(parts, str)
+                if not isinstance(parts, str) and parts.last != ["others"]
             ],
             "editions": editions(
                 isbns(get("isbn", "")),

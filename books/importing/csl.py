@@ -33,7 +33,9 @@ def _date(value: object) -> str:
     match value.get("date-parts"):
         case [[*parts], *_] if parts:
             return "-".join(
-                _text(part).zfill(2 if place else 4) for place, part in enumerate(parts[:3])
+                # A sign counts as well.
+                _text(part).zfill(2 if place else 4 + _text(part).startswith("-"))
+                for place, part in enumerate(parts[:3])
             )
     return _text(value.get("raw")) or _text(value.get("literal"))
 

@@ -76,6 +76,21 @@ class InUTF8(io.RawIOBase):
         return len(data)
 
 
+class WithLines(io.RawIOBase):
+    """A stream whose lines end in CR alone, as Excel for the Mac wrote them, with LF instead."""
+
+    def __init__(self, stream: BinaryIO) -> None:
+        self._stream = stream
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        chunk = self._stream.read(len(buffer)).replace(b"\r", b"\n")
+        buffer[: len(chunk)] = chunk
+        return len(chunk)
+
+
 @contextmanager
 def opened(path: str | PathLike[str]) -> Iterator[tuple[io.BufferedReader, Counted, int]]:
     """The file's text or bytes, what counts those that are read of it, and its size.
@@ -89,6 +104,8 @@ def opened(path: str | PathLike[str]) -> Iterator[tuple[io.BufferedReader, Count
             stream = io.BufferedReader(Unpacked(stream), BEGINNING)
         if encoding := _encoding_of(stream.peek()):
             stream = io.BufferedReader(InUTF8(stream, encoding), BEGINNING)
+        if b"\r" in stream.peek() and b"\n" not in stream.peek():
+            stream = io.BufferedReader(WithLines(stream), BEGINNING)
         yield stream, counted, fstat(file.fileno()).st_size
 
 

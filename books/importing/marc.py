@@ -7,6 +7,7 @@ import re
 
 from pymarc import Record
 
+from .citations import series
 from .identifiers import of_marc
 from .rows import Body
 from .vocabulary import contribution, date_of, editions, format_of, given, language_of, year_of
@@ -21,7 +22,7 @@ def body_of(record: Record) -> dict[str, object]:
     imprint = [*record.get_fields("264"), *record.get_fields("260")]
     pages = re.search(r"(\d+)\s*(?:p|S|leaves|pages|Seiten)\b", _first(record, "300", "a"))
     dates = [date for field in imprint for date in field.get_subfields("c")]
-    series = next(iter(record.get_fields("490", "830", "440")), None)
+    statement = next(iter(record.get_fields("490", "830", "440")), None)
     bindings = [word for f in record.get_fields("020") for word in f.get_subfields("q")]
     bindings += [part for code in isbns for part in re.findall(r"\(([^)]*)\)", code)]
     language = language_of(fixed[35:38]) if fixed[35:38].strip() else None
@@ -33,8 +34,7 @@ def body_of(record: Record) -> dict[str, object]:
             "original_title": _trimmed(_first(record, "240", "a")),
             "language": language_of(originals[0]) if len(originals) == 1 else None,
             "description": " ".join(_all(record, "520", "a")),
-            "series": {"name": _trimmed(name)} if series and (name := series.get("a")) else None,
-            "series_position": _trimmed(series.get("v") or "") if series else None,
+            **(series(*(_trimmed(statement.get(c) or "") for c in "av")) if statement else {}),
             "subjects": _subjects(record),
             "contributions": _credits(record),
             "editions": editions(

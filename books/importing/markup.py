@@ -1,5 +1,6 @@
 """Records of an XML file, one at a time, whatever its size. Entities are refused."""
 
+import re
 from collections.abc import Collection, Iterator
 from typing import Any
 from xml.etree.ElementTree import Element, ParseError, TreeBuilder
@@ -10,6 +11,8 @@ from defusedxml.ElementTree import DefusedXMLParser
 from .rows import BEGINNING, MAX_LENGTH, Lines, UnreadableFileError
 
 MAX_DEPTH = 100
+# What a file says that was read as UTF-16 or UTF-32, and is in UTF-8 by now.
+RECODED = re.compile(rb"<\?xml[^>]*encoding=.utf-(16|32)", re.IGNORECASE)
 
 
 class Records:
@@ -60,10 +63,11 @@ def records(lines: Lines, names: Collection[str]) -> Iterator[tuple[int, Element
     Raises UnreadableFileError where the file is no XML, or a record has more bytes than a row may.
     """
     target = Records(names)
-    parser = target.parser = DefusedXMLParser(target=target)
+    chunk = lines.read(BEGINNING)
+    encoding = "utf-8" if RECODED.match(chunk.lstrip()) else None
+    parser = target.parser = DefusedXMLParser(target=target, encoding=encoding)
     since = 0
     while True:
-        chunk = lines.read(BEGINNING)
         try:
             parser.feed(chunk) if chunk else parser.close()
         except (ParseError, DefusedXmlException) as error:
@@ -75,6 +79,7 @@ def records(lines: Lines, names: Collection[str]) -> Iterator[tuple[int, Element
             raise UnreadableFileError(f"A record has {MAX_LENGTH} bytes at most.")
         if not chunk:
             return
+        chunk = lines.read(BEGINNING)
 
 
 def text(element: Element | None, path: str = ".") -> str:

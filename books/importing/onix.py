@@ -9,7 +9,7 @@ from .citations import keywords
 from .identifiers import of_onix
 from .markup import records, text
 from .rows import FileRow, Lines
-from .vocabulary import contribution, editions, given, inverted, language_of
+from .vocabulary import contribution, date_of, editions, given, inverted, language_of
 
 # The short tags of what is read here; those of composites are their names in small letters.
 COMPOSITES = (
@@ -84,8 +84,9 @@ def _body(product: Element) -> dict[str, object]:
     original = _where(detail, "TitleDetail", "TitleType", "03")
     series = detail.find("Collection/TitleDetail/TitleElement")
     isbn = _where(product, "ProductIdentifier", "ProductIDType", "15", "03", "02")
-    pages = _where(detail, "Extent", "ExtentType", "00", "11", "10", "05", "08")
-    number = text(pages, "ExtentValue")
+    number = text(
+        _where(detail, "Extent", "ExtentType", "00", "11", "10", "05", "08"), "ExtentValue"
+    )
     language = _where(detail, "Language", "LanguageRole", "01")
     written = _where(detail, "Language", "LanguageRole", "02")
     published = _where(product, "PublishingDetail/PublishingDate", "PublishingDateRole", "01")
@@ -111,7 +112,7 @@ def _body(product: Element) -> dict[str, object]:
                 or text(product, "PublishingDetail/Imprint/ImprintName"),
                 format=next((FORMS[each] for each in forms if each in FORMS), None),
                 pages=int(number) if number.isdecimal() and number.strip("0") else None,
-                published_on="-".join(filter(None, day.groups())) if day else None,
+                published_on=date_of("-".join(filter(None, day.groups()))) if day else None,
                 language=language_of(text(language, "LanguageCode")),
                 identifiers=of_onix(product),
             ),

@@ -15,6 +15,7 @@ BEGINNING = r"\s*TY  ?- "
 BOOKS = frozenset({"BOOK", "EBOOK", "EDBOOK", "SERIAL", "THES", "RPRT", "MANSCPT", "GEN"})
 # The parser takes the last ISBN alone; a book has several, for one number is its ISBN-10.
 LISTS = [*LIST_TYPE_TAGS, "SN"]
+BEGIN = re.compile(rb"TY  ?-")
 END = re.compile(rb"ER  ?-")
 
 
@@ -26,6 +27,11 @@ def ris(lines: Lines) -> Iterator[FileRow]:
         elif END.match(line):
             yield _row(first, lines)
             first = lines.next_row()
+        elif BEGIN.match(line) and len(lines.of_row) > 1:
+            # The one before has no end.
+            lines.of_row.pop()
+            yield _row(first, lines)
+            lines.of_row, first = [line], lines.number
     if lines.of_row:
         yield _row(first, lines)
 
@@ -58,9 +64,11 @@ def _body(record: Body) -> Body:
     number = record.get("number_of_volumes") if record.get("secondary_title") else None
     pages = re.fullmatch(r"(\d+)( ?p\.?| pages)?", record.get("start_page", ""))
     date = record.get("date") or record.get("year") or record.get("publication_year") or ""
+    # The parser does not know the title of a whole book, as Reference Manager called it.
+    whole = record.get("unknown_tag", {}).get("BT", [])
     return given(
         {
-            "title": record.get("title") or record.get("primary_title"),
+            "title": record.get("title") or record.get("primary_title") or " ".join(whole),
             "description": record.get("abstract") or record.get("notes_abstract"),
             **series(record.get("secondary_title", ""), record.get("volume") or number or ""),
             "subjects": [

@@ -94,7 +94,7 @@ def header_of(text: str) -> list[str]:
 
 
 def _first_line(text: str) -> str:
-    return text.lstrip().partition("\n")[0]
+    return re.split(r"[\r\n]", text.lstrip(), maxsplit=1)[0]
 
 
 def _records(

@@ -1,6 +1,7 @@
 """What other catalogues call formats, roles, languages, dates and people, in the words of ours."""
 
 import re
+from calendar import monthrange
 from collections.abc import Iterable
 from functools import lru_cache
 
@@ -89,9 +90,10 @@ LANGUAGES = {
     "slovene": "sl",
     "farsi": "fa",
 }
-ISO_DATE = re.compile(r"\s*(\d{4})(?:[-/.](\d{1,2})(?:[-/.](\d{1,2}))?)?(?:[T ].*)?\s*")
-YEAR = re.compile(r"(?<!\d)-?\d{4}(?!\d)")
-DAY = re.compile(r"\b(\d{1,2})(?:st|nd|rd|th)?\b(?![\d/.-])")
+ISO_DATE = re.compile(r"\s*(\d{4})(?:[-/.](\d{1,2})(?:[-/.](\d{1,2})(?:[T ].*)?)?)?\s*", re.ASCII)
+# The dash of “Nov-2005” is no sign.
+YEAR = re.compile(r"(?<!\d)(?:(?<!\w)-)?[0-9]{4}(?!\d)")
+DAY = re.compile(r"\b([0-9]{1,2})(?:st|nd|rd|th)?\b(?![/.-]?\d)")
 BCE = re.compile(r"(?<!\w)b\.? ?c\.?( ?e\.?)?(?!\w)", re.IGNORECASE)
 SUFFIX = re.compile(r"(jr|sr|ii|iii|iv|esq)\.?", re.IGNORECASE)
 
@@ -148,18 +150,24 @@ def language_of(text: str) -> str | None:
 def date_of(text: str) -> str | None:
     """A date as exact as it is known, of “1998/11/01”, “Nov. 1998”, “c1998”, “June 12, 2007”."""
     if match := ISO_DATE.fullmatch(text):
-        year, *rest = match.groups()
-        parts = [year, *(part.zfill(2) for part in rest if part and int(part))]
-        return "-".join(parts) if int(year) else None
+        return _date(*match.groups())
     found = [year for year in YEAR.findall(text) if int(year) > 0]
     if not found:
         return None
     words = text.casefold()
-    month = next(
-        (f"{n:02}" for n, word in enumerate(MONTHS, 1) if re.search(rf"\b{word}", words)), ""
-    )
+    month = next((n for n, word in enumerate(MONTHS, 1) if re.search(rf"\b{word}", words)), None)
     day = DAY.search(text.replace(found[0], " ")) if month else None
-    return "-".join(filter(None, [found[0], month, day and day[1].zfill(2)]))
+    return _date(found[0], month, day and day[1])
+
+
+def _date(year: str, month: str | int | None, day: str | None) -> str | None:
+    """The date in ISO 8601, up to what is not given or not in the calendar, as month 0."""
+    if not int(year):
+        return None
+    if not 1 <= int(month or 0) <= 12:
+        return year
+    days = monthrange(int(year), int(month or 0))[1]
+    return "-".join([year, f"{month:0>2}", *([f"{day:0>2}"] if 1 <= int(day or 0) <= days else [])])
 
 
 def year_of(text: str) -> int | None:
