@@ -326,6 +326,7 @@ def test_the_guess_names_columns_that_there_are():
     [
         ({"Author": "writer"}, "There is no column “writer”"),
         ({"Writer": "authors"}, "The column “writer” is missing."),
+        ({"Book Title": "title", "Author": "title"}, "Two columns are to be “title”."),
     ],
 )
 def test_a_mapping_that_does_not_fit_is_told(run, mapping, message):
@@ -338,18 +339,45 @@ def test_a_fault_in_a_mapped_column_names_theirs(run):
     assert reasons(run(data, mapping=MAPPING)) == [(2, "/Pages", "invalid")]
 
 
-@pytest.mark.parametrize("form", ["goodreads", "csv", "jsonl"])
+@pytest.mark.parametrize(
+    "form",
+    [
+        *("goodreads", "csv", "jsonl", "mapped", "bookwyrm", "calibre", "storygraph"),
+        *("librarything", "librarything-json", "openlibrary", "marcxml", "onix"),
+        *("bibtex", "ris", "csl"),
+    ],
+)
 def test_rejects_are_imported_again_once_they_are_mended(run, tmp_path, form):
     rejects = tmp_path / "rejects"
-    good = FILES[form].read_text()
-    bad = good.replace("209", "-209")
-    assert run(bad, rejects=rejects).counts["books"].rejected == 1
+    options = {"mapping": MAPPING} if form == "mapped" else {}
+    good = FILES[form].read_text("utf-16" if form == "librarything" else "utf-8")
+    assert run(good.replace("Roadside", "X" * 2_000), rejects=rejects, **options).reasons
     assert not Book.objects.exists()
-    report = run(rejects.read_text().replace("-209", "209"))
-    assert (report.form, reasons(report)) == ("rejects", [])
+    mended = rejects.read_text().replace("X" * 2_000, "Roadside").splitlines(keepends=True)
+    # Articles are no books, however they are mended.
+    books = "".join(line for line in mended if "not_a_book" not in line)
+    report = run(books, **options)
+    assert reasons(report) == []
     before = everything()
-    assert run(good).has_changed_nothing
+    assert run(good, **options).has_changed_nothing
     assert everything() == before
+
+
+def test_a_fault_in_a_rejected_row_names_its_column_as_it_is_spelt(run, tmp_path):
+    rejects = tmp_path / "rejects"
+    run(FILES["goodreads"].read_text().replace("209", "-209"), rejects=rejects)
+    assert [fault.pointer for _, fault in run(rejects.read_text()).reasons] == ["/Number of Pages"]
+
+
+def test_an_author_that_was_rejected_can_be_mended(run, tmp_path):
+    rejects = tmp_path / "rejects"
+    line = {"key": "/authors/OL1A", "name": "X" * 2_000}
+    book = {"title": "Dune", "authors": [{"key": "/authors/OL1A"}], "key": "/works/OL1W"}
+    rows = [("author", "authors/OL1A", line), ("work", "works/OL1W", book)]
+    text = "".join(f"/type/{t}\t/{k}\t1\t2020-01-01\t{json.dumps(each)}\n" for t, k, each in rows)
+    assert [place for _, place, _ in reasons(run(text, rejects=rejects))] == ["/name"]
+    assert reasons(run(rejects.read_text().replace("X" * 2_000, "Frank Herbert"))) == []
+    assert [author.name for author in Author.objects.all()] == ["Frank Herbert"]
 
 
 # The command

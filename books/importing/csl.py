@@ -63,7 +63,7 @@ def _body(item: Body, row: FileRow) -> Body:
     ]
     pages = re.match(r"\d{1,6}(?!\d)", _text(item.get("number-of-pages")))
     number = _text(item.get("collection-number")) or _text(item.get("volume"))
-    return given(
+    row.source = body = given(
         {
             "title": _text(item.get("title")),
             "original_title": _text(item.get("original-title")),
@@ -82,6 +82,7 @@ def _body(item: Body, row: FileRow) -> Body:
             ),
         }
     )
+    return body
 
 
 CSL = JSONForm(r'\s*\[\s*\{(?=.*"(issued|author|ISBN)")(?=.*?"type"\s*:\s*"[a-z-]+")', _body)

@@ -15,7 +15,7 @@ from .csl import CSL
 from .goodbooks import GOODBOOKS
 from .goodreads import GOODREADS
 from .jsonl import OUR_JSON, JSONForm
-from .mapped import guess
+from .mapped import guess, mapped
 from .rows import Body, FileRow, Lines, UnreadableFileError
 from .storygraph import STORYGRAPH
 from .tabular import Table, header_of
@@ -39,24 +39,33 @@ class _Form:
         return re.match(self.beginning, text, re.DOTALL) is not None
 
 
-def _rejected_body(document: Body, row: FileRow) -> dict[str, object]:
-    """Of a row that an import has set aside, and that somebody has mended, what its form says."""
+def _rejected_body(document: Body, row: FileRow, *others: Table) -> dict[str, object]:
+    """Of a row that an import has set aside, and that somebody has mended, what its form says.
+
+    It is one of the others, or one that is known.
+    """
     row.source = record = document.get("row")
     if not isinstance(record, dict):
         row.faults.append(Fault("invalid", "This row was none; mend it in the file itself.", ""))
         return {}
     if all(isinstance(cell, str) for cell in record.values()):
         folded = {name.casefold(): cell for name, cell in record.items()}
-        for form in FORMS.values():
+        spelt = {name.casefold(): name for name in record}
+        for form in (*others, *FORMS.values()):
             if isinstance(form, Table) and form.required <= folded.keys():
-                row.columns = form.columns
+                row.columns = {
+                    place: spelt[name] for place, name in form.columns.items() if name in spelt
+                }
                 return form.body_of(folded, row)
+    # Of the Open Library's authors.
+    row.is_author = "name" in record and "title" not in record
     return record
 
 
+REJECTS = r'\{"line": \d+, "errors": \['
 # The special ones before those that take nearly everything.
 FORMS: Mapping[str, Form] = {
-    "rejects": JSONForm(r'\{"line": \d+, "errors": \[', _rejected_body),
+    "rejects": JSONForm(REJECTS, _rejected_body),
     "csl": CSL,
     "librarything-json": _Form(librarything_json.BEGINNING, librarything_json.read),
     "jsonl": OUR_JSON,
@@ -74,6 +83,16 @@ FORMS: Mapping[str, Form] = {
     "calibre": CALIBRE,
     "csv": OUR_TABLE,
 }
+
+
+def mapped_form(mapping: Mapping[str, str], text: str) -> Form:
+    """The form of a file that begins like this: a table with such columns, or rejects of one.
+
+    Raises UnreadableFileError as `mapped` does.
+    """
+    table = mapped(mapping)
+    rejects = JSONForm(REJECTS, lambda document, row: _rejected_body(document, row, table))
+    return rejects if rejects.begins(text) else table
 
 
 def form_of(text: str) -> str:

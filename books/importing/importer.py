@@ -27,8 +27,7 @@ from .authors import AuthorRow
 from .batches import Batch
 from .drafts import Draft
 from .files import opened
-from .formats import FORMS, Form, form_of
-from .mapped import mapped
+from .formats import FORMS, Form, form_of, mapped_form
 from .merging import Keys, Ours, Update
 from .ordering import SortedRows
 from .rows import Body, FileRow, Lines
@@ -150,7 +149,7 @@ def import_file(
         name = "mapped" if mapping else form
         if name == "auto":
             name = form_of(lines.beginning)
-        reader = mapped(mapping) if mapping else FORMS[name]
+        reader = mapped_form(mapping, lines.beginning) if mapping else FORMS[name]
         report = Report(name, size, is_dry_run=dry_run)
         files.callback(_count, report)
         kept: IO[str] | None = None

@@ -17,7 +17,7 @@ def read(lines: Lines) -> Iterator[FileRow]:
     """One object, in which each book stands under its number."""
     for row in items(lines, of_object=True):
         if not row.faults and isinstance(row.source, dict):
-            row.body = _of_object(row.source)
+            row.source = row.body = _of_object(row.source)
         yield row
 
 

@@ -1,6 +1,7 @@
 """Any table, by a mapping of its columns to ours."""
 
 import re
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 
 from .columns import BOOK, EDITION_COLUMNS, OUR_COLUMNS, our_body
@@ -61,13 +62,15 @@ def guess(header: Sequence[str]) -> str:
 def mapped(mapping: Mapping[str, str]) -> Table:
     """The form whose columns are these of ours; those of our own names need not be mapped.
 
-    Raises UnreadableFileError where one is to be what we have no column for.
+    Raises UnreadableFileError where one is to be what we have no column for, or what another is.
     """
     ours = [*BOOK, *EDITION_COLUMNS]
     for name in mapping.values():
         if name not in ours:
             raise UnreadableFileError(f"There is no column “{name}”; there are {', '.join(ours)}.")
     theirs = {name.casefold(): to for name, to in mapping.items()}
+    if repeated := [to for to, count in Counter(theirs.values()).items() if count > 1]:
+        raise UnreadableFileError(f"Two columns are to be “{repeated[0]}”.")
     known = {**{name: name for name in ours if name not in theirs.values()}, **theirs}
 
     def body_of(record: Record, row: FileRow) -> Body:

@@ -31,7 +31,7 @@ def open_library(lines: Lines) -> Iterator[FileRow]:
         if not row.faults and not isinstance(row.source, dict):
             row.faults.append(Fault("invalid", "A record is a JSON object.", ""))
         if not row.faults:
-            row.body = body_of(row.source, row)
+            row.source = row.body = body_of(row.source, row)
         yield row
 
 
