@@ -369,7 +369,7 @@ class UnitOfWork:
         names = {f.name for f in fields}
         if holder.is_new or names & holder.given:
             place = self._place(row, fields)
-            self.fault("duplicate", f"The same value stands place “{holder.pointer}”.", place)
+            self.fault("duplicate", f"The same value stands at “{holder.pointer}”.", place)
         else:
             self._taken(row, fields, holder.instance.pk)
 
