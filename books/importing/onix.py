@@ -84,9 +84,8 @@ def _body(product: Element) -> dict[str, object]:
     original = _where(detail, "TitleDetail", "TitleType", "03")
     series = detail.find("Collection/TitleDetail/TitleElement")
     isbn = _where(product, "ProductIdentifier", "ProductIDType", "15", "03", "02")
-    number = text(
-        _where(detail, "Extent", "ExtentType", "00", "11", "10", "05", "08"), "ExtentValue"
-    )
+    pages = _where(detail, "Extent", "ExtentType", "00", "11", "10", "05", "08")
+    number = text(pages, "ExtentValue")
     language = _where(detail, "Language", "LanguageRole", "01")
     written = _where(detail, "Language", "LanguageRole", "02")
     published = _where(product, "PublishingDetail/PublishingDate", "PublishingDateRole", "01")
