@@ -6,6 +6,7 @@ names of operations, who may call them, and the problems that they answer with.
 
 import logging
 from collections.abc import Collection, Mapping
+from copy import deepcopy
 from typing import Any
 
 from django.contrib.auth import get_user_model
@@ -25,9 +26,9 @@ from rest_framework.viewsets import ViewSetMixin
 
 from project.api.http.preconditions import OVERWRITES, UNSAFE, ConditionalWrites
 from project.api.http.problems import MEDIA_TYPE
-from project.api.http.renderers import EXPORTS
+from project.api.http.renderers import EXPORTS, PARTIAL_MEDIA_TYPE
 from project.api.links import LinkViewSet
-from project.api.lists.parameters import Schema, is_list
+from project.api.lists.parameters import CHOOSING, Schema, is_list
 from project.api.relations import Owned
 from project.api.serializers import ItemSerializer
 from project.api.viewsets import (
@@ -88,6 +89,7 @@ EXPORT = (
     "`Accept` or by `format`. Where as many exports are under way as there may be at once, the "
     "answer is 503 `busy`."
 )
+PARTIAL = f"as `{PARTIAL_MEDIA_TYPE}`."
 RESULT = (
     "What has become of an item: the `status` that it would be answered with at its own URL, the "
     "object as it is stored now, and the `problem` of one that is refused. With 412 there are both."
@@ -370,18 +372,20 @@ class AutoSchema(SpectacularAutoSchema):
 
     def get_override_parameters(self) -> list[Any]:
         known: frozenset[str] = getattr(self.view, "list_parameters", frozenset())
-        if "fields" not in known or self.method == "DELETE":
+        if known.isdisjoint({"fields", "omit", "expand"}) or self.method == "DELETE":
             return []
         serializer = self._answered
         if serializer is None:
             return []
         name = self._get_serializer_name(serializer, "response")
-        properties = [each for each, field in serializer.fields.items() if not field.write_only]
-        choices = self._choices(f"{name}Property", properties)
-        parameters = [
-            _list_parameter("fields", choices, "Answer with these properties only."),
-            _list_parameter("omit", choices, "Answer without these properties."),
-        ]
+        parameters = []
+        if self._is_chosen_from:
+            properties = [each for each, field in serializer.fields.items() if not field.write_only]
+            choices = self._choices(f"{name}Property", properties)
+            parameters += [
+                _list_parameter("fields", choices, f"Answer with these properties only, {PARTIAL}"),
+                _list_parameter("omit", choices, f"Answer without these properties, {PARTIAL}"),
+            ]
         if expandable := list(_of_meta(serializer, "expandable")):
             choices = self._choices(f"{name}Expandable", expandable)
             words = "Answer with these properties too."
@@ -456,6 +460,26 @@ class AutoSchema(SpectacularAutoSchema):
         if self.registry[component].schema != schema:
             warn(f"Two different schemas are called {name}.")
         return dict(component.ref)
+
+    @property
+    def _is_chosen_from(self) -> bool:
+        """Whether `fields` and `omit` choose the properties of the answer."""
+        known: frozenset[str] = getattr(self.view, "list_parameters", frozenset())
+        return known >= CHOOSING and self.method in SAFE_METHODS
+
+    def _partial(self, schema: dict[str, Any]) -> dict[str, Any]:
+        """The schema of the same answer where each object has but some of its properties."""
+        if "items" in schema:
+            return {**schema, "items": self._partial(schema["items"])}
+        name = schema["$ref"].rpartition("/")[2]
+        whole = self.registry._components[name, ResolvedComponent.SCHEMA].schema
+        if "results" in whole["properties"]:
+            results = self._partial(whole["properties"]["results"])
+            part = {**whole, "properties": {**whole["properties"], "results": results}}
+        else:
+            part = {key: each for key, each in whole.items() if key != "required"}
+            part["description"] = f"Some properties of a `{name}`, by `fields` or `omit`."
+        return self._component(f"Partial{name}", deepcopy(part))
 
     # Bodies
 
@@ -582,6 +606,10 @@ class AutoSchema(SpectacularAutoSchema):
                 "description": "The URL of what is created.",
                 "schema": {"type": "string", "format": "uri"},
             }
+        if self._is_chosen_from and "application/json" in responses["200"].get("content", {}):
+            content = responses["200"]["content"]
+            schema = self._partial(content["application/json"]["schema"])
+            content[PARTIAL_MEDIA_TYPE] = {"schema": schema}
         self._tag(responses)
         for status in sorted(self._problem_statuses()):
             responses[str(status)] = self._problem_response(status)

@@ -83,15 +83,9 @@ def test_empty_lists_are_done_at_once(librarian, body):
     assert bulk(librarian, "books", **body) == {"create": [], "update": [], "delete": []}
 
 
-def test_fields_chooses_the_properties_of_the_documents(librarian):
-    one = book("One")
-    answer = send(
-        librarian,
-        "POST",
-        "/books/bulk/?fields=id,title",
-        {"update": [{"id": one.pk, "title": "Two"}]},
-    )
-    assert answer["update"] == [{"status": 200, "document": {"id": one.pk, "title": "Two"}}]
+def test_expand_adds_properties_to_the_documents(librarian):
+    answer = send(librarian, "POST", "/authors/bulk/?expand=books", {"create": [{"name": "Homer"}]})
+    assert answer["create"][0]["document"]["books"] == []
 
 
 # As a whole

@@ -839,10 +839,51 @@ def test_what_a_queryset_or_a_permission_hides_is_not_shown(anonymous, dune, dec
 def test_what_a_write_answers_is_the_document(librarian, dune):
     answer = librarian.patch(f"/api/books/{dune.pk}/", {"title": "Dune!"}, format="json")
     assert answer.content == librarian.get(f"/api/books/{dune.pk}/").content
-    answer = librarian.post("/api/series/?fields=name", {"name": "New"}, format="json")
-    assert (answer.status_code, answer.content) == (201, b'{"name":"New"}')
-    answer = librarian.post("/api/series/?fields=nmae", {"name": "Newer"}, format="json")
-    assert (answer.status_code, Series.objects.filter(name="Newer").exists()) == (400, False)
+    answer = librarian.post("/api/authors/?expand=books", {"name": "New"}, format="json")
+    assert (answer.status_code, answer.json()["books"]) == (201, [])
+
+
+@pytest.mark.parametrize("parameter", ["fields", "omit"])
+@pytest.mark.parametrize(
+    ("method", "path"),
+    [
+        ("post", "/api/books/"),
+        ("put", "/api/books/{}/"),
+        ("patch", "/api/books/{}/"),
+        ("delete", "/api/books/{}/"),
+        ("post", "/api/books/{}/contributions/"),
+        ("post", "/api/books/bulk/"),
+    ],
+)
+def test_what_a_write_answers_is_the_whole_document(librarian, dune, parameter, method, path):
+    before = librarian.get(f"/api/books/{dune.pk}/").content
+    url = f"{path.format(dune.pk)}?{parameter}=title"
+    answer = getattr(librarian, method)(url, {"title": "Dune!"}, format="json")
+    assert (answer.status_code, answer.json()["errors"]) == (
+        400,
+        [{"parameter": parameter, "code": "unknown", "detail": "There is no such parameter here."}],
+    )
+    assert librarian.get(f"/api/books/{dune.pk}/").content == before
+
+
+def test_what_lacks_properties_says_so_by_its_media_type(librarian, dune):
+    partial = "application/vnd.catalogue.partial+json"
+    one = f"/api/books/{dune.pk}/"
+    for url, types in [
+        (one, ("application/json", "text/html; charset=utf-8")),
+        (f"{one}?fields=id,title", (partial, "text/html; charset=utf-8")),
+        ("/api/books/?omit=description", (partial, "text/html; charset=utf-8")),
+        ("/api/authors/?expand=books", ("application/json", "text/html; charset=utf-8")),
+    ]:
+        accepted = ("*/*", "application/json", partial, f"application/json, {partial}")
+        assert {librarian.get(url, HTTP_ACCEPT=each)["Content-Type"] for each in accepted} == {
+            types[0]
+        }
+        assert librarian.get(url, HTTP_ACCEPT="text/html")["Content-Type"] == types[1]
+    refused = librarian.get("/api/books/?fields=titel")
+    assert refused["Content-Type"] == "application/problem+json"
+    exported = librarian.get("/api/books/?fields=id&format=csv")
+    assert exported["Content-Type"] == "text/csv; charset=utf-8"
 
 
 AUTHOR = [

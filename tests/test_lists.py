@@ -365,8 +365,10 @@ def test_an_action_writes_as_a_patch_does(librarian, heard):
     assert heard == [2]
     # Nothing is left to change.
     assert send(librarian, "POST", f"/actions/{solaris.pk}/translate/")["version"] == 2
-    chosen = send(librarian, "POST", f"/actions/{solaris.pk}/translate/?fields=version")
-    assert chosen == {"version": 2}
+    refused = send(librarian, "POST", f"/actions/{solaris.pk}/translate/?fields=version", None, 400)
+    assert [(each["parameter"], each["code"]) for each in refused["errors"]] == [
+        ("fields", "unknown")
+    ]
 
 
 def test_an_action_that_writes_refuses_whom_and_what_a_patch_refuses(member, librarian, heard):

@@ -1,5 +1,5 @@
-"""What Schemathesis can't know from the contract: how to stay logged in, what `fields` does, and
-that a key is of one request."""
+"""What Schemathesis can't know from the contract: how to stay logged in, how a list is written in
+a URL, and that a key is of one request."""
 
 import os
 import uuid
@@ -31,24 +31,22 @@ class Session:
 
 @schemathesis.hook
 def before_call(context, case, kwargs):
-    """Make a key anew for each request, and leave out what makes an answer lack properties.
+    """Make a key anew for each request.
 
-    Where the request is to be refused, it may be for these, but not where an invalid value (a text
-    for a list) is written as a valid one is.
+    Where the request is to be refused, it may be for `fields` or `omit`, but not where an invalid
+    value (a text for a list) is written as a valid one is.
     """
     if "Idempotency-Key" in (case.headers or {}):
         [key] = [item for item in case.operation.headers if item.name == "Idempotency-Key"]
         if key.is_valid(str(case.headers["Idempotency-Key"])):
             case.headers["Idempotency-Key"] = str(uuid.uuid4())
-    if not isinstance(case.query, dict):
-        return
     is_valid = case.meta is None or case.meta.generation.mode == GenerationMode.POSITIVE
+    if is_valid or not isinstance(case.query, dict):
+        return
     partial = {item.name: item for item in case.operation.query if item.name in ("fields", "omit")}
     case.query = {
         name: value
         for name, value in case.query.items()
         if name not in partial
-        or not (
-            is_valid or (isinstance(value, str) and partial[name].is_valid(str(value).split(",")))
-        )
+        or not (isinstance(value, str) and partial[name].is_valid(value.split(",")))
     }

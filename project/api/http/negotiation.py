@@ -9,13 +9,14 @@ from rest_framework.request import Request
 from rest_framework.settings import api_settings
 
 from .problems import MEDIA_TYPE, Fault, Refused
+from .renderers import PARTIAL_MEDIA_TYPE
 
 # As clients send them, there are few; each a line of text.
 KEPT_CHOICES = 256
 
 
 class ContentNegotiation(DefaultContentNegotiation):
-    """Who accepts problems gets JSON.
+    """Who accepts problems, or partial documents, gets JSON.
 
     Generated clients name the types that the contract has for an operation, and where success has
     no body, that of a problem is the only one.
@@ -48,7 +49,8 @@ class ContentNegotiation(DefaultContentNegotiation):
 
     def get_accept_list(self, request: Request) -> list[str]:
         accepted: list[str] = super().get_accept_list(request)
-        return ["application/json" if each == MEDIA_TYPE else each for each in accepted]
+        as_json = (MEDIA_TYPE, PARTIAL_MEDIA_TYPE)
+        return ["application/json" if each in as_json else each for each in accepted]
 
     def filter_renderers(
         self,

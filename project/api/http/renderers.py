@@ -14,6 +14,9 @@ if TYPE_CHECKING:
     # REST framework's views import this.
     from rest_framework.views import APIView
 
+# JSON that lacks properties of its type, as the request has chosen
+PARTIAL_MEDIA_TYPE = "application/vnd.catalogue.partial+json"
+
 
 class DocumentRenderer(JSONRenderer):
     """JSON, of which a Document is sent as it is: alone, or as a member of the answer's object."""

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from typing import Any, TypeAlias
 
+from rest_framework.permissions import SAFE_METHODS
 from rest_framework.renderers import BrowsableAPIRenderer
 from rest_framework.request import Request
 from rest_framework.settings import api_settings
@@ -15,6 +16,8 @@ Schema: TypeAlias = dict[str, Any]
 
 # As browsers, JSON, PHP (1) and Python (True) write them
 BOOLEANS = {"true": True, "1": True, "false": False, "0": False}
+# These leave properties out of what is read. A write is answered with the whole object.
+CHOOSING = frozenset({"fields", "omit"})
 
 
 class StrictQueryParameters:
@@ -22,8 +25,8 @@ class StrictQueryParameters:
     stands twice, whatever the method. Anything else would answer a question nobody asked.
 
     A list knows those of its filters, its search, its ordering and its pages. `list_parameters` are
-    those of every method; each holds a list, as `?fields=id,name`, or as `?fields=id&fields=name`,
-    which some clients make of any list.
+    those of every method, but for `fields` and `omit`, which are of reads alone; each holds a list,
+    as `?fields=id,name`, or as `?fields=id&fields=name`, which some clients make of any list.
     """
 
     list_parameters: frozenset[str] = frozenset()
@@ -40,6 +43,8 @@ class StrictQueryParameters:
 
     def _parameter_faults(self, request: Request) -> Iterator[Fault]:
         known = self.list_parameters | {api_settings.URL_FORMAT_OVERRIDE}
+        if request.method not in SAFE_METHODS:
+            known -= CHOOSING
         if is_list(self):
             sources = [backend() for backend in self.filter_backends]  # type: ignore[attr-defined]
             # An export has no pages.

@@ -29,7 +29,13 @@ from ..documents.statements import Document, properties
 from ..filters import StrictFilterBackend
 from ..http.preconditions import ConditionalWrites, entity_tag
 from ..http.problems import Fault, Refused
-from ..http.renderers import EXPORTS, CSVRenderer, DocumentRenderer, is_export
+from ..http.renderers import (
+    EXPORTS,
+    PARTIAL_MEDIA_TYPE,
+    CSVRenderer,
+    DocumentRenderer,
+    is_export,
+)
 from ..http.resources import (
     OVERRIDES,
     lists_all,
@@ -40,7 +46,7 @@ from ..http.resources import (
 from ..lists.kept import PARENT, KeptPages, Shape
 from ..lists.ordering import OrderingFilter
 from ..lists.pagination import CursorPagination
-from ..lists.parameters import StrictQueryParameters, is_list
+from ..lists.parameters import CHOOSING, StrictQueryParameters, is_list
 from ..lists.streaming import Columns, columns_of, export, shown_columns
 from ..models import AggregateRoot, AnyQuerySet, Attrs
 from ..relations import ParentLink, RelatedSerializer
@@ -62,8 +68,9 @@ class ResourceViewSet(
 ):
     """A resource whose body is read and written with all that it nests.
 
-    `?fields=`, `?omit=` and `?expand=` choose the properties of the answer. What it gives has an
-    `ETag`, and what it changes can be named by `If-Match`.
+    `?fields=`, `?omit=` and `?expand=` choose the properties of the answer, which says by its media
+    type whether the first two did. What it gives has an `ETag`, and what it changes can be named by
+    `If-Match`.
     """
 
     lookup_value_converter = "id"
@@ -85,6 +92,17 @@ class ResourceViewSet(
     def initial(self, request: Request, *args: object, **kwargs: object) -> None:
         super().initial(request, *args, **kwargs)
         self.unread_properties  # noqa: B018  (400 before anything is written)
+
+    def finalize_response(self, request: Request, response: Any, *args: Any, **kwargs: Any) -> Any:
+        response = super().finalize_response(request, response, *args, **kwargs)
+        if (
+            not CHOOSING.isdisjoint(request.query_params)
+            and isinstance(response, Response)
+            and response.status_code == 200
+            and response.accepted_renderer.format == "json"
+        ):
+            response.content_type = PARTIAL_MEDIA_TYPE
+        return response
 
     @cached_property
     def unread_properties(self) -> frozenset[str]:

@@ -12,7 +12,10 @@ async function answer<Data>(
 
 await scenario((baseUrl, token) => {
   const headers = token === undefined ? {} : { Authorization: `Bearer ${token}` };
-  const client = createClient<paths>({ baseUrl, headers });
+  const client = createClient<paths, "application/json" | "application/problem+json">({
+    baseUrl,
+    headers,
+  });
   return {
     obtainTokens: (body) => answer(client.POST("/api/token/", { body })),
     refreshTokens: (body) => answer(client.POST("/api/token/refresh/", { body })),

@@ -35,11 +35,11 @@ await scenario((baseUrl, token) => {
     listSubjects: (query) => answer(api.listSubjects(query)),
     listBooks: (query) => answer(api.listBooks(query)),
     createBook: (body, key) =>
-      answer(api.createBook(body, undefined, optionsWith("Idempotency-Key", key))),
+      answer(api.createBook(body, optionsWith("Idempotency-Key", key))),
     getBook: (id, unless) =>
       answer(api.getBook(id, undefined, optionsWith("If-None-Match", unless))),
     partialUpdateBook: (id, body, onlyIf) =>
-      answer(api.partialUpdateBook(id, body, undefined, optionsWith("If-Match", onlyIf))),
+      answer(api.partialUpdateBook(id, body, optionsWith("If-Match", onlyIf))),
     deleteBook: (id) => answer(api.deleteBook(id, options)),
   };
 });

@@ -4,12 +4,13 @@ import createClient from "openapi-fetch";
 import type { components, paths } from "./catalogue";
 
 const baseUrl = process.env.CATALOGUE_URL;
-const anonymous = createClient<paths>({ baseUrl });
+type Whole = "application/json" | "application/problem+json";
+const anonymous = createClient<paths, Whole>({ baseUrl });
 const tokens = await anonymous.POST("/api/token/", {
   body: { username: "member", password: "demo-member" },
 });
 ok(tokens.data);
-const member = createClient<paths>({
+const member = createClient<paths, Whole>({
   baseUrl,
   headers: { Authorization: `Bearer ${tokens.data.access}` },
 });
