@@ -132,6 +132,8 @@ class TokenObtainPairSerializer(StrictSerializer, simplejwt.TokenObtainPairSeria
 
 
 class TokenRefreshSerializer(StrictSerializer):
+    """A refresh token, and the pair of tokens that takes its place."""
+
     refresh = StrictCharField()
     access = serializers.CharField(read_only=True)
 
@@ -142,6 +144,8 @@ class TokenRefreshSerializer(StrictSerializer):
 
 
 class TokenVerifySerializer(StrictSerializer):
+    """A token to verify, of either kind."""
+
     token = StrictCharField(write_only=True)
 
     def validate(self, attrs: Attrs) -> dict[str, str]:
@@ -150,6 +154,8 @@ class TokenVerifySerializer(StrictSerializer):
 
 
 class TokenBlacklistSerializer(StrictSerializer):
+    """The refresh token of the session to end."""
+
     refresh = StrictCharField(write_only=True)
 
     def validate(self, attrs: Attrs) -> dict[str, str]:
@@ -160,6 +166,8 @@ class TokenBlacklistSerializer(StrictSerializer):
 
 
 class PasswordChangeSerializer(StrictSerializer):
+    """The old password of an account and its new one, and the tokens to go on with."""
+
     current_password = PasswordField()
     new_password = PasswordField(help_text=STRENGTH)
     access = serializers.CharField(read_only=True)
@@ -197,6 +205,8 @@ class KeySerializer(serializers.Serializer[object]):
 
 
 class KeySetSerializer(serializers.Serializer[object]):
+    """The public keys that verify access tokens, as a JWK Set (RFC 7517, section 5)."""
+
     keys = KeySerializer(many=True)
 
 
@@ -275,6 +285,8 @@ class AccountSerializer(StrictModelSerializer):
 
 
 class MeSerializer(AccountSerializer):
+    """One's own account."""
+
     current_password = PasswordField(required=False, help_text="Required for a new e-mail address.")
 
     class Meta:
@@ -285,6 +297,8 @@ class MeSerializer(AccountSerializer):
 
 
 class DeletionSerializer(StrictSerializer):
+    """The password of who deletes the own account."""
+
     current_password = PasswordField()
 
     def validate(self, attrs: Attrs) -> Attrs:
@@ -293,6 +307,8 @@ class DeletionSerializer(StrictSerializer):
 
 
 class UserSerializer(AccountSerializer):
+    """An account, as an admin sees it."""
+
     password = PasswordField(required=False, help_text=f"Required for a new account. {STRENGTH}")
     current_password = PasswordField(
         required=False,
@@ -333,6 +349,8 @@ class UserSerializer(AccountSerializer):
 
 
 class SessionSerializer(StrictModelSerializer):
+    """A device that is logged in."""
+
     id = serializers.CharField(
         source="token.jti", read_only=True, help_text="The `sid` of its tokens."
     )

@@ -162,10 +162,7 @@ class PublicKeysView(StrictQueryParameters, APIView):
 )
 @outside_of_transactions
 class MeView(StrictQueryParameters, generics.RetrieveUpdateAPIView[User]):
-    """One's own account.
-
-    Only an admin can change the role. To change the e-mail address, send `current_password` too.
-    """
+    """One's own account."""
 
     queryset = User.objects.all()
     serializer_class = serializers.MeSerializer
@@ -179,6 +176,14 @@ class MeView(StrictQueryParameters, generics.RetrieveUpdateAPIView[User]):
 
     def get_object(self) -> User:
         return self.request.user  # type: ignore[return-value]  # InPerson
+
+    def patch(self, request: Request, *args: Any, **kwargs: Any) -> Response:
+        """Changes the properties of one's own account that are in the body.
+
+        Only an admin can change the role. To change the e-mail address, send `current_password`
+        too.
+        """
+        return super().patch(request, *args, **kwargs)
 
 
 @described("changePassword", "Change the password", "accounts")

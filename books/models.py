@@ -80,6 +80,8 @@ class PublicationYear(Made, models.SmallIntegerField):  # type: ignore[type-arg]
 
 
 class Publisher(AggregateRoot):
+    """Who publishes editions. Its name is unique, whatever its case."""
+
     is_mergeable = True
 
     name = NameField(max_length=300, help_text="Unique, whatever the case of its letters.")
@@ -105,6 +107,8 @@ class PublisherSearch(SearchEntry):
 
 
 class Series(AggregateRoot):
+    """What books belong to, each at a position or none."""
+
     is_mergeable = True
 
     name = NameField(max_length=300)
@@ -130,6 +134,8 @@ class SeriesSearch(SearchEntry):
 
 
 class Subject(AggregateRoot):
+    """What books are about. Its name is unique, whatever its case."""
+
     is_mergeable = True
 
     name = NameField(max_length=200, help_text="Unique, whatever the case of its letters.")

@@ -128,6 +128,8 @@ class IdentifierSerializer(ResourceSerializer, IdentifierItem):
 
 
 class CoverUploadSerializer(StrictSerializer):
+    """The picture of an edition to upload."""
+
     file = serializers.FileField(help_text="A picture in JPEG, PNG or WebP.")
 
 

@@ -21,7 +21,7 @@ from rest_framework import mixins
 from rest_framework.exceptions import APIException
 from rest_framework.permissions import SAFE_METHODS, BasePermission
 from rest_framework.request import Request
-from rest_framework.serializers import BaseSerializer, ModelSerializer
+from rest_framework.serializers import BaseSerializer, ListField, ModelSerializer
 from rest_framework.viewsets import ViewSetMixin
 
 from project.api.http.preconditions import OVERWRITES, UNSAFE, ConditionalWrites
@@ -471,9 +471,11 @@ class AutoSchema(SpectacularAutoSchema):
         """The schema of the same answer where each object has but some of its properties."""
         if "items" in schema:
             return {**schema, "items": self._partial(schema["items"])}
+        if "$ref" not in schema:
+            return schema
         name = schema["$ref"].rpartition("/")[2]
         whole = self.registry._components[name, ResolvedComponent.SCHEMA].schema
-        if "results" in whole["properties"]:
+        if "results" in whole.get("properties", {}):
             results = self._partial(whole["properties"]["results"])
             part = {**whole, "properties": {**whole["properties"], "results": results}}
         else:
@@ -507,7 +509,12 @@ class AutoSchema(SpectacularAutoSchema):
             "create": dict(self.resolve_serializer(serializer, "request").ref),
             "update": self._component(f"{name}BulkUpdateRequest", changes),
             "delete": self._component(
-                "BulkDeleteRequest", {"type": "object", "properties": address}
+                "BulkDeleteRequest",
+                {
+                    "type": "object",
+                    "description": "The object to delete, by its `id` or its `uid`.",
+                    "properties": address,
+                },
             ),
         }
         lists = {
@@ -543,9 +550,35 @@ class AutoSchema(SpectacularAutoSchema):
         answer = {"type": "object", "required": [*lists], "properties": lists}
         return {200: self._component(f"{name}Bulk", answer)}
 
+    def get_serializer_name(self, serializer: Any, direction: Any) -> str:
+        """With the parent in front where the body leaves to the path what the parent is."""
+        name = str(super().get_serializer_name(serializer, direction))
+        is_short = direction == "request" and self._said_by_path(serializer)
+        return f"{self.view.parent_link.model.__name__}{name}" if is_short else name
+
+    def _said_by_path(self, serializer: Any) -> set[str]:
+        """The properties of the operation's own body that could only repeat the path."""
+        view = self.view
+        if not isinstance(view, NestedViewSet):
+            return set()
+        own: Any = view.get_serializer_class()
+        if type(serializer) is not own:
+            return set()
+        relation: Any = view.parent_link.relation
+        key = relation.key if relation else f"{view.parent_name}_id"
+        field = serializer.fields.get(key)
+        if field is None or field.read_only or isinstance(field, ListField):
+            return set()
+        return {key, relation.name} if relation else {key}
+
     def _map_basic_serializer(self, serializer: object, direction: object) -> Any:
         schema: Schema = super()._map_basic_serializer(serializer, direction)  # type: ignore[no-untyped-call]
         schema.pop("description", None)
+        if direction == "request":
+            for name in self._said_by_path(serializer):
+                schema["properties"].pop(name, None)
+                if name in schema.get("required", ()):
+                    schema["required"].remove(name)
         is_item = (
             isinstance(serializer, ItemSerializer)
             and "id" in serializer.fields
@@ -555,6 +588,11 @@ class AutoSchema(SpectacularAutoSchema):
             schema["description"] = " ".join(doc.split())
         elif is_item and direction == "request":
             schema["description"] = ITEM
+        elif direction == "response" and isinstance(serializer, ModelSerializer):
+            words = _paragraphs(serializer.Meta.model.__doc__)
+            # Django gives the fields of a model that has no words of its own.
+            if words and not words[0].startswith(f"{serializer.Meta.model.__name__}("):
+                schema["description"] = words[0]
         if direction == "response" and isinstance(serializer, ModelSerializer):
             # They are always sent, also those that a request may leave out.
             expandable = _of_meta(serializer, "expandable")
@@ -606,8 +644,8 @@ class AutoSchema(SpectacularAutoSchema):
                 "description": "The URL of what is created.",
                 "schema": {"type": "string", "format": "uri"},
             }
-        if self._is_chosen_from and "application/json" in responses["200"].get("content", {}):
-            content = responses["200"]["content"]
+        content = responses.get("200", {}).get("content", {})
+        if self._is_chosen_from and "application/json" in content:
             schema = self._partial(content["application/json"]["schema"])
             content[PARTIAL_MEDIA_TYPE] = {"schema": schema}
         self._tag(responses)

@@ -130,9 +130,34 @@ PROPERTIES = {
 }
 
 
+# What these components are, by the pattern of their names, the first that matches
+COMPONENTS = [
+    (r"PartialPaginated(.+)List", "A page of a list of `Partial{}`."),
+    (r"Paginated(.+)List", "A page of a list of `{}`."),
+    (r"(.+)BulkUpdateRequest", "What changes of a `{}`, which its `id` or its `uid` names."),
+    (r"(.+)BulkRequest", "Every `{}` to delete, to update and to create, in this order."),
+    (r"(.+)Bulk", "What has become of every `{}` of the request."),
+    (r"(.+)Property", "A property of a `{}`."),
+    (r"(.+)Expandable", "A property of a `{}` that is there if `expand` names it."),
+    (r"(.+)Ordering", "What a list of `{}` is ordered by; with `-` in front, the other way round."),
+    (r"Patched(.+)Request", "What changes of a `{}`: each property may be left out."),
+    (r"(.+)Request", "What a `{}` is made from."),
+]
+
+
 def described(result: dict[str, Any], **kwargs: Any) -> dict[str, Any]:
-    """Say of keys what they are the keys of, and of common properties what they are."""
-    for schema in result.get("components", {}).get("schemas", {}).values():
+    """Say of components, of keys and of common properties what they are.
+
+    What has words of its own keeps them.
+    """
+    schemas = result.get("components", {}).get("schemas", {})
+    for name, schema in schemas.items():
+        if "description" not in schema:
+            for pattern, template in COMPONENTS:
+                if match := re.fullmatch(pattern, name):
+                    schema["description"] = template.format(match[1])
+                    break
+    for schema in schemas.values():
         properties = schema.get("properties", {})
         for name, each in properties.items():
             if "description" not in each and (words := _words(name, properties)):

@@ -93,6 +93,11 @@ class Resource:
             owner=with_article(self.parent or ""),
         )
 
+    @property
+    def _one_here(self) -> str:
+        """The object that the path names, with the parent below which it does."""
+        return f"{self.noun} of this {self.parent}" if self.parent else self.noun
+
     def summary(self, action: str) -> str:
         return self._format(SUMMARIES[action])
 
@@ -122,15 +127,15 @@ class Resource:
 
     def _update(self) -> Iterable[str]:
         yield (
-            f"Updates the {self.noun}: the required properties must be there, and any other that "
-            "is left out keeps its value."
+            f"Updates the {self._one_here}: the required properties must be there, and any other "
+            "that is left out keeps its value."
         )
         if self.nests:
             yield RELATIONS
 
     def _partial_update(self) -> Iterable[str]:
         yield (
-            f"Changes the properties of the {self.noun} that are in the body; the others keep "
+            f"Changes the properties of the {self._one_here} that are in the body; the others keep "
             "their values."
         )
         if self.nests:
@@ -138,7 +143,7 @@ class Resource:
 
     def _destroy(self) -> Iterable[str]:
         owned = f" with its {in_words(self.owned, 'and')}" if self.owned else ""
-        yield f"Deletes the {self.noun}{owned}."
+        yield f"Deletes the {self._one_here}{owned}."
         if self.is_shared:
             yield f"It is gone at its own URL as well, not only from this {self.parent}."
         if self.is_referred_to:

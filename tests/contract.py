@@ -32,7 +32,8 @@ class _Comparison:
 
     def breaks(self):
         for name, scheme in self.old["components"].get("securitySchemes", {}).items():
-            if self.new["components"].get("securitySchemes", {}).get(name) != scheme:
+            other = self.new["components"].get("securitySchemes", {}).get(name, {})
+            if {**other, "description": ""} != {**scheme, "description": ""}:
                 yield f"who calls proves who they are otherwise than by {name}"
         for path, methods in self.old["paths"].items():
             for method, old in methods.items():

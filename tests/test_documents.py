@@ -882,7 +882,7 @@ def test_what_lacks_properties_says_so_by_its_media_type(librarian, dune):
         assert librarian.get(url, HTTP_ACCEPT="text/html")["Content-Type"] == types[1]
     refused = librarian.get("/api/books/?fields=titel")
     assert refused["Content-Type"] == "application/problem+json"
-    exported = librarian.get("/api/books/?fields=id&format=csv")
+    exported = librarian.get("/api/books/?fields=title&format=csv")
     assert exported["Content-Type"] == "text/csv; charset=utf-8"
 
 

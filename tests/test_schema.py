@@ -3,6 +3,7 @@
 import difflib
 import json
 import re
+from collections import Counter
 from contextlib import closing
 from io import StringIO
 
@@ -147,6 +148,52 @@ def test_every_operation_has_a_summary_a_description_and_a_described_tag(contrac
         assert operation["tags"][0] in tags, (path, method)
         for response in operation["responses"].values():
             assert response.get("$ref") or response["description"], (path, method)
+
+
+def test_no_two_operations_say_the_same(contract):
+    for words in ("summary", "description"):
+        said = [operation[words].split("\n\n")[0] for _, _, operation in operations(contract)]
+        assert [each for each, times in Counter(said).items() if times > 1] == []
+
+
+def test_every_component_says_what_it_is(contract):
+    for components in ("schemas", "parameters", "headers", "responses", "securitySchemes"):
+        without = [
+            n
+            for n, each in contract["components"][components].items()
+            if not each.get("description")
+        ]
+        assert without == []
+
+
+def test_an_operation_that_asks_the_database_says_that_it_may_be_away(contract):
+    without = {
+        operation["operationId"]
+        for _, _, operation in operations(contract)
+        if "503" not in operation["responses"]
+    }
+    assert without == {"getPublicKeys"}
+
+
+def test_a_body_does_not_repeat_the_parent_that_the_path_names(contract, librarian):
+    schemas = contract["components"]["schemas"]
+    for path, parent in [
+        ("/api/books/{book_id}/editions/", "book_id"),
+        ("/api/publishers/{publisher_id}/editions/{id}/", "publisher_id"),
+        ("/api/editions/{edition_id}/identifiers/", "edition_id"),
+        ("/api/series/{series_id}/books/", "series_id"),
+    ]:
+        for method, operation in contract["paths"][path].items():
+            if method in ("post", "put", "patch"):
+                schema = operation["requestBody"]["content"]["application/json"]["schema"]
+                body = schemas[schema["$ref"].rpartition("/")[2]]
+                assert {parent, parent.removesuffix("_id")}.isdisjoint(body["properties"])
+    # What was read is taken back, all the same.
+    book = send(librarian, "POST", "/books/", {"title": "Emma", "editions": [{}]}, 201)
+    path = f"/books/{book['id']}/editions/{book['editions'][0]['id']}/"
+    edition = send(librarian, "GET", path)
+    assert edition["book_id"] == book["id"]
+    assert send(librarian, "PUT", path, edition) == edition
 
 
 def test_every_error_is_the_same_component(contract):

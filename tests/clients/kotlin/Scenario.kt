@@ -104,8 +104,6 @@ fun main() {
                 ),
             ),
         ),
-        fields = null,
-        omit = null,
     ) as Success
     val book = checkNotNull(created.data)
     same(created.statusCode, 201)
