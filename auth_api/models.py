@@ -3,6 +3,7 @@
 import unicodedata
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import timedelta
 from typing import Any
 
 from django.contrib.auth.base_user import AbstractBaseUser, BaseUserManager
@@ -10,6 +11,7 @@ from django.core.exceptions import ValidationError
 from django.core.validators import RegexValidator
 from django.db import models, transaction
 from django.db.models import F, Q
+from django.db.models.functions import Now
 from django.utils import timezone
 from rest_framework import exceptions, status
 from rest_framework_simplejwt.token_blacklist.models import BlacklistedToken, OutstandingToken
@@ -266,8 +268,33 @@ class User(AbstractBaseUser):
         return self.has_perm(f"{app_label}.view")
 
 
-class Session(models.Model):
-    """What the row of simplejwt does not know about a session: the device and its last refresh."""
+# How long a client that has written reads from the primary, by the clock of that; and what a note
+# of it may be old, so that of many writes in a row each second has one note.
+READS_ITS_WRITES = timedelta(seconds=5)
+NOTED_EACH = timedelta(seconds=1)
+
+
+class Writer(models.Model):
+    """A row of somebody's access to the API, which knows when it was last used to write.
+
+    It does where there are standbys: these may not have yet what was written.
+    """
+
+    wrote_at = models.DateTimeField(null=True, editable=False)
+
+    class Meta:
+        abstract = True
+
+
+def note_write(writers: models.QuerySet[Any]) -> None:
+    """Note that these have written just now."""
+    is_old = Q(wrote_at=None) | Q(wrote_at__lt=Now() - NOTED_EACH)
+    writers.filter(is_old).update(wrote_at=Now())
+
+
+class Session(Writer):
+    """What the row of simplejwt does not know about a session: the device, its last refresh, and
+    its last write."""
 
     token = models.OneToOneField(OutstandingToken, on_delete=models.CASCADE, primary_key=True)
     last_used_at = models.DateTimeField()
@@ -296,7 +323,7 @@ def forget_sessions(users: models.QuerySet[User]) -> None:
     OutstandingToken.objects.filter(user__in=users.order_by().values("pk")).delete()
 
 
-class MachineToken(models.Model):
+class MachineToken(Writer):
     """A key to the catalogue for a program, with the role that its owner has at the time.
 
     Only the digest of the token is stored: who reads the table can use none.
@@ -319,6 +346,14 @@ class MachineToken(models.Model):
 
     def __str__(self) -> str:
         return self.name
+
+    @property
+    def has_just_written(self) -> bool:
+        """As `machine_token` has found it, where there are standbys."""
+        return bool(getattr(self, "wrote_just_now", False))
+
+    def note_write(self) -> None:
+        note_write(MachineToken.objects.filter(pk=self.pk))
 
 
 class LoginRecord(models.Model):

@@ -7,6 +7,7 @@ refresh token that can still be used. The table holds no token, so who reads it 
 
 import logging
 from datetime import datetime, timedelta
+from functools import cache
 from typing import Any, Self
 from uuid import UUID, uuid4, uuid5
 
@@ -19,9 +20,17 @@ from rest_framework_simplejwt.token_blacklist.models import OutstandingToken
 from rest_framework_simplejwt.utils import aware_utcnow, datetime_from_epoch
 
 from project.api.fields import MAX_ID
+from project.api.writing import replicas
 
 from .keys import KeyRing, key_ring
-from .models import Session, User, end_sessions
+from .models import (
+    NOTED_EACH,
+    READS_ITS_WRITES,
+    Session,
+    User,
+    end_sessions,
+    note_write,
+)
 
 # However often it is refreshed, a session ends so long after its login.
 SESSION_LIFETIME = timedelta(days=30)
@@ -37,6 +46,9 @@ class NoActiveAccount(AuthenticationFailed):
 
 
 class _Token(simplejwt.Token):
+    # Of its session, as `look_up` has found it where there are standbys.
+    has_just_written = False
+
     @property
     def token_backend(self) -> KeyRing:
         return key_ring()
@@ -52,7 +64,8 @@ class _Token(simplejwt.Token):
 
 
 class AccessToken(_Token, simplejwt.AccessToken):
-    pass
+    def note_write(self) -> None:
+        note_write(Session.objects.filter(token__jti=self["sid"]))
 
 
 class UntypedToken(_Token, simplejwt.UntypedToken):
@@ -183,13 +196,23 @@ class RefreshToken(_Token, simplejwt.RefreshToken):
 LOADED = ("id", "username", "email", "role", "is_active")
 QUERY = f"""
     SELECT {", ".join(f"account.{name}" for name in LOADED)},
-           CASE WHEN ended.id IS NULL THEN session.token END
+           CASE WHEN ended.id IS NULL THEN session.token END, {{has_just_written}}
     FROM auth_api_user account
     LEFT JOIN token_blacklist_outstandingtoken session
            ON session.user_id = account.id AND session.jti = %s
     LEFT JOIN token_blacklist_blacklistedtoken ended ON ended.token_id = session.id
     WHERE account.id = %s
 """  # noqa: S608  (names of our own)
+# Whether its session has just written: with no standbys nobody asks.
+HAS_JUST_WRITTEN = f"""
+    (SELECT wrote_at > now() - interval '{(READS_ITS_WRITES + NOTED_EACH).seconds} seconds'
+     FROM auth_api_session WHERE token_id = session.id)
+"""  # noqa: S608
+
+
+@cache
+def _query() -> str:
+    return QUERY.format(has_just_written=HAS_JUST_WRITTEN if replicas() else "NULL")
 
 
 def look_up(token: _Token) -> tuple[User | None, str | None]:
@@ -204,11 +227,12 @@ def look_up(token: _Token) -> tuple[User | None, str | None]:
     if user_id > MAX_ID:
         return None, None
     with connection.cursor() as cursor:
-        cursor.execute(QUERY, [str(token["sid"]), user_id])
+        cursor.execute(_query(), [str(token["sid"]), user_id])
         row = cursor.fetchone()
     if row is None:
         return None, None
-    *values, is_active, live = row
+    *values, is_active, live, has_just_written = row
+    token.has_just_written = bool(has_just_written)
     # SQLite knows no booleans.
     return User.from_db(connection.alias, LOADED, [*values, bool(is_active)]), live
 

@@ -27,6 +27,7 @@ from rest_framework.viewsets import ViewSetMixin
 from project.api.http.preconditions import OVERWRITES, UNSAFE, ConditionalWrites
 from project.api.http.problems import MEDIA_TYPE
 from project.api.http.renderers import EXPORTS, PARTIAL_MEDIA_TYPE
+from project.api.http.replicas import ReplicaReads
 from project.api.links import LinkViewSet
 from project.api.lists.parameters import CHOOSING, Schema, is_list
 from project.api.relations import Owned
@@ -42,6 +43,7 @@ from project.api.writes.former_keys import is_mergeable
 
 from .examples import EXAMPLES, in_bulk, least_of
 from .problems import (
+    DATABASE_POSITION,
     ENTITY_TAG,
     FAULT,
     HEADERS,
@@ -51,6 +53,7 @@ from .problems import (
     IF_NONE_MATCH,
     MERGED,
     NOT_MODIFIED,
+    POSITION_AFTER_WRITE,
     PROBLEM,
     description,
     name_of,
@@ -693,12 +696,21 @@ class AutoSchema(SpectacularAutoSchema):
         known = {"IfMatch": IF_MATCH} if self._takes_if_match else {}
         known |= {"IfNoneMatch": IF_NONE_MATCH} if self._has_tag else {}
         known |= {"IdempotencyKey": IDEMPOTENCY_KEY} if self._takes_key else {}
+        if self.method == "GET" and isinstance(self.view, ReplicaReads):
+            known["DatabasePosition"] = DATABASE_POSITION
         return [
             self._component(name, each, ResolvedComponent.PARAMETER) for name, each in known.items()
         ]
 
     def _tag(self, responses: Schema) -> None:
-        """Say which answers have an ETag and need not be sent again, and which are replayed."""
+        """Say which answers have an ETag and need not be sent again, which are replayed, and which
+        say how far the database is."""
+        if self.method in UNSAFE:
+            position = self._component(
+                "DatabasePosition", POSITION_AFTER_WRITE, ResolvedComponent.HEADER
+            )
+            for response in responses.values():
+                response.setdefault("headers", {})["X-Database-Position"] = position
         if self._takes_key:
             replayed = self._component(
                 "IdempotencyReplayed", IDEMPOTENCY_REPLAYED, ResolvedComponent.HEADER

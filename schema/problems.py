@@ -3,6 +3,7 @@
 from http import HTTPStatus
 from typing import Any
 
+from project.api.databases.replicas import POSITION
 from project.api.http.problems import MAX_FAULTS
 from project.api.lists.parameters import Schema
 
@@ -185,6 +186,22 @@ IDEMPOTENCY_KEY = {
 }
 IDEMPOTENCY_REPLAYED = {
     "description": "`true` if this is the answer of the first time.",
+    "schema": {"type": "string"},
+}
+DATABASE_POSITION = {
+    "name": "X-Database-Position",
+    "in": "header",
+    "description": (
+        "The `X-Database-Position` of the client's last write, so that it reads what that has"
+        " stored, whichever database answers."
+    ),
+    "schema": {"type": "string", "pattern": f"^(?:{POSITION.pattern})$"},
+}
+POSITION_AFTER_WRITE = {
+    "description": (
+        "What to send with the reads that come after. It is there where the server reads from"
+        " several databases."
+    ),
     "schema": {"type": "string"},
 }
 NOT_MODIFIED = {"description": "What the client has, as `If-None-Match` says, has not changed."}

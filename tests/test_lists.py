@@ -335,7 +335,7 @@ def test_the_contract_has_the_parameters_of_each_kind_of_list():
             {"schema": {"$ref": "#/components/schemas/PartialPaginatedBookList"}},
         ]
     statistics = parameters(paths["/api/actions/statistics/"]["get"])
-    assert statistics == ["BookFields", "BookOmit", "IfNoneMatch"]
+    assert statistics == ["BookFields", "BookOmit", "IfNoneMatch", "DatabasePosition"]
     pages = ["Cursor", "PageSize", "Count"]
     others = [name for name in whole if name not in pages]
     assert parameters(paths["/api/pages/"]["get"]) == [*others, "page"]

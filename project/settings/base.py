@@ -1,9 +1,11 @@
 """What is true everywhere, and safe. dev.py, prod.py and test.py state only differences."""
 
 import os
+import re
 import sqlite3
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlencode, urlsplit
 
 import dj_database_url
 from corsheaders.defaults import default_headers
@@ -50,6 +52,7 @@ MIDDLEWARE = [
     "project.api.http.middleware.OptionalTrailingSlash",
     "project.api.http.middleware.Refusals",
     "project.api.http.middleware.RepeatedRequests",
+    "project.api.http.replicas.DatabasePosition",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
@@ -130,10 +133,13 @@ AUTH_PASSWORD_VALIDATORS = [
 # cookie of a session (https://github.com/adamchainz/django-cors-headers#configuration).
 CORS_URLS_REGEX = r"^/api/"
 CORS_ALLOWED_ORIGINS: list[str] = []
-CORS_ALLOW_HEADERS = [*default_headers, "if-match", "if-none-match", "idempotency-key"]
+CORS_ALLOW_HEADERS = [
+    *default_headers,
+    *("if-match", "if-none-match", "idempotency-key", "x-database-position"),
+]
 CORS_EXPOSE_HEADERS = [
     *("ETag", "Location", "WWW-Authenticate", "Idempotency-Replayed"),
-    "Content-Disposition",
+    *("Content-Disposition", "X-Database-Position"),
     *("Retry-After", "RateLimit", "RateLimit-Policy"),
 ]
 
@@ -209,6 +215,34 @@ POSTGRESQL: dict[str, Any] = {
     },
 }
 
+# Who reads from a standby. Without any, the router has nothing to say.
+DATABASE_ROUTERS = ["project.api.databases.replicas.ReplicaRouter"]
+
+
+def databases(url: str, replicas: str = "", pooler: str = "") -> dict[str, dict[str, Any]]:
+    """`default` at this URL, and `replica1`, `replica2` … at those of DATABASE_REPLICAS.
+
+    Spaces stand between the replicas' URLs, since commas stand between the hosts of one.
+    """
+    settings = {"default": database(url, pooler)}
+    if replicas.strip():
+        # SQLite needs no driver.
+        from psycopg import IsolationLevel
+    for number, each in enumerate(replicas.split(), 1):
+        replica = settings[f"replica{number}"] = database(each, pooler)
+        if any(settings[name]["ENGINE"] != POSTGRESQL["ENGINE"] for name in settings):
+            raise ImproperlyConfigured(
+                "DATABASE_REPLICAS are standbys of PostgreSQL, as DATABASE_URL is the primary."
+            )
+        # What a transaction reads is of one moment, and no request waits long for a machine that
+        # is gone: 2 seconds are the least that libpq knows.
+        replica["OPTIONS"] |= {
+            "isolation_level": IsolationLevel.REPEATABLE_READ,
+            "connect_timeout": 2,
+        }
+        replica["TEST"] = {"MIRROR": "default"}
+    return settings
+
 
 def database(url: str, pooler: str = "") -> dict[str, Any]:
     """The database at this URL (sqlite:///path or postgresql://…) with its engine's settings.
@@ -221,10 +255,31 @@ def database(url: str, pooler: str = "") -> dict[str, Any]:
             "DATABASE_POOLER is `transaction`, where one in that mode is in front, or not set."
         )
     parsed: dict[str, Any] = dict(
-        dj_database_url.parse(url, disable_server_side_cursors=bool(pooler))
+        dj_database_url.parse(_with_one_host(url), disable_server_side_cursors=bool(pooler))
     )
     engine = SQLITE if "sqlite" in parsed["ENGINE"] else POSTGRESQL
     options = {**engine["OPTIONS"], **parsed.get("OPTIONS", {})}
-    if pooler and engine is POSTGRESQL:
-        options["prepare_threshold"] = None
+    if engine is POSTGRESQL:
+        # Where `manage.py dbshell` looks, too.
+        parsed["HOST"] = options.pop("host", parsed["HOST"])
+        parsed["PORT"] = str(options.pop("port", parsed["PORT"]))
+        if pooler:
+            options["prepare_threshold"] = None
     return {**parsed, **engine, "OPTIONS": options}
+
+
+def _with_one_host(url: str) -> str:
+    """The same with several hosts, each with its port, as parameters: libpq takes them in either
+    way, and what parses URLs takes no second port.
+
+    https://www.postgresql.org/docs/current/libpq-connect.html#LIBPQ-MULTIPLE-HOSTS
+    """
+    parts = urlsplit(url)
+    user, at, hosts = parts.netloc.rpartition("@")
+    if "," not in hosts:
+        return url
+    # An address of IPv6 stands in brackets.
+    names = [re.sub(r":\d*$", "", each).strip("[]") for each in hosts.split(",")]
+    ports = [found[1] if (found := re.search(r":(\d*)$", e)) else "" for e in hosts.split(",")]
+    query = urlencode({"host": ",".join(names), "port": ",".join(ports)}, safe=",:/%")
+    return parts._replace(netloc=f"{user}{at}", query=f"{query}&{parts.query}".rstrip("&")).geturl()

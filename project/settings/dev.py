@@ -3,7 +3,7 @@
 import os
 
 from .base import *
-from .base import BASE_DIR, database, listed
+from .base import BASE_DIR, databases, listed
 
 DEBUG = True
 SECRET_KEY = "insecure-development-key-that-production-refuses"  # noqa: S105
@@ -17,9 +17,8 @@ ALLOWED_HOSTS = [
 # Front ends that are developed on this machine, on whatever port.
 CORS_ALLOWED_ORIGIN_REGEXES = [r"^http://(localhost|127\.0\.0\.1|\[::1\])(:[0-9]+)?$"]
 CORS_ALLOWED_ORIGINS = listed(os.environ.get("CORS_ALLOWED_ORIGINS", ""))
-DATABASES = {
-    "default": database(
-        os.environ.get("DATABASE_URL") or f"sqlite:///{BASE_DIR / 'db.sqlite3'}",
-        os.environ.get("DATABASE_POOLER", ""),
-    )
-}
+DATABASES = databases(
+    os.environ.get("DATABASE_URL") or f"sqlite:///{BASE_DIR / 'db.sqlite3'}",
+    os.environ.get("DATABASE_REPLICAS", ""),
+    os.environ.get("DATABASE_POOLER", ""),
+)

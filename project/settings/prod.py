@@ -8,7 +8,7 @@ from base64 import urlsafe_b64decode
 from django.core.exceptions import ImproperlyConfigured
 
 from .base import *
-from .base import database, listed
+from .base import databases, listed
 
 
 def _required(name: str) -> str:
@@ -57,7 +57,11 @@ if os.environ.get("DJANGO_DEBUG"):
 
 SECRET_KEY = _secret_key(_required("DJANGO_SECRET_KEY"))
 ALLOWED_HOSTS = _hosts(listed(_required("DJANGO_ALLOWED_HOSTS")))
-DATABASES = {"default": database(_required("DATABASE_URL"), os.environ.get("DATABASE_POOLER", ""))}
+DATABASES = databases(
+    _required("DATABASE_URL"),
+    os.environ.get("DATABASE_REPLICAS", ""),
+    os.environ.get("DATABASE_POOLER", ""),
+)
 # A JSON list of JWKs: the first one signs tokens, all of them verify (auth_api.keys).
 JWT_KEYS = _keys(_required("JWT_KEYS"))
 CORS_ALLOWED_ORIGINS = listed(os.environ.get("CORS_ALLOWED_ORIGINS", ""))

@@ -41,6 +41,7 @@ from rest_framework.settings import api_settings
 from rest_framework.views import APIView
 
 from .. import filters
+from ..databases.replicas import replicas
 from ..documents.compiler import expressions_of
 from ..documents.statements import KEPT_STATEMENTS, Uncompilable, statement
 from ..http.preconditions import DIGEST_LENGTH, IF_MATCH, IF_NONE_MATCH, KEYS, Condition
@@ -88,8 +89,13 @@ class ListTag:
 
     @classmethod
     def of(cls, view: Any) -> "ListTag | None":
-        """None where bytes may depend on something else, or while there is more to be told."""
+        """None where bytes may depend on something else, or while there is more to be told.
+
+        Nor has a standby a state: what it shows may be of one before that of the feed.
+        """
         request, using = view.request, router.db_for_read(view.queryset.model)
+        if using in replicas():
+            return None
         shown = _shown(view, using) if _is_of_feed(view) else None
         state = None if shown is None else _state(using)
         if state is None:

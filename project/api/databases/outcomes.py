@@ -4,7 +4,7 @@ from django.db import Error
 from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.backends.utils import CursorWrapper
 
-from .errors import has_lost_a_race, is_lost, is_stale, is_unknown
+from .errors import has_lost_a_race, is_lost, is_outage, is_stale, is_unknown
 
 # What stores nothing, by its first word. `SELECT` may call what does: none of ours that matters.
 READS = ("SELECT", "BEGIN", "SAVEPOINT", "RELEASE", "ROLLBACK", "SET ", "SHOW", "PRAGMA", "DECLARE")
@@ -19,11 +19,14 @@ class Witness(BaseDatabaseWrapper):
     is_spoilt = False
     # or at another time, since another transaction was in its way.
     has_lost_a_race = False
+    # Whether it was the database that failed, for one of these reasons or another.
+    has_failed = False
     # Whether the transaction that is open will have stored something once it is committed.
     _will_have_written = False
 
     def begin_request(self) -> None:
         self.has_written = self.is_spoilt = self.has_lost_a_race = self._will_have_written = False
+        self.has_failed = False
 
     def note_success(self, sql: object) -> None:
         if str(sql).lstrip().startswith(READS):
@@ -36,6 +39,7 @@ class Witness(BaseDatabaseWrapper):
     def note_failure(self, sql: object, error: Error) -> None:
         self.is_spoilt |= is_stale(error) or is_lost(error)
         self.has_lost_a_race |= has_lost_a_race(error)
+        self.has_failed |= is_outage(error)
         if is_unknown(error) and not self.in_atomic_block:
             self.has_written |= not str(sql).lstrip().startswith(READS)
 

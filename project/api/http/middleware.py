@@ -132,7 +132,8 @@ class RepeatedRequests:
 
     Once, where a migration has changed what the prepared statements of its connection give, the
     server has gone, or a pooler has mixed it up with others; ATTEMPTS times at most, where a
-    transaction of somebody else was in the way, as PostgreSQL asks for at SERIALIZABLE.
+    transaction of somebody else was in the way, as PostgreSQL asks for at SERIALIZABLE. What a
+    standby has failed is asked of the primary.
     """
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponseBase]) -> None:
@@ -147,12 +148,14 @@ class RepeatedRequests:
             except RequestDataTooBig:
                 # The view refuses it, or reads a form of many files piece by piece.
                 return self.get_response(request)
-        has_new_connection = False
+        has_new_connection = asked_primary = False
         for times in range(ATTEMPTS):
             response = self.get_response(request)
             if response.status_code < 500:
                 break
-            if would_succeed_later():
+            if not asked_primary and getattr(request, "asks_primary", False):
+                asked_primary = True
+            elif would_succeed_later():
                 step_back(times)
             elif has_new_connection or not would_succeed_anew():
                 break

@@ -14,6 +14,7 @@ from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.migrations.executor import MigrationExecutor
 
 from ..databases.connections import begin_request
+from ..databases.replicas import states
 from .health import questions
 
 MOST_SECONDS_APART = 5  # as far as a token's times are believed
@@ -34,7 +35,7 @@ def examine(connection: BaseDatabaseWrapper) -> Iterator[Finding]:
     begin_request()
     try:
         connection.ensure_connection()
-        for examination in (_version, _locale, _tables, _pooler, _clock):
+        for examination in (_version, _locale, _tables, _pooler, _clock, _replicas):
             yield from examination(connection)
     except Error as error:
         advice = "Start it, see whether DATABASE_URL names it, and what its log says."
@@ -107,6 +108,16 @@ def _clock(connection: BaseDatabaseWrapper) -> Iterator[Finding]:
     apart = abs(time.time() - there)
     advice = "" if apart < MOST_SECONDS_APART else "Set the clocks of both machines by NTP."
     yield Finding("clock", f"{apart:.1f} s from the database's", advice)
+
+
+def _replicas(connection: BaseDatabaseWrapper) -> Iterator[Finding]:
+    """Of the standbys, while the primary is there to compare them with."""
+    for alias, (fault, behind) in states().items():
+        if fault:
+            advice = "The primary is read in its place. See its log, and docs/replicas.md."
+            yield Finding(alias, fault, advice)
+        else:
+            yield Finding(alias, f"a standby, {behind:,} bytes behind")
 
 
 def _proxies() -> Iterator[Finding]:

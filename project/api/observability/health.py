@@ -18,6 +18,7 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.csrf import csrf_exempt
 
 from ..databases.connections import unwritable
+from ..databases.replicas import replicas, states
 from ..http.problems import RETRY_AFTER, problem_response
 from .questions import Question
 
@@ -45,7 +46,17 @@ def _has_all() -> bool:
     return not faults
 
 
+def _are_read() -> dict[str, bool]:
+    """By the name of each standby, whether it may be read from."""
+    found = states()
+    for alias, state in found.items():
+        if state.fault:
+            logger.warning("%s %s.", alias, state.fault)
+    return {alias: state.fault is None for alias, state in found.items()}
+
+
 _is_ready = Question(_has_all)
+_standbys = Question(_are_read)
 
 
 @method_decorator([csrf_exempt, never_cache], name="dispatch")
@@ -66,10 +77,15 @@ class LiveView(_Probe):
 
 
 class ReadyView(_Probe):
-    """200 while the database answers and has all that this code needs, else 503."""
+    """200 while the database answers and has all that this code needs, else 503.
+
+    Where there are standbys, it says which of them are read from.
+    """
 
     def get(self, request: HttpRequest) -> HttpResponse:
         if _is_ready():
-            return JsonResponse({"status": "ok"})
+            # Without them it is ready, too.
+            standbys = {"replicas": _standbys() or {}} if replicas() else {}
+            return JsonResponse({"status": "ok", **standbys})
         later = {"Retry-After": str(RETRY_AFTER)}
         return problem_response(request, 503, "The service is not ready.", "not_ready", later)

@@ -7,11 +7,12 @@ statement are logged.
 import json
 import logging
 from collections.abc import Callable
+from contextlib import ExitStack
 from datetime import UTC, datetime
 from time import perf_counter
 
 from django.conf import settings
-from django.db import connection
+from django.db import connections
 from django.http import HttpRequest, HttpResponseBase
 from django.utils.functional import empty
 from pythonjsonlogger.json import JsonFormatter
@@ -99,7 +100,9 @@ class RequestLog:
 
     def __call__(self, request: HttpRequest) -> HttpResponseBase:
         start, statements = perf_counter(), _Statements()
-        with connection.execute_wrapper(statements):
+        with ExitStack() as stack:
+            for connection in connections.all():
+                stack.enter_context(connection.execute_wrapper(statements))
             response = self.get_response(request)
         response.headers["X-Request-ID"] = request.id  # type: ignore[attr-defined]
         seconds = perf_counter() - start
@@ -107,21 +110,21 @@ class RequestLog:
             observe(request, response, seconds, statements.seconds, statements.number)
         if logger.isEnabledFor(logging.INFO):
             match = request.resolver_match
+            members = {
+                "method": request.method,
+                "route": match and match.route,
+                "status": response.status_code,
+                "ms": _ms(seconds),
+                "db_ms": _ms(statements.seconds),
+                "db_count": statements.number,
+                "user": _user(request),
+                "session": getattr(getattr(request, "auth", None), "payload", {}).get("sid"),
+                "client": BaseThrottle().get_ident(request),  # type: ignore[arg-type]
+            }
+            if replica := getattr(request, "replica", None):
+                members["replica"] = replica
             # logger.info() would look up from where in the code it is called.
-            record = RequestRecord(
-                {
-                    "method": request.method,
-                    "route": match and match.route,
-                    "status": response.status_code,
-                    "ms": _ms(seconds),
-                    "db_ms": _ms(statements.seconds),
-                    "db_count": statements.number,
-                    "user": _user(request),
-                    "session": getattr(getattr(request, "auth", None), "payload", {}).get("sid"),
-                    "client": BaseThrottle().get_ident(request),  # type: ignore[arg-type]
-                }
-            )
-            logger.handle(record)
+            logger.handle(RequestRecord(members))
         return response
 
 

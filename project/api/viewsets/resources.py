@@ -36,6 +36,7 @@ from ..http.renderers import (
     DocumentRenderer,
     is_export,
 )
+from ..http.replicas import ReplicaReads
 from ..http.resources import (
     OVERRIDES,
     lists_all,
@@ -64,7 +65,7 @@ UNKEPT_PARAMETERS = frozenset({"search", "exact", "count"})
 
 
 class ResourceViewSet(
-    FormerURLs, ConditionalWrites, StrictQueryParameters, viewsets.ModelViewSet[Any]
+    ReplicaReads, FormerURLs, ConditionalWrites, StrictQueryParameters, viewsets.ModelViewSet[Any]
 ):
     """A resource whose body is read and written with all that it nests.
 
