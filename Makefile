@@ -8,7 +8,7 @@ PYTHON = .venv/bin/python
 # Compiled once here, since some machines forbid Python to write what it compiles.
 SYNC = UV_COMPILE_BYTECODE=1 UV_PYTHON_DOWNLOADS=never .uv/bin/uv sync --locked
 PYTEST = -m pytest -n logical --maxprocesses 8 --dist loadgroup $(OPTIONS)
-WITHOUT_RELIABILITY = -m "not reliability"
+WITHOUT_RELIABILITY = -m "not (reliability or failover)"
 # The tests and manage.py know theirs.
 unexport DJANGO_SETTINGS_MODULE
 # An environment that production accepts, to check its settings with.
@@ -20,7 +20,7 @@ PRODUCTION = DJANGO_SETTINGS_MODULE=project.settings.prod DATABASE_URL=sqlite://
 NEWER = PATH="$$PATH:/usr/local/bin:$$(echo $$HOME/.pyenv/versions/*/bin | tr ' ' :)" \
 	.uv/bin/uv python list --only-installed 'cpython>=3.12' 2>/dev/null | awk 'NR == 1 {print $$2}'
 
-.PHONY: help run install test test-all test-operations test-reliability test-latest test-databases has-newer-python check check-production languages generate schema images bench bench-writes bench-scale bench-imports bench-changes bench-bodies bench-bulk bench-offline bench-load test-clients client clean
+.PHONY: help run install test test-all test-operations test-reliability test-failover test-latest test-databases has-newer-python check check-production languages generate schema images bench bench-writes bench-scale bench-imports bench-changes bench-bodies bench-bulk bench-offline bench-load test-clients client clean
 
 help: ## List these targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-16s %s\n", $$1, $$2}' Makefile
@@ -43,6 +43,9 @@ test-reliability: .venv/.synced ## Test on both what slow clients, locks, outage
 	$(PYTHON) $(PYTEST) -m reliability
 	$(PYTHON) $(PYTEST) -m reliability --engine postgresql
 
+test-failover: .venv/.synced ## Kill servers, poolers, standbys and the primary under load, in some minutes
+	$(PYTHON) -m pytest -q -m failover --engine postgresql --override-ini log_level=WARNING $(OPTIONS)
+
 test-latest: .uv/bin/uv ## The same on the newest Python, and so the newest Django, of this machine
 	@newer=$$($(NEWER)); test -n "$$newer" || { echo "No Python 3.12 or newer found." >&2; exit 1; }; \
 	UV_PROJECT_ENVIRONMENT=.venv-latest $(SYNC) --python "$$newer"
@@ -50,7 +53,7 @@ test-latest: .uv/bin/uv ## The same on the newest Python, and so the newest Djan
 	.venv-latest/bin/python $(PYTEST) $(WITHOUT_RELIABILITY) --engine postgresql
 
 test-all: export SEED := $(shell od -An -N2 -tu2 /dev/urandom)
-test-all: check test test-reliability test-latest test-databases test-clients test-operations ## All of them
+test-all: check test test-reliability test-failover test-latest test-databases test-clients test-operations ## All of them
 	$(MAKE) bench QUICK=1  # which ends where a peer answers otherwise than the project
 
 test-operations: .venv/.synced ## Type docs/operations.md on a Debian machine of its own, in minutes (root)

@@ -6,6 +6,7 @@ none, and REASON says so.
 
 import os
 import shutil
+import signal
 import subprocess
 import tempfile
 import time
@@ -51,10 +52,7 @@ class PgBouncer:
     def __enter__(self) -> "PgBouncer":
         self.folder = Path(tempfile.mkdtemp(prefix="pgbouncer-"))
         (self.folder / "users.txt").write_text(f'"postgres" "{self.database.password}"\n')
-        (self.folder / "pgbouncer.ini").write_text(
-            f"[databases]\n* = host=127.0.0.1 port={self.database.port}\n[pgbouncer]\n"
-            + "".join(f"{name} = {value}\n" for name, value in self.settings.items())
-        )
+        self._configure()
         with (self.folder / "log").open("ab") as log:
             self.process = subprocess.Popen(
                 [str(PROGRAM), "pgbouncer.ini"],
@@ -74,6 +72,18 @@ class PgBouncer:
         log_text = (self.folder / "log").read_text()
         self.__exit__()
         raise RuntimeError("PgBouncer did not start:\n" + log_text)
+
+    def lead_to(self, database: PostgreSQL) -> None:
+        """Lead to another server from now on, as after a failover."""
+        self.database = database
+        self._configure()
+        self.process.send_signal(signal.SIGHUP)
+
+    def _configure(self) -> None:
+        (self.folder / "pgbouncer.ini").write_text(
+            f"[databases]\n* = host=127.0.0.1 port={self.database.port}\n[pgbouncer]\n"
+            + "".join(f"{name} = {value}\n" for name, value in self.settings.items())
+        )
 
     def __exit__(self, *exception: object) -> None:
         self.process.kill()
