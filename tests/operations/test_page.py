@@ -22,9 +22,10 @@ echo 127.0.0.1 catalogue.example >> /etc/hosts
 """
 # What systemd would do with the unit: the same user, environment, folder and command.
 START = """
-set -a; . /etc/catalogue.env; PORT={port}
+unit=$(sed 's,%i,{port},g' /etc/systemd/system/catalogue@.service)
+set -a; . /etc/catalogue.env; eval "$(echo "$unit" | sed -n 's/^Environment=//p')"
 cd /opt/catalogue/{port}
-command=$(sed -n 's,%i,{port},g; s/^ExecStart=//p' /etc/systemd/system/catalogue@.service)
+command=$(echo "$unit" | sed -n 's/^ExecStart=//p')
 setpriv --reuid catalogue --regid catalogue --init-groups $command >> /var/log/{port} 2>&1 &
 echo $! > /run/{port}
 """
@@ -132,6 +133,11 @@ def test_3_browsers_insist_for_a_year_where_it_is_said(reader):
     stop(reader, 8001)
     start(reader, 8001)
     assert "max-age=31536000; includeSubDomains; preload" in reader.asks("/livez")[1]
+
+
+def test_3_prometheus_is_answered(reader):
+    [said] = reader.types("Metrics")
+    assert 'catalogue_pool_busy{pool="read"} ' in said
 
 
 def test_4_an_upgrade_fails_no_request(reader):
