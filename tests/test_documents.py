@@ -884,6 +884,8 @@ def test_what_lacks_properties_says_so_by_its_media_type(librarian, dune):
     assert refused["Content-Type"] == "application/problem+json"
     exported = librarian.get("/api/books/?fields=title&format=csv")
     assert exported["Content-Type"] == "text/csv; charset=utf-8"
+    # Another export may begin when this one has ended.
+    assert exported.getvalue() == b"title\r\nDune\r\n"
 
 
 AUTHOR = [
