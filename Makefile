@@ -35,9 +35,11 @@ install: .uv/bin/uv ## What a server needs and no more, and its static files (do
 	$(SYNC) --quiet --no-dev --python .uv/bin/python
 	@$(PRODUCTION) $(PYTHON) manage.py collectstatic --no-input --verbosity 0
 
+# QUICK=1 builds what the guides build on SQLite alone.
 test: .venv/.synced ## Test on SQLite and on a PostgreSQL that the tests start themselves
 	$(PYTHON) $(PYTEST) $(WITHOUT_RELIABILITY)
-	$(PYTHON) $(PYTEST) $(WITHOUT_RELIABILITY) --engine postgresql
+	$(PYTHON) $(PYTEST) $(WITHOUT_RELIABILITY) --engine postgresql \
+		$(if $(QUICK),--deselect tests/test_contributing.py)
 
 test-reliability: .venv/.synced ## Test on both what slow clients, locks, outages and kills do
 	$(PYTHON) $(PYTEST) -m reliability
