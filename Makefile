@@ -20,7 +20,7 @@ PRODUCTION = DJANGO_SETTINGS_MODULE=project.settings.prod DATABASE_URL=sqlite://
 NEWER = PATH="$$PATH:/usr/local/bin:$$(echo $$HOME/.pyenv/versions/*/bin | tr ' ' :)" \
 	.uv/bin/uv python list --only-installed 'cpython>=3.12' 2>/dev/null | awk 'NR == 1 {print $$2}'
 
-.PHONY: help run install test test-all test-operations test-reliability test-failover test-latest test-databases has-newer-python check check-production languages generate schema images bench bench-writes bench-scale bench-imports bench-changes bench-bodies bench-bulk bench-offline bench-load test-clients client clean
+.PHONY: help run install test test-all test-operations test-reliability test-failover test-latest test-databases has-newer-python check check-production languages generate schema answers images bench bench-writes bench-scale bench-imports bench-changes bench-bodies bench-bulk bench-offline bench-load test-clients client clean
 
 help: ## List these targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-16s %s\n", $$1, $$2}' Makefile
@@ -95,6 +95,10 @@ generate: .venv/.synced ## Write what follows from models and serializers: migra
 
 schema: .venv/.synced ## Write the API's contract, schema/openapi.yaml
 	$(PYTHON) manage.py spectacular --validate --fail-on-warn --file schema/openapi.yaml
+
+answers: .venv/.synced ## Record what the demo catalogue answers, as the contract's examples
+	RECORD=1 $(PYTHON) -m pytest -q tests/test_answers.py
+	$(MAKE) schema
 
 images: .venv-contract/.synced ## Make the pictures of the README anew: pages in a browser, and an import
 	tests/clients/install

@@ -112,6 +112,7 @@ SPECTACULAR_SETTINGS = {
         "schema.hooks.searched",
         "schema.hooks.exact_types",
         "schema.hooks.described",
+        "schema.answers.answers",
         "schema.hooks.in_order_of_work",
     ],
     "SORT_OPERATIONS": False,
