@@ -117,5 +117,5 @@ def _plain(schema: Mapping[str, Any]) -> Any:
         case "string", "email":
             return "member@example.org"
         case "string", _:
-            return ""
+            return "…" * int(schema.get("minLength", 0))
     return {}

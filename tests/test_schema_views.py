@@ -12,6 +12,7 @@ from django.core.management import CommandError, call_command
 from django.urls import path
 from drf_spectacular.utils import extend_schema
 from drf_spectacular.validation import validate_schema
+from jsonschema import Draft202012Validator
 from rest_framework import generics, serializers, viewsets
 from rest_framework.decorators import action, api_view, permission_classes
 from rest_framework.permissions import AllowAny, BasePermission, IsAuthenticated
@@ -169,6 +170,41 @@ class BrokenView(generics.ListAPIView):
 
 class ForgetfulViewSet(ResourceViewSet):
     """A resource whose class forgets to say of what."""
+
+
+class BranchSerializer(serializers.Serializer):
+    text = serializers.CharField()
+    code = serializers.CharField(min_length=3, max_length=5)
+    number = serializers.IntegerField(min_value=3)
+    share = serializers.FloatField(min_value=0.5)
+    price = serializers.DecimalField(max_digits=5, decimal_places=2)
+    flag = serializers.BooleanField()
+    choice = serializers.ChoiceField(["one", "two"])
+    day = serializers.DateField()
+    moment = serializers.DateTimeField()
+    uid = serializers.UUIDField()
+    url = serializers.URLField()
+    email = serializers.EmailField()
+    texts = serializers.ListField(child=serializers.CharField())
+    numbers = serializers.DictField(child=serializers.IntegerField())
+    anything = serializers.JSONField()
+    subject = PlainSerializer(allow_null=True)
+    subjects = PlainSerializer(many=True)
+    absent = serializers.CharField(required=False)
+
+    def get_fields(self):
+        fields = super().get_fields()
+        return (
+            {**fields, "branches": BranchSerializer(many=True)} if self.parent is None else fields
+        )
+
+
+class TreeView(generics.RetrieveAPIView):
+    queryset = Subject.objects.all()
+
+    @extend_schema(responses=BranchSerializer)
+    def get(self, request, *args, **kwargs):
+        pass
 
 
 router = SimpleRouter(use_regex_path=False)
@@ -356,6 +392,28 @@ def test_what_is_not_answered_with_a_url_promises_none(anonymous, serve):
     operations = described(contract_of(anonymous))
     assert "Location" in operations["POST", "/awards/"]["responses"]["201"]["headers"]
     assert "Location" not in operations["POST", "/plain/"]["responses"]["201"]["headers"]
+
+
+def test_an_answer_that_nobody_has_recorded_has_an_example_of_its_schema(anonymous, serve):
+    serve([*VIEWS, path("trees/<int:pk>/", TreeView.as_view())])
+    contract = contract_of(anonymous)
+    names = set()
+    for operation in described(contract).values():
+        for response in operation["responses"].values():
+            content = response.get("content", {}).get("application/json", {"examples": {}})
+            for example in content["examples"].values():
+                name = example["$ref"].rpartition("/")[2]
+                names.add(name)
+                value = contract["components"]["examples"][name]["value"]
+                validator = Draft202012Validator({**contract, **content["schema"]})
+                assert list(validator.iter_errors(value)) == [], name
+    assert {"Branch", "Plain", "PaginatedPlainList", "Book"} <= names
+    tree = contract["components"]["examples"]["Branch"]["value"]
+    assert tree["choice"] == "one"
+    assert tree["subject"] is None
+    assert tree["branches"] == []
+    assert len(tree["subjects"]) == 1
+    assert "absent" not in tree
 
 
 def test_refusals_follow_the_permissions(anonymous, serve):
