@@ -167,9 +167,9 @@ fun main() {
     same(reordered.contributions.map { it.authorId }, authorIds)
 
     // What has not changed is not sent again, and what somebody else has changed not overwritten.
-    val read = books.getBookWithHttpInfo(book.id, null, null, null)
+    val read = books.getBookWithHttpInfo(book.id, null, null, null, null)
     val tag = read.headers.getValue("etag").single()
-    same(books.getBookWithHttpInfo(book.id, null, null, ifNoneMatch = tag).statusCode, 304)
+    same(books.getBookWithHttpInfo(book.id, null, null, tag, null).statusCode, 304)
     val first = PatchedBookRequest(description = "By the first.")
     same(books.partialUpdateBook(book.id, first, ifMatch = tag).description, "By the first.")
     val late = PatchedBookRequest(description = "By another.")
