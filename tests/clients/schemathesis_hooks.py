@@ -48,5 +48,5 @@ def before_call(context, case, kwargs):
         name: value
         for name, value in case.query.items()
         if name not in partial
-        or not (isinstance(value, str) and partial[name].is_valid(value.split(",")))
+        or not (isinstance(value, str) and partial[name].is_valid(str(value).split(",")))
     }
