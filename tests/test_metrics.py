@@ -11,7 +11,7 @@ import subprocess
 import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 
 import httpx
 import promql_parser
@@ -190,7 +190,7 @@ def test_imports_are_counted(served, env, tmp_path):
 def locked(database_url):
     """Somebody else writes, and takes his time."""
     if database_url.startswith("sqlite"):
-        with sqlite3.connect(database_url.removeprefix("sqlite:///")) as connection:
+        with closing(sqlite3.connect(database_url.removeprefix("sqlite:///"))) as connection:
             connection.execute("BEGIN IMMEDIATE")
             yield
             connection.rollback()
