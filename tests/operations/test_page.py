@@ -111,8 +111,8 @@ def assert_served(reader):
     )
     login = """--json '{"username": "nobody", "password": "wrong"}'"""
     assert reader.asks("/api/token/", login)[0] == 401
-    reader.machine.run("head --bytes 7000000 /dev/zero > /tmp/large")
-    large = reader.asks("/api/books/", "--data-binary @/tmp/large --header 'Expect:'")
+    reader.machine.run("head --bytes 7000000 /dev/zero > /run/large")
+    large = reader.asks("/api/books/", "--data-binary @/run/large --header 'Expect:'")
     assert large[0] == 413
     # A stranger who says to come by TLS, and from elsewhere, is not believed.
     forged = "--header 'X-Forwarded-For: 203.0.113.9' --header 'X_Forwarded_Proto: http'"
