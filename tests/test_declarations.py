@@ -31,6 +31,9 @@ from project.api.viewsets import ItemViewSet, NestedViewSet
 from tests.postgres import free_port
 from tests.server import ROOT, development
 
+# Django's own checks ask the database for what it can do, the first time in a process.
+pytestmark = pytest.mark.django_db
+
 
 def errors(root=None, nested=None, lookup="author", parent=AuthorViewSet):
     """What check says of a viewset at its own URL, or under a parent's: (id, message, hint)."""

@@ -454,6 +454,7 @@ def test_the_contract_is_not_written_while_a_view_cannot_be_described(serve, cap
     assert "GET /api/broken/ is left out of the contract: AttributeError" in said
 
 
+@pytest.mark.django_db
 def test_a_resource_that_does_not_say_what_it_is_made_of_is_named_at_start_up(anonymous, serve):
     serve(forgetful.urls)
     queryset, serializer = [error for error in run_checks() if error.id == "api.E003"]
@@ -466,5 +467,6 @@ def test_a_resource_that_does_not_say_what_it_is_made_of_is_named_at_start_up(an
     validate_schema(contract_of(anonymous))
 
 
+@pytest.mark.django_db
 def test_what_has_no_url_need_not_say_it():
     assert [error for error in run_checks() if error.id == "api.E003"] == []
