@@ -16,9 +16,9 @@ import asyncio
 import io
 import os
 import sys
-from collections.abc import Awaitable, Callable, MutableMapping
+from collections.abc import Awaitable, Callable, Iterator, MutableMapping
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from threading import Event, Lock
 from typing import Any
 from urllib.parse import unquote_to_bytes
@@ -112,19 +112,19 @@ class Front:
             return
         environ = environ_of(scope)
         length = int(environ.get("CONTENT_LENGTH") or 0)
-        self._held += length
         try:
-            body = await self._receive_body(length, receive) if length else b""
-            if body is None:
-                return
-            environ["wsgi.input"] = io.BytesIO(body)
-            if environ["SERVER_PORT"] == METRICS_PORT:
-                scraping = self._scrape.submit(_run, environ, None, metrics_application)
-                await _send(send, *await asyncio.wrap_future(scraping))
-            elif environ["PATH_INFO"] == "/livez":
-                await _send(send, *_run(environ))
-            else:
-                await self._answer(environ, send)
+            with self._room_for(length):
+                body = await self._receive_body(receive) if length else b""
+                if body is None:
+                    return
+                environ["wsgi.input"] = io.BytesIO(body)
+                if environ["SERVER_PORT"] == METRICS_PORT:
+                    scraping = self._scrape.submit(_run, environ, None, metrics_application)
+                    await _send(send, *await asyncio.wrap_future(scraping))
+                elif environ["PATH_INFO"] == "/livez":
+                    await _send(send, *_run(environ))
+                else:
+                    await self._answer(environ, send)
         except RefusedError as refusal:
             environ["front.refusal"] = refusal.args[0]
             await _send(send, *_run(environ))
@@ -132,15 +132,23 @@ class Front:
                 async with asyncio.timeout(LINGER):
                     while (await receive()).get("more_body"):
                         pass
+
+    @contextmanager
+    def _room_for(self, length: int) -> Iterator[None]:
+        """Count the bytes of a body while it is held; RefusedError where that is too many."""
+        if length > MAX_BODY:
+            raise RefusedError(413)
+        if self._held + length > MAX_BODIES:
+            raise RefusedError(503)
+        self._held += length
+        try:
+            yield
         finally:
             self._held -= length
 
-    async def _receive_body(self, length: int, receive: Receive) -> bytes | None:
+    @staticmethod
+    async def _receive_body(receive: Receive) -> bytes | None:
         """The body, or None when its client has gone."""
-        if length > MAX_BODY:
-            raise RefusedError(413)
-        if self._held > MAX_BODIES:
-            raise RefusedError(503)
         parts = []
         try:
             async with asyncio.timeout(BODY_TIMEOUT):

@@ -258,6 +258,34 @@ def test_bodies_that_are_too_many_at_a_time_are_503(monkeypatch):
     assert (status, headers["Retry-After"]) == (503, "1")
 
 
+def test_a_body_that_is_refused_takes_no_room_from_others(monkeypatch):
+    monkeypatch.setattr(front, "MAX_BODIES", front.MAX_BODY)
+    application, statuses = front.Front(), []
+
+    async def receive():
+        return {"type": "http.request", "body": b"0123456789"}
+
+    async def send(message):
+        if "status" in message:
+            statuses.append(message["status"])
+
+    def post(length, receive):
+        headers = [(b"content-length", b"%d" % length)]
+        return application(scope_of("/api/docs/", "POST", headers), receive, send)
+
+    async def run():
+        refused = asyncio.create_task(post(front.MAX_BODY + 1, never))
+        while not statuses:
+            await asyncio.sleep(0.01)
+        # Its client may be sending still.
+        await post(10, receive)
+        assert not refused.done()
+        await refused
+
+    asyncio.run(run())
+    assert statuses == [413, 405]
+
+
 def test_a_queue_that_is_full_is_503(monkeypatch):
     monkeypatch.setattr(front, "THREADS", 1)
     monkeypatch.setattr(front, "MAX_WAITING", 0)
