@@ -12,7 +12,8 @@ PAIRS = {
         Catch-22: catch 22 | catch22
         1Q84: 1q84 | *84
         L'Étranger: etranger | letranger | l’étranger
-        Rock n Roll: rock'n'roll
+        Rock n Roll: rock'n'roll | rock-'n'-roll
+        Will-o'-the-Wisp: willothewisp | will o the wisp | will o' the wisp
         J.R.R. Tolkien: jrr tolkien | j r r tolkien | j. r. r. tolkien | tolkien j | *rr tolkien
         J. K. Rowling: jk | j k rowling | jk rowling
         Programming in C++: c++ | *c#
@@ -22,6 +23,9 @@ PAIRS = {
         Net Gain: net | *.net
         20,000 Leagues: 20000 | 20,000 | 20 000
         Pride & Prejudice: pride and prejudice | pride & prejudice
+        Simon&Schuster: simon and schuster | simon schuster
+        Java™ Puzzlers: java puzzlers | java™ puzzlers
+        9½ Weeks: 9 1/2 weeks | 9½ weeks | 9 weeks
         Straße: strasse | STRASSE
         Smørrebrød: smorrebrod
         Đặng: dang
@@ -30,6 +34,10 @@ PAIRS = {
         İstanbul: istanbul
         Ｄｕｎｅ: dune
         Hawaiʻi: hawaii | hawai'i
+        ʿAbd al-Raḥmān: abd al-rahman | abd alrahman
+        Qurʾān: quran | qur'an
+        obʺi︠a︡vlenie: obiavlenie
+        Kꞌicheʼ: kiche | k'iche'
         Dune Messiah: dun | dune mess | *dun messiah
     """,
     "Greek": """
@@ -71,6 +79,7 @@ PAIRS = {
     """,
     "Bengali": """
         গোরা: গোরা | *রাগ
+        ভবিষ্যৎ: ভবিষ্যত্‍
         হয় ভালো: হয় | *হয ভালো
     """,
     "Gurmukhi": "ਪਿੰਜਰ: ਪਿੰਜਰ",
@@ -90,19 +99,28 @@ PAIRS = {
     "Burmese": "မြန်မာစာ: စာ",
     "Tibetan": "བོད་ཡིག: ཡིག",
     "Georgian": "ვეფხისტყაოსანი: ვეფხის",
-    "Armenian": "և: եւ",
+    "Armenian": """
+        և: եւ
+        Ի՞նչ անել: ինչ անել | ի՞նչ
+    """,
+    "Mongolian": "ᠮᠣᠩᠭᠣᠯ᠋: ᠮᠣᠩᠭᠣᠯ",
     "Ethiopic": "ፍቅር እስከ መቃብር: እስከ",
     "Han": """
         傭兵と小説家: 小説 | 傭兵 小説 | 家
         红楼梦: 楼梦 | *红梦
         吾輩は猫である: 猫
         Python入門: python | 入門
+        独習C++: c++ | 独習c++ | 独習 c++ | *c#
+        独習C++ 第4版: *独習 c 第4版
+        VB.NET入門: .net | vb.net | 入門
+        .NETの設計: .net | 設計
     """,
     "Kana": """
         はは: はは | *ぱぱ
         がくもんのすすめ: がく | *かく
         ﾊﾟﾊﾟ: パパ
         ジョン・スミス: ジョンスミス | スミス
+        サン＝テグジュペリ: サンテグジュペリ | サン゠テグジュペリ | サン・テグジュペリ
         ノルウェイの森: 森
     """,
     "Hangul": """

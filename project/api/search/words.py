@@ -17,7 +17,7 @@ from typing import NamedTuple
 
 import regex
 
-VERSION = 1
+VERSION = 2
 # Of this many characters a word counts, since an index of PostgreSQL takes 2,704 bytes.
 MAX_WORD = 255
 # A title of this many words is as long as one of more.
@@ -26,11 +26,24 @@ LONGEST = 5
 
 # Folding
 
-_APOSTROPHES = str.maketrans(dict.fromkeys("’‘ʼʻ‛`´′ʹ＇׳״\u1fbd\u1fbf\u1fef\u1ffd\u0374", "'"))
+_APOSTROPHES = str.maketrans(
+    dict.fromkeys(
+        "’‘ʼʻ‛`´′ʹ＇׳״\u1fbd\u1fbf\u1fef\u1ffd\u0374"
+        # Of other scripts, and of those who write them in Latin: Qurʾān, obʺekt, kʼicheʼ, չ՚եմ.
+        "\u02ba\u02bd\u02be\u02bf\u02c0\u02c1\u02ee\u055a\ua78b\ua78c",
+        "'",
+    )
+)
+# NFKD would make letters of the first and tie the others to a number before them, as in 9½.
+_UNTIED = str.maketrans(
+    {"™": " ", "℠": " ", **{fraction: f" {fraction}" for fraction in "¼½¾⅐⅑⅒⅓⅔⅕⅖⅗⅘⅙⅚⅛⅜⅝⅞↉"}}
+)
 _GONE = regex.compile(
-    # Soft hyphen, tatweel, joiners and marks of direction; what only breaks lines in Thai and
-    # its like, and the non-joiner where it does not part two Arabic letters.
+    # Soft hyphen, tatweel, joiners and marks of direction; what asks, stresses or shortens in the
+    # midst of an Armenian word, and what chooses a Mongolian letter's form; what only breaks lines
+    # in Thai and its like, and the non-joiner where it does not part two Arabic letters.
     r"[\u00ad\u0640\u200d\u2060\ufeff\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]"
+    r"|[\u055b\u055c\u055e\u055f\u180b-\u180f]"
     r"|(?<=\p{lb=SA})\u200b(?=\p{lb=SA})"
     r"|(?<!\p{sc=Arabic}\p{M}*)\u200c|\u200c(?!\p{sc=Arabic})"
 )
@@ -85,7 +98,8 @@ _LETTERS = str.maketrans(
         "ہ": "ه",
         "ە": "ه",
         "ٱ": "ا",
-        # Malayalam's chillus.
+        # Letters for a base and a virama: Bengali's khanda ta, Malayalam's chillus.
+        "ৎ": "ত্",
         "ൺ": "ണ്",
         "ൻ": "ന്",
         "ർ": "ര്",
@@ -109,7 +123,7 @@ def fold(text: str) -> str:
     """The text without case, accents and whatever else people leave out, in NFC."""
     if text.isascii():
         return text.replace("`", "'").lower()
-    text = unicodedata.normalize("NFC", text).translate(_APOSTROPHES)
+    text = unicodedata.normalize("NFC", text).translate(_UNTIED).translate(_APOSTROPHES)
     text = _GONE.sub("", unicodedata.normalize("NFKD", text).translate(_APOSTROPHES))
     text = _CYRILLIC.sub(_one_cyrillic_letter, text)
     # Marks before the case, or ῳ would become ωι.
@@ -127,7 +141,12 @@ _CHARACTER = r"[\p{L}\p{M}\p{N}]"
 _INITIAL = rf"(?<!{_CHARACTER})\p{{L}}\p{{M}}*\."
 # What stands between initials: J. R. R., or J.-P.
 _BETWEEN_INITIALS = regex.compile(rf"(?<={_INITIAL})[\s\-]+(?=\p{{L}}\p{{M}}*\.)")
-_JOINER = r"(?:['\-‐‑־֊·・.&_\u200c]|(?<=\p{N}),(?=\p{N}))"
+_KANA = r"[\p{sc=Hiragana}\p{sc=Katakana}ー]"
+# What joins two words to one, as -' and '- in rock-'n'-roll, and = in サン＝テグジュペリ.
+_JOINER = (
+    r"(?:-'|'-|['\-‐‑־֊·・.&_\u200c]"
+    rf"|(?<=\p{{N}}),(?=\p{{N}})|(?<={_KANA})[=\u30a0](?={_KANA}))"
+)
 _TOKEN = regex.compile(
     # J.R.R., but not the beginning of U.S.A
     rf"(?P<initials>{_INITIAL}(?:\p{{L}}\p{{M}}*\.)+(?!\p{{L}}\p{{M}}*(?!{_CHARACTER})))"
@@ -140,6 +159,12 @@ _LETTER = regex.compile(r"\p{L}\p{M}*")
 _PAIRED = r"[\p{sc=Han}\p{sc=Hiragana}\p{sc=Katakana}\p{sc=Bopomofo}\p{sc=Hangul}ー\u3099\u309a]"
 _RUNS = regex.compile(
     rf"(?V1)(?P<pairs>{_PAIRED}+)|(?P<threes>\p{{lb=SA}}+)|(?:[{_CHARACTER}--{_PAIRED}--\p{{lb=SA}}])+"
+)
+# Between these and others, so that C++ and .NET are words in 独習C++ and .NET入門.
+_UNSPACED = rf"[{_PAIRED}\p{{lb=SA}}]"
+_SPACED = rf"[[\p{{L}}\p{{N}}]--{_UNSPACED}]"
+_BORDER = regex.compile(
+    rf"(?V1)(?<={_UNSPACED})(?=\.?{_SPACED})|(?<={_SPACED}\p{{M}}*)(?={_UNSPACED})"
 )
 _SIZES = {"pairs": 2, "threes": 3, None: 1}
 # In catch22, but in neither 1Q84 nor MI6.
@@ -268,6 +293,8 @@ def _tokens(chunk: str) -> tuple[_Token, ...]:
     if word.isascii() and word.isalpha():
         # Nine of ten are, and this is a good deal faster.
         return (_Token((_Run(word),), (_Run(word),)),)
+    if not text.isascii():
+        text = _BORDER.sub(" ", text)
     return tuple(map(_token, _TOKEN.finditer(text)))
 
 
@@ -283,13 +310,13 @@ def _token(found: regex.Match[str]) -> _Token:
     for run in chain(*map(_runs, written)):
         parts += map(_Run, _AT_DIGITS.split(run.text)) if run.size == 1 else [run]
     signed = ""
-    others: tuple[str, ...] = ()
+    others = _ANDS if "&" in found["written"] else ()
     if found["sign"]:
         signed = in_one + _SIGNS[found["sign"]]
     elif found["dot"] and found["written"] == "net":
         signed = "dotnet"
     elif (found["dot"] and written[0] == "net") or found["written"].endswith(".net"):
-        others = ("dotnet",)
+        others = (*others, "dotnet")
     return _Token(tuple(parts), tuple(_runs(in_one)), signed, others)
 
 
