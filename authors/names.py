@@ -15,6 +15,14 @@ WESTERN = re.compile(rf"(?:{LETTER}|{APOSTROPHE}|[.·‐‑-])+")
 INITIALS = re.compile(rf"{LETTER}|(?:{LETTER}\.-?)+")
 POSSESSIVE = re.compile(rf".+(?:{APOSTROPHE}s|s{APOSTROPHE})")
 ELISION = re.compile(rf"(?:d|l|dell|dall|all){APOSTROPHE}.+")
+# "Tolkien J. R. R.": the surname stands first.
+DOTTED_INITIALS = re.compile(rf"(?:{LETTER}\.-?)+")
+# Behind the name of a ruler or a pope. A grandson has those from II to V, and X is a letter.
+NUMBER_OF_A_RULER = re.compile("I|VI{1,3}|IX|X[IVX]+")
+# Icelanders are filed by their own name, which a parent's follows: "Arnaldur Indriðason".
+PATRONYMIC = re.compile("(?i).+d[óo]ttir|.*[áíóúýðþ].*son")
+# As in "Ban Ki-moon": the surname stands first.
+KOREAN_GIVEN_NAME = re.compile(f"[A-Z]{LETTER}+[-‐‑][a-z]+")
 ARABIC_ARTICLE = re.compile("((?:a[dhlnrstz]|a[sd]h|el|ul)[-‐‑])(.+)")
 
 
@@ -23,32 +31,45 @@ def _words(text: str) -> frozenset[str]:
 
 
 # All without their dots, in small letters.
-BEHIND_A_NAME = _words("jr sr junior senior ii iii iv fils père esq phd ph.d md m.d")
+BEHIND_A_NAME = _words(
+    "jr sr junior senior ii iii iv v fils père esq phd ph.d md m.d mba m.b.a sj s.j osb o.s.b ofm"
+    " o.f.m"
+)
 BEFORE_A_PERSON = _words(
     "mr mrs ms miss dr prof professor sir dame lady lord captain capt colonel col general gen"
     " lieutenant lt sergeant sgt rev reverend father sister mother brother rabbi swami imam"
     " sheikh senator president madame mme mlle monsieur herr frau"
 )
 # These have no surname: "John Paul II, Pope".
-BEFORE_A_GIVEN_NAME = _words("pope saint queen king emperor empress")
-# Two given names, before a number.
-POPES = {("john", "paul"), ("jean", "paul"), ("juan", "pablo"), ("giovanni", "paolo")}
+BEFORE_A_GIVEN_NAME = _words("pope papst saint san sor fray queen king emperor empress")
+# Two given names, before a number, and a title.
+UNDIVIDED = {
+    ("john", "paul"),
+    ("jean", "paul"),
+    ("juan", "pablo"),
+    ("giovanni", "paolo"),
+    ("dalai", "lama"),
+}
 # Surnames are left out, as Press, Service and Church would be by their number.
 OF_A_BODY = _words(
-    "academy agency archive archives army association associates associated authority authors"
-    " brothers bureau center centre classics club co college collective commission committee"
-    " company conference congress consortium cooperative corp corporation council department"
-    " digest directorate editions editors enterprises entertainment federation films foundation"
-    " fund gallery geographic government group guild inc incorporated initiative institute"
-    " institution international investments journal laboratory league library limited llc ltd"
-    " magazine ministry museum national navy network office orchestra organisation organization"
-    " parliament partners press productions project projects publications publisher publishers"
+    "academy agency anonymous archive archives army association associates associated"
+    " authority authors books brothers bureau center centre classics clinic club co college"
+    " collective comics commission committee company conference congress consortium"
+    " cooperative corp corporation council department digest directorate editions editors"
+    " enterprises entertainment federation films foundation fund gallery geographic government"
+    " group guild hospital inc incorporated initiative institute institution international"
+    " investments journal laboratory league library limited llc ltd magazine media ministry"
+    " museum national navy network office orchestra organisation organization parliament"
+    " partners planet press productions project projects publications publisher publishers"
     " publishing records review school schools services society staff states studio studios"
-    " team times trust union united university various workshop"
-    " académie bibliothèque éditions institut librairie ministère musée société université"
-    " akademie bibliothek gesellschaft ministerium stiftung universität verein verlag"
-    " academia asociación associação biblioteca editora editorial fundación fundação instituto"
-    " ministerio ministério museo museu sociedad sociedade universidad universidade"
+    " team theater theatre times trust union united university various workshop"
+    " académie bibliothèque comité conseil école éditions institut librairie ministère musée"
+    " société université"
+    " akademie bibliothek bundestag gesellschaft ministerium redaktion stiftung universität"
+    " verband verein verlag"
+    " academia asociación associação biblioteca comisión comissão consejo conselho editora"
+    " editorial fundación fundação instituto ministerio ministério museo museu sociedad"
+    " sociedade universidad universidade"
     " accademia associazione edizioni fondazione istituto ministero società università"
     " stichting uitgeverij"
     " академия ассоциация библиотека издательство институт министерство общество университет"
@@ -56,13 +77,17 @@ OF_A_BODY = _words(
 )
 # Between the words of a body, the names of two people, a name and a byname ("Julian of Norwich").
 CONNECTIVES = _words("of the and ibn bint abu umm")
-SMALL_CONNECTIVES = CONNECTIVES | _words("und et with for in bin ben")
+SMALL_CONNECTIVES = CONNECTIVES | _words("und et with for in bin binti ben wa ap ferch")
 # Written small they stand behind the given names: "Beauvoir, Simone de".
 SMALL_BEHIND = _words("de von van der den da zu zum zur vom ten ter te het af av dos das do 't ’t")
 # Written small they belong to the surname, and begin it with a capital: "Le Carré, John".
 SMALL_BEFORE = _words("le la les lo du di del della delle dello dalla degli des")
 # Written with a capital they belong to the surname: "Van Gogh, Vincent".
-CAPITAL = SMALL_BEHIND | SMALL_BEFORE | {"al", "el", "st", "ste", "saint", "san", "santa"}
+CAPITAL = SMALL_BEHIND | SMALL_BEFORE | _words("al el st ste saint san santa ó ní nic uí mac mc")
+# Such a name is a surname alone: "Le Corbusier", "El Greco".
+CAPITAL_ALONE = _words("le la el los las du")
+# In Portuguese they belong to the surname: "Melo Neto, João Cabral de".
+BEHIND_A_SURNAME = _words("filho neto netto sobrinho júnior")
 # The first of two surnames, in Spanish, without their accents.
 SPANISH = _words(
     "alvarez benitez bioy bryce cabrera dominguez fernandez garcia gomez gonzalez gutierrez"
@@ -89,11 +114,14 @@ def sort_name(name: str, kind: str | None = None) -> str:
         return ", ".join([" ".join(words[1:] + behind), words[0]])
     if not CONNECTIVES.isdisjoint(plain) or not SMALL_CONNECTIVES.isdisjoint(words):
         return name
-    if len(words) > 1 and plain[0] in BEFORE_A_PERSON:
+    # Else the title stands for a given name: "Byron, Lord", "Staël, Madame de".
+    if (
+        len(words) > 2
+        and plain[0] in BEFORE_A_PERSON
+        and words[1] not in SMALL_BEHIND | SMALL_BEFORE
+    ):
         behind.append(words.pop(0))
-        if len(words) == 1:
-            return ", ".join([*words, *behind])
-    if len(words) < 2 or all(map(INITIALS.fullmatch, words)) or tuple(plain) in POPES:
+    if len(words) < 2 or tuple(plain) in UNDIVIDED or _stands_as_it_is(words):
         return name
     start = _start_of_surname(words)
     if start == 0:
@@ -126,13 +154,28 @@ def _is_of_a_body(word: str) -> bool:
     return plain in OF_A_BODY or POSSESSIVE.fullmatch(word) is not None
 
 
+def _stands_as_it_is(words: list[str]) -> bool:
+    """Whether the last word is no surname, or the first one is."""
+    first, last = words[0], words[-1]
+    return (
+        all(map(INITIALS.fullmatch, words))
+        or any(each.fullmatch(last) for each in (DOTTED_INITIALS, NUMBER_OF_A_RULER, PATRONYMIC))
+        or (
+            len(words) == 2
+            and (first.casefold() in CAPITAL_ALONE or KOREAN_GIVEN_NAME.fullmatch(last) is not None)
+        )
+    )
+
+
 def _start_of_surname(words: list[str]) -> int:
     """The place of the surname's first word, or of the particle before it; 0 if it is all."""
     last = len(words) - 1
     start = last
     if "y" in words[1:last]:  # José Ortega y Gasset
         start = words.index("y", 1) - 1
-    elif last > 1 and _without_accents(words[last - 1]) in SPANISH:
+    elif last > 1 and (
+        _without_accents(words[last - 1]) in SPANISH or words[last].casefold() in BEHIND_A_SURNAME
+    ):
         start = last - 1
     while start > 1 and (
         words[start - 1] in SMALL_BEHIND | SMALL_BEFORE

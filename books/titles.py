@@ -99,7 +99,7 @@ def sort_title(title: str, language: str | None = None, original_title: str = ""
     whole = title.strip()
     [(first, rest)] = FIRST_WORD.findall(whole) or [("", "")]
     articles = {"the"}
-    if language is not None and original_title in ("", title):
+    if language is not None and _plain(original_title) in ("", _plain(title)):
         articles |= ARTICLES.get(language.partition("-")[0], frozenset())
     if _plain(first) not in articles:
         return title

@@ -57,12 +57,50 @@ bell hooks | hooks, bell
 J. R. R. Tolkien | Tolkien, J. R. R.
 H. D. | H. D.
 J.R.R. | J.R.R.
+Tolkien J. R. R. | Tolkien J. R. R.
+Christiane F. | Christiane F.
+Malcolm X | X, Malcolm
+Anthony de Mello S.J. | Mello, Anthony de, S.J.
+Benedict XVI | Benedict XVI
+Papst Benedikt XVI | Benedikt XVI, Papst
+Elizabeth I | Elizabeth I
+Charles V | Charles V
+Franz Joseph I | Franz Joseph I
+Loudon Wainwright III | Wainwright, Loudon, III
+Dalai Lama XIV | Dalai Lama XIV
+Sor Juana Inés de la Cruz | Juana Inés de la Cruz, Sor
+Madame de Staël | Staël, Madame de
+Mme. de La Fayette | La Fayette, Mme. de
+Lord Byron | Byron, Lord
+Dr. Al Sears | Sears, Al, Dr.
+Le Corbusier | Le Corbusier
+El Greco | El Greco
+Al Gore | Gore, Al
+Les Murray | Murray, Les
+Seán Ó Faoláin | Ó Faoláin, Seán
+Éilís Ní Dhuibhne | Ní Dhuibhne, Éilís
+Mac Barnett | Barnett, Mac
+Dafydd ap Gwilym | Dafydd ap Gwilym
+Ngũgĩ wa Thiong'o | Ngũgĩ wa Thiong'o
+João Cabral de Melo Neto | Melo Neto, João Cabral de
+Agostinho Neto | Neto, Agostinho
+Arnaldur Indriðason | Arnaldur Indriðason
+Björk Guðmundsdóttir | Björk Guðmundsdóttir
+Halldór Laxness | Laxness, Halldór
+Éric Masson | Masson, Éric
+Ban Ki-moon | Ban Ki-moon
+Ki-moon Ban | Ban, Ki-moon
+Jean-Paul Sartre | Sartre, Jean-Paul
 Thomas Percy, Bishop | Thomas Percy, Bishop
 Julian of Norwich | Julian of Norwich
 Ibn Battuta | Ibn Battuta
 Muhammad ibn Musa al-Khwarizmi | Muhammad ibn Musa al-Khwarizmi
 National Geographic Society | National Geographic Society
 Fabian Society | Fabian Society
+Golden Books | Golden Books
+Mayo Clinic | Mayo Clinic
+Alcoholics Anonymous | Alcoholics Anonymous
+Deutscher Bundestag | Deutscher Bundestag
 1st World Library | 1st World Library
 United States. Central Intelligence Agency | United States. Central Intelligence Agency
 America's Test Kitchen | America's Test Kitchen
@@ -81,6 +119,7 @@ TITLES = [
     ("A Game of Thrones", "en", "", "Game of Thrones, A"),
     ("A Game of Thrones", "en-US", "A Game of Thrones", "Game of Thrones, A"),
     ("A Game of Thrones", None, "", "A Game of Thrones"),
+    ("A Game of Thrones", "en", "A game of thrones", "Game of Thrones, A"),
     ("An Apple a Day", "en", "", "Apple a Day, An"),
     ("A Is for Alibi", "en", "", "A Is for Alibi"),
     ("A to Z", "en", "", "A to Z"),
