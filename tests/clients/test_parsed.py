@@ -5,6 +5,7 @@ methods that write a body are read. C#'s models are also compiled and run (test_
 """
 
 import re
+from functools import cache
 
 import pytest
 import tree_sitter_c_sharp
@@ -15,11 +16,26 @@ from tree_sitter import Language, Parser
 
 from tests.clients.generators import CONTRACT, csharp, dart, swift
 
+# One worker of pytest-xdist runs them all, so that each client is made once.
+pytestmark = pytest.mark.xdist_group(__name__)
 PATCHES = {
     name: set(schema["properties"])
     for name, schema in yaml.safe_load(CONTRACT.read_text("utf-8"))["components"]["schemas"].items()
     if name.startswith("Patched")
 }
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory):
+    """`made(swift)` is the folder of the client that this makes."""
+
+    @cache
+    def made(generate):
+        folder = tmp_path_factory.mktemp(generate.__name__)
+        generate(folder)
+        return folder
+
+    return made
 
 
 def errors(node):
@@ -42,29 +58,28 @@ def errors(node):
         pytest.param(dart, tree_sitter_dart, "dart", "dart", "book.dart", id="dart"),
     ],
 )
-def test_every_file_parses(tmp_path, lines, generate, grammar, language, suffix, book):
-    generate(tmp_path)
-    (tmp_path / f"first.{suffix}").write_text(lines(language))
+def test_every_file_parses(made, tmp_path, lines, generate, grammar, language, suffix, book):
+    client, first = made(generate), tmp_path / f"first.{suffix}"
+    first.write_text(lines(language))
     parser = Parser(Language(grammar.language()))
     # What is the same for every contract, the grammar may not know.
     files = [
         file
-        for file in sorted(tmp_path.rglob(f"*.{suffix}"))
+        for file in [first, *sorted(client.rglob(f"*.{suffix}"))]
         if file.parent.name != "Infrastructure"
     ]
     assert book in [file.name for file in files]
     wrong = {
-        str(file.relative_to(tmp_path)): found
+        str(file): found
         for file in files
         if (found := list(errors(parser.parse(file.read_bytes()).root_node)))
     }
     assert not wrong
 
 
-def test_swift_sends_what_was_set_alone(tmp_path):
-    swift(tmp_path)
+def test_swift_sends_what_was_set_alone(made):
     for name, properties in PATCHES.items():
-        [file] = tmp_path.rglob(f"{name}.swift")
+        [file] = made(swift).rglob(f"{name}.swift")
         text = file.read_text("utf-8")
         # Of two words, the case says what it is called in JSON.
         keys = dict(re.findall(r'case (\w+) = "(\w+)"', text))
@@ -78,12 +93,11 @@ def test_swift_sends_what_was_set_alone(tmp_path):
         assert all(each.endswith("= nil") for each in defaults[0].split(", ")), defaults
 
 
-def test_dart_sends_what_was_set_alone(tmp_path):
-    dart(tmp_path)
+def test_dart_sends_what_was_set_alone(made):
     guarded = re.compile(r"if \(this\.(\w+)\.isPresent\) {\n.*this\.\1\.value;\n +json\[r'(\w+)'\]")
     for name, properties in PATCHES.items():
         file = re.sub(r"(?<!^)(?=[A-Z])", "_", name).lower()
-        text = (tmp_path / "lib" / "model" / f"{file}.dart").read_text("utf-8")
+        text = (made(dart) / "lib" / "model" / f"{file}.dart").read_text("utf-8")
         assert {key for _, key in guarded.findall(text)} == properties
         assert len(re.findall(r" json\[r'\w+'\] = ", text)) == len(properties)
         # And nothing is set to begin with.
