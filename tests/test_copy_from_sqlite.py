@@ -9,7 +9,16 @@ import pytest
 from tests.phone import SCHEMA, Client
 from tests.server import Server, development, manage
 
-pytestmark = pytest.mark.xdist_group(__name__)
+# One worker of pytest-xdist runs them all, since they share the database that is moved to.
+pytestmark = [pytest.mark.xdist_group(__name__), pytest.mark.usefixtures("postgresql")]
+
+
+@pytest.fixture(scope="module")
+def postgresql(database_url):
+    """The URL of a database of PostgreSQL, which is the only one that is moved to."""
+    if not database_url.startswith("postgresql"):
+        pytest.skip("It is PostgreSQL that is moved to.")
+    return database_url
 
 
 class Api:
@@ -49,11 +58,9 @@ def phone():
 
 
 @pytest.fixture(scope="module")
-def target(database_url):
+def target(postgresql):
     """The environment of a PostgreSQL that has been migrated."""
-    if not database_url.startswith("postgresql"):
-        pytest.skip("It is PostgreSQL that is moved to.")
-    env = development(database_url)
+    env = development(postgresql)
     assert manage("migrate", env=env).returncode == 0
     return env
 
@@ -127,7 +134,7 @@ def feed(api):
     return pages
 
 
-def test_nothing_is_lost_and_clients_go_on(source, target, file, phone, database_url):
+def test_nothing_is_lost_and_clients_go_on(source, target, file, phone, postgresql):
     with Server(source) as server:
         librarian, admin = (Api(server, name) for name in ("librarian", "admin"))
         made, token = work(librarian, admin)
@@ -148,7 +155,7 @@ def test_nothing_is_lost_and_clients_go_on(source, target, file, phone, database
     done = manage("copy_from_sqlite", str(file), env=target)
     assert (done.returncode, done.stderr) == (0, "")
     assert manage("export_catalogue", env=target).stdout == exported
-    assert rows_of(database_url) == rows_of(file)
+    assert rows_of(postgresql) == rows_of(file)
     assert manage("reindex", "--check", env=target).returncode == 0
     assert refused(file, target).startswith("CommandError: PostgreSQL is not empty: ")
     # Who still follows the old server is of another future.
@@ -183,8 +190,8 @@ def test_nothing_is_lost_and_clients_go_on(source, target, file, phone, database
         )
 
 
-def test_what_cannot_be_moved_is_refused_and_nothing_is_copied(source, target, file, database_url):
-    before = rows_of(database_url)
+def test_what_cannot_be_moved_is_refused_and_nothing_is_copied(source, target, file, postgresql):
+    before = rows_of(postgresql)
     assert (
         refused(file.with_name("no"), target) == f"CommandError: {file.with_name('no')} is no file."
     )
@@ -193,26 +200,24 @@ def test_what_cannot_be_moved_is_refused_and_nothing_is_copied(source, target, f
     sqlite3.connect(empty).close()
     empty.touch()
     assert refused(empty, target).endswith("is behind this code: run manage.py migrate.")
-    assert rows_of(database_url) == before
+    assert rows_of(postgresql) == before
 
 
-def test_what_postgresql_does_not_take_leaves_it_empty(source, file, database_url):
-    if not database_url.startswith("postgresql"):
-        pytest.skip("It is PostgreSQL that is moved to.")
+def test_what_postgresql_does_not_take_leaves_it_empty(source, file, postgresql):
     connection = sqlite3.connect(file)
     connection.execute("CREATE TABLE by_hand (a)")
     connection.execute("PRAGMA ignore_check_constraints = ON")
     connection.execute("UPDATE books_book SET title = title || char(0) WHERE id = 9")
     connection.commit()
     connection.close()
-    with psycopg.connect(database_url, autocommit=True) as session:
+    with psycopg.connect(postgresql, autocommit=True) as session:
         session.execute("DROP SCHEMA public CASCADE")
         session.execute("CREATE SCHEMA public")
-    env = development(database_url)
+    env = development(postgresql)
     assert manage("migrate", env=env).returncode == 0
-    before = rows_of(database_url)
+    before = rows_of(postgresql)
     done = manage("copy_from_sqlite", str(file), env=env)
     assert done.stderr.splitlines()[0] == "Left behind, since no model has them: by_hand."
     assert done.stderr.splitlines()[-1].startswith("CommandError: Nothing is copied: ")
-    assert rows_of(database_url) == before
+    assert rows_of(postgresql) == before
     assert manage("doctor", env=env).stdout.count("triggers are there") == 1
