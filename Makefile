@@ -9,6 +9,8 @@ PYTHON = .venv/bin/python
 SYNC = UV_COMPILE_BYTECODE=1 UV_PYTHON_DOWNLOADS=never .uv/bin/uv sync --locked
 PYTEST = -m pytest -n logical --maxprocesses 8 --dist loadgroup $(OPTIONS)
 WITHOUT_RELIABILITY = -m "not (reliability or failover)"
+# The same on PostgreSQL, which what asks no database need not run twice for.
+ON_POSTGRESQL = --engine postgresql -m "not (reliability or failover or engineless)"
 # The tests and manage.py know theirs.
 unexport DJANGO_SETTINGS_MODULE
 # An environment that production accepts, to check its settings with.
@@ -38,7 +40,7 @@ install: .uv/bin/uv ## What a server needs and no more, and its static files (do
 # QUICK=1 builds what the guides build on SQLite alone.
 test: .venv/.synced ## Test on SQLite and on a PostgreSQL that the tests start themselves
 	$(PYTHON) $(PYTEST) $(WITHOUT_RELIABILITY)
-	$(PYTHON) $(PYTEST) $(WITHOUT_RELIABILITY) --engine postgresql \
+	$(PYTHON) $(PYTEST) $(ON_POSTGRESQL) \
 		$(if $(QUICK),--deselect tests/test_contributing.py)
 
 test-reliability: .venv/.synced ## Test on both what slow clients, locks, outages and kills do
@@ -48,11 +50,11 @@ test-reliability: .venv/.synced ## Test on both what slow clients, locks, outage
 test-failover: .venv/.synced ## Kill servers, poolers, standbys and the primary under load, in some minutes
 	$(PYTHON) -m pytest -q -m failover --engine postgresql --override-ini log_level=WARNING $(OPTIONS)
 
-test-latest: .uv/bin/uv ## The same on the newest Python, and so the newest Django, of this machine
+test-latest: .uv/bin/uv ## As make test, on the newest Python of this machine, and so the newest Django
 	@newer=$$($(NEWER)); test -n "$$newer" || { echo "No Python 3.12 or newer found." >&2; exit 1; }; \
 	UV_PROJECT_ENVIRONMENT=.venv-latest $(SYNC) --python "$$newer"
 	.venv-latest/bin/python $(PYTEST) $(WITHOUT_RELIABILITY)
-	.venv-latest/bin/python $(PYTEST) $(WITHOUT_RELIABILITY) --engine postgresql
+	.venv-latest/bin/python $(PYTEST) $(ON_POSTGRESQL)
 
 test-all: export SEED := $(shell od -An -N2 -tu2 /dev/urandom)
 test-all: check test test-reliability test-failover test-latest test-databases test-clients test-operations ## All of them

@@ -70,6 +70,7 @@ def test_examples_do_what_the_page_says(server, clients_closed):
     assert len(KeyRing(page.globs["JWT_KEYS"]).public_keys) == 1
 
 
+@pytest.mark.engineless
 @pytest.mark.skipif(shutil.which("npm") is None, reason="npm is not installed")
 def test_another_service_verifies_with_jose(server, tmp_path):
     for name in ("package.json", "package-lock.json"):

@@ -6,12 +6,14 @@ import subprocess
 import sysconfig
 from pathlib import Path
 
+import pytest
 import yaml
 from compose_spec import PyCompose
 
 from tests.server import ROOT
 from tests.test_operations_docs import REQUIRED, ROWS
 
+pytestmark = pytest.mark.engineless
 FILE = (ROOT / "Containerfile").read_text("utf-8")
 TEXT = (ROOT / "compose.yaml").read_text("utf-8")
 COMPOSE = yaml.safe_load(TEXT)

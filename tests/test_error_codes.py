@@ -6,6 +6,7 @@ import re
 from pathlib import Path
 from textwrap import dedent
 
+import pytest
 from rest_framework import exceptions
 from rest_framework.serializers import ModelSerializer, Serializer
 from rest_framework_simplejwt.authentication import JWTAuthentication
@@ -15,6 +16,7 @@ from project.api.http.handlers import REFUSALS
 from project.api.http.problems import Fault, Refused
 from project.urls import urlpatterns
 
+pytestmark = pytest.mark.engineless
 ROOT = Path(__file__).parent.parent
 PAGE = (ROOT / "docs" / "errors.md").read_text("utf-8")
 PACKAGES = ("project", "auth_api", "books", "authors", "schema")

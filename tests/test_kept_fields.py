@@ -7,6 +7,8 @@ from rest_framework import serializers
 from books.serializers import BookSerializer, SeriesSerializer
 from project.api.serializers import StrictModelSerializer
 
+pytestmark = pytest.mark.engineless
+
 
 def every(cls=StrictModelSerializer):
     for each in cls.__subclasses__():

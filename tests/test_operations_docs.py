@@ -10,6 +10,7 @@ import pytest
 
 from tests.server import ROOT, manage
 
+pytestmark = pytest.mark.engineless
 PAGE = (ROOT / "docs" / "operations.md").read_text("utf-8")
 ROWS = {
     cells[0].strip("`"): cells[1:]

@@ -7,8 +7,11 @@ import pytest
 from project.settings import dev
 from tests.server import Server, manage
 
-# One worker of pytest-xdist runs them all, so that each server is started once.
-pytestmark = pytest.mark.xdist_group(__name__)
+pytestmark = [
+    pytest.mark.engineless,
+    # One worker of pytest-xdist runs them all, so that each server is started once.
+    pytest.mark.xdist_group(__name__),
+]
 
 SECRET_KEY = "k8Jw2vXyQmZr5tLcB7nHsD3fGpA9eUoI_4xTqYbRzWjVhKdNuMEa6SgC1iFlOP0"
 JWT_KEYS = '[{"kty": "oct", "kid": "1", "k": "U2lnbnMgdG9rZW5zIG9mIHRoZSB0ZXN0cyBhbG9uZSE"}]'
