@@ -317,6 +317,8 @@ def test_a_natural_key_that_is_taken_is_409_naming_who_has_it(librarian, path, b
         ({"subjects": [{"name": "sea stories", "slug": ""}]}, {"subject_ids": [1]}),
         ({"subjects": [{"name": "sea stories"}, {"name": "Sea stories"}]}, {"subject_ids": [1]}),
         ({"subjects": [{"name": "sea stories"}, {"id": 2}]}, {"subject_ids": [1, 2]}),
+        ({"subjects": [{"name": "sea stories"}, {"id": 1}]}, {"subject_ids": [1]}),
+        ({"subjects": [{"id": 1}, {"name": "sea stories"}]}, {"subject_ids": [1]}),
         ({"subjects": [{"name": "sea stories"}], "subject_ids": [1]}, {"subject_ids": [1]}),
         ({"authors": [{"name": "A", "openlibrary_key": "OL1A"}]}, {"author_ids": [1]}),
         (
@@ -346,6 +348,15 @@ def test_what_has_the_natural_key_is_linked_if_it_is_all_that_is_said(
     answer = send(librarian, method, path, {"title": "X", **body}, 201 if method == "POST" else 200)
     assert {name: answer[name] for name in names} == names
     assert (Subject.objects.count(), Author.objects.count()) == (2, 1)
+
+
+@pytest.mark.parametrize("place", [0, 1])
+def test_what_is_said_beside_an_id_counts_wherever_the_natural_key_stands(librarian, place):
+    numbered(Subject, "Sea stories")
+    subjects = [{"name": "sea stories"}]
+    subjects.insert(place, {"id": 1, "name": "Ships"})
+    problem = send(librarian, "POST", "/books/", {"title": "X", "subjects": subjects}, 400)
+    assert faults(problem) == [(f"/subjects/{place}/name", "not_editable_here")]
 
 
 def test_a_publisher_is_linked_by_its_name_and_a_book_by_its_key(librarian):

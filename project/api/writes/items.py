@@ -364,6 +364,9 @@ def differences(serializer: RelatedSerializer, instance: models.Model, attrs: At
 
 
 def _distinct(work: UnitOfWork, items: Iterable[Item], *, is_set: bool) -> Iterator[Item]:
+    if is_set:
+        # One that is called otherwise than by its id may stand anywhere beside it.
+        items = sorted(items, key=lambda item: item.by_key or item.is_merged)
     seen: dict[object, Item] = {}
     for item in items:
         key = item.uid if item.id is None else item.id
