@@ -12,7 +12,6 @@ from django.db import models
 from django.db.models import BigIntegerField, CharField, IntegerField, Q, Value
 from django.db.models.functions import Cast, Lower, Mod, Substr
 from django.db.models.lookups import Exact
-from django.utils.text import slugify
 
 from authors.models import Author
 from project.api.files import OwnedFileField
@@ -162,7 +161,7 @@ class Subject(AggregateRoot):
         return self.name
 
     def clean(self) -> None:
-        if not self.slug and not slugify(self.name, allow_unicode=True):
+        if not self.slug and not SlugMadeFrom.make(self.name):
             message = "A subject's name has a letter or a digit."
             raise ValidationError({"name": ValidationError(message, "no_slug")})
 

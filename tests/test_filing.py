@@ -295,6 +295,24 @@ def test_subjects_whose_slugs_meet_are_several(librarian):
     assert send(librarian, "POST", "/subjects/", {"name": "C?"}, 201)["slug"] == "c-4"
 
 
+@pytest.mark.parametrize(
+    ("name", "slug"),
+    [
+        ("Science  Fiction!", "science-fiction"),
+        ("हिन्दी साहित्य", "हिन्दी-साहित्य"),
+        ("ที่รัก", "ที่รัก"),
+        ("İstanbul", "istanbul"),
+        ("Poésie", "poésie"),
+        ("— & —Ｃ_", "c"),
+    ],
+)
+def test_a_slug_has_all_letters_of_the_name(librarian, name, slug):
+    made = send(librarian, "POST", "/subjects/", {"name": name}, 201)
+    assert made["slug"] == slug
+    [found] = send(librarian, "GET", f"/subjects/?search={name.strip('— &')}&exact=true")["results"]
+    assert found == made
+
+
 def test_a_slug_with_a_number_has_room_for_it(librarian):
     for name, slug in [("x" * 200, "x" * 200), ("X" * 199 + "!", "x" * 199)]:
         assert send(librarian, "POST", "/subjects/", {"name": name}, 201)["slug"] == slug

@@ -114,9 +114,20 @@ def test_a_unique_name_is_unique_however_it_is_typed(librarian, path, name):
     assert found == made
 
 
-def test_a_name_of_blanks_is_blank(librarian):
-    refused = send(librarian, "POST", "/authors/", {"name": "\u3000 \u00a0"}, 400)
+@pytest.mark.parametrize("name", ["\u3000 \u00a0", "\u200b", " \ufeff \u200e"])
+def test_a_name_of_blanks_is_blank(librarian, name):
+    refused = send(librarian, "POST", "/authors/", {"name": name}, 400)
     assert faults(refused) == [("/name", "blank")]
+
+
+def test_nothing_unseen_stands_around_a_name(librarian):
+    for name in ("\ufeffWar", "War \u200b", "\u200eWar\u200f"):
+        body = {"title": "B", "subjects": [{"name": name}]}
+        [subject] = send(librarian, "POST", "/books/", body, 201)["subjects"]
+        assert subject["name"] == "War"
+    # Inside it may tell where a line breaks.
+    name = "ភាសា\u200bខ្មែរ"
+    assert send(librarian, "POST", "/subjects/", {"name": name}, 201)["name"] == name
 
 
 def test_the_model_itself_stores_one_spelling():

@@ -33,8 +33,8 @@ class ProseField(StrictCharField):
 class NameField(StrictCharField):
     """A name or a title: in NFC, with single blanks."""
 
-    def to_internal_value(self, data: object) -> str:
-        return normalized_name(super().to_internal_value(data))
+    def run_validation(self, data: Any = serializers.empty) -> Any:
+        return super().run_validation(normalized_name(data) if isinstance(data, str) else data)
 
 
 class StrictEmailField(StrictCharField, serializers.EmailField):

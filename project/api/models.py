@@ -7,6 +7,7 @@ from calendar import monthrange
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar, TypeAlias
 
+import regex
 from django import forms
 from django.conf import settings
 from django.core.exceptions import ValidationError
@@ -17,7 +18,6 @@ from django.db.models import Q
 from django.db.models.functions import Substr
 from django.db.models.lookups import In
 from django.db.models.sql.compiler import SQLCompiler
-from django.utils.text import slugify
 
 if TYPE_CHECKING:
     _CharField = models.CharField[str, str]
@@ -151,9 +151,13 @@ def normalized(text: str) -> str:
     return unicodedata.normalize("NFC", text)
 
 
+# What pasted text has at its ends, unseen: soft hyphens, blanks without width, directions.
+_UNSEEN = " \u00ad\u200b\u200e\u200f\u2060\ufeff"
+
+
 def normalized_name(text: str) -> str:
-    """A name or a title, which has single blanks as well, and none around it."""
-    return " ".join(normalized(text).split())
+    """A name or a title, which has single blanks as well, and nothing unseen around it."""
+    return " ".join(normalized(text).split()).strip(_UNSEEN)
 
 
 class NameFormField(forms.CharField):
@@ -247,9 +251,13 @@ class MadeFrom(Made, NameField):
 class SlugMadeFrom(MadeFrom):
     """The slug of `source`, unless one is given; with a number where another has it already."""
 
-    @staticmethod
-    def make(text: str) -> str:
-        return slugify(text, allow_unicode=True)
+    # Django's `slugify` takes away the vowel signs of India's scripts, too.
+    _without = regex.compile(r"(?V1)[^\p{L}\p{M}\p{N}_\s-]|[\p{M}&&\p{sc=Inherited}]")
+
+    @classmethod
+    def make(cls, text: str) -> str:
+        text = cls._without.sub("", unicodedata.normalize("NFKC", text).lower())
+        return regex.sub(r"[-\s]+", "-", text).strip("-_")
 
     def made(self, instance: object) -> str:
         return self.make(getattr(instance, self.source))[: self.max_length]
