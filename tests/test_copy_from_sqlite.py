@@ -6,6 +6,7 @@ import sqlite3
 import psycopg
 import pytest
 
+from project.settings.base import sqlite_url
 from tests.phone import SCHEMA, Client
 from tests.server import Server, development, manage
 
@@ -67,13 +68,13 @@ def target(postgresql):
 
 @pytest.fixture
 def file(tmp_path):
-    return tmp_path / "catalogue.sqlite3"
+    return tmp_path / "catalogue #1 at 100%20.sqlite3"
 
 
 @pytest.fixture
 def source(file):
     """The environment of an SQLite that has the demo catalogue."""
-    env = development(f"sqlite:///{file}")
+    env = development(sqlite_url(file))
     assert manage("load_demo", env=env).returncode == 0
     return env
 

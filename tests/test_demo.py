@@ -1,11 +1,16 @@
 """What does `make run` find in its database, and what does it leave alone?"""
 
+import shutil
+import subprocess
+import sys
+
 import pytest
 from django.apps import apps
 from django.core.management import CommandError, call_command
 
 from auth_api.models import User
 from books.models import Book
+from tests.server import ROOT
 
 
 @pytest.fixture
@@ -22,6 +27,23 @@ def everything_stored():
         model._meta.label: list(model.objects.order_by("pk").values_list())
         for model in apps.get_models(include_auto_created=True)
     }
+
+
+def test_the_database_stands_in_the_checkout_whatever_that_is_called(tmp_path):
+    checkout = tmp_path / "C# at 100%20?"
+    shutil.copytree(ROOT / "project", checkout / "project")
+    (checkout / "schema").mkdir()
+    shutil.copy(ROOT / "schema" / "description.md", checkout / "schema")
+    name = "from project.settings.dev import DATABASES; print(DATABASES['default']['NAME'])"
+    done = subprocess.run(
+        [sys.executable, "-c", name],
+        cwd=checkout,
+        env={},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert done.stdout == f"{checkout / 'db.sqlite3'}\n"
 
 
 @pytest.mark.parametrize("role", User.Role.values)

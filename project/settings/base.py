@@ -5,7 +5,7 @@ import re
 import sqlite3
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlencode, urlsplit
+from urllib.parse import quote, urlencode, urlsplit
 
 import dj_database_url
 from corsheaders.defaults import default_headers
@@ -242,6 +242,11 @@ def databases(url: str, replicas: str = "", pooler: str = "") -> dict[str, dict[
         }
         replica["TEST"] = {"MIRROR": "default"}
     return settings
+
+
+def sqlite_url(file: Path) -> str:
+    """The URL of this file, in whose path a `#` or a `?` would be no part of the path."""
+    return f"sqlite:///{quote(str(file))}"
 
 
 def database(url: str, pooler: str = "") -> dict[str, Any]:

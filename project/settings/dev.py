@@ -3,7 +3,7 @@
 import os
 
 from .base import *
-from .base import BASE_DIR, databases, listed
+from .base import BASE_DIR, databases, listed, sqlite_url
 
 DEBUG = True
 SECRET_KEY = "insecure-development-key-that-production-refuses"  # noqa: S105
@@ -18,7 +18,7 @@ ALLOWED_HOSTS = [
 CORS_ALLOWED_ORIGIN_REGEXES = [r"^http://(localhost|127\.0\.0\.1|\[::1\])(:[0-9]+)?$"]
 CORS_ALLOWED_ORIGINS = listed(os.environ.get("CORS_ALLOWED_ORIGINS", ""))
 DATABASES = databases(
-    os.environ.get("DATABASE_URL") or f"sqlite:///{BASE_DIR / 'db.sqlite3'}",
+    os.environ.get("DATABASE_URL") or sqlite_url(BASE_DIR / "db.sqlite3"),
     os.environ.get("DATABASE_REPLICAS", ""),
     os.environ.get("DATABASE_POOLER", ""),
 )

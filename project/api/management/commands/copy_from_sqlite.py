@@ -17,7 +17,7 @@ from django.db.migrations.executor import MigrationExecutor
 from project.api.changes.models import Batch, Feed
 from project.api.search.entries import entry_models
 from project.api.search.tables import create
-from project.settings.base import database
+from project.settings.base import database, sqlite_url
 
 SOURCE = "copied"
 BLOCK = 2000
@@ -85,7 +85,7 @@ class Command(BaseCommand):
 
 def _connect(file: Path) -> BaseDatabaseWrapper:
     configured = connections.configure_settings(
-        {**connections.settings, SOURCE: database(f"sqlite:///{file.absolute()}")}
+        {**connections.settings, SOURCE: database(sqlite_url(file.absolute()))}
     )
     connections.settings[SOURCE] = configured[SOURCE]
     return connections[SOURCE]
