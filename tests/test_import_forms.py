@@ -13,10 +13,14 @@ from django.core.management import CommandError, call_command
 
 from authors.models import Author
 from books.importing import FORMS, UnreadableFileError, import_file
+from books.importing.authors import AuthorRow
+from books.importing.importer import prepare
 from books.importing.mapped import SYNONYMS
 from books.importing.onix import TAGS
 from books.importing.rows import Lines
+from books.importing.validation import Validation
 from books.models import Book, Contribution, Edition
+from books.serializers import BookSerializer
 from tests.catalogue import everything
 
 ROOT = Path(__file__).parent.parent
@@ -172,9 +176,15 @@ def test_an_array_without_an_end_is_told(run, text):
             "This is no XML that can be read",
         ),
         ('<a xmlns="http://www.loc.gov/MARC21/slim"><record></a>', "This is no XML"),
+        ('<?xml version="1.0" encoding="Shift_JIS"?><ONIXMessage/>', "This is no XML"),
+        ('<?xml version="1.0" encoding="UTF8-8"?><ONIXMessage/>', "This is no XML"),
         ("<ONIXMessage>" + "<a>" * 200, "It is nested more than 100 levels deep."),
         ("00710cam a2200205 a 4500", None),
         ("<ONIXMessage><Product/></ONIXMessage>", None),
+        (
+            '<a xmlns="http://www.loc.gov/MARC21/slim"><record><datafield tag="²"/></record></a>',
+            None,
+        ),
     ],
 )
 def test_markup_that_is_broken_or_an_attack_is_refused(run, data, message):
@@ -462,3 +472,29 @@ def test_the_picture_shows_what_the_command_says(db):
     assert re.search(r"[0-9,]+ rows in [0-9.]+ s, [0-9,]+ rows/s", shown)
     for words in (header, *(line.split()[0] for line in counts[:6])):
         assert f"\n{words}" in shown
+
+
+def with_anything_anywhere(value):
+    """The value with something else in one of its places, for each of them."""
+    yield from (None, True, 5, "\ud800", [], [5], [[]], [{}], {"key": 5})
+    if isinstance(value, dict):
+        for name, each in value.items():
+            yield from ({**value, name: other} for other in with_anything_anywhere(each))
+    elif isinstance(value, list):
+        for place, each in enumerate(value):
+            for other in with_anything_anywhere(each):
+                yield [*value[:place], other, *value[place + 1 :]]
+
+
+@pytest.mark.parametrize("form", ["csl", "librarything-json", "openlibrary", "jsonl", "rejects"])
+def test_whatever_a_document_holds_is_read_or_refused(form):
+    of_book, of_author = Validation(BookSerializer()), Validation(AuthorRow())
+    text = FILES[form].read_text()
+    for line in text.splitlines() if form in ("openlibrary", "jsonl", "rejects") else [text]:
+        columns, tab, document = line.rpartition("\t") if form == "openlibrary" else ("", "", line)
+        for other in with_anything_anywhere(json.loads(document)):
+            data = f"{columns}{tab}{json.dumps(other)}".encode()
+            with suppress(UnreadableFileError):
+                for row in FORMS[form].read(Lines(BytesIO(data))):
+                    prepare(row, of_author if row.is_author else of_book)
+                    assert bool(row.draft) != bool(row.faults)

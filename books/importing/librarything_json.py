@@ -30,12 +30,16 @@ def _texts(value: object) -> list[str]:
     return [value] if isinstance(value, str) and value else []
 
 
+def _objects(value: object) -> list[Body]:
+    return [each for each in value if isinstance(each, dict)] if isinstance(value, list) else []
+
+
 def _of_object(book: Body) -> Body:
     text = {name: " ".join(_texts(value)) for name, value in book.items()}.get
-    people = [each for each in book.get("authors") or [] if isinstance(each, dict)]
+    people = _objects(book.get("authors"))
     series = next(iter(_texts(book.get("series"))), "")
     match = IN_SERIES.fullmatch(series)
-    formats = [each.get("text", "") for each in book.get("format") or [] if isinstance(each, dict)]
+    formats = [each.get("text", "") for each in _objects(book.get("format"))]
     return given(
         {
             "title": text("title"),

@@ -17,6 +17,8 @@ def marcxml(lines: Lines) -> Iterator[FileRow]:
         record: Any = Record()
         for each in element:
             tag = each.get("tag", "")
+            if not tag.isascii():
+                continue
             if each.tag == "controlfield":
                 record.add_field(Field(tag=tag, data=each.text or ""))
             elif each.tag == "datafield":

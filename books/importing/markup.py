@@ -70,7 +70,8 @@ def records(lines: Lines, names: Collection[str]) -> Iterator[tuple[int, Element
     while True:
         try:
             parser.feed(chunk) if chunk else parser.close()
-        except (ParseError, DefusedXmlException) as error:
+        # Of an encoding that the parser has not, or that nobody knows, the last two.
+        except (ParseError, DefusedXmlException, ValueError, LookupError) as error:
             raise UnreadableFileError(f"This is no XML that can be read: {error}.") from error
         since = 0 if target.whole else since + len(chunk)
         yield from target.whole

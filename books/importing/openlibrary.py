@@ -85,7 +85,7 @@ def _edition(record: dict[str, object], row: FileRow) -> dict[str, object]:
             "subtitle": _text(record.get("subtitle")),
             "contributions": _credits(record),
             "editions": editions(
-                [*_list(record.get("isbn_13")), *_list(record.get("isbn_10"))],
+                map(_text, [*_list(record.get("isbn_13")), *_list(record.get("isbn_10"))]),
                 publisher=_text(publishers[0]) if publishers else None,
                 format=format_of(_text(record.get("physical_format"))),
                 pages=pages if isinstance(pages, int) and pages > 0 else None,
