@@ -5,6 +5,7 @@ import json
 
 import pytest
 from django.core.management import CommandError, call_command
+from django.urls import path
 
 from authors.models import Author, AuthorProfile
 from books.importing import import_file
@@ -12,6 +13,9 @@ from books.management.commands.load_demo import CATALOGUE
 from books.models import Book, Publisher, Series, Subject
 from project.api.changes.models import Change, Entry, Pending, RowChange
 from project.api.dump import roots
+from project.api.relations import Shared
+from project.api.serializers import ResourceSerializer
+from project.api.viewsets import ResourceViewSet
 from tests.catalogue import TABLES, book, isbn
 from tests.test_import import GOODBOOKS_HEADER
 
@@ -135,6 +139,41 @@ def test_a_line_that_is_wrong_is_named_and_the_others_go_in(tmp_path, line, faul
         call_command("import_catalogue", file, stdout=io.StringIO(), stderr=errors)
     assert fault in errors.getvalue()
     assert sorted(Book.objects.values_list("title", flat=True)) == ["One", "Stored", "Two"]
+
+
+class KeysSerializer(ResourceSerializer):
+    class Meta:
+        model = Book
+        fields = ["id", "uid", "title", "subject_ids", "version"]
+        relations = [Shared("subjects", key="subject_ids")]
+
+
+class KeysViewSet(ResourceViewSet):
+    queryset = Book.objects.all()
+    serializer_class = KeysSerializer
+
+
+urlpatterns = [
+    path("books/", KeysViewSet.as_view({"get": "list"})),
+    path("books/<int:pk>/", KeysViewSet.as_view({"get": "retrieve"}), name="book-detail"),
+]
+
+
+@pytest.mark.urls(__name__)
+def test_a_serializer_of_keys_alone_says_uids(tmp_path):
+    subject = Subject.objects.create(name="Space", slug="space")
+    one = book("Dune")
+    one.subjects.add(subject)
+    file = tmp_path / "c.jsonl"
+    [line] = exported(file).splitlines()
+    document = json.loads(line)["document"]
+    assert document == {"uid": str(one.uid), "title": "Dune", "subject_ids": [str(subject.uid)]}
+    keys = [[str(subject.uid).upper()], [{}], {"a": []}, [[]], ["none"]]
+    lines = [line_of("books", {"title": f"Copy {n}", "subject_ids": k}) for n, k in enumerate(keys)]
+    file.write_text("\n".join(lines))
+    with pytest.raises(CommandError, match="4 lines are refused"):
+        imported(file)
+    assert list(Book.objects.get(title="Copy 0").subjects.all()) == [subject]
 
 
 def test_the_standard_output_is_a_file_as_well(tmp_path):

@@ -6,15 +6,17 @@ names what it links by uid, never by id: so it means the same in every database.
 
 import json
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 from uuid import UUID
 
-from django.db import connections, models, router, transaction
+from django.db import connections, models, router
 from rest_framework.exceptions import ParseError, ValidationError
 from rest_framework.serializers import ListSerializer
 
+from .databases.connections import snapshot
 from .documents.statements import Document, properties
 from .http.parsers import parse_json
 from .http.problems import Fault, Refused, faults_of, pointer
@@ -139,15 +141,14 @@ def _links(serializer: RelatedSerializer) -> Iterator[type[models.Model]]:
             yield from _links(child)
 
 
-def _translate(keys: object, names: Mapping[Any, Any]) -> object:
-    """The names of these keys, or the keys of these names; None of one that is not there."""
-    return [names.get(key) for key in keys] if isinstance(keys, list) else names.get(keys)
+def _translate(keys: object, meaning: Callable[[Any], object]) -> object:
+    """What a property of keys says, one or a list, with the meaning of each instead."""
+    return [meaning(key) for key in keys] if isinstance(keys, list) else meaning(keys)
 
 
-def _keys_in(documents: Iterable[Mapping[str, object]], name: str) -> set[object]:
-    values = (each.get(name) for each in documents)
-    lists = (each if isinstance(each, list) else [each] for each in values)
-    return {key for keys in lists for key in keys if key is not None}
+def _flat(values: Iterable[object]) -> Iterator[object]:
+    for each in values:
+        yield from each if isinstance(each, list) else [each]
 
 
 # Out
@@ -156,13 +157,8 @@ def _keys_in(documents: Iterable[Mapping[str, object]], name: str) -> set[object
 def export_lines() -> Iterator[str]:
     """Each root as a line; on PostgreSQL all as they were at one moment."""
     using = router.db_for_read(AggregateRoot)
-    connection = connections[using]
-    if connection.vendor != "postgresql" or connection.in_atomic_block:
-        yield from _lines(using)
-        return
-    with transaction.atomic(using):
-        with connection.cursor() as cursor:
-            cursor.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
+    # On SQLite a long reader may be in the way of writers.
+    with snapshot(using) if connections[using].vendor == "postgresql" else nullcontext():
         yield from _lines(using)
 
 
@@ -183,10 +179,11 @@ def _replace_keys(root: Root, array: Document) -> list[dict[str, object]]:
     found = [pick_from(each, root.picks) for each in json.loads(array)]
     for name, model in root.keys.items():
         manager: Any = model._default_manager
-        stored = manager.filter(pk__in=_keys_in(found, name)).values_list("pk", "uid")
+        keys = set(_flat(document[name] for document in found))
+        stored = manager.filter(pk__in=keys).values_list("pk", "uid")
         uids = {pk: str(uid) for pk, uid in stored}
         for document in found:
-            document[name] = _translate(document[name], uids)
+            document[name] = _translate(document[name], uids.get)
     return found
 
 
@@ -314,9 +311,9 @@ def _replace_uids(root: Root, document: dict[str, Any]) -> dict[str, object]:
     for name, model in root.keys.items():
         if name in body:
             manager: Any = model._default_manager
-            uids = {_uuid(uid) for uid in _keys_in([body], name)} - {None}
-            stored = manager.filter(uid__in=uids).values_list("uid", "pk")
-            body[name] = _translate(body[name], {str(uid): pk for uid, pk in stored})
+            uids = _translate(body[name], _uuid)
+            stored = manager.filter(uid__in=set(_flat([uids]))).values_list("uid", "pk")
+            body[name] = _translate(uids, dict(stored).get)
     return body
 
 
