@@ -1,4 +1,4 @@
-"""The app of the contract and of the two pages that show it."""
+"""The app of the contract, and of the pages for people who read it."""
 
 from django.apps import AppConfig
 

@@ -55,16 +55,17 @@ def exact_types(result: dict[str, Any], **kwargs: Any) -> dict[str, Any]:
     return result
 
 
-def _objects(node: Any) -> Iterator[dict[str, Any]]:
-    if isinstance(node, dict):
-        yield node
-        children: Any = list(node.values())
-    elif isinstance(node, list):
-        children = node
-    else:
-        return
-    for child in children:
-        yield from _objects(child)
+def _objects(node: Any, name: str = "") -> Iterator[dict[str, Any]]:
+    """The objects of OpenAPI in this one; no map of properties, which may have any names."""
+    if isinstance(node, list):
+        for each in node:
+            yield from _objects(each)
+    elif isinstance(node, dict):
+        is_map = name == "properties"
+        if not is_map:
+            yield node
+        for key, each in list(node.items()):
+            yield from _objects(each, "" if is_map else key)
 
 
 def _let_be_null(schema: dict[str, Any]) -> None:
@@ -160,9 +161,11 @@ def described(result: dict[str, Any], **kwargs: Any) -> dict[str, Any]:
     for schema in schemas.values():
         properties = schema.get("properties", {})
         for name, each in properties.items():
-            if "description" not in each and (words := _words(name, properties)):
-                # Beside a reference nothing may stand (OpenAPI 3.0, Reference Object).
-                each.update({} if "$ref" in each else {"description": words})
+            # Beside a reference nothing may stand (OpenAPI 3.0, Reference Object).
+            if each.keys().isdisjoint({"description", "$ref"}) and (
+                words := _words(name, properties)
+            ):
+                each["description"] = words
     return result
 
 

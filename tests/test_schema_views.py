@@ -40,6 +40,20 @@ class PlainSerializer(serializers.ModelSerializer):
         return subject.name.upper()
 
 
+class WordsSerializer(serializers.Serializer):
+    """Properties that are called as words of JSON Schema."""
+
+    default = serializers.BooleanField()
+    nullable = serializers.BooleanField(default=False)
+    enum = serializers.CharField(allow_null=True)
+    properties = serializers.IntegerField(default=1)
+    pattern = serializers.CharField()
+
+
+class WordsView(generics.CreateAPIView):
+    serializer_class = WordsSerializer
+
+
 class PlainViewSet(viewsets.ModelViewSet):
     """Subjects as REST framework's tutorial would show them."""
 
@@ -470,3 +484,15 @@ def test_a_resource_that_does_not_say_what_it_is_made_of_is_named_at_start_up(an
 @pytest.mark.django_db
 def test_what_has_no_url_need_not_say_it():
     assert [error for error in run_checks() if error.id == "api.E003"] == []
+
+
+def test_properties_may_be_called_as_words_of_json_schema(serve, anonymous):
+    serve([path("words/", WordsView.as_view())])
+    schemas = contract_of(anonymous)["components"]["schemas"]
+    names = list(WordsSerializer().fields)
+    assert list(schemas["Words"]["properties"]) == names
+    request = schemas["WordsRequest"]
+    assert list(request["properties"]) == names
+    assert request["required"] == ["default", "enum", "pattern"]
+    assert request["properties"]["enum"] == {"type": ["string", "null"], "minLength": 1}
+    assert not any("default" in each for each in request["properties"].values())
