@@ -13,8 +13,10 @@ chores: dict[str, Callable[[], int]] = {}
 
 def remove(rows: AnyQuerySet) -> int:
     """Remove these rows with what hangs on them; how many of these there were."""
-    number = 0
-    while keys := list(rows.order_by().values_list("pk", flat=True)[:BLOCK]):
-        rows.filter(pk__in=keys).delete()
-        number += len(keys)
+    rows = rows.order_by("pk")
+    number, block = 0, list(rows.values_list("pk", flat=True)[:BLOCK])
+    while block:
+        rows.filter(pk__in=block).delete()
+        number += len(block)
+        block = list(rows.filter(pk__gt=block[-1]).values_list("pk", flat=True)[:BLOCK])
     return number

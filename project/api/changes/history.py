@@ -16,14 +16,13 @@ from django.db.models import Exists, Min, OuterRef, QuerySet
 from django.utils import timezone
 from rest_framework import serializers
 
+from ..housekeeping import remove
 from ..http.problems import pointer
 from ..models import AggregateRoot, Attrs
 from ..relations import Owned, RelatedSerializer, Relation, Shared, relations_of
 from .models import Change, RowChange
 from .tracking import OF_EACH_WRITE, Tracked, aware, kind_of, tracked
 
-# So many changes are removed at once.
-FORGOTTEN = 10_000
 # By a model's label and a row's key: what its columns hold, by the attributes of its fields.
 Rows = dict[str, dict[int, Attrs]]
 
@@ -241,11 +240,7 @@ def forget_old() -> int:
     before = timezone.now() - timedelta(days=settings.HISTORY_DAYS)
     same = {"kind": OuterRef("kind"), "object_id": OuterRef("object_id")}
     old = Change.objects.filter(at__lt=before)
-    RowChange.objects.filter(
-        Exists(old.filter(**same, transaction=OuterRef("transaction")))
-    ).delete()
+    of_old = Exists(old.filter(**same, transaction=OuterRef("transaction")))
+    remove(RowChange.objects.filter(of_old))
     later = Change.objects.filter(**same, pk__gt=OuterRef("pk"))
-    keys = list(old.filter(Exists(later)).values_list("pk", flat=True))
-    for start in range(0, len(keys), FORGOTTEN):
-        Change.objects.filter(pk__in=keys[start : start + FORGOTTEN]).delete()
-    return len(keys)
+    return remove(old.filter(Exists(later)))
