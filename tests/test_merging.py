@@ -635,7 +635,7 @@ def test_what_no_two_may_refer_to_keeps_objects_from_being_mergeable(
     unique_keys.cache_clear()
     Contribution._meta.__dict__.pop("total_unique_constraints", None)
     found = [(each.obj, each.id) for each in check_mergers()]
-    assert found == ([(Contribution, "api.E026")] if is_refused else [])
+    assert found == ([(Contribution, "api.E027")] if is_refused else [])
 
 
 # How many statements

@@ -279,7 +279,7 @@ def check_mergers(**kwargs: object) -> list[CheckMessage]:
             f" “{link.name}”, so that two {root._meta.verbose_name_plural} cannot be merged.",
             hint="Leave out `is_mergeable`, or have what owns the rows in the unique constraint.",
             obj=link.model,
-            id="api.E026",
+            id="api.E027",
         )
         for root in tracking.roots()
         if root.is_mergeable

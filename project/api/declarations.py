@@ -13,6 +13,8 @@ Each finding is an Error that `check` and the start of a server print, with what
     api.E018  list_parameters       names of query parameters
     api.E019  filter_backends, pagination_class    which of them work on documents
     api.E026  links                 many-to-many relations of the serializer
+
+`checks` has E001 to E003, and those from E020 on.
 """
 
 from collections.abc import Callable, Collection, Iterator, Mapping
