@@ -9,6 +9,7 @@ import yaml
 
 from tests.contract import CONTRACT, breaking_changes
 
+pytestmark = pytest.mark.engineless
 CHANGELOG = CONTRACT.parent.parent / "CHANGELOG.md"
 # What has changed while the version was not released yet, so that no client can mind.
 BEFORE_THE_RELEASE = [

@@ -12,6 +12,8 @@ from opentelemetry.proto.trace.v1.trace_pb2 import Span, Status
 
 from tests.server import PASSWORD, ROOT, Server, with_admins
 
+# One worker of pytest-xdist runs them all, so that the database is made once.
+pytestmark = pytest.mark.xdist_group(__name__)
 TRACE = "4bf92f3577b34da6a3ce929d0e0e4736"
 PARENT = "00f067aa0ba902b7"
 
@@ -50,7 +52,6 @@ def attributes_of(span):
     return {each.key: each.value.string_value or each.value.int_value for each in span.attributes}
 
 
-@pytest.mark.xdist_group(__name__)
 def test_a_request_and_its_statements_are_spans(env):
     with collecting() as (url, received):
         variables = {"OTEL_EXPORTER_OTLP_ENDPOINT": url, "OTEL_SERVICE_NAME": "catalogue-of-tests"}
@@ -140,7 +141,6 @@ def test_a_server_without_the_packages_says_which(env):
     assert done.stderr.endswith("takes more packages: uv sync --group tracing\n")
 
 
-@pytest.mark.xdist_group(__name__)
 def test_a_collector_that_is_away_is_in_nobodys_way(env):
     away = {"OTEL_EXPORTER_OTLP_ENDPOINT": "http://127.0.0.1:9"}
     with Server(env | away) as server:
