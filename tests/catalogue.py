@@ -2,6 +2,7 @@
 
 from django.core.management.color import no_style
 from django.db import connection
+from django.db.models import FileField
 from django.test.utils import CaptureQueriesContext
 from stdnum import ean
 
@@ -80,7 +81,12 @@ def with_defaults(model, body):
         # What each row has another of
         and not (field.has_default() and callable(field.default))
     )
-    return {**{field.name: field.get_default() for field in columns}, **body}
+    # A file that is not there has no URL.
+    defaults = {
+        field.name: None if isinstance(field, FileField) else field.get_default()
+        for field in columns
+    }
+    return {**defaults, **body}
 
 
 def faults(problem):

@@ -6,6 +6,7 @@ import shutil
 import subprocess
 import sys
 import textwrap
+from pathlib import Path
 
 from tests.server import ROOT
 
@@ -47,6 +48,10 @@ class Copy:
         who = ("-c", "user.name=Newcomer", "-c", "user.email=newcomer@example.org")
         return self.run("git", *who, *arguments)
 
+    def commit(self):
+        self.git("add", "--all")
+        self.git("commit", "--quiet", "-m", "So far")
+
     def follow(self, page):
         """Do all that this part of a page shows: empty files, whole files, and differences."""
         for name in EMPTY_FILE.findall(page):
@@ -66,19 +71,18 @@ class Copy:
                 source = source.replace(before, after)
             path.write_text(source, "utf-8")
 
-    def insert(self, name, pattern, text):
-        """Put this text behind the first place in the file that the pattern matches."""
-        path = self.folder / name
-        source = path.read_text("utf-8")
-        end = re.search(pattern, source, re.DOTALL).end()
-        path.write_text(source[:end] + text + source[end:], "utf-8")
-
     def generate(self):
         """What `make generate` does."""
         self.manage("makemigrations", "--verbosity", "0")
         self.manage("spectacular", "--validate", "--fail-on-warn", "--file", "schema/openapi.yaml")
 
     def test(self, engine, *files):
+        for name, *arguments in (
+            ["ruff", "check"],
+            ["ruff", "format", "--check"],
+            ["lint-imports"],
+        ):
+            self.run(Path(sys.executable).with_name(name), *arguments)
         self.manage("check", "--fail-level", "WARNING")
         paths = [f"tests/test_{name}.py" for name in (*QUICK_PART, *files)]
         self.run(sys.executable, "-m", "pytest", "-q", "-x", "--engine", engine, *paths)

@@ -2,8 +2,6 @@
 
 import re
 import shutil
-import sys
-import textwrap
 
 import pytest
 
@@ -16,14 +14,9 @@ def copy(tmp_path):
     if shutil.which("git") is None:
         pytest.skip("There is no git here to hold the contract against what it was.")
     copy = Copy(tmp_path / "copy")
-    for command in (["init", "--quiet"], ["add", "--all"], ["commit", "--quiet", "-m", "Begin"]):
-        copy.git(*command)
+    copy.git("init", "--quiet")
+    copy.commit()
     return copy
-
-
-@pytest.fixture
-def engine(request):
-    return request.config.getoption("engine")
 
 
 def section(title):
@@ -31,10 +24,20 @@ def section(title):
     return re.search(rf"^## {title}$(.*?)(?=^## )", guide, re.DOTALL | re.MULTILINE)[1]
 
 
-def test_a_field_more_is_a_column_a_name_and_a_test(copy, engine):
+def test_the_guides_build_what_they_say_one_after_another(copy, request):
+    add_a_field(copy)
+    add_a_filter(copy)
+    add_a_resource(copy)
+    add_an_app(copy)
+    add_a_file(copy)
+    engine = request.config.getoption("engine")
+    copy.test(engine, "dedication", "edition_format", "reviews", "bookmarks", "portrait")
+
+
+def add_a_field(copy):
+    """A column, a name and a test."""
     copy.follow(section("Add a field"))
     copy.generate()
-    copy.test(engine, "dedication")
     [migration] = (copy.folder / "books" / "migrations").glob("*_book_dedication.py")
     assert copy.changed() == {
         "books/models.py",
@@ -43,31 +46,36 @@ def test_a_field_more_is_a_column_a_name_and_a_test(copy, engine):
         f"books/migrations/{migration.name}",
         "tests/test_dedication.py",
     }
+    copy.commit()
 
 
-def test_a_resource_more_is_five_steps(copy, engine):
+def add_a_filter(copy):
+    """A line and a test."""
+    copy.follow(section("Add a filter"))
+    copy.commit()
+
+
+def add_a_resource(copy):
+    """Five steps."""
     copy.follow(section("Add a resource"))
     copy.generate()
-    copy.test(engine)
     [migration] = (copy.folder / "books" / "migrations").glob("*_award.py")
     assert copy.changed() == {
         *(f"books/{name}.py" for name in ("models", "serializers", "filters", "views")),
         *("project/router.py", "tests/test_permissions.py"),
         *("schema/openapi.yaml", f"books/migrations/{migration.name}"),
     }
+    copy.commit()
 
 
-def test_an_app_of_ones_own_is_what_docs_reviews_shows(copy, engine):
+def add_an_app(copy):
     copy.follow((ROOT / "docs" / "reviews.md").read_text("utf-8"))
     copy.generate()
-    copy.test(engine, "reviews", "bookmarks")
     contract = (copy.folder / "schema" / "openapi.yaml").read_text("utf-8")
     assert "operationId: createBookReview" in contract
 
 
-FILE_TEST = """
-from pathlib import Path
-
+FILE_TEST = """\
 import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
 
@@ -119,11 +127,14 @@ def test_a_portrait_goes_with_its_author_and_with_a_write_that_fails(media, libr
     rows_written.connect(fail)
     librarian.raise_request_exception = False
     try:
-        assert librarian.put(
-            f"/api/authors/{author.pk}/portrait/",
-            {"file": SimpleUploadedFile("x", b"Another")},
-            format="multipart",
-        ).status_code == 500
+        assert (
+            librarian.put(
+                f"/api/authors/{author.pk}/portrait/",
+                {"file": SimpleUploadedFile("x", b"Another")},
+                format="multipart",
+            ).status_code
+            == 500
+        )
     finally:
         rows_written.disconnect(fail)
     assert files(media) == {before["portrait"].removeprefix("/media/")}
@@ -132,43 +143,8 @@ def test_a_portrait_goes_with_its_author_and_with_a_write_that_fails(media, libr
 """
 
 
-def test_a_file_more_is_a_field_and_an_action(copy, request):
-    guide = (ROOT / "CONTRIBUTING.md").read_text("utf-8").partition("## Add a file")[2]
-    blocks = re.findall(r"```python\n(.+?) +```", guide.partition("\n## ")[0], re.DOTALL)
-    field, upload, action = (textwrap.dedent(block) for block in blocks)
-    start = r"^"
-    copy.insert("authors/models.py", start, "from project.api.files import OwnedFileField\n")
-    copy.insert(
-        "authors/models.py", r"class Author\(.+?\n(?=    \w+ = )", textwrap.indent(field, " " * 4)
-    )
-    copy.manage("makemigrations", "authors", "--verbosity", "0")
-    copy.insert(
-        "authors/serializers.py",
-        r"\n\n(?=class AuthorSerializer\()",
-        "from rest_framework import serializers\n"
-        "from project.api.serializers import StrictSerializer\n\n" + upload + "\n\n",
-    )
-    copy.insert(
-        "authors/serializers.py", r'class AuthorSerializer\(.+?"sort_name",\n', '"portrait",\n'
-    )
-    copy.insert("authors/views.py", r"ordering_fields = \[.+?\]\n", textwrap.indent(action, "    "))
-    copy.insert("authors/views.py", start, IMPORTS)
+def add_a_file(copy):
+    """A field and an action."""
+    copy.follow(section("Add a file"))
     (copy.folder / "tests" / "test_portrait.py").write_text(FILE_TEST, "utf-8")
-    copy.manage("spectacular", "--validate", "--fail-on-warn", "--file", "schema/openapi.yaml")
-    engine = request.config.getoption("engine")
-    files = [f"tests/test_{name}.py" for name in ("portrait", "schema_stability")]
-    copy.run(sys.executable, "-m", "pytest", "-q", "-x", "--engine", engine, *files)
-
-
-IMPORTS = """
-from secrets import token_hex
-
-from drf_spectacular.utils import extend_schema
-from rest_framework.decorators import action
-from rest_framework.request import Request
-from rest_framework.response import Response
-
-from authors.serializers import PortraitUploadSerializer
-from project.api.files import new_files
-from project.api.viewsets import UploadParser
-"""
+    copy.generate()

@@ -121,7 +121,7 @@ def test_an_author_with_all_there_is(librarian):
     body = {**AUTHOR, "profile": {"biography": "Wrote.", "website": "https://ursula.example/"}}
     made = send(librarian, "POST", "/authors/", body, 201)
     profile = AuthorProfile.objects.get()
-    assert made == {
+    expected = {
         "id": Author.objects.get().pk,
         "uid": made["uid"],
         **AUTHOR,
@@ -133,6 +133,7 @@ def test_an_author_with_all_there_is(librarian):
         "created_at": made["created_at"],
         "updated_at": made["updated_at"],
     }
+    assert made == with_defaults(Author, expected)
 
 
 def keys_of(instance):
