@@ -7,7 +7,9 @@ import subprocess
 import sys
 
 import pytest
+from django.conf import global_settings
 
+from project.settings import base
 from tests.server import ROOT, manage
 
 pytestmark = pytest.mark.engineless
@@ -17,7 +19,8 @@ ROWS = {
     for cells in (
         [cell.strip() for cell in line.strip("|").split("|")]
         for line in PAGE.splitlines()
-        if re.match(r"\| `[A-Z_]+` \|", line)
+        # The table of settings has three columns.
+        if re.match(r"\| `[A-Z_]+` \|(.*\|){4}", line)
     )
 }
 EXAMPLES = {name: cells[-1].strip("`") for name, cells in ROWS.items()}
@@ -90,6 +93,21 @@ def test_the_table_has_what_production_and_development_read():
 def test_the_defaults_are_those_of_the_table():
     assert {"HSTS_SECONDS", "HOST", "PORT", "PGOPTIONS"} <= set(DEFAULTS)
     assert start(**DEFAULTS)["values"] == start()["values"]
+
+
+def test_the_settings_of_our_own_are_those_of_the_table():
+    # Nobody decides these.
+    given = {"CONTENT_SECURITY_POLICY", "ROOT_URLCONF", "BASE_DIR"}
+    read = {
+        name
+        for package in ("project", "auth_api", "authors", "books", "schema")
+        for file in (ROOT / package).rglob("*.py")
+        for name in re.findall(r"(?<!\w)settings\.([A-Z][A-Z_]+)", file.read_text("utf-8"))
+    }
+    of_libraries = {"REST_FRAMEWORK", "SPECTACULAR_SETTINGS", *dir(global_settings)}
+    table = dict(re.findall(r"^\| `([A-Z_]+)` \| [^|]* \| `([^`|]*)` \|$", PAGE, re.MULTILINE))
+    assert set(table) == read - given - of_libraries - set(ROWS)
+    assert table == {name: str(getattr(base, name)) for name in table}
 
 
 @pytest.mark.parametrize(
