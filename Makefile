@@ -35,6 +35,7 @@ run: .venv/.synced ## Serve the demo catalogue at http://127.0.0.1:8000 (HOST, P
 
 install: .uv/bin/uv ## What a server needs and no more, and its static files (docs/operations.md)
 	$(SYNC) --quiet --no-dev --python .uv/bin/python
+	@rm -f .venv/.synced  # what tests need is gone
 	@$(PRODUCTION) $(PYTHON) manage.py collectstatic --no-input --verbosity 0
 
 # QUICK=1 builds what the guides build on SQLite alone.
