@@ -57,6 +57,8 @@ class InPerson(BasePermission):
     """Whoever has logged in, for what a machine token is never good for: 403 `machine_token`."""
 
     least = User.Role.MEMBER
+    # Whatever the method and the role
+    problem_statuses = (403,)
 
     def has_permission(self, request: Request, view: object) -> bool:
         if isinstance(request.auth, MachineToken):

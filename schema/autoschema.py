@@ -746,6 +746,8 @@ class AutoSchema(SpectacularAutoSchema):
     def _problem_statuses(self) -> set[int]:
         # Any of them can be malformed, or ask for an answer in a format that there is not.
         statuses = {400, 406, *getattr(self.view, "problem_statuses", ())}
+        for permission in self.view.get_permissions():
+            statuses.update(getattr(permission, "problem_statuses", ()))
         if self.view.get_authenticators() or hasattr(self.view, "get_queryset"):
             # It asks the database, which can be away.
             statuses.add(503)

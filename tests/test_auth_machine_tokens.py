@@ -4,13 +4,16 @@ from datetime import timedelta
 from hashlib import sha256
 
 import pytest
+import yaml
 from django.utils import timezone
 from rest_framework.test import APIClient
 
 from auth_api.models import MachineToken, User
+from tests.contract import CONTRACT
 from tests.test_permissions import MATRIX
 
 pytestmark = pytest.mark.django_db
+DOCUMENTED = yaml.safe_load(CONTRACT.read_text("utf-8"))["paths"]
 PASSWORD = "correct horse battery"
 
 
@@ -148,11 +151,13 @@ OF_THE_ACCOUNT = [
 def test_token_is_not_good_for_accounts_sessions_and_tokens(route, read_only, admin):
     token = machine(admin, read_only=read_only)
     path = "/" + route.replace("<id:pk>", "1").replace("<slug:sid>", "x")
+    operations = DOCUMENTED["/" + route.replace("<id:pk>", "{id}").replace("<slug:sid>", "{sid}")]
     for method in MATRIX[route]:
         answer = token.generic(method, path)
         assert answer.status_code == 403, method
         if method != "HEAD":
             assert answer.json()["code"] == "machine_token"
+    assert all("403" in each["responses"] for each in operations.values())
 
 
 def test_token_is_not_good_for_the_admin_site_or_as_another(admin, anonymous):

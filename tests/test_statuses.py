@@ -21,6 +21,7 @@ from authors.models import Author, AuthorProfile
 from books.covers import MAX_BYTES
 from books.models import Book, Contribution, Edition, Identifier, Publisher, Series, Subject
 from tests.contract import CONTRACT
+from tests.test_auth_machine_tokens import machine
 
 MISSING = 999_999_999
 TAKEN = "00000000-0000-4000-8000-000000000001"
@@ -198,9 +199,11 @@ def provoke(problem, method, path, operation, clients, stored, settings):
         case "Unauthorized":
             return ask(clients["anonymous"], method, here, HTTP_AUTHORIZATION="Bearer garbage")
         case "Forbidden":
-            # What everybody may who is logged in, a session may with its CSRF token only.
+            # What everybody may who is logged in, a session may write with its CSRF token only, and
+            # a program may not read.
             everybody_may = "Requires a login." in operation["description"]
-            client = clients["session" if everybody_may else "member"]
+            alone = "machine" if method == "get" else "session"
+            client = clients[alone if everybody_may else "member"]
             return ask(client, method, here, body_of(operation, {"x": 1}))
         case "NotFound" if path.endswith("/bulk/"):
             return ask(admin, method, here, {"update": [{"id": MISSING}]})
@@ -287,6 +290,7 @@ def test_every_documented_refusal_can_be_had(problem, anonymous, member, admin, 
     session = APIClient(enforce_csrf_checks=True)
     session.force_login(admin.user)
     clients = {"anonymous": anonymous, "member": member, "admin": admin, "session": session}
+    clients["machine"] = machine(admin)
     asked = documented(problem)
     answers = {
         operation["operationId"]: provoke(
