@@ -9,6 +9,7 @@ from django.contrib.admin.utils import unquote
 from django.contrib.auth import authenticate
 from django.contrib.auth.admin import UserAdmin
 from django.contrib.auth.forms import AdminUserCreationForm, UserChangeForm
+from django.contrib.auth.models import Group
 from django.db import transaction
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
@@ -23,6 +24,8 @@ from rest_framework_simplejwt.token_blacklist.models import BlacklistedToken, Ou
 from .models import LastAdmin, LoginRecord, Session, User, end_sessions
 
 admin.site.unregister([BlacklistedToken, OutstandingToken])
+# Nobody is in one: the role is all there is.
+admin.site.unregister(Group)
 
 
 class UserForm(UserChangeForm):

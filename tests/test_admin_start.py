@@ -154,3 +154,7 @@ def test_a_help_text_of_what_is_only_shown_is_html_too(desk, monkeypatch):
     monkeypatch.setattr(version, "help_text", "Sent as `If-Match`.")
     page = desk.get(reverse("admin:books_book_change", args=[book("Mort", authors("A")).pk])).text
     assert "Sent as <code>If-Match</code>." in page
+
+
+def test_there_are_no_groups_since_the_role_is_all_there_is():
+    assert browser("admin").get("/admin/auth/group/").status_code == 404

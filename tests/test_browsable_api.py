@@ -149,3 +149,11 @@ def test_a_page_without_examples_is_a_page_too(path, status, browser):
     page = browser.get(path, headers={"Accept": "text/html"})
     assert page.status_code == status
     assert "Examples" not in page.text
+
+
+@pytest.mark.parametrize("path", ["/api/changes/", "/api/me/tokens/"])
+def test_a_page_shows_names_as_code_and_not_in_markdown(path, browser):
+    page = browser.get(path, headers={"Accept": "text/html"}).text
+    shown = "".join(re.findall("<p>(.*?)</p>", page, re.DOTALL))
+    assert "<code>" in shown
+    assert "`" not in shown

@@ -1,7 +1,6 @@
 """Bricks for the admin: the page of an aggregate root, and forms that know what really changed."""
 
 import json
-import re
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from functools import partial
@@ -17,13 +16,12 @@ from django.db import connections, models, transaction
 from django.http import Http404, HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
 from django.utils.datastructures import MultiValueDict
-from django.utils.html import escape
-from django.utils.safestring import SafeString, mark_safe
 
 from . import conflicts
 from .changes.actors import Actors
 from .changes.history import changes_of, told
 from .http.problems import Refused
+from .http.renderers import as_html
 from .http.resources import resource_of
 from .lists.pagination import CursorPagination
 from .models import AggregateRoot, AnyQuerySet, FoldedFrom, Made, SlugMadeFrom, normalized
@@ -41,11 +39,6 @@ CHANGES_SHOWN = 100
 MATCHES_SHOWN = 10
 # As far as PostgreSQL counts for the start page: a million rows would take it 60 ms, each time.
 COUNTED = 10_000
-
-
-def as_html(text: str) -> SafeString:
-    """A help text, which the contract has in Markdown, for a page: `en` in a <code>."""
-    return mark_safe(re.sub("`([^`]+)`", r"<code>\1</code>", escape(text)))  # noqa: S308
 
 
 class Prose(forms.CharField):

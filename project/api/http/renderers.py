@@ -1,10 +1,13 @@
 """Answers that are JSON already."""
 
 import json
+import re
 from typing import TYPE_CHECKING, Any
 
 from django.conf import settings
 from django.http import HttpRequest
+from django.utils.html import conditional_escape
+from django.utils.safestring import SafeString, mark_safe
 from rest_framework.renderers import BaseRenderer, BrowsableAPIRenderer, JSONRenderer
 from rest_framework.request import Request
 
@@ -83,6 +86,11 @@ def catalogue(request: HttpRequest) -> dict[str, Any]:
     return {"CATALOGUE_NAME": settings.CATALOGUE_NAME}
 
 
+def as_html(text: str) -> SafeString:
+    """Words that the contract has in Markdown, for a page: `en` in a <code>."""
+    return mark_safe(re.sub("`([^`]+)`", r"<code>\1</code>", conditional_escape(text)))  # noqa: S308
+
+
 class PageRenderer(BrowsableAPIRenderer):
     """The browsable API, with bodies that work: examples, and in each form one to edit.
 
@@ -100,6 +108,9 @@ class PageRenderer(BrowsableAPIRenderer):
             for each in _examples(view, action)
         ]
         return context
+
+    def get_description(self, view: "APIView", status_code: int) -> SafeString:
+        return as_html(super().get_description(view, status_code))
 
     def get_raw_data_form(
         self, data: object, view: "APIView", method: str, request: Request
