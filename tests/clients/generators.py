@@ -77,18 +77,18 @@ def kotlin(target):
 
 def java(target):
     """openapi-generator: the HTTP client of Java itself, and Jackson."""
-    # A list is null until it is set: an empty one would be sent, and empty the stored one. What is
-    # null is not sent, since it takes a library more to tell a null apart that was set.
-    options = "containerDefaultToNull=true,openApiNullable=false,useSingleRequestParameter=true"
+    # A list is null until it is set: an empty one would be sent, and empty the stored one.
+    options = "containerDefaultToNull=true,openApiNullable=true,useSingleRequestParameter=true"
     native = ("--library", "native", f"--additional-properties={options}")
     return openapi_generator("java", target, *native)
 
 
-def csharp(target):
+def csharp(target, *more):
     """openapi-generator: HttpClient and Newtonsoft.Json."""
     # Otherwise each nullable property is sent, as null.
-    options = ("--library", "httpclient", "--additional-properties=conditionalSerialization=true")
-    said = openapi_generator("csharp", target, *options)
+    options = ",".join(["conditionalSerialization=true", *more])
+    library = ("--library", "httpclient", f"--additional-properties={options}")
+    said = openapi_generator("csharp", target, *library)
     components = yaml.safe_load(CONTRACT.read_text("utf-8"))["components"]["schemas"]
     for model in target.glob("src/*/Model/*.cs"):
         text = model.read_text("utf-8")

@@ -1,6 +1,6 @@
 """Do the first lines of docs/clients.md run as they stand there?
 
-Those in Kotlin, Java, Go, PHP and Ruby run beside their scenarios (test_kotlin.py …), those in C#,
+Those in Kotlin, Java, C#, Go, PHP and Ruby run beside their scenarios (test_kotlin.py …), those in
 Swift and Dart are parsed (test_parsed.py).
 """
 

@@ -8,7 +8,7 @@ import pytest
 
 from tests.clients.generators import java, run
 
-SCENARIO = Path(__file__).parent / "java" / "Scenario.java"
+OWN = Path(__file__).parent / "java"
 JARS = Path("/usr/share/java")
 # Jackson is a part of the generator, and its newest parts are in no package of Debian.
 GENERATOR = Path(find_spec("openapi_generator_cli").origin).parent / "openapi-generator.jar"
@@ -31,7 +31,7 @@ def test_compiles_and_works(tmp_path, scenario, lines, titles):
     run(
         *("javac", "-nowarn", "-cp", classpath, "-d", tmp_path / "classes"),
         *(tmp_path / "client" / "src" / "main").rglob("*.java"),
-        *(SCENARIO, tmp_path / "First.java"),
+        *(*OWN.rglob("*.java"), tmp_path / "First.java"),
     )
     compiled = ("java", "-cp", f"{classpath}:{tmp_path / 'classes'}")
     run(*compiled, "Scenario", env=scenario)

@@ -1,7 +1,8 @@
 """Are the clients in C#, Swift and Dart sound programs, and do they send only what was set?
 
 There is no compiler of theirs here that knows all of it, so their grammars are asked, and the
-methods that write a body are read. C#'s models are also compiled and run (test_csharp.py).
+methods that write a body are read. C#'s is also compiled and run, for an older .NET
+(test_csharp.py).
 """
 
 import re
