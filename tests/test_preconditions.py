@@ -112,6 +112,14 @@ def test_what_a_write_answers_has_the_tag_of_a_get(librarian, omens):
     assert answer["ETag"].startswith('"4.')
 
 
+def test_what_is_restored_has_it_as_well(admin, omens):
+    path = f"/books/{omens.pk}/"
+    admin.delete(f"/api{path}")
+    answer = admin.post(f"/api{path}restore/")
+    assert answer["ETag"] == tag_of(admin, path)
+    assert answer["ETag"].startswith('"2.')
+
+
 def test_cover_has_the_version_of_its_book(librarian, omens):
     cover = {"file": SimpleUploadedFile("cover.jpg", plain())}
     path = f"/api/editions/{omens.editions.get().pk}/cover/"

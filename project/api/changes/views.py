@@ -22,6 +22,7 @@ from rest_framework.views import APIView
 from rest_framework.viewsets import GenericViewSet
 
 from ..fields import TimestampField
+from ..http.preconditions import ConditionalWrites
 from ..http.problems import Fault, Refused, Resync
 from ..http.resources import lists_all, shows_each
 from ..lists.parameters import StrictQueryParameters, is_true
@@ -246,7 +247,7 @@ def _merged_into(change: Change) -> dict[str, object]:
     return {"merged_into": {"id": change.merged_into, "uid": str(uid)}}
 
 
-class RestoreViewSet(StrictQueryParameters, GenericViewSet[Change]):
+class RestoreViewSet(ConditionalWrites, StrictQueryParameters, GenericViewSet[Change]):
     """Writes a deleted object again, with all that it owned: the id and the uid are the same, the
     version is higher. 409 `exists`: it is not deleted. 409 `merged`: it was merged into another
     object. 409 `unique`: another object has a value of it that is unique. 409 `does_not_exist`:
@@ -260,6 +261,8 @@ class RestoreViewSet(StrictQueryParameters, GenericViewSet[Change]):
     filter_backends = ()
     pagination_class = None
     problem_statuses = (409,)
+    # It answers with a root.
+    root_path = ""
 
     @extend_schema(
         operation_id="restore",
