@@ -179,6 +179,13 @@ def test_read_may_be_conditional_too(match, none_match, status, anonymous, omens
     assert answer["ETag"] == tag_of(anonymous, f"/books/{omens.pk}/")
 
 
+@pytest.mark.parametrize("path", ["/books/", "/books/?search=omens", "/changes/", "/me/"])
+def test_weak_tag_names_what_is_read_for_if_none_match_alone(path, member, omens):
+    weak = "W/" + tag_of(member, path)
+    assert member.get(f"/api{path}", headers={"If-None-Match": weak}).status_code == 304
+    assert member.get(f"/api{path}", headers={"If-Match": weak}).status_code == 412
+
+
 # If-Match
 
 
@@ -288,7 +295,8 @@ def test_parser_takes_what_the_grammar_has(text):
 )
 def test_parser_reads_what_was_written(tags):
     text = ", ".join(f'W/"{tag}"' if is_weak else f'"{tag}"' for tag, is_weak in tags)
-    assert list(Condition.of(text, "If-Match").tags) == tags
+    assert list(Condition.of(text, "If-None-Match").tags) == [tag for tag, _ in tags]
+    assert list(Condition.of(text, "If-Match").tags) == [t for t, is_weak in tags if not is_weak]
 
 
 @pytest.mark.parametrize(

@@ -51,10 +51,13 @@ def entity_tag(content: bytes, version: int | None = None) -> str:
 
 @dataclass(frozen=True)
 class Condition:
-    """What `If-Match` or `If-None-Match` names: some tags, or with `*` any."""
+    """What `If-Match` or `If-None-Match` names: some tags, or with `*` any.
 
-    # Without their quotes, each with whether it is weak.
-    tags: tuple[tuple[str, bool], ...] = ()
+    A weak tag never matches `If-Match` (RFC 9110, section 13.1.1), so it names nothing there.
+    """
+
+    # Without their quotes.
+    tags: tuple[str, ...] = ()
     is_any: bool = False
 
     @classmethod
@@ -65,26 +68,25 @@ class Condition:
             return cls(is_any=True)
         tags, end = [], 0
         while tag := TAG.match(text, end):
-            tags.append((tag[2], tag[1] is not None))
+            if header != IF_MATCH or tag[1] is None:
+                tags.append(tag[2])
             end = tag.end()
-        if not tags or text[end:].strip(" \t,"):
+        if not end or text[end:].strip(" \t,"):
             detail = 'Give a list of entity tags, as "7.1f0c", "8.a2b9", or *.'
             raise Refused([Fault("malformed", detail, header=header)])
         return cls(tuple(tags))
 
     def has_version(self, version: int) -> bool:
-        """Whether a tag is of this version. Weak ones never match (RFC 9110, section 13.1.1)."""
-        return self.is_any or any(
-            not is_weak and tag.partition(".")[0] == str(version) for tag, is_weak in self.tags
-        )
+        """Whether a tag is of this version."""
+        return self.is_any or any(tag.partition(".")[0] == str(version) for tag in self.tags)
 
     def has_tag(self, tag: str) -> bool:
-        """Whether it names these bytes, by weak comparison (RFC 9110, section 8.8.3.2)."""
+        """Whether it names these bytes."""
         return self.is_any or self.form_of(tag) is not None
 
     def form_of(self, tag: str) -> str | None:
         """How these bytes are named here, with or without a coding; None where they are not."""
-        return next((each for each, _ in self.tags if CODING.sub("", each) == tag), None)
+        return next((each for each in self.tags if CODING.sub("", each) == tag), None)
 
 
 class ConditionalRequests:
