@@ -13,6 +13,7 @@ import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.core.management import call_command
 from django.db import connection
+from django.test.client import encode_multipart
 from django.utils import timezone
 
 from auth_api.models import LoginAttempt, User
@@ -89,17 +90,21 @@ def test_upload_takes_one(librarian):
     edition = book(isbns=[isbn(1)]).editions.get()
     content = plain()
 
-    def upload():
-        return librarian.put(
+    def upload(boundary, name="cover.jpg"):
+        return librarian.generic(
+            "PUT",
             f"/api/editions/{edition.pk}/cover/",
-            {"file": SimpleUploadedFile("cover.jpg", content)},
-            format="multipart",
+            encode_multipart(boundary, {"file": SimpleUploadedFile(name, content)}),
+            f'multipart/form-data; boundary="{boundary}"',
             headers={"Idempotency-Key": "k-1"},
         )
 
-    first = upload()
+    first = upload("e1c0")
     assert first.status_code == 200
-    assert_replayed(upload(), first)
+    # Each time that they encode a form, clients choose another boundary.
+    assert_replayed(upload("e1c0"), first)
+    assert_replayed(upload("97f5"), first)
+    assert upload("97f5", "other.jpg").status_code == 422
     assert Book.objects.get().version == 2
 
 
