@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from authors.models import Author
+from authors.models import Author, AuthorProfile
 from books.models import Book, Contribution, Edition, Publisher, Series, Subject
 from tests.catalogue import book, credits_of, isbn, send
 from tests.test_admin import browser, errors, filled_in, page, row, saved
@@ -118,6 +118,32 @@ def test_new_row_of_somebody_else_stays_beside_ones_own(desk, librarian, omens):
     assert saved(desk.post(page(omens), filled_in(answer)))
     assert {each.isbn13 for each in omens.editions.all()} == {isbn(n) for n in (1, 2, 3, 4)}
     assert len(credits_of(omens)) == 3
+
+
+def test_ones_own_profile_is_an_edit_of_that_which_somebody_else_has_made(desk, librarian):
+    made = Author.objects.create(name="Neil")
+    form = filled_in(desk.get(page(made)))
+    theirs = {"biography": "Theirs", "website": "https://example.org"}
+    send(librarian, "patch", f"/authors/{made.pk}/", {"profile": theirs})
+    answer = desk.post(page(made), form | row("profile", 0, biography="Mine"))
+    profile = AuthorProfile.objects.get()
+    assert errors(answer)["profile"] == [
+        f"Author profile “{profile}” is new.",
+        f"Author profile “{profile}”: Biography: you have “Mine”, stored is “Theirs”.",
+    ]
+    assert saved(desk.post(page(made), filled_in(answer)))
+    after = AuthorProfile.objects.get()
+    assert (after.pk, after.biography, after.website) == (profile.pk, "Mine", theirs["website"])
+
+
+def test_profile_of_somebody_else_stays_where_one_has_none(desk, librarian):
+    made = Author.objects.create(name="Neil")
+    form = filled_in(desk.get(page(made)))
+    send(librarian, "patch", f"/authors/{made.pk}/", {"profile": {"biography": "Theirs"}})
+    answer = desk.post(page(made), form | {"name": "Mine"})
+    assert saved(desk.post(page(made), filled_in(answer)))
+    assert Author.objects.get().name == "Mine"
+    assert AuthorProfile.objects.get().biography == "Theirs"
 
 
 def test_hand_with_sql_is_nobody(desk, omens):

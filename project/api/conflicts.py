@@ -92,7 +92,8 @@ def add_rows_of_now(data: QueryDict, files: Any, stored: Any) -> None:
     """Leave out of what was sent the rows that are gone, and add those that are new.
 
     `stored` is the formset of what is stored. A form that names a row that is gone could never be
-    saved.
+    saved, nor could one with two rows where there may be one: there, what was entered for a new row
+    is an edit of the one that somebody else has made.
     """
     rows, sent_files = _rows(data, stored.prefix), _rows(files, stored.prefix)
     count = data.get(f"{stored.prefix}-INITIAL_FORMS", "")
@@ -106,13 +107,18 @@ def add_rows_of_now(data: QueryDict, files: Any, stored: Any) -> None:
         for number, pk in sorted(old.items())
         if pk in forms_of_now
     ]
-    order += [(_as_sent(form), {}) for pk, form in forms_of_now.items() if pk not in old.values()]
-    initial = len(order)
-    order += [
+    new = [
         (row, sent_files.get(number, {}))
         for number, row in sorted(rows.items())
         if number not in old
     ]
+    for pk, form in forms_of_now.items():
+        if pk not in old.values():
+            mine, my_files = new.pop() if stored.fk.unique and new else ({}, {})
+            entered = {name: values for name, values in mine.items() if any(values)}
+            order.append((_as_sent(form) | entered, my_files))
+    initial = len(order)
+    order += new
     for target, part in ((data, 0), (files, 1)):
         for name in [*target]:
             if _row_of(name, stored.prefix):
