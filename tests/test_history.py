@@ -4,6 +4,7 @@ from datetime import timedelta
 from io import StringIO
 
 import pytest
+from django.core.files.uploadedfile import SimpleUploadedFile
 from django.core.management import call_command
 from django.core.management.sql import emit_post_migrate_signal
 from django.db import connection, transaction
@@ -14,6 +15,7 @@ from books.models import Book, Contribution, Edition, Series, Subject
 from project.api.changes.models import Change, RowChange
 from tests.catalogue import book, isbn, send
 from tests.models import Note
+from tests.pictures import plain
 from tests.test_hidden import OF_ONE, PROJECTS, WAYS
 
 # Changes of one transaction are one change.
@@ -101,6 +103,17 @@ def test_what_a_root_owns_and_links_is_in_its_history(librarian):
     }
     send(librarian, "PATCH", path, {"contributions": [{"author_id": author, "role": "editor"}]})
     assert {pointer for pointer, _, _ in differences(librarian, path)[0]} == {"/contributions/0"}
+
+
+def test_a_cover_is_in_the_history_of_its_book(librarian):
+    made = book(isbns=[isbn(1)])
+    path = f"/api/editions/{made.editions.get().pk}/cover/"
+    upload = {"file": SimpleUploadedFile("cover.jpg", plain())}
+    cover = librarian.put(path, upload, format="multipart").json()
+    assert librarian.delete(path).status_code == 204
+    taken, put, *_ = send(librarian, "GET", f"/books/{made.pk}/history/")["results"]
+    assert put["changes"] == [{"pointer": "/editions/0/cover", "from": None, "to": cover}]
+    assert taken["changes"] == [{"pointer": "/editions/0/cover", "from": cover, "to": None}]
 
 
 def test_a_hand_with_sql_has_no_name_and_its_changes_are_kept(librarian):
@@ -209,6 +222,19 @@ def test_what_stands_in_the_way_of_a_restored_object_is_named(admin):
     assert [each.pk for each in Book.objects.all()] == [other.pk]
     assert not Contribution.objects.exists()
     assert Edition.objects.count() == 1
+
+
+@pytest.mark.parametrize(
+    ("path", "pointers"), [("/publishers/", ["/name"]), ("/subjects/", ["/name", "/slug"])]
+)
+def test_a_name_that_somebody_has_by_now_is_named(path, pointers, admin):
+    made = send(admin, "POST", path, {"name": "Ace"}, 201)
+    send(admin, "DELETE", f"{path}{made['id']}/", status=204)
+    other = send(admin, "POST", path, {"name": "ACE"}, 201)
+    problem = send(admin, "POST", f"{path}{made['id']}/restore/", status=409)
+    assert sorted((e["pointer"], e["code"], e["existing_id"]) for e in problem["errors"]) == [
+        (pointer, "unique", other["id"]) for pointer in pointers
+    ]
 
 
 def test_every_root_can_be_restored(admin):

@@ -16,6 +16,7 @@ from django.db.models import Exists, Min, OuterRef, QuerySet
 from django.utils import timezone
 from rest_framework import serializers
 
+from ..fields import StoredFiles
 from ..housekeeping import remove
 from ..http.problems import pointer
 from ..models import AggregateRoot, Attrs
@@ -206,6 +207,8 @@ class Shape:
                     values[str(each.field_name)] = (
                         None if value is None else each.to_representation(value)
                     )
+            elif isinstance(each, StoredFiles):
+                values[str(each.field_name)] = each.to_representation(instance)
         return values
 
 

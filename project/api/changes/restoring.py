@@ -9,7 +9,7 @@ from django.http import Http404
 
 from ..files import OwnedFileField
 from ..http.problems import Fault, Refused, pointer
-from ..models import AggregateRoot
+from ..models import AggregateRoot, ComputedFrom
 from ..relations import Owned, RelatedSerializer, Shared, relations_of
 from ..writes.former_keys import survivor_of, survivors
 from ..writes.transactions import retried
@@ -71,7 +71,7 @@ def _restore(serializer: RelatedSerializer, key: int) -> None:
 
 def _state(row: models.Model, path: str, root: RowState | None) -> RowState:
     state = RowState.new(row, path, root)
-    state.given = {f.name for f in row._meta.concrete_fields}
+    state.given = {f.name for f in row._meta.concrete_fields if not isinstance(f, ComputedFrom)}
     return state
 
 
