@@ -260,7 +260,16 @@ def test_one_export_at_once_and_the_next_when_it_is_closed(member, catalogue, se
     assert [each.status_code for each in both] == [200, 200]
     for each in both:
         close(each)
-    assert streaming.Export._under_way == 0
+    assert not streaming.Export._under_way
+
+
+def test_one_that_a_condition_refuses_is_not_under_way(member, catalogue):
+    for _ in range(2):
+        response = member.get("/api/books/?format=csv", headers={"If-Match": '"x"'})
+        assert response.status_code == 400
+    response = member.get("/api/books/?format=csv")
+    assert response.status_code == 200
+    close(response)
 
 
 def test_nothing_is_read_before_it_is_sent_and_a_block_at_a_time(member, catalogue, small_blocks):

@@ -9,7 +9,8 @@ import json
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing
 from threading import Lock
-from typing import Any
+from typing import Any, ClassVar
+from weakref import WeakSet
 
 from django.conf import settings
 from django.http import HttpResponse, HttpResponseBase, StreamingHttpResponse
@@ -20,6 +21,7 @@ from rest_framework.request import Request
 from ..databases.connections import without_prepared_plans
 from ..documents.statements import Document
 from ..http.csv import rows_of
+from ..http.preconditions import IF_MATCH, KEYS, Condition, not_supported
 from ..http.problems import Fault, Refused
 from ..http.renderers import CSVRenderer
 from ..models import AnyQuerySet
@@ -80,6 +82,10 @@ def export(
 
     Raises Busy where EXPORTS_AT_ONCE are under way.
     """
+    condition = request.META.get(KEYS[IF_MATCH])
+    if condition is not None and not Condition.of(condition, IF_MATCH).is_any:
+        # It has no tag. What is refused later has begun, and nobody ends it.
+        raise Refused([not_supported(IF_MATCH)])
     renderer: Any = request.accepted_renderer
     headers = {"Content-Disposition": f'attachment; filename="{name}.{renderer.format}"'}
     media_type = renderer.media_type
@@ -120,18 +126,18 @@ def table(arrays: Iterator[Document], columns: Columns) -> Iterator[str]:
 
 
 class Export:
-    """The bytes of these texts, which count as one export until they are closed."""
+    """The bytes of these texts, which count as one export until they are closed, or nobody has them
+    any more."""
 
     _lock = Lock()
-    _under_way = 0
+    _under_way: ClassVar["WeakSet[Export]"] = WeakSet()
 
     def __init__(self, texts: Iterator[str]) -> None:
         self._texts = texts
         with Export._lock:
-            self._is_open = Export._under_way < settings.EXPORTS_AT_ONCE
-            if not self._is_open:
+            if len(Export._under_way) >= settings.EXPORTS_AT_ONCE:
                 raise Busy
-            Export._under_way += 1
+            Export._under_way.add(self)
 
     def __iter__(self) -> Iterator[bytes]:
         with closing(self):
@@ -139,6 +145,4 @@ class Export:
                 yield text.encode()
 
     def close(self) -> None:
-        with Export._lock:
-            Export._under_way -= self._is_open
-            self._is_open = False
+        Export._under_way.discard(self)
