@@ -31,7 +31,7 @@ def test_the_guides_build_what_they_say_one_after_another(copy, request):
     add_an_app(copy)
     add_a_file(copy)
     engine = request.config.getoption("engine")
-    copy.test(engine, "dedication", "edition_format", "reviews", "bookmarks", "portrait")
+    copy.test(engine, "dedication", "edition_format", "award", "reviews", "bookmarks", "portrait")
 
 
 def add_a_field(copy):
@@ -55,14 +55,57 @@ def add_a_filter(copy):
     copy.commit()
 
 
+AWARD_TEST = """\
+import json
+
+import pytest
+
+from tests.catalogue import book, send
+
+pytestmark = pytest.mark.django_db(transaction=True)
+UID = "a0000000-0000-4000-8000-000000000001"
+
+
+def feed(client):
+    page = send(client, "GET", "/changes/?kinds=awards")
+    return [(each["uid"], each["operation"], each["version"]) for each in page["results"]]
+
+
+def test_an_award_has_what_every_root_has(admin):
+    dune = book("Dune")
+    body = {"uid": UID, "name": "Hugo Award", "book_ids": [dune.pk]}
+    key = {"Idempotency-Key": UID}
+    made = admin.post("/api/awards/", body, format="json", headers=key)
+    again = admin.post("/api/awards/", body, format="json", headers=key)
+    assert (again["Idempotency-Replayed"], again.content) == ("true", made.content)
+    path = f"/awards/{made.json()['id']}/"
+    known, stale = {"If-None-Match": made["ETag"]}, {"If-Match": '"2"'}
+    assert admin.get(f"/api{path}", headers=known).status_code == 304
+    assert admin.patch(f"/api{path}", {}, format="json", headers=stale).status_code == 412
+    edit = {"uid": UID, "version": 1, "book_ids": []}
+    [done] = send(admin, "POST", "/awards/bulk/", {"update": [edit]})["update"]
+    assert done["document"]["version"] == 2
+    last, _ = send(admin, "GET", f"{path}history/")["results"]
+    assert last["changes"] == [{"pointer": "/book_ids", "from": [dune.pk], "to": []}]
+    exported = b"".join(admin.get("/api/awards/?format=ndjson"))
+    assert json.loads(exported) == done["document"]
+    assert feed(admin) == [(UID, "upsert", 2)]
+    send(admin, "DELETE", path, status=204)
+    assert feed(admin) == [(UID, "delete", 2)]
+    assert send(admin, "POST", f"{path}restore/")["version"] == 3
+    assert feed(admin) == [(UID, "upsert", 3)]
+"""
+
+
 def add_a_resource(copy):
     """Five steps."""
     copy.follow(section("Add a resource"))
+    (copy.folder / "tests" / "test_award.py").write_text(AWARD_TEST, "utf-8")
     copy.generate()
     [migration] = (copy.folder / "books" / "migrations").glob("*_award.py")
     assert copy.changed() == {
         *(f"books/{name}.py" for name in ("models", "serializers", "filters", "views")),
-        *("project/router.py", "tests/test_permissions.py"),
+        *("project/router.py", "tests/test_permissions.py", "tests/test_award.py"),
         *("schema/openapi.yaml", f"books/migrations/{migration.name}"),
     }
     copy.commit()
