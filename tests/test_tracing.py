@@ -14,6 +14,7 @@ from tests.server import PASSWORD, ROOT, Server, with_admins
 
 # One worker of pytest-xdist runs them all, so that the database is made once.
 pytestmark = pytest.mark.xdist_group(__name__)
+SERVICE = "catalogue-of-tests"
 TRACE = "4bf92f3577b34da6a3ce929d0e0e4736"
 PARENT = "00f067aa0ba902b7"
 
@@ -48,13 +49,24 @@ def collecting():
             thread.join()
 
 
+def spans_in(received):
+    spans = []
+    for _, _, message in received:
+        for resource in ExportTraceServiceRequest.FromString(message).resource_spans:
+            names = {each.key: each.value.string_value for each in resource.resource.attributes}
+            assert names["service.name"] == SERVICE
+            for scope in resource.scope_spans:
+                spans += scope.spans
+    return spans
+
+
 def attributes_of(span):
     return {each.key: each.value.string_value or each.value.int_value for each in span.attributes}
 
 
 def test_a_request_and_its_statements_are_spans(env):
     with collecting() as (url, received):
-        variables = {"OTEL_EXPORTER_OTLP_ENDPOINT": url, "OTEL_SERVICE_NAME": "catalogue-of-tests"}
+        variables = {"OTEL_EXPORTER_OTLP_ENDPOINT": url, "OTEL_SERVICE_NAME": SERVICE}
         with Server(env | variables) as server:
             client = server.client
             login = {"username": "admin", "password": PASSWORD}
@@ -71,14 +83,7 @@ def test_a_request_and_its_statements_are_spans(env):
     assert {(path, kind) for path, kind, _ in received} == {
         ("/v1/traces", "application/x-protobuf")
     }
-    spans = []
-    for _, _, message in received:
-        for resource in ExportTraceServiceRequest.FromString(message).resource_spans:
-            names = {each.key: each.value.string_value for each in resource.resource.attributes}
-            assert names["service.name"] == "catalogue-of-tests"
-            for scope in resource.scope_spans:
-                spans += scope.spans
-
+    spans = spans_in(received)
     requests = [span for span in spans if span.kind == Span.SPAN_KIND_SERVER]
     by_name = {span.name: span for span in requests}
     assert sorted(by_name) == [

@@ -2,8 +2,8 @@
 
 import os
 import sqlite3
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import django
@@ -60,6 +60,18 @@ def _witnesses() -> Iterator[Witness]:
         for connection in connections.all(initialized_only=True)
         if isinstance(connection, Witness)
     )
+
+
+@contextmanager
+def each_statement(wrapper: Callable[..., object]) -> Iterator[None]:
+    """Execute each statement in here by this wrapper, whichever database it is for.
+
+    https://docs.djangoproject.com/en/stable/topics/db/instrumentation/
+    """
+    with ExitStack() as stack:
+        for connection in connections.all():
+            stack.enter_context(connection.execute_wrapper(wrapper))
+        yield
 
 
 def unwritable(connection: BaseDatabaseWrapper) -> str | None:

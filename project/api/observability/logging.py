@@ -7,22 +7,21 @@ statement are logged.
 import json
 import logging
 from collections.abc import Callable
-from contextlib import ExitStack
 from datetime import UTC, datetime
 from time import perf_counter
 
 from django.conf import settings
-from django.db import connections
 from django.http import HttpRequest, HttpResponseBase
 from django.utils.functional import empty
 from pythonjsonlogger.json import JsonFormatter
 from rest_framework.throttling import BaseThrottle
 
+from ..databases.connections import each_statement
 from ..http.current import current_request
 
 logger = logging.getLogger(__name__)
-# Who else wants to know of a request: what was answered in how many seconds, of which so many were
-# the database's, with so many statements.
+# Called with each request and its response: the seconds that it took, those of them that the
+# database took, and the number of statements.
 observers: list[Callable[[HttpRequest, HttpResponseBase, float, float, int], None]] = []
 _encode = json.JSONEncoder(default=str).encode
 
@@ -100,9 +99,7 @@ class RequestLog:
 
     def __call__(self, request: HttpRequest) -> HttpResponseBase:
         start, statements = perf_counter(), _Statements()
-        with ExitStack() as stack:
-            for connection in connections.all():
-                stack.enter_context(connection.execute_wrapper(statements))
+        with each_statement(statements):
             response = self.get_response(request)
         response.headers["X-Request-ID"] = request.id  # type: ignore[attr-defined]
         seconds = perf_counter() - start

@@ -11,8 +11,10 @@ from threading import Lock
 from typing import Any
 
 from django.core.exceptions import ImproperlyConfigured
-from django.db import Error, connection
+from django.db import Error
 from django.http import HttpRequest, HttpResponseBase
+
+from ..databases.connections import each_statement
 
 try:
     from opentelemetry import propagate, trace
@@ -60,7 +62,7 @@ class Traces:
                 "catalogue.request_id": request.id,  # type: ignore[attr-defined]
             },
         ) as span:
-            with connection.execute_wrapper(_trace_statement):
+            with each_statement(_trace_statement):
                 response = self.get_response(request)
             if match := request.resolver_match:
                 span.update_name(f"{request.method} {match.route}")
@@ -75,7 +77,7 @@ def _trace_statement(
     execute: Callable[..., Any], sql: str, params: Any, many: bool, context: Any
 ) -> Any:
     text = str(sql)
-    attributes = {"db.system.name": connection.vendor, "db.query.text": text}
+    attributes = {"db.system.name": context["connection"].vendor, "db.query.text": text}
     operation = text.split(None, 1)[0].upper()
     with _span(operation, kind=trace.SpanKind.CLIENT, attributes=attributes) as span:
         try:
