@@ -5,7 +5,9 @@ A primary and one standby, whose replay is held up, which is killed, and which i
 
 import json
 import signal
+import socket
 import time
+from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 
@@ -20,6 +22,7 @@ from project.settings.base import databases
 from tests.postgres import PostgreSQL
 from tests.server import PASSWORD, Server, manage, wait_until, with_admins
 from tests.standbys import Standby, replay_of, run
+from tests.test_tracing import SERVICE, attributes_of, collecting, spans_in
 
 PAIRS = 150
 CLIENTS = 4
@@ -98,6 +101,25 @@ def test_pages_of_other_origins_may_send_and_read_the_position(client):
     exposed = client.get("/api/books/", headers=origin)["Access-Control-Expose-Headers"]
     assert HEADER.lower() in allowed.split(", ")
     assert HEADER in exposed.split(", ")
+
+
+@pytest.mark.reliability
+def test_a_standby_that_is_silent_hides_no_other(database_url):
+    if connection.vendor != "postgresql":
+        pytest.skip("asks PostgreSQL; run with --engine postgresql")
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        port = silent.getsockname()[1]
+        # The second is the primary itself.
+        urls = f"postgresql://reader@127.0.0.1:{port}/catalogue {database_url}"
+        environment = with_admins(database_url) | {"DATABASE_REPLICAS": urls}
+        with Server(environment) as server:
+            ready = lambda: server.client.get("/readyz").json()  # noqa: E731
+            expected = {"status": "ok", "replicas": {"replica1": False, "replica2": False}}
+            wait_until(lambda: all(ready() == expected for _ in range(10)))
+            until = time.monotonic() + 5
+            while (started := time.monotonic()) < until:
+                assert ready() == expected
+                assert time.monotonic() - started < 1
 
 
 # With one, in processes of its own. What follows is one group, so that it is started once.
@@ -355,6 +377,22 @@ class TestOneStandby:
         assert [each["title"] for each in read.json()["results"]] == ["Stopped"]
         assert "conflict with recovery" in cluster.server.log
         cluster.until_read()
+
+    def test_what_it_is_asked_is_traced_as_well(self, cluster):
+        cluster.catch_up()
+        with collecting() as (url, received):
+            traced = {"OTEL_EXPORTER_OTLP_ENDPOINT": url, "OTEL_SERVICE_NAME": SERVICE}
+            with Server(cluster.server.env | traced) as server:
+                for _ in range(20):
+                    assert server.client.get("/api/books/").status_code == 200
+                assert server.stop() == 0
+                lines = [json.loads(line) for line in server.log.splitlines() if STANDBY in line]
+        spans = spans_in(received)
+        by_id = {attributes_of(each).get("catalogue.request_id"): each.span_id for each in spans}
+        statements = Counter(each.parent_span_id for each in spans)
+        assert lines
+        for line in lines:
+            assert statements[by_id[line["request_id"]]] == line["db_count"]
 
     def test_while_the_standby_is_away_nobody_notices(self, cluster):
         cluster.until_read()

@@ -8,7 +8,6 @@ asked again for some seconds then.
 import logging
 import random
 import re
-from collections import deque
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -23,16 +22,16 @@ from django.db.backends.base.base import BaseDatabaseWrapper
 
 logger = logging.getLogger(__name__)
 
-# How far a standby may be behind, for who says nothing of what it should have.
+# How far behind a standby may be for a request that names no position.
 MAX_LAG = 10.0  # seconds
 # How often the primary is asked how far it is.
 SAMPLED_EACH = 1.0  # seconds
-# What a standby lacks of less than that is on its way.
+# A standby that lacks no more than that is catching up.
 ON_ITS_WAY = 1.0  # seconds
-# How long a standby that has failed is not asked: at first, and twice as long each time, to
+# How long a standby that has failed is not asked: the first time, twice as long each time, at most.
 SHORTEST, LONGEST = 1.0, 30.0  # seconds
 POSITION = re.compile(r"([1-9A-F][0-9A-F]{0,7}):([0-9A-F]{1,8})/([0-9A-F]{1,8})", re.ASCII)
-# Whether somebody is who they say, and what has changed, only the primary says.
+# Only the primary knows whether somebody is who they say, and what has changed.
 OF_PRIMARY = frozenset({"token_blacklist", "sessions", "changes"})
 
 
@@ -113,7 +112,8 @@ class _Samples:
     """Where the primary was in the last seconds, as this process has seen it."""
 
     def __init__(self) -> None:
-        self._samples: deque[_Primary] = deque(maxlen=int(2 * MAX_LAG / SAMPLED_EACH))
+        # Replaced and never changed, since other threads read it.
+        self._samples: tuple[_Primary, ...] = ()
         self._next = 0.0
 
     def take(self) -> None:
@@ -121,7 +121,7 @@ class _Samples:
         now = monotonic()
         if now < self._next:
             return
-        # Nobody else asks meanwhile, be it for long.
+        # No other thread asks meanwhile, however long this takes.
         self._next = now + MAX_LAG
         try:
             sample = _primary()
@@ -130,9 +130,12 @@ class _Samples:
             self._next = monotonic() + MAX_LAG / 2
             return
         self._next = now + SAMPLED_EACH
-        if self._samples and self._samples[-1].position.timeline != sample.position.timeline:
-            self._samples.clear()
-        self._samples.append(sample)
+        earlier = (
+            each
+            for each in self._samples
+            if each.at > now - MAX_LAG and each.position.timeline == sample.position.timeline
+        )
+        self._samples = (*earlier, sample)
 
     @property
     def newest(self) -> _Primary | None:
@@ -143,7 +146,7 @@ class _Samples:
         """What a standby must have, not to be further behind than MAX_LAG; None where the primary
         has not answered for that long."""
         since = monotonic() - MAX_LAG
-        return next((each for each in [*self._samples] if each.at > since), None)
+        return next((each for each in self._samples if each.at > since), None)
 
 
 _samples = _Samples()
@@ -156,7 +159,7 @@ def _primary() -> _Primary:
 
 
 def position_after_write() -> WALPosition:
-    """A position that has all that is committed; BEYOND_ALL where the primary has gone since."""
+    """Where all that is committed is; BEYOND_ALL if the primary has gone since."""
     try:
         return _primary().position
     except Error as error:
@@ -173,17 +176,11 @@ def _ask(connection: BaseDatabaseWrapper, sql: str) -> Any:
 # The standbys
 
 
-def look_at(alias: str) -> Standby:
-    return Standby(*_ask(connections[alias], STANDBY))
-
-
-def fault_of(standby: Standby) -> str | None:
+def _fault_of(standby: Standby, newest: _Primary) -> str | None:
     """Why this standby is not read from, whatever is asked, in words that follow its name."""
-    newest, required = _samples.newest, _samples.required
+    required = _samples.required
     if not standby.is_standby:
         return "is no standby"
-    if newest is None:
-        return "cannot be compared with the primary, which does not answer"
     if standby.cluster != newest.cluster:
         return "is a standby of another cluster"
     if standby.timeline != newest.position.timeline:
@@ -219,28 +216,36 @@ def set_aside(alias: str, reason: str) -> None:
         logger.warning("%s is not read from: it %s.", alias, reason)
 
 
+def _look_at(alias: str) -> Standby | str:
+    """How this standby is; or why it is not read from, for some seconds from now on."""
+    if (newest := _samples.newest) is None:
+        # It may be asked right now, by the first request.
+        return "cannot be compared with the primary, which does not answer"
+    if (aside := _aside.get(alias)) is not None and monotonic() < aside.until:
+        return aside.reason
+    try:
+        standby = Standby(*_ask(connections[alias], STANDBY))
+        fault = _fault_of(standby, newest)
+    except Error as error:
+        fault = silence(error)
+    if fault is not None:
+        set_aside(alias, fault)
+        return fault
+    if _aside.pop(alias, None) is not None:
+        logger.warning("%s is read from again.", alias)
+    return standby
+
+
 def standby_with(position: WALPosition | None) -> str | None:
     """The alias of a standby that has all up to this position, or that is not far behind; None
     where there is none now, and the primary is to be asked."""
     _samples.take()
-    if _samples.newest is None:
-        # It may be asked right now, by the first request.
-        return None
     aliases = [*replicas()]
     random.shuffle(aliases)
     for alias in aliases:
-        if (aside := _aside.get(alias)) is not None and monotonic() < aside.until:
+        standby = _look_at(alias)
+        if isinstance(standby, str):
             continue
-        try:
-            standby = look_at(alias)
-        except Error as error:
-            set_aside(alias, silence(error))
-            continue
-        if fault := fault_of(standby):
-            set_aside(alias, fault)
-            continue
-        if _aside.pop(alias, None) is not None:
-            logger.warning("%s is read from again.", alias)
         required = _samples.required
         has_it = not _lacks(standby, required.flushed if required else 0)
         if position is not None:
@@ -251,29 +256,31 @@ def standby_with(position: WALPosition | None) -> str | None:
 
 
 class State(NamedTuple):
-    """How a standby is: why it is not read from, if it is not, and the bytes that it is behind."""
+    """Why a standby is not read from, if it is not; and the bytes that it is behind."""
 
     fault: str | None
     behind: int = 0
 
 
 def states() -> dict[str, State]:
-    """By alias; asks the primary and each of them, if there are any."""
+    """How each standby is, by alias; the primary and those that are not set aside are asked."""
     if replicas():
         _samples.take()
-    newest = _samples.newest
     found = {}
     for alias in replicas():
-        try:
-            standby = look_at(alias)
-        except Error as error:
-            found[alias] = State(silence(error))
+        standby, newest = _look_at(alias), _samples.newest
+        if isinstance(standby, str):
+            found[alias] = State(standby)
         else:
             lsn = newest.flushed if newest else 0
-            found[alias] = State(fault_of(standby), max(0, lsn - (standby.replayed or lsn)))
-        finally:
-            connections[alias].close()
+            found[alias] = State(None, max(0, lsn - (standby.replayed or lsn)))
+        connections[alias].close()
     return found
+
+
+def are_read() -> dict[str, bool]:
+    """By alias, which standbys this process reads from, as far as it has noticed."""
+    return {alias: alias not in _aside for alias in replicas()}
 
 
 def silence(error: Error) -> str:
@@ -290,7 +297,7 @@ _reads_from: ContextVar[str | None] = ContextVar("reads from", default=None)
 def reading_from(alias: str) -> Iterator[None]:
     """What is read in here is all of one moment of this standby.
 
-    Raises Error where it has gone just now, and none when it goes later: what was read is read.
+    Raises Error if the standby has gone just now, and not if it goes while it is read from.
     """
     snapshot = transaction.atomic(alias)
     snapshot.__enter__()

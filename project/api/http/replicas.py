@@ -31,7 +31,7 @@ from .renderers import is_export
 HEADER = "X-Database-Position"
 KEY = "HTTP_X_DATABASE_POSITION"
 READS = frozenset({"GET", "HEAD"})
-# What refuses a write by what is stored, which who has sent it will want to see.
+# Refusals by what is stored: whoever is refused will want to read that.
 SEEN = frozenset({409, 410, 412})
 
 
@@ -47,7 +47,9 @@ class DatabasePosition:
             return response
         if request.method in READS:
             vary_by(response, HEADER.lower())
-        elif request.method in UNSAFE and (response.status_code < 400 or _shows(response)):
+        elif request.method in UNSAFE and (
+            response.status_code < 400 or response.status_code in SEEN
+        ):
             response.headers[HEADER] = str(position_after_write())
             _note(request)
         return response
@@ -65,10 +67,6 @@ class DatabasePosition:
         return None
 
 
-def _shows(response: HttpResponseBase) -> bool:
-    return response.status_code in SEEN
-
-
 def _note(request: HttpRequest) -> None:
     """Let who has written read from the primary for a while, also without the position."""
     note_write = getattr(getattr(request, "auth", None), "note_write", None)
@@ -80,8 +78,8 @@ def _note(request: HttpRequest) -> None:
 class ReplicaReads:
     """For a viewset: what is read comes from a standby, where one may answer.
 
-    All of an answer is read at one moment of one database. The primary answers who has just written
-    and says no position, or whose login has nowhere to note that; what is streamed; and pages.
+    All of an answer is read at one moment of one database. The primary answers whoever has just
+    written and sends no position, or has no session that could note it; exports; and pages.
     """
 
     _reads: ExitStack | None = None

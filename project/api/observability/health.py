@@ -18,7 +18,7 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.csrf import csrf_exempt
 
 from ..databases.connections import unwritable
-from ..databases.replicas import replicas, states
+from ..databases.replicas import are_read, replicas, states
 from ..http.problems import RETRY_AFTER, problem_response
 from .questions import Question
 
@@ -46,17 +46,8 @@ def _has_all() -> bool:
     return not faults
 
 
-def _are_read() -> dict[str, bool]:
-    """By the name of each standby, whether it may be read from."""
-    found = states()
-    for alias, state in found.items():
-        if state.fault:
-            logger.warning("%s %s.", alias, state.fault)
-    return {alias: state.fault is None for alias, state in found.items()}
-
-
 _is_ready = Question(_has_all)
-_standbys = Question(_are_read)
+_look_at_standbys = Question(states)
 
 
 @method_decorator([csrf_exempt, never_cache], name="dispatch")
@@ -84,8 +75,10 @@ class ReadyView(_Probe):
 
     def get(self, request: HttpRequest) -> HttpResponse:
         if _is_ready():
-            # Without them it is ready, too.
-            standbys = {"replicas": _standbys() or {}} if replicas() else {}
-            return JsonResponse({"status": "ok", **standbys})
+            if not replicas():
+                return JsonResponse({"status": "ok"})
+            _look_at_standbys()
+            # Without them it is ready, too; and one that is silent hides no other.
+            return JsonResponse({"status": "ok", "replicas": are_read()})
         later = {"Retry-After": str(RETRY_AFTER)}
         return problem_response(request, 503, "The service is not ready.", "not_ready", later)
