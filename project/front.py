@@ -5,8 +5,8 @@ that wait for a lock, hold no thread that another request needs:
 
 - the event loop takes the body, of MAX_BODY at most and within BODY_TIMEOUT;
 - reads and writes have threads of their own, each with a queue that has an end;
-- the loop itself answers `/livez`, and a thread of its own `/readyz`, and another one whoever
-  collects metrics, who asks at METRICS_PORT.
+- the loop itself answers `/livez`; `/readyz` has a thread of its own, and so have the metrics, at
+  METRICS_PORT.
 
 What is refused here the application's middleware answers (project.api.http.middleware.Refusals), so
 that a refusal has the headers that every answer has.

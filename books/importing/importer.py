@@ -44,8 +44,6 @@ BATCH_SIZE = 20_000
 BATCH_BYTES = 8 * 1024 * 1024
 # How many reasons a report keeps.
 REASONS = 20
-
-
 REPEAT = Fault("repeat", "An earlier row has this edition.", "")
 
 
@@ -268,15 +266,9 @@ def prepare(row: FileRow, validate: Validation) -> None:
         faults = error.faults
         # A wrong ISBN costs the ISBN and not the book.
         if all(_is_of_isbn(fault) for fault in faults):
-            body, row.omitted = (
-                _without_isbns(row.body, faults),
-                [
-                    *row.omitted,
-                    *(_omission(row.located(fault)) for fault in faults),
-                ],
-            )
+            row.omitted += [_omission(row.located(fault)) for fault in faults]
             try:
-                row.draft = _draft(row, body, validate)
+                row.draft = _draft(row, _without_isbns(row.body, faults), validate)
                 return
             except Refused as other:
                 faults = other.faults

@@ -34,8 +34,6 @@ from .relations import MAX_ITEMS
 
 # How many sets of filters, as requests combine them, keep their form.
 KEPT_FORMS = 256
-
-
 # What stands for having none, among the values of a filter.
 NULL = "null"
 INTEGER_OR_NULL = "^(null|-?[0-9]{1,18})$"

@@ -7,7 +7,7 @@ from .models import AnyQuerySet
 # So many rows go at once: on SQLite nobody else writes meanwhile.
 BLOCK = 1000
 
-# By what they are, what removes those that nobody can ask for any more, and says how many.
+# By the name of what is removed: what removes all that nobody can ask for any more; how many.
 chores: dict[str, Callable[[], int]] = {}
 
 

@@ -1,4 +1,4 @@
-"""What happens in an app and somebody who watches the server wants to know."""
+"""What apps do, for what watches the server."""
 
 from django.dispatch import Signal
 

@@ -41,7 +41,6 @@ class Command(BaseCommand):
             metavar="FILE",
             help="Where rejected rows go, as JSON Lines with line and reasons; overwritten.",
         )
-
         parser.add_argument(
             "--map",
             action="append",

@@ -1,4 +1,4 @@
-"""How whoever has lost a race with another transaction tries again."""
+"""What makes a transaction again that another one was in the way of."""
 
 import random
 from collections.abc import Callable

@@ -26,7 +26,7 @@ class Figure(NamedTuple):
     value: float
 
 
-# What else /metrics tells, of the database that this connection is to.
+# What gives the figures that /metrics has of the database behind a connection.
 figures: list[Callable[[BaseDatabaseWrapper], Iterator[Figure]]] = []
 
 
