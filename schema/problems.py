@@ -70,8 +70,8 @@ PROBLEM: dict[str, object] = {
         "errors": {
             "type": "array",
             "description": (
-                "The faults, the first 50 of them; present with 409 unless it has `Retry-After`, "
-                "and with 400 unless the body is not JSON."
+                f"The faults, the first {MAX_FAULTS} of them; present with 409 unless it has "
+                "`Retry-After`, and with 400 unless the body is not JSON."
             ),
             "maxItems": MAX_FAULTS,
             "items": {"$ref": "#/components/schemas/Fault"},

@@ -7,6 +7,8 @@ from http import HTTPStatus
 
 from django.conf import settings
 
+from project.api.writes.bulk_items import MAX_ITEMS
+
 # By the action of a resource: the verb in code, the summary, and the answer
 VERBS = {
     "list": "list",
@@ -152,8 +154,8 @@ class Resource:
     def _bulk(self) -> Iterable[str]:
         yield (
             f"Deletes, updates and creates {self.plural}, in this order and in one transaction. A "
-            f"request has at most 200 items, which hold at most {settings.MAX_OBJECTS:,} objects; "
-            "more are 413.\n\n"
+            f"request has at most {MAX_ITEMS} items, which hold at most {settings.MAX_OBJECTS:,} "
+            "objects; more are 413.\n\n"
             "An item of `create` is what POST takes. One of `update` is what PATCH takes, with the "
             "`id` or the `uid` of the object; one of `delete` has that alone. With a `version`, "
             "it is refused where the object has another one by now: 412. To delete a `uid` that "
