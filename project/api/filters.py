@@ -27,7 +27,7 @@ from .http.problems import Fault, Refused
 from .http.resources import for_lists, narrows
 from .lists.conditions import RelatedRows as RelatedRows
 from .lists.conditions import has_one_of, may_lack
-from .lists.parameters import Schema, is_list, parameter_schema
+from .lists.parameters import BOOLEANS, Schema, is_list, parameter_schema
 from .models import PARTIAL_DATE, AnyQuerySet, FoldedFrom, NameFormField
 from .models import PartialDateField as PartialDate
 from .relations import MAX_ITEMS
@@ -57,6 +57,17 @@ class IntegerField(forms.IntegerField):
         if value and not re.fullmatch("-?[0-9]{1,19}", value):
             raise ValidationError(self.error_messages["invalid"], "invalid")
         return super().to_python(value)
+
+
+class BooleanField(forms.Field):
+    """True or false, as any parameter may say it."""
+
+    def to_python(self, value: Any) -> bool | None:
+        if not value:
+            return None
+        if (answer := BOOLEANS.get(value.lower())) is None:
+            raise ValidationError("Enter true or false.", "invalid")
+        return answer
 
 
 class PartialDateField(forms.Field):
@@ -211,6 +222,10 @@ class CodeFilter(ValuesFilter):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **{"strip": False, **kwargs})
+
+
+class BooleanFilter(Filter):
+    field_class = BooleanField
 
 
 class TimestampFilter(Filter):
@@ -406,6 +421,8 @@ def _schema_of(field: forms.Field) -> Schema:
             return {"type": "integer", "format": "int64", "minimum": 1}
         case IntegerField():
             return {"type": "integer", "format": "int64"}
+        case BooleanField():
+            return {"type": "boolean"}
         case TimestampField():
             return {"type": "string", "format": "date-time"}
         case UUIDField():
