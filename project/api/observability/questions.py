@@ -3,6 +3,7 @@
 import logging
 from collections.abc import Callable, Iterator
 from threading import Lock, Thread
+from time import monotonic
 from typing import Generic, NamedTuple, TypeVar
 
 from django.db import Error, connection
@@ -39,6 +40,11 @@ class _Asking(Thread, Generic[Answer]):
         # A daemon, so that a silent database does not keep a stopping server alive.
         super().__init__(daemon=True)
         self._ask = ask
+        self._until = monotonic() + TIMEOUT
+
+    def wait(self) -> Answer | None:
+        self.join(max(0, self._until - monotonic()))
+        return self.answer
 
     def run(self) -> None:
         try:
@@ -62,10 +68,12 @@ class Question(Generic[Answer]):
         self._asking: _Asking[Answer] | None = None
 
     def __call__(self) -> Answer | None:
+        return self.begin().wait()
+
+    def begin(self) -> _Asking[Answer]:
+        """Ask, and `wait()` for the answer later."""
         with self._lock:
             if self._asking is None or not self._asking.is_alive():
                 self._asking = _Asking(self._ask)
                 self._asking.start()
-            asking = self._asking
-        asking.join(TIMEOUT)
-        return asking.answer
+            return self._asking
