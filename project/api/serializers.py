@@ -277,13 +277,15 @@ def documents(
     keys: Sequence[object],
     using: str,
     request: Request | None,
+    beside: str | None = None,
 ) -> Document:
     """The representations of these objects, in this order, as they are stored now.
 
-    Of the objects that are related to them, those that who asks may see.
+    Of the objects that are related to them, those that who asks may see. `Statement.documents` says
+    what `beside` is.
     """
     compiled = _statement(serializer_class, unread, using, request)
-    return compiled.documents(keys, using, request and request.user.pk)
+    return compiled.documents(keys, using, request and request.user.pk, beside)
 
 
 def each_document(

@@ -43,7 +43,7 @@ from rest_framework.views import APIView
 from .. import filters
 from ..databases.replicas import replicas
 from ..documents.compiler import expressions_of
-from ..documents.statements import KEPT_STATEMENTS, Uncompilable, statement
+from ..documents.statements import KEPT_STATEMENTS, Document, Uncompilable, statement
 from ..http.preconditions import DIGEST_LENGTH, IF_MATCH, IF_NONE_MATCH, KEYS, Condition
 from ..http.renderers import DocumentRenderer
 from ..http.resources import OVERRIDES, hides_nothing, hiding
@@ -122,13 +122,14 @@ class ListTag:
             return False
         return Condition.of(value, IF_NONE_MATCH).form_of(self.value.strip('"')) is not None
 
-    def holds(self) -> bool:
-        """Whether nothing has changed since, so that it is the tag of what was read meanwhile.
+    def holds(self, documents: Document) -> bool:
+        """Whether nothing has changed until these were read, so that it is the tag of their list.
 
         A state never comes back. So this needs no transaction around the statements of a list, and
-        holds in one of whatever isolation.
+        holds in one of whatever isolation. The documents, which are read last, come with the state
+        of their moment: to ask for it by itself takes 0.06 of the processor time of a list.
         """
-        return positions.state(self.using) == self.state
+        return (documents.beside or positions.state(self.using)) == self.state
 
 
 def _state(using: str) -> str | None:

@@ -111,6 +111,14 @@ def position_at(cursor: CursorWrapper, number: int) -> Position | None:
     return None if row is None else Position(number, row[0])
 
 
+# What stands for all that is in the feed at one moment; no row while changes are pending.
+STATE = """
+SELECT coalesce(
+  (SELECT last || '.' || nonce FROM changes_batch ORDER BY last DESC LIMIT 1), 'empty')
+WHERE NOT EXISTS (SELECT 1 FROM changes_pending)
+"""
+
+
 def state(using: str) -> str | None:
     """What stands for all that is in the feed as it is now; None while changes are pending.
 
@@ -118,16 +126,10 @@ def state(using: str) -> str | None:
     or go by the bytes themselves.
     """
     with connections[using].cursor() as cursor:
-        # One statement, so that both are of one moment.
-        cursor.execute(
-            "SELECT (SELECT last FROM changes_batch ORDER BY last DESC LIMIT 1),"
-            " (SELECT nonce FROM changes_batch ORDER BY last DESC LIMIT 1)"
-            " WHERE NOT EXISTS (SELECT 1 FROM changes_pending)",
-            # With parameters, if none, it is prepared.
-            [],
-        )
+        # With parameters, if none, it is prepared.
+        cursor.execute(STATE, [])
         row = cursor.fetchone()
-    return None if row is None else f"{row[0]}.{row[1]}"
+    return None if row is None else str(row[0])
 
 
 def deleted_uids(model: type[models.Model], uids: set[UUID]) -> set[UUID]:

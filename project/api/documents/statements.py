@@ -31,14 +31,16 @@ KEPT_STATEMENTS = 256
 class Document(str):
     """JSON, finished: it is sent as it is."""
 
-    __slots__ = ("version",)
+    __slots__ = ("beside", "version")
     # Of the root that the one object in it is, or belongs to; None of a list, and where there is
     # none.
     version: int | None
+    # What else was asked for in its statement, if anything.
+    beside: str | None
 
-    def __new__(cls, text: str, version: int | None = None) -> Self:
+    def __new__(cls, text: str, version: int | None = None, beside: str | None = None) -> Self:
         document = super().__new__(cls, text)
-        document.version = version
+        document.version, document.beside = version, beside
         return document
 
     def items(self) -> "list[Document]":
@@ -102,15 +104,19 @@ class Statement:
     def depends_on_user(self) -> bool:
         return any(param is USER for param in self.params)
 
-    def documents(self, keys: Sequence[object], using: str, user: object = None) -> Document:
+    def documents(
+        self, keys: Sequence[object], using: str, user: object = None, beside: str | None = None
+    ) -> Document:
         """The array of these objects in this order, without those that are not there.
 
-        `user` is the key of who asks, None where nobody is logged in.
+        `user` is the key of who asks, None where nobody is logged in. `beside` is a statement of
+        one text, which is asked for as well, as of the same moment, where there are keys.
         """
         if not keys:
             return Document("[]")
-        [(array,)] = self._fetch(self.sql, keys, using, user)
-        return Document(array)
+        sql = self.sql if beside is None else f"SELECT ({self.sql}), ({beside})"
+        [(array, *others)] = self._fetch(sql, keys, using, user)
+        return Document(array, None, *others)
 
     def each_document(
         self, keys: Sequence[object], using: str, user: object = None

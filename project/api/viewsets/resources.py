@@ -21,6 +21,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.settings import api_settings
 
+from ..changes import positions
 from ..changes.list_tags import ListTag
 from ..databases.bound import by_key, has_rows_alone
 from ..databases.connections import without_prepared_plans
@@ -84,6 +85,8 @@ class ResourceViewSet(
     ordering_fields: Sequence[str] = ()
     # The columns that have the order of some of these, where it is not their own.
     ordering_columns: Mapping[str, str] = {}
+    # Of the list that is being made, where it is known beforehand.
+    _tag: ListTag | None = None
     # Where no other order is asked for; as a rule the queryset's own, or that of the model.
     ordering: Sequence[str] | None = None
     overwriting_actions = frozenset({"merge"})
@@ -159,12 +162,15 @@ class ResourceViewSet(
         """The representations of these objects, in this order, as they are stored now."""
         serializer_class: Any = self.get_serializer_class()
         using = router.db_for_read(serializer_class.Meta.model)
-        return documents(serializer_class, self.unread_properties, keys, using, self.request)
+        beside = positions.STATE if self._tag else None
+        return documents(
+            serializer_class, self.unread_properties, keys, using, self.request, beside
+        )
 
     def list(self, request: Request, *args: object, **kwargs: object) -> Any:
         if is_export(request):
             return self.get_list_response(self.get_queryset())
-        tag = ListTag.of(self)
+        tag = self._tag = ListTag.of(self)
         if tag is not None and tag.is_known_to(request):
             return HttpResponseNotModified(headers={"ETag": tag.value})
         pages = self._kept_pages()
@@ -172,7 +178,7 @@ class ResourceViewSet(
             response = self.get_list_response(self.get_queryset())
         else:
             response = self._list_response(pages, pages.shape.using)
-        if tag is not None and tag.holds():
+        if tag is not None and tag.holds(response.data["results"]):
             response.headers["ETag"] = tag.value
         return response
 
