@@ -1,16 +1,21 @@
 """Statements that the ORM composes once, and whose values each request binds anew."""
 
+import json
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from itertools import cycle
 from typing import Any
 
 from django.db import connections, models, router
 from django.db.backends.base.base import BaseDatabaseWrapper
-from django.db.models import Expression, Field, IntegerField, Manager, QuerySet
+from django.db.models import Expression, F, Field, IntegerField, Lookup, Manager, QuerySet
 from django.db.models.sql.compiler import SQLCompiler
 
 # Some 500 bytes each.
 KEPT_STATEMENTS = 256
+# To compose the statement that inserts more rows is a small part of what they cost.
+FEW_ROWS = 8
 
 
 class Bound(Expression):
@@ -67,31 +72,55 @@ def by_key(model: type[models.Model], key: object, *, lock: bool = False) -> mod
     """The object with this key, as the model's manager has it; None where there is none.
 
     With `lock`, which takes a transaction, nobody else writes it before that ends.
+    """
+    return next(iter(by_keys(model, [key], lock=lock)), None)
 
-    To compose the same statement each time takes a quarter of the processor time of a nested list.
+
+def by_keys(
+    model: type[models.Model], keys: Iterable[object], *, lock: bool = False
+) -> list[models.Model]:
+    """The same of several keys.
+
+    To compose the same statement each time takes a quarter of the processor time of a nested list,
+    and a tenth of that of a nested POST.
     """
     field = model._meta.pk
     if not is_plain(model._default_manager):
-        rows = _locked(model._default_manager.all()) if lock else model._default_manager.all()
-        return next(iter(rows.filter(pk=key).order_by()), None)
+        rows = model._default_manager.filter(pk__in=keys).order_by()
+        return list(_locked(rows) if lock else rows)
     using = router.db_for_write(model) if lock else router.db_for_read(model)
-    connection, row = connections[using], _row(model, using, lock)
-    if not is_in_range(field, key, connection):
-        return None
+    connection, kept = connections[using], _rows(model, using, lock)
+    known = [key for key in keys if is_in_range(field, key, connection)]
+    if not known:
+        return []
+    prepared: Any = [field.get_db_prep_value(key, connection) for key in known]
     with connection.cursor() as cursor:
-        cursor.execute(row.sql, [field.get_db_prep_value(key, connection)])
-        found = cursor.fetchone()
-    if found is None:
-        return None
-    values = [*found]
-    for place, (functions, expression) in row.converters.items():
+        cursor.execute(
+            kept.sql, [prepared if connection.vendor == "postgresql" else json.dumps(prepared)]
+        )
+        found = [[*row] for row in cursor.fetchall()]
+    for place, (functions, expression) in kept.converters.items():
         for function in functions:
-            values[place] = function(values[place], expression, connection)
-    return model.from_db(using, row.names, values)
+            for values in found:
+                values[place] = function(values[place], expression, connection)
+    return [model.from_db(using, kept.names, values) for values in found]
+
+
+class _IsBound(Lookup):
+    """Whether a key is one of those that a request binds as one parameter."""
+
+    prepare_rhs = False
+
+    def as_sql(self, compiler: SQLCompiler, connection: BaseDatabaseWrapper) -> Any:
+        key, params = self.process_lhs(compiler, connection)
+        if connection.vendor == "postgresql":
+            of_type = self.lhs.output_field.rel_db_type(connection)
+            return f"{key} = ANY (%s::{of_type}[])", params
+        return f"{key} IN (SELECT value FROM json_each(%s))", params  # noqa: S608  (a column)
 
 
 @dataclass(frozen=True)
-class _Row:
+class _Rows:
     sql: str
     # Of the model's attributes, in the order of the columns.
     names: list[str]
@@ -100,13 +129,67 @@ class _Row:
 
 
 @lru_cache(maxsize=KEPT_STATEMENTS)
-def _row(model: type[models.Model], using: str, lock: bool) -> _Row:
-    rows = model._default_manager.using(using).filter(pk=Bound("key", model._meta.pk)).order_by()
+def _rows(model: type[models.Model], using: str, lock: bool) -> _Rows:
+    rows = model._default_manager.using(using).filter(_IsBound(F("pk"), None)).order_by()
     compiler = (_locked(rows) if lock else rows).query.get_compiler(using)
     sql, _ = compiler.as_sql()
     columns = [column for column, *_ in compiler.select]
-    return _Row(sql, [each.target.attname for each in columns], compiler.get_converters(columns))
+    return _Rows(sql, [each.target.attname for each in columns], compiler.get_converters(columns))
 
 
 def _locked(rows: QuerySet[Any]) -> QuerySet[Any]:
     return rows.select_for_update(no_key=True)
+
+
+def insert(rows: Sequence[Any]) -> None:
+    """Insert new rows of one model, which get their keys, as `bulk_create` does.
+
+    To compose the same statement each time takes a tenth of the processor time of a nested POST.
+    """
+    model: Any = type(rows[0])
+    using = router.db_for_write(model)
+    connection, fields = connections[using], _inserted_fields(model, using)
+    if fields is None or len(rows) > FEW_ROWS or any(row.pk is not None for row in rows):
+        model._default_manager.bulk_create(rows)
+        return
+    for row in rows:
+        # What it refers to may have been new, and has its key by now.
+        row._prepare_related_fields_for_save(operation_name="bulk_create")
+    values = [f.pre_save(row, add=True) for row in rows for f in fields]
+    if any(hasattr(value, "as_sql") for value in values):
+        model._default_manager.bulk_create(rows)
+        return
+    pairs = zip(cycle(fields), values, strict=False)
+    params = [f.get_db_prep_save(value, connection) for f, value in pairs]
+    with connection.cursor() as cursor:
+        cursor.execute(_insertion(model, using, len(rows)), params)
+        keys = cursor.fetchall()
+    for row, (key,) in zip(rows, keys, strict=True):
+        row.pk, row._state.adding, row._state.db = key, False, using
+
+
+@lru_cache(maxsize=KEPT_STATEMENTS)
+def _inserted_fields(model: type[models.Model], using: str) -> Sequence[Any] | None:
+    """The columns that an INSERT gives values; None where it takes more than values."""
+    key, features = model._meta.pk, connections[using].features
+    fields = [f for f in model._meta.concrete_fields if f is not key]
+    is_known = (
+        isinstance(key, models.AutoField)
+        and features.can_return_rows_from_bulk_insert
+        and not any(
+            f.generated or hasattr(f, "get_placeholder") or hasattr(f, "get_placeholder_sql")
+            for f in fields
+        )
+    )
+    return fields if is_known else None
+
+
+@lru_cache(maxsize=KEPT_STATEMENTS)
+def _insertion(model: type[models.Model], using: str, number: int) -> str:
+    quoted = connections[using].ops.quote_name
+    columns = [quoted(str(f.column)) for f in _inserted_fields(model, using) or ()]
+    row = f"({', '.join('%s' for _ in columns)})"
+    return (
+        f"INSERT INTO {quoted(model._meta.db_table)} ({', '.join(columns)})"  # noqa: S608  (names)
+        f" VALUES {', '.join([row] * number)} RETURNING {quoted(str(model._meta.pk.column))}"
+    )

@@ -20,6 +20,7 @@ from django.utils import timezone
 from rest_framework.fields import get_error_detail
 from rest_framework.request import Request
 
+from ..databases.bound import by_keys, has_rows_alone, insert
 from ..http.problems import Fault, Refused, faults_of, pointer
 from ..http.resources import visible
 from ..models import AggregateRoot, Attrs, FoldedFrom, Made, MadeFrom, SlugMadeFrom
@@ -208,11 +209,14 @@ class UnitOfWork:
         """
         loaded = self._loaded[model]
         if missing := set(ids) - loaded.keys():
-            queryset = visible(model, self.request).filter(pk__in=missing)
-            queryset = queryset.order_by("pk") if lock else queryset.order_by()
+            rows: Any = visible(model, self.request)
             if lock:
-                queryset = queryset.select_for_update(of=("self",))
-            loaded.update((each.pk, each) for each in queryset)
+                rows = rows.filter(pk__in=missing).order_by("pk").select_for_update(of=("self",))
+            elif has_rows_alone(rows):
+                rows = by_keys(model, missing)
+            else:
+                rows = rows.filter(pk__in=missing).order_by()
+            loaded.update((each.pk, each) for each in rows)
             self.absent.update((model, "id", key) for key in missing - loaded.keys())
         return loaded
 
@@ -407,9 +411,10 @@ class UnitOfWork:
             rows = self.rows[model]
             back = swapping[model]
             self._update({row: changes[row] for row in rows if row in changes and row not in back})
-            new = [row.instance for row in rows if row.is_new]
-            model._default_manager.bulk_create([*new, *(row.instance for row in back)])
-            if new:
+            if back:
+                model._default_manager.bulk_create(row.instance for row in back)
+            if new := [row.instance for row in rows if row.is_new]:
+                insert(new)
                 written.created[model] = new
         for row, fields in changes.items():
             before = {f.attname: row.before[f.attname] for f in fields}  # type: ignore[index]

@@ -1,0 +1,105 @@
+"""Do the statements that are kept store and find what those of the ORM do?"""
+
+import datetime
+import uuid
+from decimal import Decimal
+
+import pytest
+from django.db.models import Value
+from django.db.models.functions import Upper
+from django.forms import model_to_dict
+
+from books.models import Publisher
+from project.api.databases.bound import FEW_ROWS, by_keys, insert
+from project.api.fields import MAX_ID
+from tests.models import Coin, Label, Shelf, Tag, Thing
+
+pytestmark = pytest.mark.django_db
+FULL = {
+    "text": "é\n“%s”",
+    "line": "%(a)s",
+    "color": "r",
+    "size": 2,
+    "number": -(2**63),
+    "real": 0.1,
+    "price": Decimal("12345678901.2345"),
+    "is_new": True,
+    "day": datetime.date(1, 1, 1),
+    "clock": datetime.time(23, 59, 59, 999999),
+    "moment": datetime.datetime(2024, 2, 29, 12, tzinfo=datetime.UTC),
+    "span": datetime.timedelta(days=-1, microseconds=1),
+    "token": uuid.UUID(int=1),
+    "data": {"a": [1, None, "é"]},
+}
+
+
+@pytest.mark.parametrize("number", [1, 2, FEW_ROWS, FEW_ROWS + 1])
+def test_rows_are_stored_as_bulk_create_stores_them(number, django_assert_num_queries):
+    def rows():
+        return [
+            Thing(line=str(i), shelf=shelf) if i % 2 else Thing(shelf=shelf, **FULL)
+            for i in range(number)
+        ]
+
+    shelf = Shelf()
+    by_us, by_django = rows(), rows()
+    insert([shelf])
+    with django_assert_num_queries(1):
+        insert(by_us)
+    Thing.objects.bulk_create(by_django)
+    stored = [
+        [model_to_dict(Thing.objects.get(pk=row.pk), exclude=["id"]) for row in each]
+        for each in (by_us, by_django)
+    ]
+    assert stored[0] == stored[1]
+    assert stored[0][0]["shelf"] == shelf.pk
+    assert not any(row._state.adding for row in by_us)
+    by_us[0].line = "saved again"
+    by_us[0].save(force_update=True)
+
+
+def test_what_a_save_makes_is_made():
+    publisher = Publisher(name="  Ace   Books ")
+    insert([publisher])
+    stored = Publisher.objects.get()
+    assert (stored.pk, stored.uid, stored.name) == (publisher.pk, publisher.uid, "Ace Books")
+    assert (stored.name_folded, stored.created_at) == ("ace books", publisher.created_at)
+
+
+def test_rows_that_refer_to_what_is_not_stored_are_refused():
+    with pytest.raises(ValueError, match="unsaved related object"):
+        insert([Thing(shelf=Shelf())])
+
+
+def test_rows_with_keys_and_with_expressions_are_stored():
+    tag = Tag(name="a")
+    insert([tag])
+    insert([Thing(pk=7, line="b")])
+    insert([Label(thing_id=7, text="c")])
+    insert([Shelf(name=Upper(Value("d")))])
+    assert [*Tag.objects.values_list()] == [(tag.pk, "a")]
+    assert [*Label.objects.values_list()] == [(7, "c")]
+    assert Shelf.objects.get().name == "D"
+
+
+def test_rows_are_found_by_several_keys(django_assert_num_queries):
+    things = [Thing.objects.create(**FULL) for _ in range(3)]
+    with django_assert_num_queries(1):
+        found = by_keys(Thing, [things[2].pk, things[0].pk, things[2].pk, 10**6, MAX_ID + 1])
+    assert {each.pk: model_to_dict(each) for each in found} == {
+        each.pk: model_to_dict(each) for each in (things[0], things[2])
+    }
+    with django_assert_num_queries(0):
+        assert by_keys(Thing, [MAX_ID + 1]) == by_keys(Thing, []) == []
+
+
+def test_rows_are_found_by_keys_of_other_types():
+    tags = [Tag.objects.create(name=str(i)) for i in range(2)]
+    labels = [Label.objects.create(thing=Thing.objects.create(), text=str(i)) for i in range(2)]
+    assert {*by_keys(Tag, [each.pk for each in tags])} == {*tags}
+    assert {*by_keys(Label, [each.pk for each in labels])} == {*labels}
+
+
+def test_rows_that_the_manager_hides_are_not_found():
+    coins = [Coin._base_manager.create(is_sealed=is_sealed) for is_sealed in (True, False)]
+    assert by_keys(Coin, [each.pk for each in coins]) == coins[1:]
