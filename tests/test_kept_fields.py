@@ -30,6 +30,12 @@ def test_fields_that_are_kept_are_those_that_would_be_made(cls):
         for name, field in made.items():
             assert type(kept[name]) is type(field)
             assert vars(kept[name]).keys() == vars(field).keys()
+            if hasattr(field, "child"):
+                child = kept[name].child
+                assert child.parent is kept[name]
+                assert vars(child).keys() == vars(field.child).keys()
+                names = ("field_name", "source", "source_attrs", "label", "read_only")
+                assert all(getattr(child, n) == getattr(field.child, n) for n in names)
             assert repr(kept[name]) == repr(field)
 
 
@@ -48,11 +54,13 @@ def test_what_one_serializer_does_to_its_fields_is_its_own():
     first.fields["title"].validators.append(refuse)
     first.fields["title"].error_messages["invalid"] = "Own."
     first.fields["contributions"].child.fields["role"].choices = {"poet": "Poet"}
+    first.fields["author_ids"].child.allow_null = True
     assert not first.is_valid()
     second = BookSerializer(data=body, context={"request": None})
     assert second.is_valid(), second.errors
     assert second.fields["title"].error_messages["invalid"] != "Own."
     assert second.fields["title"].parent is second
+    assert not second.fields["author_ids"].child.allow_null
 
 
 def test_a_serializer_may_still_build_its_fields_by_what_it_knows_of_the_request():
