@@ -12,6 +12,7 @@ from django.db.models import Count, F, Sum, TextField, Value
 from django.db.models.functions import Concat, Upper
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from psycopg import _queries
 from rest_framework import serializers
 from rest_framework.permissions import BasePermission
 from rest_framework.renderers import JSONRenderer
@@ -602,6 +603,16 @@ def test_a_statement_is_planned_once_and_not_for_each_request(length):
         )
         # PostgreSQL tries five plans made for their keys before it compares.
         assert cursor.fetchall() == [(5, True)]
+
+
+@pytest.mark.skipif("connection.vendor != 'postgresql'", reason="It is psycopg that keeps them.")
+def test_the_places_of_its_parameters_are_looked_for_once():
+    compiled = compile_statement(BookSerializer, frozenset(), "default")
+    compiled.documents([1], "default")
+    before = _queries._query2pg.cache_info()
+    compiled.documents([1], "default")
+    after = _queries._query2pg.cache_info()
+    assert (after.hits, after.misses) == (before.hits + 1, before.misses)
 
 
 @pytest.mark.skipif("connection.vendor != 'postgresql'", reason="SQLite keeps no plans.")
