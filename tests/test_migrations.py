@@ -2,7 +2,9 @@
 
 from importlib import import_module
 
+import pytest
 from django.core.management import call_command
+from django.core.management.base import SystemCheckError
 from django.db import connection
 from django.db.migrations.recorder import MigrationRecorder
 
@@ -25,3 +27,16 @@ def test_a_database_that_is_older_than_1_0_0_keeps_its_rows(db):
 
     assert {(app, "0001_catalogue") for app in APPS} <= recorder.applied_migrations().keys()
     assert list(Book.objects.values_list()) == books
+
+
+@pytest.mark.parametrize("command", ["migrate", "preview_migrate"])
+def test_a_database_that_lacks_some_of_what_is_replaced_is_refused(db, command):
+    recorder = MigrationRecorder(connection)
+    for app in APPS:
+        recorder.record_unapplied(app, "0001_catalogue")
+        replaces = import_module(f"{app}.migrations.0001_catalogue").Migration.replaces
+        recorder.record_applied(*replaces[0])
+        for replaced in replaces[1:]:
+            recorder.record_unapplied(*replaced)
+    with pytest.raises(SystemCheckError, match=r"some of .+ that books\.0001_catalogue replaces"):
+        call_command(command, verbosity=0, skip_checks=False)

@@ -9,6 +9,7 @@ from django.core.checks import CheckMessage, Error, Tags, register
 from django.core.exceptions import FieldDoesNotExist
 from django.db import DEFAULT_DB_ALIAS, NotSupportedError, connections
 from django.db.backends.base.base import BaseDatabaseWrapper
+from django.db.migrations.loader import MigrationLoader
 from django.db.models import IntegerField, Model, QuerySet, signals
 from django.urls import get_resolver
 from rest_framework.serializers import BaseSerializer, ModelSerializer
@@ -245,6 +246,31 @@ def check_triggers(databases: Sequence[str] | None = None, **kwargs: object) -> 
         for connection in _usable(databases)
         if (fault := triggers.fault_before_migrate(connection))
     ]
+
+
+@register(Tags.database)
+def check_history(databases: Sequence[str] | None = None, **kwargs: object) -> list[CheckMessage]:
+    """No database stands in the midst of migrations that are one by now: nothing leads on from
+    there, and Django would end with a KeyError."""
+    return [
+        Error(
+            f"This database has had some of the migrations that {app}.{name} replaces, and not"
+            f" {', '.join(lacking)}.",
+            hint="Migrate it by the code that has these, and then by this: CHANGELOG.md.",
+            id="api.E027",
+        )
+        for connection in _usable(databases)
+        for (app, name), lacking in _half_replaced(MigrationLoader(connection))
+    ]
+
+
+def _half_replaced(loader: MigrationLoader) -> Iterator[tuple[tuple[str, str], list[str]]]:
+    for key, migration in loader.replacements.items():
+        lacking = [each for each in migration.replaces if each not in loader.applied_migrations]
+        if 0 < len(lacking) < len(migration.replaces) and not loader.disk_migrations.keys() >= {
+            *lacking
+        }:
+            yield key, [name for _, name in lacking]
 
 
 @register()

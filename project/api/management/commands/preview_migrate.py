@@ -1,5 +1,6 @@
 """`manage.py preview_migrate`: what the next `migrate` will change of stored texts."""
 
+from django.core.checks import Tags
 from django.core.management.base import BaseCommand
 from django.db import connection
 from django.db.migrations.executor import MigrationExecutor
@@ -14,6 +15,8 @@ class Command(BaseCommand):
     help = "Say what the next `migrate` will change of stored texts, and change nothing."
 
     def handle(self, **options: object) -> None:
+        # Of a database that cannot be migrated nothing can be said.
+        self.check(tags=[Tags.database], databases=[connection.alias])
         executor = MigrationExecutor(connection)
         loader = executor.loader
         applied = {loader.graph.nodes.get(key) for key in loader.applied_migrations}
