@@ -255,5 +255,5 @@ def test_an_object_by_its_key_is_asked_of_a_manager_of_ones_own(catalogue, monke
 
 
 def test_no_more_statements_are_kept_than_there_is_room_for():
-    for cache in (kept._keyset, kept._statements, bound._row):
+    for cache in (kept._keyset, kept._statements, bound._rows, bound._insertion):
         assert cache.cache_info().maxsize == bound.KEPT_STATEMENTS == 256
