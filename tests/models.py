@@ -118,6 +118,11 @@ class Unsealed(models.Manager["models.Model"]):
     def get_queryset(self) -> "models.QuerySet[models.Model]":
         return super().get_queryset().filter(is_sealed=False)
 
+    def bulk_create(self, objs, *args, **options):  # type: ignore[no-untyped-def]
+        for each in objs:
+            each.was_made_by = self
+        return super().bulk_create(objs, *args, **options)
+
 
 class Box(AggregateRoot):
     """Its manager hides some."""

@@ -82,6 +82,13 @@ def test_rows_with_keys_and_with_expressions_are_stored():
     assert Shelf.objects.get().name == "D"
 
 
+def test_a_manager_that_creates_rows_its_own_way_is_asked():
+    coin = Coin()
+    insert([coin])
+    assert coin.was_made_by == Coin.objects
+    assert [*Coin.objects.all()] == [coin]
+
+
 def test_rows_are_found_by_several_keys(django_assert_num_queries):
     things = [Thing.objects.create(**FULL) for _ in range(3)]
     with django_assert_num_queries(1):

@@ -170,11 +170,13 @@ def insert(rows: Sequence[Any]) -> None:
 
 @lru_cache(maxsize=KEPT_STATEMENTS)
 def _inserted_fields(model: type[models.Model], using: str) -> Sequence[Any] | None:
-    """The columns that an INSERT gives values; None where it takes more than values."""
+    """The columns that an INSERT gives values; None where it takes more than values, or where the
+    model's manager has a way of its own."""
     key, features = model._meta.pk, connections[using].features
     fields = [f for f in model._meta.concrete_fields if f is not key]
     is_known = (
         isinstance(key, models.AutoField)
+        and type(model._default_manager).bulk_create is Manager.bulk_create
         and features.can_return_rows_from_bulk_insert
         and not any(
             f.generated or hasattr(f, "get_placeholder") or hasattr(f, "get_placeholder_sql")
