@@ -711,7 +711,12 @@ def test_a_disk_that_is_full_keeps_no_part_of_a_cover(librarian, edition, monkey
             yield data[100:]
 
         monkeypatch.setattr(ContentFile, "chunks", chunks)
-        assert upload(librarian, edition).status_code == 500
+        answer = upload(librarian, edition)
+        assert (answer.status_code, answer.headers["Retry-After"]) == (503, "1")
+        assert (answer.json()["code"], answer.json()["detail"]) == (
+            "unavailable",
+            "No file can be stored now. Try again.",
+        )
         assert left == [-1]
         assert files() == before
     monkeypatch.undo()

@@ -23,8 +23,18 @@ _stored: ContextVar["list[tuple[OwnedFileField, str]] | None"] = ContextVar(
 )
 
 
+class StorageError(OSError):
+    """The storage takes no file: its disk is full, say, or its folder not ours to write to."""
+
+
 class OwnedFile(FieldFile):
     def save(self, name: str, content: "File[bytes]", save: bool = True) -> None:
+        try:
+            self._save(name, content, save)
+        except OSError as error:
+            raise StorageError(str(error)) from error
+
+    def _save(self, name: str, content: "File[bytes]", save: bool) -> None:
         stored = _stored.get()
         if stored is None:
             super().save(name, content, save)

@@ -21,6 +21,7 @@ from rest_framework.views import set_rollback
 
 from ..databases.connections import may_have_written
 from ..databases.errors import is_outage
+from ..files import StorageError
 from .problems import (
     MEDIA_TYPE,
     RETRY_AFTER,
@@ -35,6 +36,7 @@ from .problems import (
 )
 
 logger = logging.getLogger(__name__)
+NOT_STORED = "No file can be stored now. Try again."
 
 
 def as_api_exception(error: Exception, request: Request) -> exceptions.APIException | None:
@@ -53,6 +55,9 @@ def as_api_exception(error: Exception, request: Request) -> exceptions.APIExcept
         case _ if is_outage(error):
             logger.warning("The database does not answer: %s", error)
             return _outage(request)
+        case StorageError():
+            logger.error("A file cannot be stored: %s", error)
+            return Unavailable(NOT_STORED)
     return None
 
 
@@ -143,15 +148,18 @@ def not_found(request: HttpRequest, exception: Exception | None = None) -> HttpR
     return problem_response(request, 404, "There is nothing at this URL.", "not_found")
 
 
-def unavailable(request: HttpRequest) -> HttpResponseBase:
+def unavailable(request: HttpRequest, known: Unavailable | None = None) -> HttpResponseBase:
     """What an outage is answered with outside of REST framework's views."""
-    detail, code, _ = described(_outage(request))
+    detail, code, _ = described(known or _outage(request))
     later = {"Retry-After": str(RETRY_AFTER)}
     return problem_response(request, 503, detail, code, later)
 
 
 def server_error(request: HttpRequest) -> HttpResponseBase:
     # Django calls this while it handles the error.
-    if is_outage(sys.exc_info()[1]):
+    error = sys.exc_info()[1]
+    if is_outage(error):
         return unavailable(request)
+    if isinstance(error, StorageError):
+        return unavailable(request, Unavailable(NOT_STORED))
     return problem_response(request, 500, "The server failed; this is a bug.", "error")
