@@ -1,6 +1,7 @@
 """Does `manage.py doctor` say how things are, and what to do?"""
 
 import io
+import os
 import re
 import shutil
 import time
@@ -69,6 +70,15 @@ def test_a_disk_that_is_nearly_full_is_named(monkeypatch):
     text, is_well = doctor()
     assert not is_well
     assert re.search(r"! disk: 0\.1 GB free in (/.*)\n    Make room in \1\.\n", text)
+
+
+@pytest.mark.django_db
+def test_a_folder_that_is_not_to_be_written_to_is_named(monkeypatch):
+    # Root, who may run the tests, may write everywhere.
+    monkeypatch.setattr(os, "access", lambda place, mode: False)
+    text, is_well = doctor()
+    assert not is_well
+    assert re.search(r"! disk: .* in (/.*)\n    Let the user who runs this write to \1\.\n", text)
 
 
 @pytest.mark.django_db

@@ -1,6 +1,7 @@
 """What is wrong with this installation, and what to do about it: `manage.py doctor`."""
 
 import json
+import os
 import shutil
 import tempfile
 import time
@@ -142,6 +143,8 @@ def _disk() -> Iterator[Finding]:
     for place in dict.fromkeys(map(_existing, [settings.MEDIA_ROOT, *_folders()])):
         free = shutil.disk_usage(place).free
         advice = "" if free >= LEAST_FREE else f"Make room in {place}."
+        if not os.access(place, os.W_OK):
+            advice = f"Let the user who runs this write to {place}."
         yield Finding("disk", f"{free / 1e9:.1f} GB free in {place}", advice)
 
 
