@@ -1,5 +1,6 @@
 """What does a client hear while the database is away, full of others or too slow?"""
 
+import json
 import shutil
 from contextlib import contextmanager
 from unittest.mock import ANY
@@ -67,6 +68,13 @@ def test_while_a_file_of_sqlite_cannot_be_opened_all_is_503(tmp_path):
     with Server(environment) as server:
         server.client.headers.update(OVER_TLS)
         assert_nothing_is_available(server.client)
+        # The log says it once a request, and why.
+        # WhiteNoise warns where nobody has collected static files.
+        lines = [json.loads(line) for line in server.log.splitlines() if line.startswith("{")]
+        [first, *_] = [line["request_id"] for line in lines if "request_id" in line]
+        cause, request = [line for line in lines if line.get("request_id") == first]
+        assert (cause["level"], request["status"]) == ("WARNING", 503)
+        assert cause["message"] == "The database does not answer: unable to open database file"
 
 
 def test_while_a_file_of_sqlite_is_away_or_another_one_all_is_503(tmp_path):

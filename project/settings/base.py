@@ -75,16 +75,17 @@ CONTENT_SECURITY_POLICY = (
     " object-src 'none'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
 )
 
-# A line of JSON a request, and the traceback of each 500; the line of a 4xx says enough.
+# A line of JSON a request, and the traceback of each 500; the line of any other says enough.
 LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,
     "formatters": {"json": {"()": "project.api.observability.logging.Formatter"}},
+    "filters": {"bugs": {"()": "project.api.observability.logging.BugFilter"}},
     "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "json"}},
     "root": {"handlers": ["stderr"], "level": "INFO"},
     "loggers": {
         "django": {"handlers": [], "level": "INFO"},
-        "django.request": {"level": "ERROR"},
+        "django.request": {"level": "ERROR", "filters": ["bugs"]},
         "gunicorn.error": {"handlers": [], "propagate": True},
     },
 }

@@ -70,6 +70,13 @@ class Formatter(JsonFormatter):
             log_data["request_id"] = getattr(request, "id", None)
 
 
+class BugFilter(logging.Filter):
+    """Lets through what has a traceback; of all else the request's own line says enough."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        return bool(record.exc_info)
+
+
 class _Statements:
     """Counts and times what one request asks the database, and names the slow ones."""
 
