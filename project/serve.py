@@ -8,9 +8,18 @@ import os
 from itertools import count
 from typing import Any
 
+
+def address(host: str, port: str, default: str = "") -> str:
+    """Where to listen, as the variables of these names say."""
+    number = os.environ.get(port) or default
+    if not (number.isascii() and number.isdecimal() and 0 < int(number) < 65536):
+        raise SystemExit(f"{port} is a number from 1 to 65535.")
+    return f"{os.environ.get(host) or '127.0.0.1'}:{number}"
+
+
 wsgi_app = "project.front:application"
 worker_class = "asgi"
-bind = [f"{os.environ.get('HOST') or '127.0.0.1'}:{os.environ.get('PORT') or 8000}"]
+bind = [address("HOST", "PORT", "8000")]
 workers = 2
 # The code is loaded once, and the workers share its memory.
 preload_app = True
@@ -27,10 +36,10 @@ if not os.environ.get("DATABASE_POOLER"):
     os.environ.setdefault("PGOPTIONS", "-c lock_timeout=3s -c statement_timeout=15s")
 
 # Where Prometheus asks, and nobody else: its port stays inside, and so it needs no password.
-if metrics_port := os.environ.get("METRICS_PORT"):
+if has_metrics := bool(os.environ.get("METRICS_PORT")):
     from project.api.observability import metrics
 
-    bind.append(f"{os.environ.get('METRICS_HOST') or '127.0.0.1'}:{metrics_port}")
+    bind.append(address("METRICS_HOST", "METRICS_PORT"))
 
     def pre_fork(server: Any, worker: Any) -> None:
         taken = {each.place for each in server.WORKERS.values()}
@@ -56,7 +65,7 @@ def on_starting(server: object) -> None:
         call_command("check", databases=[])
     except CommandError as error:
         raise SystemExit(str(error)) from error
-    if metrics_port:
+    if has_metrics:
         metrics.open_directory()
     # A connection is of one process.
     connections.close_all()

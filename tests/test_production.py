@@ -1,11 +1,13 @@
 """What does production refuse, and what does every answer of it carry?"""
 
 import os
+import subprocess
+import sys
 
 import pytest
 
 from project.settings import dev
-from tests.server import Server, manage
+from tests.server import ROOT, Server, manage
 
 pytestmark = [
     pytest.mark.engineless,
@@ -66,6 +68,7 @@ KNOWN = "JWT_KEYS holds a key that everybody knows."
 OF_THE_TESTS = '[{"kty": "oct", "kid": "2", "k": "aW5zZWN1cmUta2V5LWZvci10b2tlbnMtaW4tdGVzdHM"}]'
 WEAK = "DJANGO_SECRET_KEY is weak"
 HOSTS = "Name every host in DJANGO_ALLOWED_HOSTS"
+URLS = "Each URL of DATABASE_URL and DATABASE_REPLICAS is postgresql://user:password@host:port/name"
 
 
 @pytest.mark.parametrize(
@@ -84,6 +87,11 @@ HOSTS = "Name every host in DJANGO_ALLOWED_HOSTS"
         ({"DJANGO_ALLOWED_HOSTS": "*"}, HOSTS),
         ({"DJANGO_ALLOWED_HOSTS": "catalogue.example, *"}, HOSTS),
         ({"DATABASE_URL": None}, "Set DATABASE_URL in the environment."),
+        ({"DATABASE_URL": "catalogue"}, URLS),
+        ({"DATABASE_URL": "mysql://a:secret@db.example/catalogue"}, URLS),
+        ({"DATABASE_URL": "postgresql://a:sec/ret@db.example/catalogue"}, URLS),
+        ({"DATABASE_URL": "postgresql://a:secret@[db.example/catalogue"}, URLS),
+        ({"DATABASE_REPLICAS": "db2.example"}, URLS),
         ({"JWT_KEYS": None}, "Set JWT_KEYS in the environment."),
         ({"JWT_KEYS": dev.JWT_KEYS}, KNOWN),
         ({"JWT_KEYS": dev.JWT_KEYS.replace('"insecure"', '"2026-11"')}, KNOWN),
@@ -104,6 +112,22 @@ def test_production_refuses_to_start(tmp_path, changes, reason):
     assert done.stderr.splitlines()[-1].startswith(
         f"django.core.exceptions.ImproperlyConfigured: {reason}"
     )
+    assert "secret@" not in done.stderr
+
+
+@pytest.mark.parametrize("name", ["PORT", "METRICS_PORT"])
+@pytest.mark.parametrize("port", ["http", "0", "65536", "-1", "8000 "])
+def test_a_port_that_is_none_is_named(tmp_path, name, port):
+    done = subprocess.run(
+        [sys.executable, "-m", "gunicorn", "--config", "project/serve.py"],
+        cwd=ROOT,
+        env=production(tmp_path, **{name: port}),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 1
+    assert done.stderr.endswith(f"{name} is a number from 1 to 65535.\n")
 
 
 @pytest.fixture(scope="module")

@@ -216,6 +216,8 @@ POSTGRESQL: dict[str, Any] = {
     },
 }
 
+# Of URLs of databases.
+SCHEMES = ("postgresql", "postgres", "sqlite")
 # Who reads from a standby. Without any, the router has nothing to say.
 DATABASE_ROUTERS = ["project.api.databases.replicas.ReplicaRouter"]
 
@@ -260,9 +262,19 @@ def database(url: str, pooler: str = "") -> dict[str, Any]:
         raise ImproperlyConfigured(
             "DATABASE_POOLER is `transaction`, where one in that mode is in front, or not set."
         )
-    parsed: dict[str, Any] = dict(
-        dj_database_url.parse(_with_one_host(url), disable_server_side_cursors=bool(pooler))
-    )
+    try:
+        if urlsplit(url).scheme not in SCHEMES:
+            raise ValueError
+        parsed: dict[str, Any] = dict(
+            dj_database_url.parse(_with_one_host(url), disable_server_side_cursors=bool(pooler))
+        )
+    except ValueError:
+        # Which may have a password in it, so it is not shown.
+        raise ImproperlyConfigured(
+            "Each URL of DATABASE_URL and DATABASE_REPLICAS is"
+            " postgresql://user:password@host:port/name or sqlite:////absolute/path, with special"
+            " characters as %XX."
+        ) from None
     engine = SQLITE if "sqlite" in parsed["ENGINE"] else POSTGRESQL
     options = {**engine["OPTIONS"], **parsed.get("OPTIONS", {})}
     if engine is POSTGRESQL:
