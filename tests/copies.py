@@ -13,8 +13,9 @@ from tests.server import ROOT
 LEFT_OUT = shutil.ignore_patterns(
     *(".git", ".venv*", ".uv", ".*_cache", ".hypothesis", "__pycache__", "node_modules")
 )
-# What compares whole bodies, who may do what, what holds the contract, and its pages.
-QUICK_PART = ("resources", "permissions", "schema", "schema_stability")
+# What compares whole bodies, who may do what, what holds the contract, and its pages, and what a
+# migration may add.
+QUICK_PART = ("resources", "permissions", "schema", "schema_stability", "migrations")
 EMPTY_FILE = re.compile(r"empty `([^`]+)`")
 DIFFERENCE = re.compile(r"^( *)```diff\n(.*?)^\1```$", re.DOTALL | re.MULTILINE)
 WHOLE_FILE = re.compile(
@@ -23,10 +24,10 @@ WHOLE_FILE = re.compile(
 
 
 class Copy:
-    """The tree as it would be committed now, in a folder where it can be changed."""
+    """The tree as it would be committed now, or another copy, where it can be changed."""
 
-    def __init__(self, folder):
-        shutil.copytree(ROOT, folder, ignore=LEFT_OUT)
+    def __init__(self, folder, source=ROOT):
+        shutil.copytree(source, folder, ignore=LEFT_OUT)
         self.folder = folder
 
     def run(self, *command):

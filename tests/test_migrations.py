@@ -6,6 +6,8 @@ import pytest
 from django.core.management import call_command
 from django.core.management.base import SystemCheckError
 from django.db import connection
+from django.db.migrations import AddField
+from django.db.migrations.loader import MigrationLoader
 from django.db.migrations.recorder import MigrationRecorder
 
 from books.models import Book
@@ -40,3 +42,30 @@ def test_a_database_that_lacks_some_of_what_is_replaced_is_refused(db, command):
             recorder.record_unapplied(*replaced)
     with pytest.raises(SystemCheckError, match=r"some of .+ that books\.0001_catalogue replaces"):
         call_command(command, verbosity=0, skip_checks=False)
+
+
+# The last ones before an upgrade without a pause was promised.
+BEFORE = {
+    "api": "0003",
+    "auth_api": "0007",
+    "authors": "0006",
+    "books": "0015",
+    "changes": "0001",
+}
+
+
+def test_a_server_of_the_version_before_can_leave_out_what_a_migration_adds():
+    added = [
+        (migration, operation)
+        for migration in MigrationLoader(None).disk_migrations.values()
+        if migration.name[:4] > BEFORE.get(migration.app_label, "9999")
+        for operation in migration.operations
+        if isinstance(operation, AddField)
+    ]
+    assert [
+        f"{migration}: {operation.name} is neither null nor has it a db_default"
+        for migration, operation in added
+        if not (
+            operation.field.null or operation.field.many_to_many or operation.field.has_db_default()
+        )
+    ] == []

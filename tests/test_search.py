@@ -754,6 +754,33 @@ def test_what_is_due_is_told_by_check_and_readyz_and_made_by_the_next_migrate(mo
     ]
 
 
+@pytest.mark.django_db(transaction=True)
+def test_a_server_of_the_version_before_serves_on_what_a_later_migrate_has_made(
+    monkeypatch, client
+):
+    later = "project.api.search.tables.VERSION"
+    emit_post_migrate_signal(0, False, connection.alias)
+    book("Sourcery")
+    with monkeypatch.context() as patch:
+        patch.setattr(later, 0)
+        emit_post_migrate_signal(0, False, connection.alias)
+    assert messages() == []
+    assert client.get("/readyz").status_code == 200
+    assert found("/api/books/", "sourcery") == ["Sourcery"]
+    # To write all anew by older rules is no remedy.
+    with pytest.raises(CommandError, match="is due"):
+        call_command("reindex")
+    # In a table of another form it would find nothing.
+    with connection.cursor() as cursor:
+        cursor.execute("UPDATE search_definition SET definition = '2-' || definition")
+    assert client.get("/readyz").status_code == 503
+    # And it is not every other definition that is a later one.
+    with monkeypatch.context() as patch:
+        patch.setattr(later, -1)
+        assert [name for name, _ in messages()] == ["api.W001"]
+    emit_post_migrate_signal(0, False, connection.alias)
+
+
 def no_disk(*args):
     raise OperationalError("No space left on device")
 

@@ -29,11 +29,11 @@ def operation(app, name, place=0):
     return import_module(f"{app}.migrations.{name}").Migration.operations[place]
 
 
-def preview():
-    """What is said where these migrations are still to come."""
+def preview(are_to_come=True):
+    """What is said where these migrations are still to come, or have come."""
     recorder = MigrationRecorder(connection)
     for app, name in REWRITING:
-        recorder.record_unapplied(app, name)
+        (recorder.record_unapplied if are_to_come else recorder.record_applied)(app, name)
     output = StringIO()
     call_command("preview_migrate", stdout=output)
     return output.getvalue().splitlines()
@@ -80,7 +80,9 @@ def test_what_was_filed_by_older_rules_is_filed_anew(capsys):
     nothing = "Nothing: `migrate` leaves all stored texts as they are."
     assert preview() == [nothing, anew]
     create(connection)
-    assert preview() == [nothing]
+    # A migration that may write texts has them made anew, whatever it writes.
+    assert preview() == [nothing, anew]
+    assert preview(are_to_come=False) == [nothing]
 
 
 def test_texts_get_one_spelling_and_no_row_is_merged():

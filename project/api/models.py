@@ -4,7 +4,7 @@ import re
 import unicodedata
 import uuid
 from calendar import monthrange
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar, TypeAlias
 
 import regex
@@ -12,7 +12,7 @@ from django import forms
 from django.conf import settings
 from django.core.exceptions import ValidationError
 from django.core.validators import MaxValueValidator, MinValueValidator, RegexValidator
-from django.db import models
+from django.db import connections, models
 from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.models import Q
 from django.db.models.functions import Substr
@@ -98,6 +98,36 @@ class AggregateRoot(models.Model):
     def take_over(self, gone: Any) -> list[models.Model]:
         """New rows that it owns once another object is merged into it, beside that one's own."""
         return []
+
+
+class Definition(models.Model):
+    """Of a trigger, or of what a search finds, as a `migrate` has made it: its digest.
+
+    A server that finds its own here, and another in its place, is older than the database, and
+    serves on. One that does not is newer, and waits for its `migrate`.
+    """
+
+    digest = models.CharField(max_length=64, primary_key=True)
+
+    def __str__(self) -> str:
+        return self.digest
+
+    @classmethod
+    def note(cls, using: str, digests: Collection[str]) -> None:
+        if cls._is_there(using):
+            for each in {*digests} - cls.noted(using, digests):
+                cls._default_manager.using(using).get_or_create(digest=each)
+
+    @classmethod
+    def noted(cls, using: str, digests: Collection[str]) -> set[str]:
+        if not digests or not cls._is_there(using):
+            return set()
+        rows = cls._default_manager.using(using).filter(digest__in=digests)
+        return set(rows.values_list("digest", flat=True))
+
+    @classmethod
+    def _is_there(cls, using: str) -> bool:
+        return cls._meta.db_table in connections[using].introspection.table_names()
 
 
 class StoredAnswer(models.Model):

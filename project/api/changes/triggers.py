@@ -1,8 +1,9 @@
 """The triggers that record changes: made from the models by `migrate`, whoever adds a model.
 
 Each is compared with what this code would make, so that `/readyz` and `check` know of one that is
-missing, disabled or made by an earlier version. What was written while triggers were away is
-recorded when they come back: all objects, when they come for the first time.
+missing, disabled or made by an earlier version; one of a later version records what an earlier
+server writes, too. What was written while triggers were away is recorded when they come back: all
+objects, when they come for the first time.
 """
 
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
@@ -16,6 +17,7 @@ from django.db.migrations import Migration, operations
 from django.db.models.signals import post_migrate, pre_migrate
 from django.dispatch import receiver
 
+from ..models import Definition
 from ..writes.attribution import Writer, forget_writer, name_writer
 from . import models, postgresql, sqlite
 from .models import Batch, Change, Entry, Feed, Pending, RowChange
@@ -70,7 +72,14 @@ def due(connection: BaseDatabaseWrapper, tables: Collection[Tracked]) -> list[Tr
 
 def fault_of(connection: BaseDatabaseWrapper) -> str | None:
     """Which tables' changes are not recorded, in words, and what to do about it."""
-    tables = sorted({each.table for each in due(connection, tracked())})
+    with connection.cursor() as cursor:
+        stored = dialect(connection).stored(cursor)
+    unlike = due(connection, tracked())
+    # Somebody else's are there, of a version after this one.
+    earlier = Definition.noted(
+        connection.alias, {each.digest for each in unlike if (each.table, each.name) in stored}
+    )
+    tables = sorted({each.table for each in unlike if each.digest not in earlier})
     if not tables:
         return None
     return f"Changes of {', '.join(tables)} are not recorded: run `manage.py migrate`."
@@ -94,8 +103,8 @@ def prepare_for_migrations(
     """Drop the triggers that are in the way of the migrations.
 
     On SQLite that is all of them, since tables are altered by being made anew. On PostgreSQL it is
-    those that read columns of which one may be taken away; the others go on. Whoever gives no plan
-    may do anything.
+    those that read columns of which one may be taken away, where those of this version cannot take
+    over at once; the others go on, since servers do. Whoever gives no plan may do anything.
     """
     if sender.label != "changes" or plan == []:
         return
@@ -105,7 +114,12 @@ def prepare_for_migrations(
         stored = engine.stored(cursor)
         if connection.vendor == "postgresql" and plan is not None:
             apps = {m.app_label for m, backwards in plan if backwards or _reshapes(m)}
-            tables = {each.table for each in tracked() if each.model._meta.app_label in apps}
+            reshaped = [each for each in tracked() if each.model._meta.app_label in apps]
+            if not any(backwards or _may_do_anything(m) for m, backwards in plan):
+                reshaped = [
+                    each for each in reshaped if not _take_over(connection, cursor, each, stored)
+                ]
+            tables = {each.table for each in reshaped}
             stored = {key: digest for key, digest in stored.items() if key[0] in tables}
         engine.drop(cursor, stored)
     if connection.vendor == "postgresql" and _as_migration not in connection.execute_wrappers:
@@ -114,6 +128,37 @@ def prepare_for_migrations(
 
 def _reshapes(migration: Migration) -> bool:
     return any(isinstance(each, RESHAPING) for each in migration.operations)
+
+
+def _may_do_anything(migration: Migration) -> bool:
+    """Whether it may change what triggers of whatever version need: their tables, or a key."""
+    return migration.app_label == "changes" or any(
+        isinstance(each, operations.RunSQL)
+        or (isinstance(each, operations.AlterField) and each.field.primary_key)
+        for each in migration.operations
+    )
+
+
+def _take_over(
+    connection: BaseDatabaseWrapper,
+    cursor: CursorWrapper,
+    tracked: Tracked,
+    stored: Mapping[tuple[str, str], str],
+) -> bool:
+    """Put this version's triggers in the place of an earlier one's, if all that they read is there:
+    migrations take away only what they do not."""
+    triggers = wanted(connection, [tracked])
+    existing = connection.introspection.table_names(cursor)
+    if not (
+        stored.keys() >= {(each.table, each.name) for each in triggers}
+        and _is_whole(connection, cursor, tracked, existing)
+    ):
+        return False
+    engine = dialect(connection)
+    others = [each for each in triggers if stored[each.table, each.name] != each.digest]
+    engine.drop(cursor, [(each.table, each.name) for each in others])
+    engine.create(cursor, others)
+    return True
 
 
 def _as_migration(
@@ -156,6 +201,8 @@ def create_after_migrations(
             if any(isinstance(each, WRITING) for each in migration.operations)
         }
     create(connection, tables, rewritten)
+    made = {*wanted(connection, tables)}.difference(due(connection, tables))
+    Definition.note(using, {each.digest for each in made})
 
 
 def create(
@@ -178,16 +225,17 @@ def create(
         if not due(connection, tables) and len(stored) == len(wanted(connection, tables)):
             return
         tables = [each for each in tables if _is_whole(connection, cursor, each, existing)]
-        missing = due(connection, tables)
+        unlike = due(connection, tables)
         names = {(each.table, each.name) for each in wanted(connection, tables)}
-        lacking = {each.table for each in missing}
+        # An earlier version's have recorded all the same.
+        lacking = {each.table for each in unlike if (each.table, each.name) not in stored}
         concerned = [each for each in tables if each.table in lacking]
         if concerned:
             locked = {each.root._meta.db_table for each in concerned} | lacking
             engine.keep_from_writing(cursor, locked - {sqlite.PLACE.table})
         engine.drop(cursor, [key for key in stored if key not in names])
-        engine.drop(cursor, [(each.table, each.name) for each in missing])
-        engine.create(cursor, missing)
+        engine.drop(cursor, [(each.table, each.name) for each in unlike])
+        engine.create(cursor, unlike)
         engine.drop_unused_functions(cursor, {each.function for each in wanted(connection, tables)})
         for each in tables:
             if each.root in {one.root for one in concerned} and each.is_root:

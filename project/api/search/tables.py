@@ -6,7 +6,7 @@ it with this code's, so that whatever stopped the end of `migrate` does not go u
 
 import hashlib
 import unicodedata
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 import regex
 from django.apps import AppConfig
@@ -17,6 +17,7 @@ from django.db.migrations import Migration, RunPython, RunSQL
 from django.db.models.signals import post_migrate, pre_migrate
 from django.dispatch import receiver
 
+from ..models import Definition
 from .entries import BATCH, Reader, SearchEntry, dialect, entry_models, refresh, root_of, source_of
 from .words import VERSION
 
@@ -36,11 +37,12 @@ def prepare_for_migrations(
         if not _exist(connection):
             tables = [model._meta.db_table for model in entry_models()]
             dialect(connection.vendor).drop_former(cursor, tables)
-        elif any(map(_may_write_texts, (migration for migration, _ in plan))):
+        elif any(map(may_write_texts, (migration for migration, _ in plan))):
             cursor.execute(f"DELETE FROM {DEFINITIONS}")
 
 
-def _may_write_texts(migration: Migration) -> bool:
+def may_write_texts(migration: Migration) -> bool:
+    """Whether entries may be made of what it writes, so that all are made anew."""
     sources = (source for model in entry_models() for source, _ in source_of(model).walk())
     return migration.app_label in {source.model._meta.app_label for source in sources} and any(
         isinstance(operation, RunPython | RunSQL) for operation in migration.operations
@@ -67,6 +69,7 @@ def create(connection: BaseDatabaseWrapper) -> None:
                 )
             if model in due(connection) or differs_in_number(connection, model):
                 _fill(connection, cursor, model)
+    Definition.note(connection.alias, {*_made(connection).values()})
 
 
 def _fill(connection: BaseDatabaseWrapper, cursor: CursorWrapper, model: type[SearchEntry]) -> None:
@@ -95,26 +98,28 @@ def drop(connection: BaseDatabaseWrapper) -> None:
 
 
 def definition(model: type[SearchEntry], vendor: str) -> str:
-    """What the words of these entries depend on, as a hash."""
-    parts = (
-        *(VERSION, dialect(vendor).LAYOUT, unicodedata.unidata_version, regex.__version__),
-        model.index,
-    )
-    return hashlib.sha256(repr(parts).encode()).hexdigest()
+    """What the words of these entries depend on, as a hash, and the form of their table."""
+    parts = VERSION, unicodedata.unidata_version, regex.__version__, model.index
+    return f"{dialect(vendor).LAYOUT}-{hashlib.sha256(repr(parts).encode()).hexdigest()[:48]}"
 
 
 def due(connection: BaseDatabaseWrapper) -> list[type[SearchEntry]]:
     """The models whose entries are missing, or made by another definition than this code's."""
-    made: dict[str, str] = {}
-    if _exist(connection):
-        with connection.cursor() as cursor:
-            cursor.execute(f"SELECT entries, definition FROM {DEFINITIONS}")
-            made = dict(cursor.fetchall())
+    made = _made(connection)
     return [
         model
         for model in entry_models()
         if made.get(model._meta.db_table) != definition(model, connection.vendor)
     ]
+
+
+def _made(connection: BaseDatabaseWrapper) -> dict[str, str]:
+    """By their table, by which definition entries are made."""
+    if not _exist(connection):
+        return {}
+    with connection.cursor() as cursor:
+        cursor.execute(f"SELECT entries, definition FROM {DEFINITIONS}")
+        return dict(cursor.fetchall())
 
 
 def mark_due(connection: BaseDatabaseWrapper) -> None:
@@ -125,8 +130,25 @@ def mark_due(connection: BaseDatabaseWrapper) -> None:
 
 
 def fault_of(connection: BaseDatabaseWrapper) -> str | None:
-    """What is due, in words, and what to do about it."""
-    names = [str(root_of(model)._meta.verbose_name_plural) for model in due(connection)]
+    """What is due and not of a later version, in words."""
+    return in_words(
+        model for model in due(connection) if not _is_of_later_version(connection, model)
+    )
+
+
+def _is_of_later_version(connection: BaseDatabaseWrapper, model: type[SearchEntry]) -> bool:
+    """Whether the entries are those of a version after this one, in a table of the same form."""
+    own, made = definition(model, connection.vendor), _made(connection).get(model._meta.db_table)
+    return (
+        made is not None
+        and made.partition("-")[0] == own.partition("-")[0]
+        and bool(Definition.noted(connection.alias, [own]))
+    )
+
+
+def in_words(models: Iterable[type[SearchEntry]]) -> str | None:
+    """That these are due, and what to do about it."""
+    names = [str(root_of(model)._meta.verbose_name_plural) for model in models]
     if not names:
         return None
     return f"What a search finds of {', '.join(names)} is due: run `manage.py migrate`."

@@ -15,6 +15,7 @@ from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.migrations.executor import MigrationExecutor
 
 from project.api.changes.models import Batch, Feed
+from project.api.models import Definition
 from project.api.search.entries import entry_models
 from project.api.search.tables import create
 from project.settings.base import database, sqlite_url
@@ -97,7 +98,8 @@ def _is_behind(one: BaseDatabaseWrapper) -> bool:
 
 
 def _is_kept(model: type[models.Model]) -> bool:
-    return model._meta.managed and not model._meta.proxy
+    # Definitions are those of the one engine.
+    return model._meta.managed and not model._meta.proxy and model is not Definition
 
 
 def _rows(model: type[models.Model], using: str) -> models.QuerySet[Any]:
@@ -108,7 +110,8 @@ def _rows(model: type[models.Model], using: str) -> models.QuerySet[Any]:
 def _left_behind(source: BaseDatabaseWrapper, copied: Iterable[type[models.Model]]) -> list[str]:
     """The tables that are neither copied nor made anew."""
     entries = tuple(model._meta.db_table for model in entry_models())
-    known = {model._meta.db_table for model in copied} | {"django_migrations"}
+    made_anew = {Definition._meta.db_table, "django_migrations"}
+    known = {model._meta.db_table for model in copied} | made_anew
     return sorted(
         name
         for name in set(source.introspection.table_names()) - known

@@ -8,7 +8,7 @@ from django.db.migrations.state import ProjectState
 
 from project.api.rewriting import RewriteTexts
 from project.api.search.entries import entry_models, root_of
-from project.api.search.tables import due
+from project.api.search.tables import due, may_write_texts
 
 
 class Command(BaseCommand):
@@ -28,10 +28,11 @@ class Command(BaseCommand):
                 migration.mutate_state(state, preserve=False)
         apps = state.apps
         apps_with_tables = {migration.app_label for migration in applied if migration}
-        found = False
+        found = writes = False
         for migration, _ in plan:
             if migration in applied or migration.app_label not in apps_with_tables:
                 continue
+            writes |= may_write_texts(migration)
             for operation in migration.operations:
                 if isinstance(operation, RewriteTexts):
                     for rewrite in operation.rewrites(apps, connection.alias):
@@ -39,7 +40,6 @@ class Command(BaseCommand):
                         self.stdout.write(str(rewrite))
         if not found:
             self.stdout.write("Nothing: `migrate` leaves all stored texts as they are.")
-        # Texts that change make all of them due.
-        if entries := entry_models() if found else due(connection):
+        if entries := entry_models() if writes else due(connection):
             names = ", ".join(str(root_of(model)._meta.verbose_name_plural) for model in entries)
             self.stdout.write(f"search entries of {names}: made anew")

@@ -5,7 +5,7 @@ from argparse import ArgumentParser
 from django.core.management.base import BaseCommand, CommandError
 from django.db import DEFAULT_DB_ALIAS, connections
 
-from project.api.search.tables import fault_of, find_differences, reindex
+from project.api.search.tables import due, find_differences, in_words, reindex
 
 MAX_NAMED = 10
 
@@ -24,7 +24,7 @@ class Command(BaseCommand):
 
     def handle(self, *, check: bool, database: str, **options: object) -> None:
         connection = connections[database]
-        if fault := fault_of(connection):
+        if fault := in_words(due(connection)):
             raise CommandError(fault)
         if not check:
             for root, number in reindex(connection):
