@@ -5,6 +5,7 @@ Any other option of gunicorn's may follow (https://gunicorn.org/reference/settin
 
 import gc
 import os
+from io import StringIO
 from itertools import count
 from typing import Any
 
@@ -61,8 +62,9 @@ def on_starting(server: object) -> None:
     from django.db import connections
 
     try:
-        # Of the code alone: the server starts while its database is away.
-        call_command("check", databases=[])
+        # Of the code alone: the server starts while its database is away. That nothing is found is
+        # no line of the log.
+        call_command("check", databases=[], stdout=StringIO())
     except CommandError as error:
         raise SystemExit(str(error)) from error
     if has_metrics:
