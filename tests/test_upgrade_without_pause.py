@@ -26,6 +26,11 @@ CLIENTS = 3
 ATTEMPTS = 20
 
 
+def section(title):
+    """Of CONTRIBUTING.md."""
+    return re.search(rf"^## {title}$(.*?)(?=^## )", GUIDE, re.DOTALL | re.MULTILINE)[1]
+
+
 class Version(Copy):
     def write_migration(self, *arguments, block=None):
         """Have one written, and give it the operations that the guide has in this block."""
@@ -53,9 +58,8 @@ class Version(Copy):
 
 
 def versions(folder):
-    guide = re.search(r"^## Add a field$(.*?)(?=^## )", GUIDE, re.DOTALL | re.MULTILINE)[1]
     expanded = Version(folder / "2")
-    expanded.follow(guide)
+    expanded.follow(section("Add a field"))
     expanded.write_migration()
     left = Version(folder / "3", expanded.folder)
     for name in ("models", "serializers"):

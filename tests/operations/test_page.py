@@ -1,13 +1,16 @@
 """Is all true that docs/operations.md has its reader type? It is typed, on a machine of its own."""
 
+import json
 import re
 import threading
 import time
+from base64 import b64encode
 
 import pytest
 
 from tests.operations.machine import REASON, Machine, is_possible
 from tests.server import ROOT
+from tests.test_upgrade_without_pause import Version, section
 
 pytestmark = pytest.mark.skipif(not is_possible(), reason=REASON)
 PAGE = (ROOT / "docs" / "operations.md").read_text("utf-8")
@@ -89,6 +92,7 @@ def test_1_it_is_installed_and_answers_over_tls(reader):
         said = reader.types(title)
         if title == "The database":
             assert said[-1].endswith("All is well.\n")
+            reader.password = re.search(r"root has the password (\w+)", said[-1])[1]
     reader.machine.run(CERTIFICATE)
     units = "catalogue-housekeeping.timer catalogue-housekeeping.service catalogue@8001.service"
     reader.machine.run(f"systemd-analyze verify {units}", "/etc/systemd/system")
@@ -140,20 +144,58 @@ def test_3_prometheus_is_answered(reader):
     assert 'catalogue_pool_busy{pool="read"} ' in said
 
 
-def test_4_an_upgrade_fails_no_request(reader):
+def test_3_what_is_in_the_way_of_what_is_named(reader):
+    psql = "runuser --user postgres -- psql --quiet --dbname catalogue --command"
+    for statement in ("BEGIN; LOCK TABLE books_book; SELECT pg_sleep(60)", "TABLE books_book"):
+        reader.machine.run(f"{psql} '{statement}' &> /dev/null & sleep 2")
+    said, activity = reader.types("When something is wrong")
+    assert said.endswith("All is well.\n")
+    rows = [[cell.strip() for cell in row.split("|")] for row in activity.splitlines()]
+    [holder] = [row[0] for row in rows if "LOCK TABLE" in row[-1]]
+    [behind] = [row[1] for row in rows if row[-1] == "TABLE books_book"]
+    assert behind == f"{{{holder}}}"
+    reader.machine.run(f"{psql} 'SELECT pg_terminate_backend({holder})'")
+
+
+def commit_next_version(machine, folder):
+    """There, in the folder where this project was cloned: a column more."""
+    version = Version(folder)
+    version.follow(section("Add a field"))
+    version.write_migration()
+    [migration] = version.folder.glob("books/migrations/*_book_dedication.py")
+    for path in (
+        *(version.folder / "books" / f"{n}.py" for n in ("models", "serializers")),
+        migration,
+    ):
+        text = b64encode(path.read_bytes()).decode()
+        name = path.relative_to(version.folder)
+        machine.run(f"base64 --decode <<< {text} > {name}", str(ROOT))
+    who = "-c user.name=Newcomer -c user.email=newcomer@example.org"
+    machine.run(f"git add books; git {who} commit --quiet --message Dedications", str(ROOT))
+
+
+def test_4_an_upgrade_fails_no_request(reader, tmp_path):
+    commit_next_version(reader.machine, tmp_path / "2")
+    # It takes longer than a token lasts.
+    reader.types("Upgrade", slice(1))
     failed, answered = [], []
     ending = threading.Event()
+    login = json.dumps({"username": "root", "password": reader.password})
+    token = re.search('"access": ?"(.+?)"', reader.asks("/api/token/", f"--json '{login}'")[1])[1]
+    write = f"""--json '{{"title": "Dune"}}' --header 'Authorization: Bearer {token}'"""
 
-    def ask():
+    def ask(*request):
         while not ending.is_set():
-            status, text = reader.asks("/api/books/?page_size=1")
-            (answered if status == 200 else failed).append(text)
+            status, text = reader.asks(*request)
+            (answered if status in (200, 201) else failed).append(text)
 
-    threads = [threading.Thread(target=ask) for _ in range(3)]
+    requests = [("/api/books/?page_size=1",), ("/api/books/?search=dune",), ("/api/books/", write)]
+    threads = [threading.Thread(target=ask, args=request) for request in requests]
     for thread in threads:
         thread.start()
     try:
-        reader.types("Upgrade", slice(2))
+        reader.types("Upgrade", slice(1, 2))
+        reader.machine.run(READY.format(port=8001))
         reader.machine.run(START.format(port=8002))
         reader.types("Upgrade", slice(2, None))
         stop(reader, 8001)
@@ -165,6 +207,7 @@ def test_4_an_upgrade_fails_no_request(reader):
             thread.join()
     assert not failed
     assert len(answered) > before > 20
+    assert reader.asks("/api/books/?fields=dedication")[0] == 200
 
 
 def test_5_a_dump_is_restored(reader):
