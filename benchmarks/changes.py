@@ -75,7 +75,7 @@ def measure(rounds: int) -> None:
 
     from auth_api.models import User
     from project.api.changes import triggers
-    from project.api.changes.tracking import tracked
+    from project.api.changes.tracking import tracked_tables
 
     call_command("migrate", verbosity=0)
     client = APIClient(SERVER_NAME="localhost")
@@ -97,7 +97,7 @@ def measure(rounds: int) -> None:
 
     def record(is_on: bool) -> None:
         if is_on:
-            triggers.create(connection, tracked())
+            triggers.create(connection, tracked_tables())
             return
         with connection.cursor() as cursor:
             engine = triggers.dialect(connection)

@@ -18,7 +18,7 @@ from project.api.changes import positions, triggers
 from project.api.changes.models import Change
 from project.api.changes.tracking import Tracked
 from project.api.models import Definition
-from project.api.writes.attribution import attributed, merging_into, program
+from project.api.writes.attribution import attribute_writes, merging_into, program
 from tests.catalogue import book, names_writer, send
 from tests.models import Coin, Note, Remark
 
@@ -189,7 +189,7 @@ def test_an_author_is_told_and_not_the_books_that_show_the_name(librarian):
 
 def test_what_was_merged_says_where_it_went(admin):
     old, new = Author.objects.create(name="Old"), Author.objects.create(name="New")
-    with program("merge"), attributed(), merging_into(new.pk):
+    with program("merge"), attribute_writes(), merging_into(new.pk):
         key = old.pk
         old.delete()
     row = feed(admin, kinds="authors")[0][-1]
@@ -559,7 +559,7 @@ def test_a_catalogue_that_has_no_feed_yet_is_in_it_after_migrate(member):
     Book.objects.filter(pk=dune.pk).update(version=7)
     with connection.cursor() as cursor:
         engine = triggers.dialect(connection)
-        engine.drop(cursor, engine.stored(cursor))
+        engine.drop(cursor, engine.read_triggers(cursor))
         for table in triggers.OWN_TABLES:
             cursor.execute(f"DELETE FROM {table}")
     emit_post_migrate_signal(0, False, connection.alias, plan=[])

@@ -14,7 +14,7 @@ from books.models import Book, Edition, Publisher, Series, Subject
 from project.api.databases import bound
 from project.api.databases.bound import by_key, has_rows_alone
 from project.api.declarations import routes
-from project.api.lists import kept
+from project.api.lists import statements
 from project.api.viewsets import ResourceViewSet
 from tests.catalogue import book
 
@@ -141,12 +141,12 @@ def test_the_children_of_a_parent_are_those_that_the_orm_gives(path, both, catal
 
 def test_children_are_kept_for_all_parents_and_are_each_parents_own(anonymous, catalogue):
     anonymous.get(f"/api/authors/{Author.objects.latest('pk').pk}/books/")
-    before = kept._statements.cache_info()
+    before = statements._statements.cache_info()
     for author in Author.objects.order_by("pk"):
         found = anonymous.get(f"/api/authors/{author.pk}/books/").json()["results"]
         assert [each["title"] for each in found] == [f"Title {found[0]['title'][6:]}"]
         assert [each["id"] for each in found] == [author.contributions.get().book_id]
-    after = kept._statements.cache_info()
+    after = statements._statements.cache_info()
     assert (after.misses, after.hits) == (before.misses, before.hits + 6)
 
 
@@ -255,5 +255,5 @@ def test_an_object_by_its_key_is_asked_of_a_manager_of_ones_own(catalogue, monke
 
 
 def test_no_more_statements_are_kept_than_there_is_room_for():
-    for cache in (kept._keyset, kept._statements, bound._rows, bound._insertion):
+    for cache in (statements._keyset, statements._statements, bound._rows, bound._insertion):
         assert cache.cache_info().maxsize == bound.KEPT_STATEMENTS == 256

@@ -20,7 +20,7 @@ from books.models import Contribution, Identifier, Publisher, Series, Subject
 from books.serializers import SeriesSerializer
 from project.api.changes import list_tags, positions
 from project.api.changes.models import Feed
-from project.api.changes.tracking import tracked
+from project.api.changes.tracking import tracked_tables
 from project.api.filters import RootFilterSet
 from project.api.lists.pagination import CursorPagination
 from project.api.serializers import ResourceSerializer
@@ -112,7 +112,7 @@ def test_any_tag_is_no_reason_to_take_a_bad_request_for_a_good_one(anonymous, om
 # What changes a list
 
 
-TABLES = [each for each in tracked() if each.model._meta.app_label in ("authors", "books")]
+TABLES = [each for each in tracked_tables() if each.model._meta.app_label in ("authors", "books")]
 
 
 @pytest.mark.parametrize("table", TABLES, ids=lambda each: each.table)
@@ -169,7 +169,7 @@ def test_every_thing_that_bytes_depend_on_has_its_own_tag(
 def test_code_is_named_by_all_its_files():
     paths = {*list_tags._sources()}
     root = list_tags.settings.BASE_DIR
-    for each in ("books/views.py", "project/settings/api.py", "project/api/lists/kept.py"):
+    for each in ("books/views.py", "project/settings/api.py", "project/api/lists/statements.py"):
         assert root / each in paths
     assert not any("site-packages" in path.parts for path in paths)
 

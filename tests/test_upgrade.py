@@ -12,7 +12,7 @@ from django.db.migrations.recorder import MigrationRecorder
 
 from authors.models import Author, AuthorProfile
 from books.models import Book, Contribution, Publisher, Series, Subject
-from project.api.search.tables import create, due
+from project.api.search.tables import create, find_outdated
 from tests.catalogue import authors, book, isbn
 
 pytestmark = pytest.mark.django_db
@@ -65,7 +65,7 @@ def test_what_was_filed_by_older_rules_is_filed_anew(capsys):
     assert preview() == [*said, anew]
     upgrade()
     # By the words of the new names everything is found after `migrate`.
-    assert len(due(connection)) == 5
+    assert len(find_outdated(connection)) == 5
     assert capsys.readouterr().out == "\n  2 authors written anew\n  1 books written anew"
     assert list(Author.objects.order_by("pk").values_list("sort_name", "version")) == [
         ("Woodrow, Wilson, Mrs.", 2),

@@ -92,7 +92,7 @@ class WithLines(io.RawIOBase):
 
 
 @contextmanager
-def opened(path: str | PathLike[str]) -> Iterator[tuple[io.BufferedReader, Counted, int]]:
+def open_file(path: str | PathLike[str]) -> Iterator[tuple[io.BufferedReader, Counted, int]]:
     """The file's text or bytes, what counts those that are read of it, and its size.
 
     The size is 0 where it is a pipe.

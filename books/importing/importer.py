@@ -21,12 +21,12 @@ from authors.models import Author
 from books.serializers import BookSerializer
 from project.api.http.problems import Fault, Refused
 from project.api.writes.attribution import program
-from project.api.writes.transactions import retried
+from project.api.writes.transactions import retry
 
 from .authors import AuthorRow
 from .batches import Batch
 from .drafts import Draft
-from .files import opened
+from .files import open_file
 from .formats import FORMS, Form, form_of, mapped_form
 from .merging import Keys, Ours, Update
 from .ordering import SortedRows
@@ -142,7 +142,7 @@ def import_file(
     with ExitStack() as files:
         files.enter_context(_rare_garbage_collection())
         files.enter_context(program("import"))
-        stream, counted, size = files.enter_context(opened(path))
+        stream, counted, size = files.enter_context(open_file(path))
         lines = Lines(stream)
         name = "mapped" if mapping else form
         if name == "auto":
@@ -323,7 +323,7 @@ def _import(rows: Sequence[FileRow], report: Report, ours: Ours) -> list[FileRow
     drafts = {row.number: row.draft for row in rows if row.draft is not None}
     try:
         # Again where someone else writes the same at the same time, whose rows it then finds.
-        batch = retried(lambda: _put_in(drafts, ours))
+        batch = retry(lambda: _put_in(drafts, ours))
     except (IntegrityError, DataError) as error:
         reason = str(error).partition("\n")[0]
     else:

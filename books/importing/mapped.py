@@ -39,7 +39,7 @@ CLEANED: dict[str, Callable[[str], str | None]] = {
 }
 
 
-def guessed(header: Sequence[str]) -> dict[str, str]:
+def guess_mapping(header: Sequence[str]) -> dict[str, str]:
     """Which of ours the columns of a header seem to be, each of ours once."""
     found: dict[str, str] = {}
     for ours, words in SYNONYMS.items():
@@ -52,7 +52,7 @@ def guessed(header: Sequence[str]) -> dict[str, str]:
 
 def guess(header: Sequence[str]) -> str:
     """The guess as it is typed; empty where no column seems to be the title."""
-    found = guessed(header)
+    found = guess_mapping(header)
     if "title" not in found.values():
         return ""
     options = [f'--map "{name}={ours}"' for name, ours in found.items() if name.casefold() != ours]

@@ -19,7 +19,7 @@ from django.utils.datastructures import MultiValueDict
 
 from . import conflicts
 from .changes.actors import Actors
-from .changes.history import changes_of, told
+from .changes.history import changes_of, describe_changes
 from .http.problems import Refused
 from .http.renderers import as_html
 from .http.resources import resource_of
@@ -31,7 +31,7 @@ from .search.queries import Search
 from .writes.deletions import remove
 from .writes.merging import merge
 from .writes.signals import WrittenRows
-from .writes.transactions import delete, retried
+from .writes.transactions import delete, retry
 
 # How many changes the page of an object's history shows. The API has them all.
 CHANGES_SHOWN = 100
@@ -190,7 +190,7 @@ class AggregateRootAdmin(admin.ModelAdmin):
         """A form is written as the API writes: whoever loses a race looks again."""
         view = partial(super().changeform_view, request, *args, **kwargs)
         with suppress_save_receivers():
-            return retried(view) if request.method == "POST" else view()
+            return retry(view) if request.method == "POST" else view()
 
     def get_object(
         self, request: HttpRequest, object_id: str, from_field: str | None = None
@@ -231,7 +231,7 @@ class AggregateRootAdmin(admin.ModelAdmin):
         changes: list[dict[str, Any]] = []
         if resource is not None and object_id.isdecimal():
             rows = list(changes_of(self.model, int(object_id))[:CHANGES_SHOWN])
-            meanings = told(resource.view_class.serializer_class, int(object_id), rows)
+            meanings = describe_changes(resource.view_class.serializer_class, int(object_id), rows)
             actors = Actors.of([row.actor for row in rows], self.model.objects.db)
             for row in rows:
                 operation, differences = meanings[row.transaction]
@@ -371,7 +371,7 @@ class AggregateRootAdmin(admin.ModelAdmin):
             return self._merge_page(request, rows)
         keys = [row.pk for row in rows if str(row.pk) != survivor]
         try:
-            stays = retried(partial(self._merge_all, request, keys, int(survivor)))
+            stays = retry(partial(self._merge_all, request, keys, int(survivor)))
         except (Http404, Refused, StaleError):
             text = "Somebody else has changed one of them meanwhile. Look again."
             self.message_user(request, text, messages.ERROR)

@@ -17,7 +17,7 @@ from rest_framework.serializers import BaseSerializer, ModelSerializer
 from .changes import tracking, triggers
 from .declarations import errors_of, has_fields, link_errors, routes, with_nested
 from .documents.statements import Uncompilable, compile_statement
-from .http.resources import hiding
+from .http.resources import find_partly_hidden
 from .relations import RelatedSerializer, relations_of
 from .search import tables
 from .serializers import ResourceSerializer, StrictModelSerializer
@@ -321,7 +321,7 @@ def _uncompilable_fields(serializer_class: type[RelatedSerializer]) -> dict[str,
     try:
         compiled = compile_statement(serializer_class, frozenset(), DEFAULT_DB_ALIAS)
         # As for a request that may not see all.
-        shown = {each: each._default_manager.all() for each in hiding(compiled.models)}
+        shown = {each: each._default_manager.all() for each in find_partly_hidden(compiled.models)}
         compile_statement(serializer_class, frozenset(), DEFAULT_DB_ALIAS, shown)
     except Uncompilable as error:
         return error.faults

@@ -25,7 +25,7 @@ from .models import AggregateRoot
 from .relations import Owned, RelatedSerializer, ReverseVia, Shared, Via, relations_of
 from .serializers import documents
 from .writes.attribution import program
-from .writes.transactions import Change, retried, write_locked
+from .writes.transactions import Change, retry, write_locked
 
 BLOCK = 200
 # What a block of lines may hold.
@@ -215,7 +215,7 @@ def import_lines(lines: Iterable[bytes]) -> Iterator[Outcome]:
     """Add the roots that the catalogue has not, each block in a transaction of its own."""
     with program("import_catalogue"):
         for block in _blocks(_read(lines)):
-            yield retried(lambda block=block: _import_block(block))  # type: ignore[misc]
+            yield retry(lambda block=block: _import_block(block))  # type: ignore[misc]
 
 
 def _read(lines: Iterable[bytes]) -> Iterator[tuple[Line, int]]:

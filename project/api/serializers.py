@@ -25,7 +25,7 @@ from .documents.statements import (
     statement,
 )
 from .http.problems import MAX_FAULTS
-from .http.resources import hiding, visible
+from .http.resources import find_partly_hidden, visible
 from .models import Attrs, NameField
 from .relations import (
     MAX_ITEMS,
@@ -326,7 +326,7 @@ def _statement(
     version: str | None = None,
 ) -> Statement:
     compiled = statement(serializer_class, unread, using, version=version)
-    if request is not None and (hidden := hiding(compiled.models)):
+    if request is not None and (hidden := find_partly_hidden(compiled.models)):
         # Not kept: it has conditions of this request.
         shown = {model: visible(model, request) for model in hidden}
         return compile_statement(serializer_class, unread, using, shown, version=version)

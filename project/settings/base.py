@@ -165,7 +165,7 @@ DATA_UPLOAD_MAX_NUMBER_FILES = 250
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 
-def listed(text: str) -> list[str]:
+def split_list(text: str) -> list[str]:
     """The members of a comma-separated list."""
     return [member for part in text.split(",") if (member := part.strip())]
 

@@ -3,7 +3,7 @@
 import os
 
 from .base import *
-from .base import BASE_DIR, databases, listed, sqlite_url
+from .base import BASE_DIR, databases, split_list, sqlite_url
 
 DEBUG = True
 SECRET_KEY = "insecure-development-key-that-production-refuses"  # noqa: S105
@@ -11,12 +11,12 @@ JWT_KEYS = '[{"kty": "oct", "kid": "insecure", "k": "aW5zZWN1cmUtZGV2ZWxvcG1lbnQ
 # A phone asks for this machine's address: HOST, or where that is 0.0.0.0, what else is named.
 ALLOWED_HOSTS = [
     *("localhost", "127.0.0.1", "[::1]"),
-    *listed(os.environ.get("HOST", "")),
-    *listed(os.environ.get("DJANGO_ALLOWED_HOSTS", "")),
+    *split_list(os.environ.get("HOST", "")),
+    *split_list(os.environ.get("DJANGO_ALLOWED_HOSTS", "")),
 ]
 # Front ends that are developed on this machine, on whatever port.
 CORS_ALLOWED_ORIGIN_REGEXES = [r"^http://(localhost|127\.0\.0\.1|\[::1\])(:[0-9]+)?$"]
-CORS_ALLOWED_ORIGINS = listed(os.environ.get("CORS_ALLOWED_ORIGINS", ""))
+CORS_ALLOWED_ORIGINS = split_list(os.environ.get("CORS_ALLOWED_ORIGINS", ""))
 DATABASES = databases(
     os.environ.get("DATABASE_URL") or sqlite_url(BASE_DIR / "db.sqlite3"),
     os.environ.get("DATABASE_REPLICAS", ""),

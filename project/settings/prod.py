@@ -8,7 +8,7 @@ from base64 import urlsafe_b64decode
 from django.core.exceptions import ImproperlyConfigured
 
 from .base import *
-from .base import databases, listed
+from .base import databases, split_list
 
 
 def _required(name: str) -> str:
@@ -56,7 +56,7 @@ if os.environ.get("DJANGO_DEBUG"):
     raise ImproperlyConfigured("DJANGO_DEBUG is set: production never shows its insides.")
 
 SECRET_KEY = _secret_key(_required("DJANGO_SECRET_KEY"))
-ALLOWED_HOSTS = _hosts(listed(_required("DJANGO_ALLOWED_HOSTS")))
+ALLOWED_HOSTS = _hosts(split_list(_required("DJANGO_ALLOWED_HOSTS")))
 DATABASES = databases(
     _required("DATABASE_URL"),
     os.environ.get("DATABASE_REPLICAS", ""),
@@ -64,7 +64,7 @@ DATABASES = databases(
 )
 # A JSON list of JWKs: the first one signs tokens, all of them verify (auth_api.keys).
 JWT_KEYS = _keys(_required("JWT_KEYS"))
-CORS_ALLOWED_ORIGINS = listed(os.environ.get("CORS_ALLOWED_ORIGINS", ""))
+CORS_ALLOWED_ORIGINS = split_list(os.environ.get("CORS_ALLOWED_ORIGINS", ""))
 # How many proxies in front add to X-Forwarded-For; the throttles believe only those. With too few,
 # all the world has one address, and five wrong guesses lock a name for everybody.
 PROXIES = _number(

@@ -22,7 +22,7 @@ from ..http.problems import pointer
 from ..models import AggregateRoot, Attrs
 from ..relations import Owned, RelatedSerializer, Relation, Shared, relations_of
 from .models import Change, RowChange
-from .tracking import OF_EACH_WRITE, Tracked, aware, kind_of, tracked
+from .tracking import OF_EACH_WRITE, Tracked, aware, kind_of, tracked_tables
 
 # By a model's label and a row's key: what its columns hold, by the attributes of its fields.
 Rows = dict[str, dict[int, Attrs]]
@@ -47,7 +47,9 @@ class State:
     @classmethod
     def of(cls, model: type[AggregateRoot], key: int) -> "State":
         """As they are stored now."""
-        tables = {each.model._meta.label_lower: each for each in tracked() if each.root is model}
+        tables = {
+            each.model._meta.label_lower: each for each in tracked_tables() if each.root is model
+        }
         state = cls(tables)
         for label, each in tables.items():
             names = [f.attname for f in each.model._meta.concrete_fields]
@@ -92,7 +94,7 @@ def values_of(model: type[models.Model], columns: Any) -> Attrs:
     return values
 
 
-def told(
+def describe_changes(
     serializer_class: type[RelatedSerializer], key: int, page: Sequence[Change]
 ) -> Mapping[int, tuple[str, list[Attrs]]]:
     """By the transaction of each of these: the operation, and where the document has changed."""

@@ -46,15 +46,15 @@ from ..documents.compiler import expressions_of
 from ..documents.statements import KEPT_STATEMENTS, Document, Uncompilable, statement
 from ..http.preconditions import DIGEST_LENGTH, IF_MATCH, IF_NONE_MATCH, KEYS, Condition
 from ..http.renderers import DocumentRenderer
-from ..http.resources import OVERRIDES, hides_nothing, hiding
-from ..lists.kept import LOOKUPS
+from ..http.resources import OVERRIDES, find_partly_hidden, hides_nothing
 from ..lists.ordering import OrderingFilter
 from ..lists.pagination import CursorPagination
+from ..lists.statements import LOOKUPS
 from ..relations import RelatedSerializer
 from ..search.filter import EXACT, SearchFilter
 from . import positions
 from .models import Entry
-from .tracking import tracked
+from .tracking import tracked_tables
 
 # Where a reader of a list gives positions, it waits for so many and no more, 1 or 2 ms.
 ROUND = 100
@@ -186,7 +186,7 @@ def _is_of_feed(view: APIView) -> bool:
 @cache
 def _recorded() -> frozenset[type[models.Model]]:
     """The models whose rows cannot change without the feed."""
-    return frozenset(each.model for each in tracked())
+    return frozenset(each.model for each in tracked_tables())
 
 
 @cache
@@ -289,7 +289,7 @@ def _shown(view: Any, using: str) -> str | None:
     """What names the statement of these documents; None where that reads other tables, or shows to
     one what it hides from another."""
     found = _statement(view.serializer_class, view.unread_properties, using)
-    return None if found is None or hiding(found[1]) else found[0]
+    return None if found is None or find_partly_hidden(found[1]) else found[0]
 
 
 @lru_cache(maxsize=KEPT_STATEMENTS)

@@ -210,7 +210,7 @@ def triggers_of(tracked: Tracked) -> list[Trigger]:
     ]
 
 
-def stored(cursor: CursorWrapper) -> dict[tuple[str, str], str]:
+def read_triggers(cursor: CursorWrapper) -> dict[tuple[str, str], str]:
     """By table and name, the digest of each trigger that is there and enabled."""
     cursor.execute(
         "SELECT relname, tgname, obj_description(pg_trigger.oid, 'pg_trigger') FROM pg_trigger"

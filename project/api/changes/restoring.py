@@ -12,11 +12,11 @@ from ..http.problems import Fault, Refused, pointer
 from ..models import AggregateRoot, ComputedFrom
 from ..relations import Owned, RelatedSerializer, Shared, relations_of
 from ..writes.former_keys import survivor_of, survivors
-from ..writes.transactions import retried
+from ..writes.transactions import retry
 from ..writes.unit_of_work import RowState, UnitOfWork
 from .history import values_of
 from .models import Change, RowChange
-from .tracking import kind_of, tracked
+from .tracking import kind_of, tracked_tables
 
 
 def restore(serializer: RelatedSerializer, key: int) -> None:
@@ -25,7 +25,7 @@ def restore(serializer: RelatedSerializer, key: int) -> None:
     Http404 where it never existed. Refused where it exists, where it was merged into another, where
     somebody has its unique values, and where something that it linked is gone.
     """
-    retried(lambda: _restore(serializer, key))
+    retry(lambda: _restore(serializer, key))
 
 
 def _restore(serializer: RelatedSerializer, key: int) -> None:
@@ -77,7 +77,9 @@ def _state(row: models.Model, path: str, root: RowState | None) -> RowState:
 
 def _rows(root: type[AggregateRoot], gone: Any) -> Mapping[type[models.Model], list[Any]]:
     """What was deleted, by model, in the order of their keys."""
-    known = {each.model._meta.label_lower: each.model for each in tracked() if each.root is root}
+    known = {
+        each.model._meta.label_lower: each.model for each in tracked_tables() if each.root is root
+    }
     rows: dict[type[models.Model], dict[int, Any]] = defaultdict(dict)
     rows[root] = {}
     for change in gone:

@@ -172,7 +172,7 @@ PLACE = Trigger(
 )
 
 
-def stored(cursor: CursorWrapper) -> dict[tuple[str, str], str]:
+def read_triggers(cursor: CursorWrapper) -> dict[tuple[str, str], str]:
     """By table and name, the digest of each trigger that is there."""
     cursor.execute(
         "SELECT tbl_name, name, sql FROM sqlite_master WHERE type = 'trigger'"

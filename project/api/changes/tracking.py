@@ -95,7 +95,7 @@ def roots() -> list[type[AggregateRoot]]:
     ]
 
 
-def tracked() -> list[Tracked]:
+def tracked_tables() -> list[Tracked]:
     """Every table that is recorded: of roots first, each table once."""
     found = [Tracked(root, root, (), _viewer(root)) for root in roots()]
     for model in apps.get_models(include_auto_created=True):

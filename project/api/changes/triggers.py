@@ -22,7 +22,7 @@ from ..writes.attribution import Writer, forget_writer, name_writer
 from . import models, postgresql, sqlite
 from .models import Batch, Change, Entry, Feed, Pending, RowChange
 from .positions import give
-from .tracking import Tracked, roots, tracked
+from .tracking import Tracked, roots, tracked_tables
 from .trigger import Trigger
 
 MIGRATION = Writer("migration", None)
@@ -48,7 +48,7 @@ def dialect(connection: BaseDatabaseWrapper) -> ModuleType:
     return {"postgresql": postgresql, "sqlite": sqlite}[connection.vendor]
 
 
-def wanted(connection: BaseDatabaseWrapper, tables: Iterable[Tracked]) -> list[Trigger]:
+def expected_triggers(connection: BaseDatabaseWrapper, tables: Iterable[Tracked]) -> list[Trigger]:
     engine = dialect(connection)
     found = [trigger for each in tables for trigger in engine.triggers_of(each)]
     if connection.vendor == "sqlite":
@@ -59,13 +59,13 @@ def wanted(connection: BaseDatabaseWrapper, tables: Iterable[Tracked]) -> list[T
 # What is due
 
 
-def due(connection: BaseDatabaseWrapper, tables: Collection[Tracked]) -> list[Trigger]:
+def find_missing(connection: BaseDatabaseWrapper, tables: Collection[Tracked]) -> list[Trigger]:
     """The triggers of these tables that are missing, disabled or of another definition."""
     with connection.cursor() as cursor:
-        stored = dialect(connection).stored(cursor)
+        stored = dialect(connection).read_triggers(cursor)
     return [
         each
-        for each in wanted(connection, tables)
+        for each in expected_triggers(connection, tables)
         if stored.get((each.table, each.name)) != each.digest
     ]
 
@@ -73,8 +73,8 @@ def due(connection: BaseDatabaseWrapper, tables: Collection[Tracked]) -> list[Tr
 def fault_of(connection: BaseDatabaseWrapper) -> str | None:
     """Which tables' changes are not recorded, in words, and what to do about it."""
     with connection.cursor() as cursor:
-        stored = dialect(connection).stored(cursor)
-    unlike = due(connection, tracked())
+        stored = dialect(connection).read_triggers(cursor)
+    unlike = find_missing(connection, tracked_tables())
     # Somebody else's are there, of a version after this one.
     earlier = Definition.noted(
         connection.alias, {each.digest for each in unlike if (each.table, each.name) in stored}
@@ -111,10 +111,10 @@ def prepare_for_migrations(
     connection = connections[using]
     with transaction.atomic(using), connection.cursor() as cursor:
         engine = dialect(connection)
-        stored = engine.stored(cursor)
+        stored = engine.read_triggers(cursor)
         if connection.vendor == "postgresql" and plan is not None:
             apps = {m.app_label for m, backwards in plan if backwards or _reshapes(m)}
-            reshaped = [each for each in tracked() if each.model._meta.app_label in apps]
+            reshaped = [each for each in tracked_tables() if each.model._meta.app_label in apps]
             if not any(backwards or _may_do_anything(m) for m, backwards in plan):
                 reshaped = [
                     each for each in reshaped if not _take_over(connection, cursor, each, stored)
@@ -147,7 +147,7 @@ def _take_over(
 ) -> bool:
     """Put this version's triggers in the place of an earlier one's, if all that they read is there:
     migrations take away only what they do not."""
-    triggers = wanted(connection, [tracked])
+    triggers = expected_triggers(connection, [tracked])
     existing = connection.introspection.table_names(cursor)
     if not (
         stored.keys() >= {(each.table, each.name) for each in triggers}
@@ -192,7 +192,7 @@ def create_after_migrations(
         connection.execute_wrappers.remove(_as_migration)
     if plan is None and connection.vendor == "sqlite":
         _clear_if_empty(connection)
-    tables = tracked()
+    tables = tracked_tables()
     rewritten = {each.model._meta.app_label for each in tables}
     if plan is not None:
         rewritten = {
@@ -201,7 +201,7 @@ def create_after_migrations(
             if any(isinstance(each, WRITING) for each in migration.operations)
         }
     create(connection, tables, rewritten)
-    made = {*wanted(connection, tables)}.difference(due(connection, tables))
+    made = {*expected_triggers(connection, tables)}.difference(find_missing(connection, tables))
     Definition.note(using, {each.digest for each in made})
 
 
@@ -221,12 +221,14 @@ def create(
                 "INSERT INTO changes_feed (id, last) VALUES (1, 0) ON CONFLICT DO NOTHING"
             )
         engine = dialect(connection)
-        stored = engine.stored(cursor)
-        if not due(connection, tables) and len(stored) == len(wanted(connection, tables)):
+        stored = engine.read_triggers(cursor)
+        if not find_missing(connection, tables) and len(stored) == len(
+            expected_triggers(connection, tables)
+        ):
             return
         tables = [each for each in tables if _is_whole(connection, cursor, each, existing)]
-        unlike = due(connection, tables)
-        names = {(each.table, each.name) for each in wanted(connection, tables)}
+        unlike = find_missing(connection, tables)
+        names = {(each.table, each.name) for each in expected_triggers(connection, tables)}
         # An earlier version's have recorded all the same.
         lacking = {each.table for each in unlike if (each.table, each.name) not in stored}
         concerned = [each for each in tables if each.table in lacking]
@@ -236,7 +238,9 @@ def create(
         engine.drop(cursor, [key for key in stored if key not in names])
         engine.drop(cursor, [(each.table, each.name) for each in unlike])
         engine.create(cursor, unlike)
-        engine.drop_unused_functions(cursor, {each.function for each in wanted(connection, tables)})
+        engine.drop_unused_functions(
+            cursor, {each.function for each in expected_triggers(connection, tables)}
+        )
         for each in tables:
             if each.root in {one.root for one in concerned} and each.is_root:
                 _reconcile(connection, cursor, each, each.model._meta.app_label in rewritten)

@@ -29,7 +29,7 @@ from ..lists.parameters import StrictQueryParameters, is_true
 from .actors import Actors
 from .cursors import Cursor
 from .feed import Kind, LostPositionError, kinds, page
-from .history import changes_of, told
+from .history import changes_of, describe_changes
 from .models import Change, Entry
 from .permissions import MayFollow, MayLookBack, MayRestore, may_see_actors
 from .positions import START, Position
@@ -199,7 +199,7 @@ class HistoryViewSet(StrictQueryParameters, GenericViewSet[Change]):
         self._require_visible(found, pk)
         rows: Any = self.paginate_queryset(changes_of(found.model, pk))
         serializer_class = found.resource.view(request, "GET").get_serializer_class()
-        meanings = told(serializer_class, pk, rows)
+        meanings = describe_changes(serializer_class, pk, rows)
         actors = Actors.of([row.actor for row in rows], rows[0]._state.db) if rows else Actors({})
         timestamp = TimestampField().to_representation
         results = []

@@ -72,7 +72,7 @@ def exception_handler(error: Exception, context: dict[str, Any]) -> Response | N
     known = as_api_exception(error, request)
     if known is None:
         return None
-    detail, code, faults = described(known)
+    detail, code, faults = describe(known)
     headers = {}
     if challenge := getattr(known, "auth_header", None):
         headers["WWW-Authenticate"] = challenge
@@ -95,7 +95,7 @@ def exception_handler(error: Exception, context: dict[str, Any]) -> Response | N
     )
 
 
-def described(known: exceptions.APIException) -> tuple[str, str, Iterable[Fault]]:
+def describe(known: exceptions.APIException) -> tuple[str, str, Iterable[Fault]]:
     """What a problem says of an exception: the detail, its code, and the faults."""
     faults: Iterable[Fault] = ()
     detail: object = known.detail
@@ -118,7 +118,7 @@ def described(known: exceptions.APIException) -> tuple[str, str, Iterable[Fault]
 
 def bad_request(request: HttpRequest, exception: Exception) -> HttpResponseBase:
     if isinstance(exception, RequestDataTooBig):
-        return refused(request, 413)
+        return refuse(request, 413)
     return problem_response(request, 400, "The request is malformed.", "parse_error")
 
 
@@ -131,7 +131,7 @@ REFUSALS = {
 }
 
 
-def refused(request: HttpRequest, status: int) -> HttpResponseBase:
+def refuse(request: HttpRequest, status: int) -> HttpResponseBase:
     later = {"Retry-After": str(RETRY_AFTER)} if status == 503 else {}
     return problem_response(request, status, *REFUSALS[status], later)
 
@@ -150,7 +150,7 @@ def not_found(request: HttpRequest, exception: Exception | None = None) -> HttpR
 
 def unavailable(request: HttpRequest, known: Unavailable | None = None) -> HttpResponseBase:
     """What an outage is answered with outside of REST framework's views."""
-    detail, code, _ = described(known or _outage(request))
+    detail, code, _ = describe(known or _outage(request))
     later = {"Retry-After": str(RETRY_AFTER)}
     return problem_response(request, 503, detail, code, later)
 

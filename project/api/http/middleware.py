@@ -14,7 +14,7 @@ from django.utils.functional import SimpleLazyObject, empty
 
 from ..databases.connections import begin_request, would_succeed_anew, would_succeed_later
 from ..databases.races import ATTEMPTS, step_back
-from .handlers import refused
+from .handlers import refuse
 
 logger = logging.getLogger(__name__)
 
@@ -115,7 +115,7 @@ class Refusals:
     def __call__(self, request: HttpRequest) -> HttpResponseBase:
         meta = request.META
         if status := meta.get("front.refusal"):
-            return refused(request, status)
+            return refuse(request, status)
         has_body = "HTTP_TRANSFER_ENCODING" in meta or (
             # HTTP/2 frames every body, so only its type tells that there is one.
             meta["SERVER_PROTOCOL"] == "HTTP/2"
@@ -123,7 +123,7 @@ class Refusals:
             and bool(meta.get("CONTENT_TYPE"))
         )
         if has_body and not meta.get("CONTENT_LENGTH"):
-            return refused(request, 411)
+            return refuse(request, 411)
         return self.get_response(request)
 
 

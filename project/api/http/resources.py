@@ -111,7 +111,7 @@ def _patterns(patterns: Iterable[Any], above: str = "") -> Iterator[tuple[str, A
 # What is hidden
 
 
-def hiding(shown: frozenset[Model]) -> Sequence[Model]:
+def find_partly_hidden(shown: frozenset[Model]) -> Sequence[Model]:
     """Those of these models whose viewsets leave out objects of their lists."""
     return _hiding(shown, get_urlconf() or settings.ROOT_URLCONF)
 

@@ -22,10 +22,10 @@ from rest_framework.utils.urls import replace_query_param
 from ..http.problems import Fault, Refused
 from ..lists.parameters import Schema
 from ..models import AnyQuerySet
-from .kept import KeptPages
 from .keysets import Keyset
 from .parameters import is_true
 from .ranking import Rank
+from .statements import KeptPages
 
 
 @dataclass(frozen=True)

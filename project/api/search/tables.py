@@ -34,7 +34,7 @@ def prepare_for_migrations(
         return
     connection = connections[using]
     with transaction.atomic(using), connection.cursor() as cursor:
-        if not _exist(connection):
+        if not _has_definitions(connection):
             tables = [model._meta.db_table for model in entry_models()]
             dialect(connection.vendor).drop_former(cursor, tables)
         elif any(map(may_write_texts, (migration for migration, _ in plan))):
@@ -61,13 +61,13 @@ def create(connection: BaseDatabaseWrapper) -> None:
         if not _has_table(connection, root_of(model)):
             continue
         with transaction.atomic(connection.alias), connection.cursor() as cursor:
-            if not _exist(connection):
+            if not _has_definitions(connection):
                 dialect(connection.vendor).create_words(cursor)
                 cursor.execute(
                     f"CREATE TABLE {DEFINITIONS}"
                     " (entries varchar(100) PRIMARY KEY, definition varchar(64) NOT NULL)"
                 )
-            if model in due(connection) or differs_in_number(connection, model):
+            if model in find_outdated(connection) or differs_in_number(connection, model):
                 _fill(connection, cursor, model)
     Definition.note(connection.alias, {*_made(connection).values()})
 
@@ -103,7 +103,7 @@ def definition(model: type[SearchEntry], vendor: str) -> str:
     return f"{dialect(vendor).LAYOUT}-{hashlib.sha256(repr(parts).encode()).hexdigest()[:48]}"
 
 
-def due(connection: BaseDatabaseWrapper) -> list[type[SearchEntry]]:
+def find_outdated(connection: BaseDatabaseWrapper) -> list[type[SearchEntry]]:
     """The models whose entries are missing, or made by another definition than this code's."""
     made = _made(connection)
     return [
@@ -115,7 +115,7 @@ def due(connection: BaseDatabaseWrapper) -> list[type[SearchEntry]]:
 
 def _made(connection: BaseDatabaseWrapper) -> dict[str, str]:
     """By their table, by which definition entries are made."""
-    if not _exist(connection):
+    if not _has_definitions(connection):
         return {}
     with connection.cursor() as cursor:
         cursor.execute(f"SELECT entries, definition FROM {DEFINITIONS}")
@@ -124,7 +124,7 @@ def _made(connection: BaseDatabaseWrapper) -> dict[str, str]:
 
 def mark_due(connection: BaseDatabaseWrapper) -> None:
     """Let the end of `migrate` make all entries anew, since texts change that they are made of."""
-    if _exist(connection):
+    if _has_definitions(connection):
         with connection.cursor() as cursor:
             cursor.execute(f"DELETE FROM {DEFINITIONS}")
 
@@ -132,7 +132,7 @@ def mark_due(connection: BaseDatabaseWrapper) -> None:
 def fault_of(connection: BaseDatabaseWrapper) -> str | None:
     """What is due and not of a later version, in words."""
     return in_words(
-        model for model in due(connection) if not _is_of_later_version(connection, model)
+        model for model in find_outdated(connection) if not _is_of_later_version(connection, model)
     )
 
 
@@ -182,7 +182,7 @@ def differs_in_number(connection: BaseDatabaseWrapper, model: type[SearchEntry])
     return bool(differs)
 
 
-def _exist(connection: BaseDatabaseWrapper) -> bool:
+def _has_definitions(connection: BaseDatabaseWrapper) -> bool:
     return DEFINITIONS in connection.introspection.table_names()
 
 

@@ -211,12 +211,12 @@ class _Run(NamedTuple):
         """Characters, each with its marks."""
         return _CLUSTER.findall(self.text)
 
-    def in_entry(self) -> list[str]:
+    def entry_words(self) -> list[str]:
         if self.size == 1:
             return [self.text[:MAX_WORD]]
         return self._windows(self._clusters)
 
-    def in_query(self, is_last: bool) -> list[Word]:
+    def query_words(self, is_last: bool) -> list[Word]:
         if self.size == 1:
             return [Word(self.text[:MAX_WORD], is_last)]
         clusters = self._clusters
@@ -245,19 +245,21 @@ class _Token(NamedTuple):
     # What else it is found by.
     others: tuple[str, ...] = ()
 
-    def in_entry(self) -> Iterator[str]:
+    def entry_words(self) -> Iterator[str]:
         yield from self.others
         if self.signed:
             yield self.signed[:MAX_WORD]
         if not self.signed or len(self.joined[0].text) > 1:
             for run in (*self.parts, *self.joined):
-                yield from run.in_entry()
+                yield from run.entry_words()
 
-    def in_query(self, is_last: bool, chunk: int, *, is_spaced: bool = False) -> Iterator["Group"]:
+    def query_groups(
+        self, is_last: bool, chunk: int, *, is_spaced: bool = False
+    ) -> Iterator["Group"]:
         if self.signed:
             yield Group(((Word(self.signed[:MAX_WORD]),),), 1, chunk)
             return
-        joined = [run.in_query(is_last and run is self.joined[-1]) for run in self.joined]
+        joined = [run.query_words(is_last and run is self.joined[-1]) for run in self.joined]
         if self.parts == self.joined:
             for run, words in zip(self.joined, joined, strict=True):
                 yield Group((tuple(words),), run.number, chunk)
@@ -265,7 +267,7 @@ class _Token(NamedTuple):
             # The s of ender's is not the beginning of a word.
             *others, last = self.parts
             is_last = is_last and (is_spaced or len(last.text) > 1)
-            parts = [*(run.in_query(False) for run in others), last.in_query(is_last)]
+            parts = [*(run.query_words(False) for run in others), last.query_words(is_last)]
             alternatives = (tuple(chain(*joined)), tuple(chain(*parts)))
             yield Group(alternatives, sum(run.number for run in self.joined), chunk)
 
@@ -327,9 +329,9 @@ def _chunks(text: str) -> list[str]:
 
 
 @lru_cache(maxsize=2**15)
-def _in_entry(chunk: str) -> tuple[tuple[str, ...], frozenset[_Run]]:
+def _chunk_words(chunk: str) -> tuple[tuple[str, ...], frozenset[_Run]]:
     tokens = _tokens(chunk)
-    words = dict.fromkeys(chain.from_iterable(token.in_entry() for token in tokens))
+    words = dict.fromkeys(chain.from_iterable(token.entry_words() for token in tokens))
     words.pop("&", None)
     return tuple(words), frozenset(run for token in tokens for run in token.parts)
 
@@ -346,7 +348,7 @@ def title_words_of(text: str) -> tuple[frozenset[str], int]:
     words: set[str] = set()
     runs: set[_Run] = set()
     for chunk in _chunks(text):
-        of_chunk, runs_of_chunk = _in_entry(chunk)
+        of_chunk, runs_of_chunk = _chunk_words(chunk)
         words.update(of_chunk)
         runs.update(runs_of_chunk)
     return frozenset(words), min(sum(run.number for run in runs), LONGEST)
@@ -405,10 +407,10 @@ def parse(text: str) -> ParsedText:
             # J R R, as people type initials.
             letters = tuple(run for _, (_, token) in found for run in token.parts)
             one = _Token(letters, (_Run("".join(run.text for run in letters)),))
-            groups += one.in_query(place == len(tokens), chunk, is_spaced=True)
+            groups += one.query_groups(place == len(tokens), chunk, is_spaced=True)
         else:
             for place, (chunk, token) in found:
-                groups += token.in_query(place == len(tokens), chunk)
+                groups += token.query_groups(place == len(tokens), chunk)
     distinct = {group.alternatives: group for group in reversed(groups)}
     if groups and (last := groups[-1].only_word) and last.is_prefix:
         # What begins with it is asked for already.

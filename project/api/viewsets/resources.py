@@ -45,10 +45,10 @@ from ..http.resources import (
     shows_all,
     shows_each,
 )
-from ..lists.kept import PARENT, KeptPages, Shape
 from ..lists.ordering import OrderingFilter
 from ..lists.pagination import CursorPagination
 from ..lists.parameters import CHOOSING, StrictQueryParameters, is_list
+from ..lists.statements import PARENT, KeptPages, Shape
 from ..lists.streaming import Columns, columns_of, export, shown_columns
 from ..models import AggregateRoot, AnyQuerySet, Attrs
 from ..relations import ParentLink, RelatedSerializer

@@ -42,7 +42,7 @@ def program(name: str) -> Iterator[None]:
 
 
 @contextmanager
-def attributed(using: str = DEFAULT_DB_ALIAS) -> Iterator[None]:
+def attribute_writes(using: str = DEFAULT_DB_ALIAS) -> Iterator[None]:
     """A transaction, or a savepoint in one, whose changes tell who has made them."""
     with transaction.atomic(using):
         writer = None if _is_named.get() else _writer()

@@ -26,7 +26,7 @@ from .bulk_answers import answer, read_documents
 from .bulk_items import METHODS, STATUSES, Item, Refusal, RefusedBulk
 from .deletions import in_use
 from .former_keys import mergers
-from .transactions import Change, delete_locked, retried, write_locked
+from .transactions import Change, delete_locked, retry, write_locked
 
 # What an app may do otherwise, by the modules in which it is as the contract has it.
 HOOKS = {
@@ -105,7 +105,7 @@ class Bulk:
             read_documents(self.views, self.items, self.refusals)
             return answer(self.items, self.refusals, self.view.request.get_full_path())
 
-        return retried(attempt)
+        return retry(attempt)
 
     def _refuse(self, item: Item, error: Exception, prefix: str | None = None) -> None:
         """Note why this item is refused; what refuses the whole request is raised."""

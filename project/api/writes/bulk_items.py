@@ -10,7 +10,7 @@ from rest_framework import exceptions, serializers
 from rest_framework.exceptions import APIException
 
 from ..fields import KeyField, StrictIntegerField, StrictUUIDField
-from ..http.handlers import described
+from ..http.handlers import describe
 from ..http.problems import Fault, PayloadTooLarge, Refused, faults_of, pointer
 from ..models import Attrs
 
@@ -42,7 +42,7 @@ class Refusal:
     @classmethod
     def of(cls, error: APIException, prefix: str) -> "Refusal":
         """What this error says of the item at this place."""
-        detail, code, faults = described(error)
+        detail, code, faults = describe(error)
         located = [replace(each, pointer=prefix + (each.pointer or "")) for each in faults]
         return cls(error.status_code, detail, code, located, getattr(error, "members", {}))
 

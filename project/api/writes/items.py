@@ -103,7 +103,9 @@ class Entry:
     stored: models.Model | None = None
 
 
-def twins(relation: Relation, work: UnitOfWork, node: Node) -> Iterator[tuple[str, list[Item]]]:
+def take_twins(
+    relation: Relation, work: UnitOfWork, node: Node
+) -> Iterator[tuple[str, list[Item]]]:
     """The twins that the body gives, as lists of items: [] is null, too.
 
     An id that stands twice in one of them is a fault, and stands there once from here on.
@@ -115,13 +117,13 @@ def twins(relation: Relation, work: UnitOfWork, node: Node) -> Iterator[tuple[st
         value = node.attrs.pop(name)
         place = node.row.pointer + pointer(name)
         if isinstance(value, list):
-            items = [named(work, model, each, place + pointer(i)) for i, each in enumerate(value)]
+            items = [item_of(work, model, each, place + pointer(i)) for i, each in enumerate(value)]
         else:
-            items = [] if value is None else [named(work, model, value, place)]
+            items = [] if value is None else [item_of(work, model, value, place)]
         yield name, list(_distinct(work, items, is_set=isinstance(relation, Shared)))
 
 
-def named(work: UnitOfWork, model: type[models.Model], value: object, place: str) -> Item:
+def item_of(work: UnitOfWork, model: type[models.Model], value: object, place: str) -> Item:
     """The item of this value, with the id of the stored object that it names in other ways."""
     item = Item.of(value, place)
     if item.id is None and item.uid is not None:
@@ -307,10 +309,10 @@ def pick(
             for name, items in twin_items
             if _meaning(items, ordered) != _meaning(stored, ordered)
         ]
-    return agreed(work, node, twin_items, ordered=ordered)
+    return agreed_items(work, node, twin_items, ordered=ordered)
 
 
-def agreed(
+def agreed_items(
     work: UnitOfWork, node: Node, twin_items: list[tuple[str, list[Item]]], *, ordered: bool = True
 ) -> list[Item] | None:
     """What these twins say, if they say the same."""
@@ -406,7 +408,7 @@ def says_what_is_stored(
                     return False
                 continue
             of: Any = row._meta.get_field(relation.name)
-            nested = Item("") if value is None else named(work, of.related_model, value, "")
+            nested = Item("") if value is None else item_of(work, of.related_model, value, "")
             if nested.means != getattr(row, of.attname):
                 return False
             if nested.id is None or not nested.attrs or nested.by_key or nested.is_merged:

@@ -21,7 +21,7 @@ from .attribution import merging_into
 from .deletions import BLOCK, owner_of, raise_versions, remove
 from .former_keys import survivor_of
 from .signals import WrittenRows
-from .transactions import retried
+from .transactions import retry
 from .unit_of_work import RowState, UnitOfWork, natural_keys, unique_keys
 
 # Any number that nothing else locks.
@@ -47,7 +47,7 @@ def merge(
     """
     if key == into:
         raise Refused([Fault("invalid", "An object is not merged into itself.", pointer="/into")])
-    return retried(lambda: _merge(model, key, into, request, confirm))
+    return retry(lambda: _merge(model, key, into, request, confirm))
 
 
 def _merge(

@@ -19,18 +19,18 @@ from .items import (
     Entry,
     Item,
     Node,
-    agreed,
+    agreed_items,
     differences,
     fetch_mentioned,
+    item_of,
     made_by_key,
-    named,
     pick,
     remember_new,
     require_agreement,
     require_properties,
     resolve_stored,
     says_what_is_stored,
-    twins,
+    take_twins,
     url_of,
 )
 from .unit_of_work import RowState, UnitOfWork
@@ -85,7 +85,7 @@ def _plan_one(
 ) -> None:
     chosen, others = [], []
     for node in nodes:
-        twin_items = list(twins(relation, work, node))
+        twin_items = list(take_twins(relation, work, node))
         if twin_items:
             node.row.given.add(relation.name)
         elif node.row.is_new and not model_field.null:
@@ -117,7 +117,9 @@ def _plan_set(
     for node in nodes:
         if isinstance(node.attrs.get(relation.name), Edit):
             _plan_link(relation, work, node, model_field)
-    twins_by_node = {node: pairs for node in nodes if (pairs := list(twins(relation, work, node)))}
+    twins_by_node = {
+        node: pairs for node in nodes if (pairs := list(take_twins(relation, work, node)))
+    }
     links: dict[Any, dict[int, Any]] = defaultdict(dict)
     stored = [node.instance.pk for node in twins_by_node if not node.row.is_new]
     if stored:
@@ -270,7 +272,7 @@ def _only_child(
     before: list[models.Model],
 ) -> list[Entry] | None:
     """A child that there is already is updated in place, with or without its id."""
-    twin_items = list(twins(relation, work, node))
+    twin_items = list(take_twins(relation, work, node))
     news = []
     for name, items in twin_items:
         for item in items:
@@ -285,7 +287,7 @@ def _only_child(
             same = not any(edited)
         if not same:
             news.append((name, items))
-    wanted = agreed(work, node, news)
+    wanted = agreed_items(work, node, news)
     if wanted is None:
         return None
     return _entries(work, child_serializer.Meta.model, wanted, before)
@@ -303,7 +305,7 @@ def _children(
     if isinstance(value, Edit):
         del node.attrs[relation.name]
         return _edited(value, before)
-    items = next((items for _, items in twins(relation, work, node)), None)
+    items = next((items for _, items in take_twins(relation, work, node)), None)
     if items is not None and views and not node.row.is_new:
         # A list that says what is stored leaves the word to its views.
         fetch_mentioned(work, child_serializer, items)
@@ -388,7 +390,7 @@ def _merged(
     entries: list[Entry] | None,
 ) -> list[Entry] | None:
     """The list's entries, given those that the body has for the list itself, if any."""
-    twin_items = list(twins(relation, work, node))
+    twin_items = list(take_twins(relation, work, node))
     shown = [getattr(row, f"{relation.to}_id") for row in before if relation.has(row)]
     items = pick(work, node, twin_items, shown)
     target = child_serializer.Meta.model._meta.get_field(relation.to).related_model
@@ -444,7 +446,7 @@ def _meaning_of(
     model = child_serializer.Meta.model._meta.get_field(relation.to).related_model
     for name in (inner.name, inner.key):
         if name in entry.attrs:
-            return named(work, model, entry.attrs[name], entry.pointer).means
+            return item_of(work, model, entry.attrs[name], entry.pointer).means
     return getattr(entry.stored, f"{relation.to}_id") if entry.stored is not None else None
 
 
@@ -454,7 +456,7 @@ def _plan_reverse(
     model = serializer.Meta.model._meta.get_field(relation.name).related_model
     joining: list[tuple[Node, Item]] = []
     for node in nodes:
-        for name, items in twins(relation, work, node):
+        for name, items in take_twins(relation, work, node):
             if node.row.is_new:
                 joining += [(node, item) for item in items]
             else:

@@ -16,7 +16,7 @@ from ..databases.transactions import check_deferred
 from ..files import new_files
 from ..models import Attrs
 from ..relations import RelatedSerializer
-from .attribution import attributed
+from .attribution import attribute_writes
 from .deletions import raise_versions_of_owners, release, remove
 from .former_keys import Name, survivors
 from .items import Edit, Node, look_up_names
@@ -57,7 +57,7 @@ def write(
         written.announce(type(root))
         return root
 
-    return retried(attempt)
+    return retry(attempt)
 
 
 def write_item(
@@ -98,7 +98,7 @@ def write_item(
         written.announce(type(root))
         return item
 
-    return retried(attempt)
+    return retry(attempt)
 
 
 def delete(instance: models.Model) -> None:
@@ -115,7 +115,7 @@ def delete(instance: models.Model) -> None:
             raise Http404
         delete_locked([locked])
 
-    retried(attempt)
+    retry(attempt)
 
 
 def write_locked(serializer: RelatedSerializer, changes: Sequence[Change]) -> list[models.Model]:
@@ -139,7 +139,7 @@ def delete_locked(instances: Sequence[models.Model]) -> None:
     written.announce(model)
 
 
-def retried(attempt: Callable[[], Result]) -> Result:
+def retry(attempt: Callable[[], Result]) -> Result:
     """The result of an atomic attempt, which is made again where another request came between.
 
     Who loses a race for a unique value, or refers to a row that has just gone, looks again: the
@@ -147,7 +147,7 @@ def retried(attempt: Callable[[], Result]) -> Result:
     """
     for attempts in range(1, ATTEMPTS):
         try:
-            with new_files(), attributed():
+            with new_files(), attribute_writes():
                 result = attempt()
                 check_deferred()
                 return result
@@ -161,7 +161,7 @@ def retried(attempt: Callable[[], Result]) -> Result:
                 raise
             # Apart from those who lost together with this one.
             sleep(random.uniform(0, attempts * PAUSE))  # noqa: S311
-    with new_files(), attributed():
+    with new_files(), attribute_writes():
         return attempt()
 
 

@@ -8,7 +8,7 @@ from django.db.migrations.state import ProjectState
 
 from project.api.rewriting import RewriteTexts
 from project.api.search.entries import entry_models, root_of
-from project.api.search.tables import due, may_write_texts
+from project.api.search.tables import find_outdated, may_write_texts
 
 
 class Command(BaseCommand):
@@ -40,6 +40,6 @@ class Command(BaseCommand):
                         self.stdout.write(str(rewrite))
         if not found:
             self.stdout.write("Nothing: `migrate` leaves all stored texts as they are.")
-        if entries := entry_models() if writes else due(connection):
+        if entries := entry_models() if writes else find_outdated(connection):
             names = ", ".join(str(root_of(model)._meta.verbose_name_plural) for model in entries)
             self.stdout.write(f"search entries of {names}: made anew")

@@ -5,7 +5,7 @@ from argparse import ArgumentParser
 from django.core.management.base import BaseCommand, CommandError
 from django.db import DEFAULT_DB_ALIAS, connections
 
-from project.api.search.tables import due, find_differences, in_words, reindex
+from project.api.search.tables import find_differences, find_outdated, in_words, reindex
 
 MAX_NAMED = 10
 
@@ -24,7 +24,7 @@ class Command(BaseCommand):
 
     def handle(self, *, check: bool, database: str, **options: object) -> None:
         connection = connections[database]
-        if fault := in_words(due(connection)):
+        if fault := in_words(find_outdated(connection)):
             raise CommandError(fault)
         if not check:
             for root, number in reindex(connection):
