@@ -21,74 +21,70 @@ BYTE_ORDER_MARKS = {
 }
 
 
-class Counted(io.RawIOBase):
+class _Chunks(io.RawIOBase):
+    """A stream of what `chunk` gives: at most so many bytes, and none at the end."""
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        chunk = self.chunk(len(buffer))
+        buffer[: len(chunk)] = chunk
+        return len(chunk)
+
+    def chunk(self, size: int) -> bytes:
+        raise NotImplementedError
+
+
+class Counted(_Chunks):
     """A file, and how many of its bytes are read: a pipe can't tell."""
 
     def __init__(self, file: BinaryIO) -> None:
         self._file = file
         self.bytes_read = 0
 
-    def readable(self) -> bool:
-        return True
-
-    def readinto(self, buffer: Any) -> int:
-        chunk = self._file.read(len(buffer))
-        buffer[: len(chunk)] = chunk
+    def chunk(self, size: int) -> bytes:
+        chunk = self._file.read(size)
         self.bytes_read += len(chunk)
-        return len(chunk)
+        return chunk
 
 
-class Unpacked(io.RawIOBase):
+class Unpacked(_Chunks):
     """What gzip has packed (RFC 1952)."""
 
     def __init__(self, stream: BinaryIO) -> None:
         self._file = gzip.GzipFile(fileobj=stream)
 
-    def readable(self) -> bool:
-        return True
-
-    def readinto(self, buffer: Any) -> int:
+    def chunk(self, size: int) -> bytes:
         try:
-            chunk = self._file.read1(len(buffer))
+            return self._file.read1(size)
         except (EOFError, gzip.BadGzipFile, zlib.error) as error:
             raise UnreadableFileError(f"It can't be unpacked: {error}") from error
-        buffer[: len(chunk)] = chunk
-        return len(chunk)
 
 
-class InUTF8(io.RawIOBase):
+class InUTF8(_Chunks):
     """A stream in another of Unicode's encodings as UTF-8. What is none becomes U+FFFD."""
 
     def __init__(self, stream: BinaryIO, encoding: str) -> None:
         self._stream = stream
         self._decoder = codecs.getincrementaldecoder(encoding)("replace")
 
-    def readable(self) -> bool:
-        return True
-
-    def readinto(self, buffer: Any) -> int:
+    def chunk(self, size: int) -> bytes:
         text = ""
         # Two bytes become three at most.
-        while not text and (chunk := self._stream.read(len(buffer) // 2)):
+        while not text and (chunk := self._stream.read(size // 2)):
             text = self._decoder.decode(chunk)
-        data = (text or self._decoder.decode(b"", final=True)).encode("utf-8", "replace")
-        buffer[: len(data)] = data
-        return len(data)
+        return (text or self._decoder.decode(b"", final=True)).encode("utf-8", "replace")
 
 
-class WithLines(io.RawIOBase):
+class WithLines(_Chunks):
     """A stream whose lines end in CR alone, as Excel for the Mac wrote them, with LF instead."""
 
     def __init__(self, stream: BinaryIO) -> None:
         self._stream = stream
 
-    def readable(self) -> bool:
-        return True
-
-    def readinto(self, buffer: Any) -> int:
-        chunk = self._stream.read(len(buffer)).replace(b"\r", b"\n")
-        buffer[: len(chunk)] = chunk
-        return len(chunk)
+    def chunk(self, size: int) -> bytes:
+        return self._stream.read(size).replace(b"\r", b"\n")
 
 
 @contextmanager

@@ -12,7 +12,7 @@ from functools import cache
 from django.db.backends.utils import CursorWrapper, truncate_name
 
 from .tracking import Tracked
-from .trigger import Trigger
+from .trigger import Trigger, identifier, literal
 
 # Of a name in PostgreSQL
 LONGEST = 63
@@ -26,14 +26,6 @@ def _setting(name: str) -> str:
     return f"nullif(current_setting('{name}', true), '')"
 
 
-def _quoted(name: str) -> str:
-    return '"{}"'.format(name.replace('"', '""'))
-
-
-def _literal(text: str) -> str:
-    return "'{}'".format(text.replace("'", "''"))
-
-
 def record(tracked: Tracked, operation: str, rows: str, at: str = "now()") -> str:
     """Write a change for each of these, which have id, uid, version and viewer; and queue it.
 
@@ -43,7 +35,7 @@ def record(tracked: Tracked, operation: str, rows: str, at: str = "now()") -> st
     WITH written AS (
       INSERT INTO changes_change (kind, object_id, uid, version, operation, at, actor, request,
         transaction, viewer, merged_into)
-      SELECT {_literal(tracked.kind)}, id, uid, version, {operation}, {at},
+      SELECT {literal(tracked.kind)}, id, uid, version, {operation}, {at},
         {_setting(ACTOR)}, {_setting(REQUEST)}, {TRANSACTION}, viewer,
         {_setting(MERGED) + "::bigint" if operation == DELETE else "NULL::bigint"}
       FROM ({rows}) AS root
@@ -58,7 +50,7 @@ def _latest(tracked: Tracked, key: str, column: str) -> str:
     return (
         f"(SELECT CASE WHEN c.transaction = {TRANSACTION} AND EXISTS (SELECT FROM changes_pending p"
         f" WHERE p.id = c.id) THEN c.{column} END FROM changes_change c"
-        f" WHERE c.kind = {_literal(tracked.kind)} AND c.object_id = {key}"
+        f" WHERE c.kind = {literal(tracked.kind)} AND c.object_id = {key}"
         " ORDER BY c.id DESC LIMIT 1)"
     )
 
@@ -71,20 +63,20 @@ def _keep(tracked: Tracked, operation: str, rows: str, where: str = "") -> str:
         where = f" WHERE {key} IS NOT NULL"
     return f"""
     INSERT INTO changes_rowchange (kind, object_id, transaction, model, row_id, operation, before)
-    SELECT {_literal(tracked.kind)}, {key}, {TRANSACTION},
-      {_literal(tracked.model._meta.label_lower)}, r.{_row_key(tracked)}, '{operation}', {before}
+    SELECT {literal(tracked.kind)}, {key}, {TRANSACTION},
+      {literal(tracked.model._meta.label_lower)}, r.{_row_key(tracked)}, '{operation}', {before}
     FROM {rows} AS r{where};"""
 
 
 def _row_key(tracked: Tracked) -> str:
-    return _quoted(tracked.pk)
+    return identifier(tracked.pk)
 
 
 def _root_body(tracked: Tracked) -> str:
-    viewer = "NULL::bigint" if tracked.viewer is None else _quoted(tracked.viewer)
-    columns = f"{_quoted(tracked.pk)} AS id, uid, version, {viewer} AS viewer"
+    viewer = "NULL::bigint" if tracked.viewer is None else identifier(tracked.viewer)
+    columns = f"{identifier(tracked.pk)} AS id, uid, version, {viewer} AS viewer"
     after, before = f"SELECT {columns} FROM after", f"SELECT {columns} FROM before"
-    table = _quoted(tracked.table)
+    table = identifier(tracked.table)
     return f"""BEGIN
   IF TG_OP = 'INSERT' THEN{record(tracked, CREATE, after)}
   ELSIF TG_OP = 'UPDATE' THEN{record(tracked, UPDATE, after)}
@@ -97,19 +89,19 @@ END"""
 
 def _owned_body(tracked: Tracked) -> str:
     root = tracked.root._meta
-    viewer = "NULL::bigint" if tracked.viewer is None else f"o.{_quoted(tracked.viewer)}"
+    viewer = "NULL::bigint" if tracked.viewer is None else f"o.{identifier(tracked.viewer)}"
 
     def raised(keys: str) -> str:
         # A write of the root that is under way has told of it, or will.
         rows = (
             f"SELECT k.id, o.uid, o.version, o.viewer FROM ({keys}) AS k CROSS JOIN LATERAL ("
-            f"SELECT o.uid, o.version, {viewer} AS viewer FROM {_quoted(root.db_table)} o"
-            f" WHERE o.{_quoted(str(root.pk.column))} = k.id OFFSET 0) AS o"
+            f"SELECT o.uid, o.version, {viewer} AS viewer FROM {identifier(root.db_table)} o"
+            f" WHERE o.{identifier(str(root.pk.column))} = k.id OFFSET 0) AS o"
             f" WHERE {_latest(tracked, 'k.id', 'id')} IS NULL"
         )
         return record(tracked, UPDATE, rows)
 
-    table = _quoted(tracked.table)
+    table = identifier(tracked.table)
     after, before, all_ = (
         f"SELECT {tracked.root_key(r)} AS id FROM {r}" for r in ("after", "before", table)
     )
@@ -117,7 +109,7 @@ def _owned_body(tracked: Tracked) -> str:
     key = tracked.root_key("r")
     is_old = (
         f" WHERE (SELECT {_latest(tracked, key, 'operation')} IS DISTINCT FROM 'create'"
-        f" FROM {_quoted(root.db_table)} o WHERE o.{_quoted(str(root.pk.column))} = {key})"
+        f" FROM {identifier(root.db_table)} o WHERE o.{identifier(str(root.pk.column))} = {key})"
     )
     return f"""BEGIN
   IF TG_OP = 'INSERT' THEN{_keep(tracked, "insert", "after", is_old)}{raised(f"{after} GROUP BY 1")}
@@ -132,17 +124,17 @@ END"""
 def _row_body(tracked: Tracked) -> str:
     """Note the columns of a row that differ; a row that goes to another root leaves the one."""
     columns = [c for c in tracked.columns if c != tracked.pk]
-    names = [_quoted(column) for column in columns]
+    names = [identifier(column) for column in columns]
     changed = " || ".join(
         f"CASE WHEN NEW.{name} IS DISTINCT FROM OLD.{name}"
-        f" THEN jsonb_build_object({_literal(column)}, OLD.{name}) ELSE '{{}}' END"
+        f" THEN jsonb_build_object({literal(column)}, OLD.{name}) ELSE '{{}}' END"
         for column, name in zip(columns, names, strict=True)
     )
     into = (
         "INSERT INTO changes_rowchange"
         " (kind, object_id, transaction, model, row_id, operation, before)"
     )
-    kind, label = _literal(tracked.kind), _literal(tracked.model._meta.label_lower)
+    kind, label = literal(tracked.kind), literal(tracked.model._meta.label_lower)
     old_key, new_key, row_key = tracked.root_key("OLD"), tracked.root_key("NEW"), _row_key(tracked)
     moved = (
         ""
@@ -201,8 +193,8 @@ def triggers_of(tracked: Tracked) -> list[Trigger]:
         Trigger(
             tracked.table,
             truncate_name(f"{name}_{event}", LONGEST),
-            f"CREATE TRIGGER {_quoted(truncate_name(f'{name}_{event}', LONGEST))}"
-            f" {when.format(_quoted(tracked.table))} EXECUTE FUNCTION {_quoted(function)}()",
+            f"CREATE TRIGGER {identifier(truncate_name(f'{name}_{event}', LONGEST))}"
+            f" {when.format(identifier(tracked.table))} EXECUTE FUNCTION {identifier(function)}()",
             function,
             body,
         )
@@ -223,19 +215,20 @@ def read_triggers(cursor: CursorWrapper) -> dict[tuple[str, str], str]:
 
 def drop(cursor: CursorWrapper, names: Iterable[tuple[str, str]]) -> None:
     for table, name in names:
-        cursor.execute(f"DROP TRIGGER IF EXISTS {_quoted(name)} ON {_quoted(table)}")
+        cursor.execute(f"DROP TRIGGER IF EXISTS {identifier(name)} ON {identifier(table)}")
 
 
 def create(cursor: CursorWrapper, triggers: Sequence[Trigger]) -> None:
     for function, body in {each.function: each.body for each in triggers}.items():
         cursor.execute(
-            f"CREATE OR REPLACE FUNCTION {_quoted(function)}() RETURNS trigger"
+            f"CREATE OR REPLACE FUNCTION {identifier(function)}() RETURNS trigger"
             f" LANGUAGE plpgsql AS $changes$ {body} $changes$"
         )
     for each in triggers:
         cursor.execute(each.sql)
         cursor.execute(
-            f"COMMENT ON TRIGGER {_quoted(each.name)} ON {_quoted(each.table)} IS '{each.digest}'"
+            f"COMMENT ON TRIGGER {identifier(each.name)} ON {identifier(each.table)}"
+            f" IS '{each.digest}'"
         )
 
 
@@ -247,12 +240,12 @@ def drop_unused_functions(cursor: CursorWrapper, used: Iterable[str]) -> None:
         [list(used)],
     )
     for (name,) in cursor.fetchall():
-        cursor.execute(f"DROP FUNCTION {_quoted(name)}() CASCADE")
+        cursor.execute(f"DROP FUNCTION {identifier(name)}() CASCADE")
 
 
 def keep_from_writing(cursor: CursorWrapper, tables: Iterable[str]) -> None:
     """Until the end of this transaction, nobody else writes to these."""
-    names = ", ".join(_quoted(table) for table in sorted(tables))
+    names = ", ".join(identifier(table) for table in sorted(tables))
     cursor.execute(f"LOCK TABLE {names} IN SHARE ROW EXCLUSIVE MODE")
 
 

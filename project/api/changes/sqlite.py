@@ -6,7 +6,7 @@ from functools import cache
 from django.db.backends.utils import CursorWrapper
 
 from .tracking import Tracked
-from .trigger import Trigger
+from .trigger import Trigger, identifier, literal
 
 CREATE, UPDATE, DELETE = "'create'", "'update'", "'delete'"
 NOW = "strftime('%Y-%m-%d %H:%M:%f', 'now')"
@@ -14,14 +14,6 @@ WRITER = "(SELECT {} FROM changes_writer)"
 WRITERS = WRITER.format('"transaction"')
 # A hand with SQL names no transaction, so each of its rows is one.
 TRANSACTION = f"coalesce({WRITERS}, random())"
-
-
-def _quoted(name: str) -> str:
-    return '"{}"'.format(name.replace('"', '""'))
-
-
-def _literal(text: str) -> str:
-    return "'{}'".format(text.replace("'", "''"))
 
 
 def record(tracked: Tracked, operation: str, rows: str, at: str = NOW) -> str:
@@ -33,7 +25,7 @@ def record(tracked: Tracked, operation: str, rows: str, at: str = NOW) -> str:
     return (
         "INSERT INTO changes_change (kind, object_id, uid, version, operation, at, actor, request,"
         ' "transaction", viewer, merged_into)'
-        f" SELECT {_literal(tracked.kind)}, id, uid, version, {operation}, {at},"
+        f" SELECT {literal(tracked.kind)}, id, uid, version, {operation}, {at},"
         f" {WRITER.format('actor')},"
         f" {WRITER.format('request')}, {TRANSACTION}, viewer, {merged} FROM ({rows});"
     )
@@ -46,16 +38,16 @@ def _keep(tracked: Tracked, operation: str, row: str, before: str = "NULL") -> s
     return (
         'INSERT INTO changes_rowchange (kind, object_id, "transaction", model, row_id, operation,'
         ' "before")'
-        f' SELECT {_literal(tracked.kind)}, {key}, c."transaction",'
-        f" {_literal(tracked.model._meta.label_lower)},"
-        f" {row}.{_quoted(tracked.pk)}, '{operation}', {before}"
+        f' SELECT {literal(tracked.kind)}, {key}, c."transaction",'
+        f" {literal(tracked.model._meta.label_lower)},"
+        f" {row}.{identifier(tracked.pk)}, '{operation}', {before}"
         f" FROM changes_change c WHERE c.id = (SELECT max(id) FROM changes_change){is_known}"
     )
 
 
 def _whole(tracked: Tracked) -> str:
     members = (
-        f"{_literal(str(f.column))}, OLD.{_quoted(str(f.column))}"
+        f"{literal(str(f.column))}, OLD.{identifier(str(f.column))}"
         for f in tracked.model._meta.concrete_fields
     )
     return f"json_object({', '.join(members)})"
@@ -64,11 +56,11 @@ def _whole(tracked: Tracked) -> str:
 def _changed(tracked: Tracked) -> tuple[str, str]:
     """Whether any column differs, and those that do, with what they held."""
     columns = [c for c in tracked.columns if c != tracked.pk]
-    names = [_quoted(column) for column in columns]
+    names = [identifier(column) for column in columns]
     differs = " OR ".join(f"OLD.{name} IS NOT NEW.{name}" for name in names)
     members = " || ".join(
         f"CASE WHEN OLD.{name} IS NOT NEW.{name}"
-        f" THEN json_quote({_literal(column)}) || ':' || json_quote(OLD.{name}) || ',' ELSE '' END"
+        f" THEN json_quote({literal(column)}) || ':' || json_quote(OLD.{name}) || ',' ELSE '' END"
         for column, name in zip(columns, names, strict=True)
     )
     return f"({differs})", f"'{{' || rtrim({members}, ',') || '}}'"
@@ -77,26 +69,26 @@ def _changed(tracked: Tracked) -> tuple[str, str]:
 @cache
 def triggers_of(tracked: Tracked) -> list[Trigger]:
     """The triggers of one table."""
-    name, table = f"changes_{tracked.table}", _quoted(tracked.table)
+    name, table = f"changes_{tracked.table}", identifier(tracked.table)
     root = tracked.root._meta
     differs, changed = _changed(tracked)
 
     def raised(*rows: str) -> str:
-        viewer = "NULL" if tracked.viewer is None else _quoted(tracked.viewer)
+        viewer = "NULL" if tracked.viewer is None else identifier(tracked.viewer)
         keys = ", ".join(map(tracked.root_key, rows))
-        kind = _literal(tracked.kind)
+        kind, pk = literal(tracked.kind), identifier(str(root.pk.column))
         # A write of the root that is under way has told of it, or will.
         objects = (
-            f"SELECT {_quoted(str(root.pk.column))} AS id, uid, version, {viewer} AS viewer"
-            f" FROM {_quoted(root.db_table)} o WHERE o.{_quoted(str(root.pk.column))} IN ({keys})"
+            f"SELECT {pk} AS id, uid, version, {viewer} AS viewer"
+            f" FROM {identifier(root.db_table)} o WHERE o.{pk} IN ({keys})"
             f' AND coalesce((SELECT c."transaction" FROM changes_change c WHERE c.kind = {kind}'
-            f" AND c.object_id = o.{_quoted(str(root.pk.column))} ORDER BY c.id DESC LIMIT 1)"
+            f" AND c.object_id = o.{pk} ORDER BY c.id DESC LIMIT 1)"
             f" <> {WRITERS}, 1)"
         )
         return record(tracked, UPDATE, objects)
 
     def own(operation: str, row: str) -> str:
-        viewer = "NULL" if tracked.viewer is None else f"{row}.{_quoted(tracked.viewer)}"
+        viewer = "NULL" if tracked.viewer is None else f"{row}.{identifier(tracked.viewer)}"
         return record(
             tracked,
             operation,
@@ -106,7 +98,7 @@ def triggers_of(tracked: Tracked) -> list[Trigger]:
 
     def trigger(event: str, head: str, *statements: str) -> Trigger:
         body = " ".join(each.rstrip(";") + ";" for each in statements)
-        sql = f"CREATE TRIGGER {_quoted(f'{name}_{event}')} {head} BEGIN {body} END"
+        sql = f"CREATE TRIGGER {identifier(f'{name}_{event}')} {head} BEGIN {body} END"
         return Trigger(tracked.table, f"{name}_{event}", sql)
 
     gone = _keep(tracked, "delete", "OLD", _whole(tracked))
@@ -126,10 +118,10 @@ def triggers_of(tracked: Tracked) -> list[Trigger]:
         # What comes with a new root needs no note; nor can it be told where its root comes later.
         old_key, new_key = tracked.root_key("OLD"), tracked.root_key("NEW")
         is_old = (
-            f"EXISTS (SELECT 1 FROM {_quoted(root.db_table)}"
-            f" WHERE {_quoted(str(root.pk.column))} = {new_key})"
+            f"EXISTS (SELECT 1 FROM {identifier(root.db_table)}"
+            f" WHERE {identifier(str(root.pk.column))} = {new_key})"
             f' AND NOT coalesce((SELECT c.operation = {CREATE} AND c."transaction" = {WRITERS}'
-            f" FROM changes_change c WHERE c.kind = {_literal(tracked.kind)}"
+            f" FROM changes_change c WHERE c.kind = {literal(tracked.kind)}"
             f" AND c.object_id = {new_key} ORDER BY c.id DESC LIMIT 1), 0)"
         )
         stays = f"{old_key} = {new_key}"
@@ -151,7 +143,7 @@ def triggers_of(tracked: Tracked) -> list[Trigger]:
             trigger("delete", f"AFTER DELETE ON {table}", raised("OLD"), gone),
         ]
     refused = f"SELECT RAISE(ABORT, 'The key of a row of {tracked.table} never changes.')"
-    pk = _quoted(tracked.pk)
+    pk = identifier(tracked.pk)
     head = f"BEFORE UPDATE OF {pk} ON {table} WHEN OLD.{pk} <> NEW.{pk}"
     return [*found, trigger("key", head, refused)]
 
@@ -183,7 +175,7 @@ def read_triggers(cursor: CursorWrapper) -> dict[tuple[str, str], str]:
 
 def drop(cursor: CursorWrapper, names: Iterable[tuple[str, str]]) -> None:
     for _, name in names:
-        cursor.execute(f"DROP TRIGGER IF EXISTS {_quoted(name)}")
+        cursor.execute(f"DROP TRIGGER IF EXISTS {identifier(name)}")
 
 
 def create(cursor: CursorWrapper, triggers: Sequence[Trigger]) -> None:

@@ -18,3 +18,11 @@ class Trigger:
     def digest(self) -> str:
         """What it does, as a hash."""
         return hashlib.sha256(f"{self.sql}\n{self.body}".encode()).hexdigest()
+
+
+def identifier(name: str) -> str:
+    return '"{}"'.format(name.replace('"', '""'))
+
+
+def literal(text: str) -> str:
+    return "'{}'".format(text.replace("'", "''"))

@@ -5,6 +5,7 @@ import sqlite3
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
+from typing import Any
 
 import django
 from django.db import connections, transaction
@@ -25,6 +26,13 @@ def use_all_query_parameters(connection: BaseDatabaseWrapper, **kwargs: object) 
     if connection.vendor == "sqlite" and django.VERSION < (6, 1):
         limit = connection.connection.getlimit(sqlite3.SQLITE_LIMIT_VARIABLE_NUMBER)
         connection.features.max_query_params = limit
+
+
+def fetch_row(connection: BaseDatabaseWrapper, sql: str) -> Any:
+    """The first row of what this statement gives."""
+    with connection.cursor() as cursor:
+        cursor.execute(sql)
+        return cursor.fetchone()
 
 
 def begin_request() -> None:

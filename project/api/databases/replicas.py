@@ -18,7 +18,8 @@ from typing import Any, NamedTuple, Self
 from django.conf import settings
 from django.contrib.auth import get_user_model
 from django.db import DEFAULT_DB_ALIAS, Error, connections, models, transaction
-from django.db.backends.base.base import BaseDatabaseWrapper
+
+from .connections import fetch_row
 
 logger = logging.getLogger(__name__)
 
@@ -154,7 +155,7 @@ _samples = _Samples()
 
 def _primary() -> _Primary:
     at = monotonic()
-    cluster, timeline, lsn, flushed = _ask(connections[DEFAULT_DB_ALIAS], PRIMARY)
+    cluster, timeline, lsn, flushed = fetch_row(connections[DEFAULT_DB_ALIAS], PRIMARY)
     return _Primary(at, cluster, WALPosition(int(timeline, 16), lsn), flushed)
 
 
@@ -165,12 +166,6 @@ def position_after_write() -> WALPosition:
     except Error as error:
         logger.warning("The primary does not say how far it is: %s", error)
         return BEYOND_ALL
-
-
-def _ask(connection: BaseDatabaseWrapper, sql: str) -> Any:
-    with connection.cursor() as cursor:
-        cursor.execute(sql)
-        return cursor.fetchone()
 
 
 # The standbys
@@ -224,7 +219,7 @@ def _look_at(alias: str) -> Standby | str:
     if (aside := _aside.get(alias)) is not None and monotonic() < aside.until:
         return aside.reason
     try:
-        standby = Standby(*_ask(connections[alias], STANDBY))
+        standby = Standby(*fetch_row(connections[alias], STANDBY))
         fault = _fault_of(standby, newest)
     except Error as error:
         fault = silence(error)
@@ -324,7 +319,7 @@ class ReplicaRouter:
     https://docs.djangoproject.com/en/stable/topics/db/multi-db/#database-routers
     """
 
-    def db_for_read(self, model: type[models.Model], **hints: Any) -> str | None:
+    def db_for_read(self, model: type[models.Model], **hints: object) -> str | None:
         alias = _reads_from.get()
         return None if alias is None or _is_of_primary(model) else alias
 
@@ -334,11 +329,11 @@ class ReplicaRouter:
         return DEFAULT_DB_ALIAS if is_of_replica else None
 
     def allow_relation(
-        self, first: models.Model, second: models.Model, **hints: Any
+        self, first: models.Model, second: models.Model, **hints: object
     ) -> bool | None:
         """A standby has the same rows as the primary."""
         same = {DEFAULT_DB_ALIAS, *replicas()}
         return {first._state.db, second._state.db} <= same or None
 
-    def allow_migrate(self, db: str, app_label: str, **hints: Any) -> bool | None:
+    def allow_migrate(self, db: str, app_label: str, **hints: object) -> bool | None:
         return False if db in replicas() else None

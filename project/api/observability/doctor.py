@@ -7,14 +7,14 @@ import tempfile
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from django.conf import settings
 from django.db import Error
 from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.migrations.executor import MigrationExecutor
 
-from ..databases.connections import begin_request
+from ..databases.connections import begin_request, fetch_row
 from ..databases.replicas import states
 from .health import questions
 
@@ -49,7 +49,7 @@ def examine(connection: BaseDatabaseWrapper) -> Iterator[Finding]:
 def _version(connection: BaseDatabaseWrapper) -> Iterator[Finding]:
     number = ".".join(map(str, connection.get_database_version()))
     if connection.vendor == "sqlite":
-        [journal] = _ask(connection, "PRAGMA journal_mode")
+        [journal] = fetch_row(connection, "PRAGMA journal_mode")
         yield Finding("database", f"SQLite {number}, journal {journal.upper()}")
     else:
         # What is older, or not in UTF-8, has been refused by now.
@@ -59,7 +59,7 @@ def _version(connection: BaseDatabaseWrapper) -> Iterator[Finding]:
 def _locale(connection: BaseDatabaseWrapper) -> Iterator[Finding]:
     if connection.vendor != "postgresql" or connection.get_database_version() < (15,):
         return
-    name, locale, before, now = _ask(
+    name, locale, before, now = fetch_row(
         connection,
         "SELECT datname, datcollate, datcollversion, pg_database_collation_actual_version(oid)"
         " FROM pg_database WHERE datname = current_database()",
@@ -89,7 +89,7 @@ def _tables(connection: BaseDatabaseWrapper) -> Iterator[Finding]:
 def _pooler(connection: BaseDatabaseWrapper) -> Iterator[Finding]:
     if connection.vendor != "postgresql":
         return
-    [process] = _ask(connection, "SELECT pg_backend_pid()")
+    [process] = fetch_row(connection, "SELECT pg_backend_pid()")
     # A pooler gives its clients numbers of its own.
     is_there = connection.connection.info.backend_pid != process
     is_expected = connection.settings_dict["OPTIONS"].get("prepare_threshold") is None
@@ -105,7 +105,7 @@ def _pooler(connection: BaseDatabaseWrapper) -> Iterator[Finding]:
 def _clock(connection: BaseDatabaseWrapper) -> Iterator[Finding]:
     if connection.vendor != "postgresql":
         return
-    [there] = _ask(connection, "SELECT extract(epoch FROM clock_timestamp())::float8")
+    [there] = fetch_row(connection, "SELECT extract(epoch FROM clock_timestamp())::float8")
     apart = abs(time.time() - there)
     advice = "" if apart < MOST_SECONDS_APART else "Set the clocks of both machines by NTP."
     yield Finding("clock", f"{apart:.1f} s from the database's", advice)
@@ -158,9 +158,3 @@ def _existing(folder: str | Path) -> Path:
     """The folder, or the one that it will be made in."""
     path = Path(folder).resolve()
     return next(each for each in (path, *path.parents) if each.exists())
-
-
-def _ask(connection: BaseDatabaseWrapper, sql: str) -> Any:
-    with connection.cursor() as cursor:
-        cursor.execute(sql)
-        return cursor.fetchone()
