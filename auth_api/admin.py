@@ -83,7 +83,7 @@ class AccountAdmin(UserAdmin):
     # As in the API
 
     def get_form(
-        self, request: HttpRequest, obj: Any = None, change: bool = False, **kwargs: object
+        self, request: HttpRequest, obj: object = None, change: bool = False, **kwargs: object
     ) -> Any:
         form: Any = super().get_form(request, obj, change=change, **kwargs)
         form.request = request

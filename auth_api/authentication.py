@@ -13,7 +13,7 @@ from .tokens import user_of
 class JWTAuthentication(simplejwt.JWTAuthentication):
     """The user of an access token whose session goes on, or of a machine token, in one query."""
 
-    def authenticate(self, request: Request) -> tuple[Any, Any] | None:
+    def authenticate(self, request: Request) -> Any:
         authenticated = super().authenticate(request)
         if authenticated is not None:
             check_method(authenticated[1], request.method)

@@ -16,6 +16,8 @@ from rest_framework_simplejwt.settings import api_settings
 
 # What a token says (RFC 7519, 4).
 Claims: TypeAlias = dict[str, Any]
+# A key, in the members of RFC 7517.
+JWK: TypeAlias = dict[str, str]
 
 # The members of a key that anybody may see (RFC 7518, section 6; RFC 8037, section 2).
 PUBLIC_MEMBERS = ("kty", "crv", "x", "y", "n", "e")
@@ -76,7 +78,7 @@ class KeyRing(TokenBackend):
             raise ImproperlyConfigured(message) from None
 
     @staticmethod
-    def _key(jwk: dict[str, Any]) -> tuple[dict[str, Any], jwt.PyJWK]:
+    def _key(jwk: JWK) -> tuple[JWK, jwt.PyJWK]:
         kid = jwk["kid"]
         try:
             if not isinstance(kid, str) or jwk.get("alg", "HS256") not in ALLOWED_ALGORITHMS:

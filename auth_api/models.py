@@ -286,7 +286,7 @@ class Writer(models.Model):
         abstract = True
 
 
-def note_write(writers: models.QuerySet[Any]) -> None:
+def note_write(writers: models.QuerySet[Writer]) -> None:
     """Note that these have written just now."""
     is_old = Q(wrote_at=None) | Q(wrote_at__lt=Now() - NOTED_EACH)
     writers.filter(is_old).update(wrote_at=Now())

@@ -110,7 +110,7 @@ class TokenObtainPairSerializer(StrictSerializer, simplejwt.TokenObtainPairSeria
         )
         self.fields["password"] = PasswordField()
 
-    def validate(self, attrs: Attrs) -> dict[Any, Any]:
+    def validate(self, attrs: Attrs) -> dict[str, str]:
         identifiers = {"username", "email"} & attrs.keys()
         if len(identifiers) != 1:
             message = "Send either `username` or `email`."

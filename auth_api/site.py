@@ -10,6 +10,7 @@ from django.contrib.auth import authenticate
 from django.contrib.auth.views import PasswordChangeView
 from django.core.exceptions import ValidationError
 from django.http import HttpRequest, HttpResponse
+from django.template.response import TemplateResponse
 from django.urls import reverse
 
 from project.api.admin import AggregateRootAdmin
@@ -35,7 +36,9 @@ class AdminSite(admin.AdminSite):
     site_title = site_header = settings.CATALOGUE_NAME
     index_title = "Administration"
 
-    def index(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> Any:
+    def index(
+        self, request: HttpRequest, extra_context: dict[str, object] | None = None
+    ) -> TemplateResponse:
         """With the number of each root, and what `?q=` finds of them as the API finds it."""
         roots = [
             root
@@ -43,7 +46,7 @@ class AdminSite(admin.AdminSite):
             if isinstance(root, AggregateRootAdmin) and root.has_view_permission(request)
         ]
         term = request.GET.get("q", "").strip()
-        context: dict[str, Any] = {"roots": roots, "term": term}
+        context: dict[str, object] = {"roots": roots, "term": term}
         if term:
             try:
                 context["matches"] = [

@@ -121,8 +121,13 @@ class RefreshToken(_Token, simplejwt.RefreshToken):
     def end_session(self) -> None:
         end_sessions(OutstandingToken.objects.filter(jti=self["sid"]))
 
-    def set_exp(self, claim: str = "exp", *args: Any, **kwargs: Any) -> None:
-        super().set_exp(claim, *args, **kwargs)
+    def set_exp(
+        self,
+        claim: str = "exp",
+        from_time: datetime | None = None,
+        lifetime: timedelta | None = None,
+    ) -> None:
+        super().set_exp(claim, from_time, lifetime)
         if "auth_time" in self:
             end = self["auth_time"] + int(SESSION_LIFETIME.total_seconds())
             self[claim] = min(self[claim], end)

@@ -1,6 +1,6 @@
 """Tokens, sessions and accounts."""
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Mapping
 from typing import Any
 
 from django.contrib.auth import update_session_auth_hash
@@ -9,6 +9,7 @@ from django.db.models import QuerySet
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.decorators import method_decorator
+from django.views import View
 from django.views.decorators.cache import cache_control
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import extend_schema, extend_schema_view
@@ -16,6 +17,7 @@ from rest_framework import exceptions, generics, mixins, viewsets
 from rest_framework.permissions import AllowAny
 from rest_framework.request import Request
 from rest_framework.response import Response
+from rest_framework.serializers import BaseSerializer
 from rest_framework.views import APIView
 from rest_framework_simplejwt.token_blacklist.models import OutstandingToken
 from rest_framework_simplejwt.views import TokenViewBase
@@ -36,13 +38,13 @@ from .tokens import session_of
 outside_of_transactions = method_decorator(transaction.non_atomic_requests, name="dispatch")
 
 
-def never_stored(view_class: Any) -> Any:
+def never_stored(view_class: type[View]) -> type[View]:
     """Say of a view that nobody may keep what it answers (RFC 6749, section 5.1)."""
-    view_class.never_stored = True
+    view_class.never_stored = True  # type: ignore[attr-defined]
     return method_decorator(cache_control(no_store=True), name="dispatch")(view_class)
 
 
-def described(name: str, summary: str, tag: str, **more: Any) -> Callable[[Any], Any]:
+def described(name: str, summary: str, tag: str, **more: Any) -> Callable[[type[View]], type[View]]:
     """Say in the schema what the POST of this view is called."""
     operation = extend_schema(operation_id=name, summary=summary, tags=[tag], **more)
     return extend_schema_view(post=operation)
@@ -177,7 +179,7 @@ class MeView(StrictQueryParameters, generics.RetrieveUpdateAPIView[User]):
     def get_object(self) -> User:
         return self.request.user  # type: ignore[return-value]  # InPerson
 
-    def patch(self, request: Request, *args: Any, **kwargs: Any) -> Response:
+    def patch(self, request: Request, *args: object, **kwargs: object) -> Response:
         """Changes the properties of one's own account that are in the body.
 
         Only an admin can change the role. To change the e-mail address, send `current_password`
@@ -251,7 +253,7 @@ class MachineTokenViewSet(
         """For the contract: the limits on names, tokens and guesses."""
         return {409, 429} if self.action == "create" else ()
 
-    def get_serializer_class(self) -> Any:
+    def get_serializer_class(self) -> type[BaseSerializer[MachineToken]]:
         if self.action == "create":
             return serializers.MachineTokenCreateSerializer
         return serializers.MachineTokenSerializer
@@ -259,7 +261,7 @@ class MachineTokenViewSet(
     def get_queryset(self) -> QuerySet[MachineToken]:
         return super().get_queryset().filter(user=self.request.user.pk)
 
-    def get_success_headers(self, data: Any) -> dict[str, str]:
+    def get_success_headers(self, data: Mapping[str, object]) -> dict[str, str]:
         url = reverse("machine-token-detail", args=[data["id"]])
         return {"Location": self.request.build_absolute_uri(url)}
 
@@ -284,7 +286,7 @@ class UserViewSet(StrictQueryParameters, viewsets.ModelViewSet[User]):
         """For the contract: a wrong current password counts as a failure."""
         return {429} if self.action in ("update", "partial_update") else ()
 
-    def get_success_headers(self, data: Any) -> dict[str, str]:
+    def get_success_headers(self, data: Mapping[str, object]) -> dict[str, str]:
         url = reverse("user-detail", args=[data["id"]])
         return {"Location": self.request.build_absolute_uri(url)}
 

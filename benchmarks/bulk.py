@@ -15,7 +15,6 @@ import sys
 import tempfile
 import time
 from contextlib import ExitStack
-from typing import Any
 
 from tests.postgres import PostgreSQL
 
@@ -27,7 +26,7 @@ GOALS = {"requests": ("bulk", 6), "many=True": ("bulk of plain books", 10)}
 GOAL_OF_EXPORT = 20_000  # books a second of the processor
 
 
-def _bodies(authors: list[int], publisher: int, subjects: list[int]) -> list[dict[str, Any]]:
+def _bodies(authors: list[int], publisher: int, subjects: list[int]) -> list[dict[str, object]]:
     return [
         {
             "title": f"A Book {i}",
@@ -73,13 +72,13 @@ def measure() -> None:
     bodies = _bodies(authors, publisher, subjects)
     pairs = [(authors[i % 50], authors[(i + 1) % 50]) for i in range(ITEMS)]
 
-    def plain(key: str) -> list[dict[str, Any]]:
+    def plain(key: str) -> list[dict[str, object]]:
         return [
             {"title": f"A Book {i}", "contributions": [{key: pk, "position": 0} for pk in pair]}
             for i, pair in enumerate(pairs)
         ]
 
-    def bulk(items: list[dict[str, Any]]) -> None:
+    def bulk(items: list[dict[str, object]]) -> None:
         response = client.post("/api/books/bulk/", {"create": items}, format="json")
         if response.status_code != 200:
             raise RuntimeError(response.content)

@@ -105,7 +105,7 @@ class Catalogue:
         """One of these words; the n-th is n times as rare as the first (Zipf's law)."""
         return words[int(len(words) ** self.random.random()) - 1]
 
-    def bodies(self) -> Iterator[dict[str, Any]]:
+    def bodies(self) -> Iterator[dict[str, object]]:
         """Such books as `POST /api/books/` takes them, with all that belongs to them."""
         named = {
             model: [{"name": name} for _, _, _, _, name, _ in rows]
@@ -162,7 +162,7 @@ class Catalogue:
         created = start + timedelta(microseconds=self.random.randrange(10**14))
         return created, created + timedelta(microseconds=self.random.randrange(10**13))
 
-    def _named(self, number: int, columns: Any) -> Rows:
+    def _named(self, number: int, columns: Callable[[int, str], tuple[object, ...]]) -> Rows:
         for i in range(1, number + 1):
             yield i, 1, *self._moments(), *columns(i, f"{self._name(2)} {i}")
 

@@ -60,7 +60,7 @@ class Client(FastHttpUser):
     token = ""
 
     def ask(
-        self, kind: str, path: str, method: str = "GET", body: Any = None, **headers: str
+        self, kind: str, path: str, method: str = "GET", body: object = None, **headers: str
     ) -> Any:
         """The answer, which counts as a request of this kind; an error where it is none of 2xx."""
         sent = {"Authorization": f"Bearer {self.token}", "Accept-Encoding": "gzip"}
@@ -164,7 +164,7 @@ class Load:
         self.errors: list[str] = []
 
     def _note(
-        self, name: str, response_time: float, response: Any, exception: Any, **kwargs: Any
+        self, name: str, response_time: float, response: Any, exception: object, **kwargs: object
     ) -> None:
         self.times[name].append(response_time)
         # 304 is an answer, and Locust knows it for one.

@@ -14,12 +14,16 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 from benchmarks.scale import SERVER
 from tests.postgres import PostgreSQL
+
+if TYPE_CHECKING:
+    # Django is set up by then.
+    from rest_framework.test import APIClient
 
 MILLION = 1_000_000
 CODINGS = ("identity", "gzip", "zstd")
@@ -70,19 +74,19 @@ def measure(scale: float) -> None:
     )
 
 
-def pages(client: Any) -> Iterator[str]:
+def pages(client: "APIClient") -> Iterator[str]:
     url = "/api/changes/?documents=true&page_size=500"
     while url:
         yield url
         url = client.get(url).json()["next"]
 
 
-def fill_store(client: Any, file: Path) -> tuple[int, float]:
+def fill_store(client: "APIClient", file: Path) -> tuple[int, float]:
     from tests.phone import SCHEMA, Client
 
     requests = 0
 
-    def send(method: str, path: str) -> tuple[int, Any]:
+    def send(method: str, path: str) -> tuple[int, object]:
         nonlocal requests
         requests += 1
         answer = client.get(path)
@@ -90,10 +94,9 @@ def fill_store(client: Any, file: Path) -> tuple[int, float]:
 
     store = sqlite3.connect(file)
     store.executescript(SCHEMA)
-    reader: Any = Client(store, send)
-    pull: Callable[[], None] = reader.pull
+    reader = Client(store, send)
     start = time.process_time()
-    pull()
+    reader.pull()
     seconds = time.process_time() - start
     store.close()
     return requests, seconds

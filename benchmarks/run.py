@@ -23,7 +23,6 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any
 
 import psutil
 
@@ -421,7 +420,7 @@ def table(engine: str, results: Results) -> Iterator[str]:
         yield f"The check of a token adds {statistics.median(added):.2f} {spread} to one document."
 
 
-def as_json(options: argparse.Namespace, found: dict[str, Results]) -> dict[str, Any]:
+def as_json(options: argparse.Namespace, found: dict[str, Results]) -> dict[str, object]:
     return {
         "books": options.books,
         "rounds": options.rounds,

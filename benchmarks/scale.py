@@ -149,11 +149,11 @@ class Sample:
 Question = Callable[[Sample], str]
 
 
-def books(**parameters: Callable[[Sample], Any]) -> Question:
+def books(**parameters: Callable[[Sample], object]) -> Question:
     return of("books", **parameters)
 
 
-def of(resource: str, **parameters: Callable[[Sample], Any]) -> Question:
+def of(resource: str, **parameters: Callable[[Sample], object]) -> Question:
     def url(sample: Sample) -> str:
         asked = {name: value(sample) for name, value in parameters.items()}
         return f"/api/{resource}/?{urlencode(asked)}"
@@ -312,7 +312,9 @@ class Run:
         """The milliseconds that the database takes for all statements of this request."""
         sent: list[tuple[float, str, Any]] = []
 
-        def timed(execute: Any, sql: str, params: Any, many: bool, context: Any) -> Any:
+        def timed(
+            execute: Callable[..., object], sql: str, params: Any, many: bool, context: object
+        ) -> object:
             start = time.perf_counter()
             try:
                 return execute(sql, params, many, context)

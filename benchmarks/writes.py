@@ -72,7 +72,7 @@ def measure() -> None:
     }
     times: dict[str, dict[str, list[float]]] = {}
 
-    def send(scenario: str, name: str, method: str, body: Any, **kwargs: int) -> Any:
+    def send(scenario: str, name: str, method: str, body: object, **kwargs: int) -> Any:
         view, _ = typical[name] if scenario == "typical" else views[name]
         request = getattr(factory, method)("/api/books/", body, format="json")
         force_authenticate(request, user)
@@ -87,7 +87,7 @@ def measure() -> None:
     for _ in range(WARM_UP + ROUNDS):
         for name, (_, key) in views.items():
 
-            def items(pks: list[int], key: str = key) -> list[dict[str, Any]]:
+            def items(pks: list[int], key: str = key) -> list[dict[str, int]]:
                 return [{key: pk, "position": i} for i, pk in enumerate(pks)]
 
             book = {"title": "A Book", "language": "en", "first_published_year": 1990}

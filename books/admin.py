@@ -11,7 +11,7 @@ from django.db.models import Model, Prefetch, Q, QuerySet, TextChoices
 from django.http import HttpRequest
 
 from project.api.admin import AggregateRootAdmin, LoadedSelect, RecordForm, UniqueNameForm
-from project.api.models import AnyQuerySet
+from project.api.models import AnyQuerySet, ForeignKey
 from project.api.relations import MAX_ITEMS
 
 from .covers import make_cover
@@ -64,8 +64,8 @@ class OwnedInline(admin.StackedInline):
         return super().get_queryset(request).select_related("book", *self.autocomplete_fields)
 
     def formfield_for_foreignkey(
-        self, db_field: Any, request: HttpRequest, **kwargs: object
-    ) -> Any:
+        self, db_field: ForeignKey, request: HttpRequest, **kwargs: object
+    ) -> forms.ModelChoiceField | None:
         if db_field.name in self.autocomplete_fields:
             kwargs["widget"] = LoadedSelect(db_field, self.admin_site)
         return super().formfield_for_foreignkey(db_field, request, **kwargs)
@@ -152,7 +152,7 @@ class EditionForm(RecordForm):
             return {}
         return {str(each): each for each in self.instance.identifiers.all()}
 
-    def clean_cover(self) -> Any:
+    def clean_cover(self) -> object:
         """The cover that is made of an upload; False takes it off, what is stored stays."""
         cover = self.cleaned_data["cover"]
         if isinstance(cover, UploadedFile):
@@ -167,8 +167,7 @@ class EditionFormSet(forms.BaseInlineFormSet):
         """No two editions on the page have one identifier."""
         super().clean()
         seen: set[str] = set()
-        rows: list[Any] = self.forms
-        for form in rows:
+        for form in self.forms:
             lines = set(getattr(form, "cleaned_data", {}).get("identifiers", "").splitlines())
             if repeated := sorted(lines & seen):
                 form.add_error("identifiers", f"Another edition has {repeated[0]}.")
@@ -285,5 +284,5 @@ class BookAdmin(AggregateRootAdmin):
     def written_by(self, book: Any) -> str:
         return ", ".join(str(contribution.author) for contribution in book.written)
 
-    def note(self, obj: Any) -> str:
+    def note(self, obj: Book) -> str:
         return self.written_by(obj)

@@ -18,6 +18,8 @@ from django.db.models.sql.compiler import SQLCompiler
 from langcodes.data_dicts import LANGUAGE_ALPHA3, LANGUAGE_ALPHA3_BIBLIOGRAPHIC
 from langcodes.tag_parser import LanguageTagError, parse_tag
 
+from project.api.models import SQL
+
 REGISTRY = Path(__file__).parent / "language_subtags.json"
 # The two-letter code, which the registry has, for one of three letters of ISO 639-2: `en` for
 # `eng`, `de` for `ger`.
@@ -147,7 +149,7 @@ class PrimarySubtag(Transform):
 
     def as_sqlite(
         self, compiler: SQLCompiler, connection: BaseDatabaseWrapper, **extra_context: Any
-    ) -> Any:
+    ) -> SQL:
         template = (
             "COALESCE(substr(%(expressions)s, 1, instr(%(expressions)s || '-', '-') - 1), '')"
         )

@@ -6,10 +6,9 @@
 
 import re
 from functools import lru_cache
-from typing import Any
 
 from django.core.exceptions import ValidationError
-from pyparsing import ParseException
+from pyparsing import ParseException, ParserElement
 
 from project.api.models import FIRST_YEAR
 
@@ -20,7 +19,7 @@ OPEN = ("", "..")
 
 
 @lru_cache
-def _grammar() -> Any:
+def _grammar() -> ParserElement:
     # Built by 0.2 s of work, which no other command should wait for.
     from edtf.parser.grammar import date, season, uncertainOrApproxDate, unspecified
 

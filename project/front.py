@@ -20,12 +20,17 @@ from collections.abc import Awaitable, Callable, Iterator, MutableMapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from threading import Event, Lock
-from typing import Any
+from typing import TYPE_CHECKING, Any, TypeVar, TypeVarTuple
 from urllib.parse import unquote_to_bytes
 
 from .wsgi import application as wsgi_application
 
+if TYPE_CHECKING:
+    from wsgiref.types import WSGIApplication
+
+# A message of ASGI, and what PEP 3333 calls environ.
 Message = MutableMapping[str, Any]
+Environ = dict[str, Any]
 Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
 Stream = Callable[[Message, bytes], None]
@@ -45,6 +50,10 @@ if METRICS_PORT:
     from .api.observability import metrics
 
     metrics_application = metrics.application()
+
+
+Arguments = TypeVarTuple("Arguments")
+Result = TypeVar("Result")
 
 
 class RefusedError(Exception):
@@ -70,7 +79,9 @@ class Threads:
     def waiting(self) -> int:
         return max(self._taken - self._number, 0)
 
-    def submit(self, function: Callable[..., Any], *arguments: object) -> "Future[Any]":
+    def submit(
+        self, function: Callable[[*Arguments], Result], *arguments: *Arguments
+    ) -> "Future[Result]":
         """Run this in a thread. RefusedError(503) where too many requests wait."""
         with self._lock:
             if self._taken == self._room:
@@ -82,7 +93,7 @@ class Threads:
         future.add_done_callback(self._release)
         return future
 
-    def _release(self, future: "Future[Any]") -> None:
+    def _release(self, future: object) -> None:
         with self._lock:
             self._taken -= 1
 
@@ -162,7 +173,7 @@ class Front:
         except TimeoutError:
             raise RefusedError(408) from None
 
-    async def _answer(self, environ: dict[str, Any], send: Send) -> None:
+    async def _answer(self, environ: Environ, send: Send) -> None:
         if environ["PATH_INFO"] == "/readyz":
             threads = self._probe
         elif environ["REQUEST_METHOD"] in SAFE_METHODS:
@@ -187,7 +198,7 @@ class Front:
         await _send(send, start, rest)
 
 
-def environ_of(scope: Message) -> dict[str, Any]:
+def environ_of(scope: Message) -> Environ:
     """What PEP 3333 asks for, without `wsgi.input`.
 
     A header with an underscore is left out: it would pass for one with a hyphen.
@@ -224,7 +235,7 @@ def environ_of(scope: Message) -> dict[str, Any]:
 
 
 def _run(
-    environ: dict[str, Any], stream: Stream | None = None, application: Any = None
+    environ: Environ, stream: Stream | None = None, application: "WSGIApplication | None" = None
 ) -> tuple[Message, bytes]:
     """What the application answers, Django's unless it is another: the start, and the body.
 

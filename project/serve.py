@@ -5,9 +5,11 @@ Any other option of gunicorn's may follow (https://gunicorn.org/reference/settin
 
 import gc
 import os
+from collections.abc import Mapping
 from io import StringIO
 from itertools import count
-from typing import Any
+from logging import getLogger
+from typing import Protocol
 
 
 def address(host: str, port: str, default: str = "") -> str:
@@ -42,17 +44,25 @@ if has_metrics := bool(os.environ.get("METRICS_PORT")):
 
     bind.append(address("METRICS_HOST", "METRICS_PORT"))
 
-    def pre_fork(server: Any, worker: Any) -> None:
+    class Worker(Protocol):
+        """A process, and its place among them, from 0: another one's after that has ended."""
+
+        place: int
+
+    class Server(Protocol):
+        WORKERS: Mapping[int, Worker]
+
+    def pre_fork(server: Server, worker: Worker) -> None:
         taken = {each.place for each in server.WORKERS.values()}
         worker.place = next(place for place in count() if place not in taken)
 
-    def post_fork(server: Any, worker: Any) -> None:
+    def post_fork(server: object, worker: Worker) -> None:
         metrics.begin(worker.place)
 
-    def child_exit(server: Any, worker: Any) -> None:
+    def child_exit(server: object, worker: Worker) -> None:
         metrics.end(worker.place)
 
-    def on_exit(server: Any) -> None:
+    def on_exit(server: object) -> None:
         metrics.remove_directory()
 
 
@@ -77,6 +87,6 @@ def on_starting(server: object) -> None:
     gc.freeze()
 
 
-def on_reload(server: Any) -> None:
+def on_reload(server: object) -> None:
     """Keep the log to lines of JSON: gunicorn has set its own up anew, beside that of Django."""
-    server.log.error_log.handlers.clear()
+    getLogger("gunicorn.error").handlers.clear()

@@ -7,6 +7,8 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+from project.api.lists.parameters import Schema
+
 # The server's own answers, by the component or the operation. `make answers` writes them.
 RECORDED = Path(__file__).with_name("answers.json")
 MEDIA_TYPE = "application/json"
@@ -18,12 +20,12 @@ NOTHING: Any = object()
 
 
 @cache
-def recorded() -> dict[str, Any]:
-    answers: dict[str, Any] = json.loads(RECORDED.read_text("utf-8"))
+def recorded() -> dict[str, object]:
+    answers: dict[str, object] = json.loads(RECORDED.read_text("utf-8"))
     return answers
 
 
-def answers(result: dict[str, Any], **kwargs: Any) -> dict[str, Any]:
+def answers(result: Schema, **kwargs: object) -> Schema:
     """Give each answer in JSON an example, which operations with the same answer share, and each
     problem that a request can bring about."""
     sampler = _Sampler(result.get("components", {}).get("schemas", {}))
@@ -57,12 +59,12 @@ class _Sampler:
     recorded again.
     """
 
-    def __init__(self, schemas: Mapping[str, Any]) -> None:
+    def __init__(self, schemas: Mapping[str, Schema]) -> None:
         self.schemas = schemas
         # The components around the value that is made now.
         self.around: list[str] = []
 
-    def sample(self, schema: Mapping[str, Any], value: Any = NOTHING) -> Any:
+    def sample(self, schema: Schema, value: Any = NOTHING) -> object:
         if "$ref" in schema:
             name = schema["$ref"].rpartition("/")[2]
             known = recorded().get(name, BULK if BULKS.fullmatch(name) else NOTHING)
@@ -80,7 +82,7 @@ class _Sampler:
             return self.sample(options[0], value)
         if "properties" in schema:
             value = {} if value is NOTHING else value
-            required = schema.get("required", schema["properties"])
+            required = schema["required" if "required" in schema else "properties"]
             return {
                 name: self.sample(each, value.get(name, NOTHING))
                 for name, each in schema["properties"].items()
@@ -94,11 +96,11 @@ class _Sampler:
         return _plain(schema) if value is NOTHING else value
 
 
-def _may_be_null(schema: Mapping[str, Any]) -> bool:
+def _may_be_null(schema: Schema) -> bool:
     return {"type": "null"} in schema.get("oneOf", ()) or "null" in schema.get("type", ())
 
 
-def _plain(schema: Mapping[str, Any]) -> Any:
+def _plain(schema: Schema) -> object:
     if "enum" in schema:
         return schema["enum"][0]
     match schema.get("type"), schema.get("format"):

@@ -7,7 +7,7 @@ names of operations, who may call them, and the problems that they answer with.
 import logging
 from collections.abc import Collection, Mapping
 from copy import deepcopy
-from typing import Any
+from typing import Any, Literal
 
 from django.contrib.auth import get_user_model
 from django.contrib.auth.models import AnonymousUser
@@ -338,7 +338,7 @@ class AutoSchema(SpectacularAutoSchema):
 
     def _roles(self) -> dict[str, bool | None]:
         """Of each role, whether the view's permissions let it in."""
-        user: Any = get_user_model()
+        user = get_user_model()
         return {role.value: self._allows(user(role=role)) for role in user.Role}
 
     def _who_may(self) -> str:
@@ -360,12 +360,12 @@ class AutoSchema(SpectacularAutoSchema):
             for each in self.view.get_permissions()
         )
 
-    def get_auth(self) -> list[Any]:
+    def get_auth(self) -> list[Schema]:
         return [] if self._is_public else super().get_auth()
 
     # Parameters
 
-    def _get_parameters(self) -> list[Any]:
+    def _get_parameters(self) -> list[Schema]:
         return sorted(super()._get_parameters(), key=_place_of)
 
     def map_renderers(self, attribute: str) -> list[object]:
@@ -400,8 +400,8 @@ class AutoSchema(SpectacularAutoSchema):
         names = [each.upper() for each in choices]
         return self._component(name, {"type": "string", "enum": choices, "x-enum-varnames": names})
 
-    def _resolve_path_parameters(self, variables: object) -> list[Any]:
-        parameters: list[Any] = super()._resolve_path_parameters(variables)  # type: ignore[no-untyped-call]
+    def _resolve_path_parameters(self, variables: object) -> list[Schema]:
+        parameters: list[Schema] = super()._resolve_path_parameters(variables)  # type: ignore[no-untyped-call]
         for parameter in parameters:
             name = parameter["name"]
             owner, is_id = name.removesuffix("_id"), name.endswith("_id")
@@ -413,8 +413,8 @@ class AutoSchema(SpectacularAutoSchema):
                 parameter["example"] = 1
         return parameters
 
-    def _get_filter_parameters(self) -> list[Any]:
-        parameters: list[Any] = super()._get_filter_parameters()  # type: ignore[no-untyped-call]
+    def _get_filter_parameters(self) -> list[Schema]:
+        parameters: list[Schema] = super()._get_filter_parameters()  # type: ignore[no-untyped-call]
         is_ranked = any(each["name"] == "search" for each in parameters)
         for parameter in parameters:
             serializer = self._answered
@@ -433,7 +433,7 @@ class AutoSchema(SpectacularAutoSchema):
 
     def _default_ordering(self, choices: Collection[str]) -> str | None:
         """The view's own, or that of its model."""
-        ordering: Any = getattr(self.view, "ordering", None)
+        ordering = getattr(self.view, "ordering", None)
         if not ordering and self._model is not None:
             ordering = self._model._meta.ordering
         first = ordering if isinstance(ordering, str) else next(iter(ordering or ()), None)
@@ -470,7 +470,7 @@ class AutoSchema(SpectacularAutoSchema):
         known: frozenset[str] = getattr(self.view, "list_parameters", frozenset())
         return known >= CHOOSING and self.method in SAFE_METHODS
 
-    def _partial(self, schema: dict[str, Any]) -> dict[str, Any]:
+    def _partial(self, schema: Schema) -> Schema:
         """The schema of the same answer where each object has but some of its properties."""
         if "items" in schema:
             return {**schema, "items": self._partial(schema["items"])}
@@ -553,7 +553,9 @@ class AutoSchema(SpectacularAutoSchema):
         answer = {"type": "object", "required": [*lists], "properties": lists}
         return {200: self._component(f"{name}Bulk", answer)}
 
-    def get_serializer_name(self, serializer: Any, direction: Any) -> str:
+    def get_serializer_name(
+        self, serializer: Any, direction: Literal["request", "response"]
+    ) -> str:
         """With the parent in front where the body leaves to the path what the parent is."""
         name = str(super().get_serializer_name(serializer, direction))
         is_short = direction == "request" and self._said_by_path(serializer)
@@ -574,7 +576,7 @@ class AutoSchema(SpectacularAutoSchema):
             return set()
         return {key, relation.name} if relation else {key}
 
-    def _map_basic_serializer(self, serializer: object, direction: object) -> Any:
+    def _map_basic_serializer(self, serializer: object, direction: object) -> Schema:
         schema: Schema = super()._map_basic_serializer(serializer, direction)  # type: ignore[no-untyped-call]
         schema.pop("description", None)
         if direction == "request":
@@ -744,7 +746,7 @@ class AutoSchema(SpectacularAutoSchema):
         return self._component(name_of(status), response, ResolvedComponent.RESPONSE)
 
     def _problem_statuses(self) -> set[int]:
-        # Any of them can be malformed, or ask for an answer in a format that there is not.
+        # Each of them can be malformed, or ask for an answer in a format that there is not.
         statuses = {400, 406, *getattr(self.view, "problem_statuses", ())}
         for permission in self.view.get_permissions():
             statuses.update(getattr(permission, "problem_statuses", ()))

@@ -1,10 +1,11 @@
 """Requests that work when their button is pressed, by operation; ids are the demo catalogue's."""
 
-from typing import Any
-
 from django.core.validators import RegexValidator
+from django.db.models import Model
 from drf_spectacular.utils import OpenApiExample
 from rest_framework import serializers
+
+from project.api.fields import SerializerField
 
 
 def _request(summary: str, value: dict[str, object]) -> OpenApiExample:
@@ -12,7 +13,7 @@ def _request(summary: str, value: dict[str, object]) -> OpenApiExample:
     return OpenApiExample(name, summary=summary, value=value, request_only=True)
 
 
-def least_of(serializer: Any) -> list[OpenApiExample]:
+def least_of(serializer: serializers.ModelSerializer[Model]) -> list[OpenApiExample]:
     """The least to send where an operation has no example of its own; its keys are 1."""
     fields = {
         name: value
@@ -49,7 +50,7 @@ def _sample(field: object) -> object:
     return None
 
 
-def _has_pattern(field: Any) -> bool:
+def _has_pattern(field: SerializerField) -> bool:
     return any(isinstance(each, RegexValidator) for each in field.validators)
 
 

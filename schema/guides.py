@@ -6,7 +6,7 @@ from functools import cache
 from itertools import pairwise
 from pathlib import Path, PurePosixPath
 from posixpath import normpath
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from django.urls import reverse
 from django.utils.safestring import SafeString
@@ -59,7 +59,7 @@ def _render(tokens: list[Token], file: str) -> SafeString:
     for token in tokens:
         if token.type == "inline":
             token.children = [*_linked(token.children or [], file)]
-    html: Any = MARKDOWN.renderer.render(tokens, MARKDOWN.options, {})
+    html = MARKDOWN.renderer.render(tokens, MARKDOWN.options, {})
     # A table wider than a phone moves by itself, as a block of code does.
     html = html.replace("<table>", '<div class="wide" tabindex="0"><table>')
     html = html.replace("</table>", "</table></div>").replace("<pre>", '<pre tabindex="0">')

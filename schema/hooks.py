@@ -2,7 +2,8 @@
 
 import re
 from collections.abc import Iterator
-from typing import Any
+
+from project.api.lists.parameters import Schema
 
 from .openapi_3_0 import NULL
 
@@ -13,7 +14,7 @@ INT64 = 2**63
 ASCII_ONLY_IN_CLIENTS = re.compile(r"\\[bBdDsSwW]")
 
 
-def enums_that_may_be_null(result: dict[str, Any], **kwargs: Any) -> dict[str, Any]:
+def enums_that_may_be_null(result: Schema, **kwargs: object) -> Schema:
     """Mark them for `exact_types`: drf-spectacular's hook, which comes between, drops the null."""
     for schema in _objects(result):
         if "enum" in schema and "null" in schema.get("type", ()):
@@ -22,7 +23,7 @@ def enums_that_may_be_null(result: dict[str, Any], **kwargs: Any) -> dict[str, A
     return result
 
 
-def exact_types(result: dict[str, Any], **kwargs: Any) -> dict[str, Any]:
+def exact_types(result: Schema, **kwargs: object) -> Schema:
     """Give integers their width, enums one name each, requests no defaults, and null one way in.
 
     A pattern that clients would read in another way than the server is left out.
@@ -55,7 +56,7 @@ def exact_types(result: dict[str, Any], **kwargs: Any) -> dict[str, Any]:
     return result
 
 
-def _objects(node: Any, name: str = "") -> Iterator[dict[str, Any]]:
+def _objects(node: object, name: str = "") -> Iterator[Schema]:
     """The objects of OpenAPI in this one; no map of properties, which may have any names."""
     if isinstance(node, list):
         for each in node:
@@ -68,7 +69,7 @@ def _objects(node: Any, name: str = "") -> Iterator[dict[str, Any]]:
             yield from _objects(each, "" if is_map else key)
 
 
-def _let_be_null(schema: dict[str, Any]) -> None:
+def _let_be_null(schema: Schema) -> None:
     """What `nullable` meant in OpenAPI 3.0, which REST framework's paginators say it in."""
     if "type" in schema:
         schema["type"] = [schema["type"], "null"]
@@ -76,7 +77,7 @@ def _let_be_null(schema: dict[str, Any]) -> None:
         schema["oneOf"] = [*schema.pop("allOf"), NULL]
 
 
-def _set_width(schema: dict[str, Any]) -> None:
+def _set_width(schema: Schema) -> None:
     """`int32` if its limits fit into that, else `int64`, whose own limits say nothing."""
     low, high = schema.get("minimum", -INT64), schema.get("maximum", INT64)
     if low <= -INT64:
@@ -100,7 +101,7 @@ MENDED_SEARCH = {
 }
 
 
-def searched(result: dict[str, Any], **kwargs: Any) -> dict[str, Any]:
+def searched(result: Schema, **kwargs: object) -> Schema:
     """Say what a page of a list that can be searched has more."""
     schemas = result.get("components", {}).get("schemas", {})
     lists = [
@@ -146,7 +147,7 @@ COMPONENTS = [
 ]
 
 
-def described(result: dict[str, Any], **kwargs: Any) -> dict[str, Any]:
+def described(result: Schema, **kwargs: object) -> Schema:
     """Say of components, of keys and of common properties what they are.
 
     What has words of its own keeps them.
@@ -169,7 +170,7 @@ def described(result: dict[str, Any], **kwargs: Any) -> dict[str, Any]:
     return result
 
 
-def _words(name: str, properties: dict[str, Any]) -> str | None:
+def _words(name: str, properties: Schema) -> str | None:
     if name.endswith("_id"):
         one = name.removesuffix("_id")
         return f"The id of `{one}`." if one in properties else f"The id of its {one}."
@@ -182,12 +183,12 @@ def _words(name: str, properties: dict[str, Any]) -> str | None:
 METHODS = ["get", "post", "put", "patch", "delete"]
 
 
-def in_order_of_work(result: dict[str, Any], **kwargs: Any) -> dict[str, Any]:
+def in_order_of_work(result: Schema, **kwargs: object) -> Schema:
     """Order paths as `TAGS` orders their tags, and what can be done there from get to delete.
 
     A tag that is not there comes after those, and means what its first operation says.
     """
-    paths: dict[str, dict[str, Any]] = {
+    paths: dict[str, Schema] = {
         path: dict(sorted(operations.items(), key=_place_of_method))
         for path, operations in result["paths"].items()
     }
@@ -200,7 +201,7 @@ def in_order_of_work(result: dict[str, Any], **kwargs: Any) -> dict[str, Any]:
         result["tags"] = list(tags.values())
     order = list(tags)
 
-    def place(path: tuple[str, dict[str, Any]]) -> int:
+    def place(path: tuple[str, Schema]) -> int:
         names = next(iter(path[1].values())).get("tags")
         return order.index(names[0]) if names else len(order)
 
@@ -208,5 +209,5 @@ def in_order_of_work(result: dict[str, Any], **kwargs: Any) -> dict[str, Any]:
     return result
 
 
-def _place_of_method(operation: tuple[str, Any]) -> int:
+def _place_of_method(operation: tuple[str, object]) -> int:
     return METHODS.index(operation[0]) if operation[0] in METHODS else len(METHODS)

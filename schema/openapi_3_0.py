@@ -2,11 +2,13 @@
 
 from typing import Any
 
+from project.api.lists.parameters import Schema
+
 VERSION = "3.0.3"
 NULL = {"type": "null"}
 
 
-def as_openapi_3_0(contract: Any) -> Any:
+def as_openapi_3_0(contract: Schema) -> Schema:
     """The same contract in OpenAPI 3.0.3, which has `nullable` where 3.1 has the type `null`.
 
     A reference that may be null becomes `allOf` with `nullable`, the form that generators know.

@@ -1,7 +1,6 @@
 """The one shape of every error (RFC 9457), as the contract has it."""
 
 from http import HTTPStatus
-from typing import Any
 
 from project.api.databases.replicas import POSITION
 from project.api.http.problems import MAX_FAULTS
@@ -214,7 +213,7 @@ MERGED = {
         }
     },
 }
-HEADERS: dict[int, Any] = {
+HEADERS: dict[int, Schema] = {
     409: RETRY_AFTER,
     412: {"ETag": {"$ref": "#/components/headers/ETag"}},
     503: RETRY_AFTER,

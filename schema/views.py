@@ -1,7 +1,7 @@
 """The contract and the pages around it. All they load comes from this server."""
 
+from collections.abc import Sequence
 from functools import cache
-from typing import Any
 
 from django.conf import settings
 from django.http import Http404
@@ -17,6 +17,7 @@ from rest_framework.response import Response
 from rest_framework.routers import APIRootView
 
 from project.api.http.problems import Fault, Refused
+from project.api.lists.parameters import Schema
 
 from . import guides
 from .openapi_3_0 import as_openapi_3_0
@@ -39,18 +40,19 @@ CONTENT_SECURITY_POLICY = "; ".join(
 
 
 @cache
-def contract() -> Any:
+def contract() -> Schema:
     """The document, made once a process: it takes a second."""
-    return SchemaGenerator().get_schema(public=True)  # type: ignore[no-untyped-call]
+    whole: Schema = SchemaGenerator().get_schema(public=True)  # type: ignore[no-untyped-call]
+    return whole
 
 
 @cache
-def contract_in_openapi_3_0() -> Any:
+def contract_in_openapi_3_0() -> Schema:
     return as_openapi_3_0(contract())
 
 
 class OncePerProcess(SchemaGenerator):
-    def get_schema(self, request: Request | None = None, public: bool = False) -> Any:
+    def get_schema(self, request: Request | None = None, public: bool = False) -> Schema:
         # Of OpenAPI: the view takes it from `?version=`.
         match self.api_version:
             case None | "3.1":
@@ -68,9 +70,9 @@ class ContractView(SpectacularAPIView):
 
 class _Page:
     # What OPTIONS answers has no template.
-    http_method_names: Any = ["get", "head"]
+    http_method_names: Sequence[str] = ["get", "head"]
 
-    def finalize_response(self, *args: Any, **kwargs: Any) -> Response:
+    def finalize_response(self, *args: object, **kwargs: object) -> Response:
         response: Response = super().finalize_response(*args, **kwargs)  # type: ignore[misc]
         response.headers["Content-Security-Policy"] = CONTENT_SECURITY_POLICY
         return response
@@ -95,7 +97,7 @@ class StartView(TemplateView):
 
     template_name = "schema/start.html"
 
-    def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
+    def get_context_data(self, **kwargs: object) -> dict[str, object]:
         description = str(settings.SPECTACULAR_SETTINGS["DESCRIPTION"])
         return super().get_context_data(
             introduction=guides.paragraph(description),
@@ -107,7 +109,7 @@ class StartView(TemplateView):
 class GuideView(TemplateView):
     template_name = "schema/guide.html"
 
-    def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
+    def get_context_data(self, **kwargs: object) -> dict[str, object]:
         try:
             return super().get_context_data(guide=guides.guide(kwargs["name"]), **kwargs)
         except KeyError as error:

@@ -9,13 +9,13 @@ from rest_framework import serializers
 from books.models import Role
 from books.serializers import BookSerializer, IdentifierItem
 from project.api.http.csv import original
-from project.api.relations import relations_of
+from project.api.relations import RelatedSerializer, relations_of
 
 from .rows import Body, FileRow, UnreadableFileError
 from .tabular import Record, Table, number_of
 
 
-def _properties_of(serializer: Any) -> dict[str, Any]:
+def _properties_of(serializer: RelatedSerializer) -> dict[str, Any]:
     """What a body may say, each with its field; of a relation's twins the nested one."""
     others = {"id", *(relation.key for relation in relations_of(serializer))}
     return {
@@ -60,7 +60,7 @@ def our_body(record: Record, row: FileRow) -> dict[str, object]:
     return {**body, "editions": [edition]} if edition else body
 
 
-def _value(field: object, cell: str) -> Any:
+def _value(field: object, cell: str) -> object:
     match field:
         case serializers.ListSerializer() if isinstance(field.child, IdentifierItem):
             pairs = (item.partition(":") for item in _items(cell))

@@ -16,7 +16,7 @@ from rest_framework.fields import get_error_detail
 from authors.models import Author
 from books.models import Book, Contribution, Edition, Identifier, Publisher, Role, Series, Subject
 from project.api.http.problems import Fault, Refused, faults_of, pointer
-from project.api.models import Attrs, FoldedFrom, StartOf
+from project.api.models import Attrs, FoldedFrom, ModelField, StartOf
 
 Columns = dict[str, Any]
 
@@ -36,7 +36,7 @@ def defaults_of(model: type[models.Model]) -> Columns:
 
 
 @lru_cache
-def columns_of(model: type[models.Model]) -> list[Any]:
+def columns_of(model: type[models.Model]) -> list[ModelField]:
     """The fields that a row is written with: all but those that the database fills."""
     return [
         field

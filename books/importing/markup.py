@@ -2,7 +2,6 @@
 
 import re
 from collections.abc import Collection, Iterator
-from typing import Any
 from xml.etree.ElementTree import Element, ParseError, TreeBuilder
 
 from defusedxml import DefusedXmlException
@@ -18,9 +17,10 @@ RECODED = re.compile(rb"<\?xml[^>]*encoding=.utf-(16|32)", re.IGNORECASE)
 class Records:
     """A target of the parser: builds the elements of some names, and nothing around them."""
 
+    parser: DefusedXMLParser
+
     def __init__(self, names: Collection[str]) -> None:
         self._names = names
-        self.parser: Any = None
         self._builder: TreeBuilder | None = None
         self._depth = 0
         # Each with the line in which it begins.

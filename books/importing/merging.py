@@ -12,7 +12,7 @@ from django.db import connection, models
 
 from project.api.files import OwnedFileField
 from project.api.http.problems import Fault
-from project.api.models import AggregateRoot, ComputedFrom, MadeFrom, PartialDateField
+from project.api.models import AggregateRoot, ComputedFrom, MadeFrom, ModelField, PartialDateField
 from project.api.writes.signals import WrittenRows
 
 from .drafts import Columns, columns_of, defaults_of
@@ -29,7 +29,7 @@ class Disagreement(NamedTuple):
     """What a row says, and what stands instead of it."""
 
     pointer: str
-    given: Any
+    given: object
     kept: object
 
     def as_fault(self) -> Fault:
@@ -279,7 +279,7 @@ class Changes:
         if not keys:
             return []
         locked = self.model._base_manager.select_for_update(no_key=True).order_by("pk")
-        rows: list[Any] = list(locked.filter(pk__in=keys))
+        rows = list(locked.filter(pk__in=keys))
         fields = {field.attname: field for field in columns_of(self.model)}
         written_to = [name for name, field in fields.items() if self._may_change(field)]
         values = []
@@ -300,7 +300,7 @@ class Changes:
             values.append([*given, row.pk])
         if values:
             quote = connection.ops.quote_name
-            columns = ", ".join(f"{quote(fields[name].column)} = %s" for name in written_to)
+            columns = ", ".join(f"{quote(str(fields[name].column))} = %s" for name in written_to)
             with connection.cursor() as cursor:
                 cursor.executemany(
                     f"UPDATE {quote(self.model._meta.db_table)} SET {columns} WHERE id = %s",  # noqa: S608
@@ -308,7 +308,7 @@ class Changes:
                 )
         return rows
 
-    def _may_change(self, field: Any) -> bool:
+    def _may_change(self, field: ModelField) -> bool:
         names = {name for of_row in self._of.values() for name in of_row}
         return field.attname in names or (
             isinstance(field, MadeFrom) and not names.isdisjoint(field.sources)

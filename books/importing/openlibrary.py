@@ -28,10 +28,10 @@ def open_library(lines: Lines) -> Iterator[FileRow]:
         if body_of is None:
             continue
         row = line_of(lines, first, columns[-1])
-        if not row.faults and not isinstance(row.source, dict):
-            row.faults.append(Fault("invalid", "A record is a JSON object.", ""))
-        if not row.faults:
+        if not row.faults and isinstance(row.source, dict):
             row.source = row.body = body_of(row.source, row)
+        elif not row.faults:
+            row.faults.append(Fault("invalid", "A record is a JSON object.", ""))
         yield row
 
 

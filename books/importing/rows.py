@@ -3,7 +3,7 @@
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from io import BufferedReader
+from io import BufferedReader, RawIOBase
 from typing import Any, TypeAlias
 
 from django.conf import settings
@@ -31,7 +31,7 @@ class FileRow:
 
     line: int
     # As the file has it, to be kept with the reasons of a refusal.
-    source: Any
+    source: object
     body: Body = field(default_factory=dict)
     # What speaks against the row.
     faults: list[Fault] = field(default_factory=list)
@@ -68,7 +68,7 @@ class Lines:
     the first letter beyond ASCII is no UTF-8, the file is taken for Windows-1252.
     """
 
-    def __init__(self, file: Any) -> None:
+    def __init__(self, file: BufferedReader | RawIOBase) -> None:
         self._file = file if isinstance(file, BufferedReader) else BufferedReader(file)
         self._returned: list[bytes] = []
         self.of_row: list[bytes] = []

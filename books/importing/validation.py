@@ -22,10 +22,10 @@ from rest_framework.validators import ProhibitSurrogateCharactersValidator
 
 from books.isbn import normalize_isbn
 from books.serializers import ISBNField
-from project.api.fields import NameField, ProseField, StrictCharField
+from project.api.fields import NameField, ProseField, SerializerField, StrictCharField
 from project.api.http.problems import Fault, Refused, faults_of, pointer
 from project.api.models import Attrs
-from project.api.relations import Via, relations_of
+from project.api.relations import RelatedSerializer, Via, relations_of
 
 Take = Callable[[Any], Any]
 
@@ -48,7 +48,7 @@ class _Doubtful(Exception):  # noqa: N818
 class Validation:
     """Holds a body against a serializer, leaving out the ids, which belong to one database."""
 
-    def __init__(self, serializer: serializers.Serializer[Any]) -> None:
+    def __init__(self, serializer: RelatedSerializer) -> None:
         self._serializer = serializer
         self._twins = _twins_of(serializer)
         self._take = _taking_object(serializer)
@@ -90,7 +90,7 @@ def _twins_of(serializer: Any) -> dict[str, set[str]]:
     return found
 
 
-def _without_keys(value: object, keys: Twins, faults: list[Fault], *at: str | int) -> Any:
+def _without_keys(value: object, keys: Twins, faults: list[Fault], *at: str | int) -> object:
     if isinstance(value, list):
         return [_without_keys(each, keys, faults, *at, i) for i, each in enumerate(value)]
     if not isinstance(value, dict):
@@ -180,7 +180,7 @@ def _taking_text(field: Any) -> Take:
     return take
 
 
-def _taking_isbn(field: Any) -> Take:
+def _taking_isbn(field: ISBNField) -> Take:
     def take(value: object) -> object:
         if type(value) is str and len(value) == 13 and value.isascii() and value.isdigit():
             return normalize_isbn(value)
@@ -189,7 +189,7 @@ def _taking_isbn(field: Any) -> Take:
     return take
 
 
-def _taking_scalar(field: Any) -> Take:
+def _taking_scalar(field: SerializerField) -> Take:
     # 1, 1.0 and True are equal and yet not the same to a field.
     known = lru_cache(maxsize=1_000, typed=True)(field.run_validation)
 

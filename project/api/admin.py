@@ -24,7 +24,15 @@ from .http.problems import Refused
 from .http.renderers import as_html
 from .http.resources import resource_of
 from .lists.pagination import CursorPagination
-from .models import AggregateRoot, AnyQuerySet, FoldedFrom, Made, SlugMadeFrom, normalized
+from .models import (
+    AggregateRoot,
+    AnyQuerySet,
+    FoldedFrom,
+    Made,
+    ModelField,
+    SlugMadeFrom,
+    normalized,
+)
 from .relations import MAX_ITEMS
 from .search.entries import suppress_save_receivers
 from .search.queries import Search
@@ -53,7 +61,9 @@ class LoadedSelect(AutocompleteSelect):
 
     chosen: models.Model | None = None
 
-    def optgroups(self, name: str, value: Sequence[str], attr: Any = None) -> Any:
+    def optgroups(
+        self, name: str, value: Sequence[str], attr: dict[str, Any] | None = None
+    ) -> list[tuple[str | None, list[dict[str, Any]], int | None]]:
         if self.chosen is None or list(value) != [str(self.chosen.pk)]:
             return super().optgroups(name, value, attr)
         options = [self.create_option(name, self.chosen.pk, str(self.chosen), True, 1)]
@@ -63,7 +73,7 @@ class LoadedSelect(AutocompleteSelect):
 
 
 class RecordForm(forms.ModelForm):
-    def __init_subclass__(cls, **kwargs: Any) -> None:
+    def __init_subclass__(cls, **kwargs: object) -> None:
         """Before Django makes the fields: what is said here it says of inputs, of what is only
         shown, and at the top of a table."""
         super().__init_subclass__(**kwargs)
@@ -147,7 +157,7 @@ class UniqueNameForm(RecordForm):
         return self.cleaned_data
 
 
-FORM_FIELDS: dict[Any, dict[str, object]] = {
+FORM_FIELDS: dict[type[ModelField], dict[str, object]] = {
     models.TextField: {"form_class": Prose},
     # Django 5.2 warns where this is left open; from 6.0 on it is the default.
     models.URLField: {"assume_scheme": "https"},
@@ -178,7 +188,7 @@ class AggregateRootAdmin(admin.ModelAdmin):
     formfield_overrides = FORM_FIELDS
     readonly_fields = ["uid", "version", "created_at", "updated_at"]
     list_filter = ["created_at", "updated_at"]
-    # Any name: without one Django shows no search box. `get_search_results` decides what is found.
+    # Some name: without one Django shows no search box. `get_search_results` decides what is found.
     search_fields = ["search"]
     search_keys: Mapping[str, Callable[[str], str]] = {}
     list_per_page = 50
@@ -204,7 +214,11 @@ class AggregateRootAdmin(admin.ModelAdmin):
         return found
 
     def get_formset_kwargs(
-        self, request: HttpRequest, obj: Any, inline: Any, prefix: str
+        self,
+        request: HttpRequest,
+        obj: AggregateRoot,
+        inline: admin.options.InlineModelAdmin,
+        prefix: str,
     ) -> dict[str, Any]:
         kwargs: dict[str, Any] = super().get_formset_kwargs(request, obj, inline, prefix)
         if "data" in kwargs and conflicts.is_stale(request, obj):
@@ -228,7 +242,7 @@ class AggregateRootAdmin(admin.ModelAdmin):
     ) -> Any:
         """The last changes, whoever made them, instead of those of these pages alone."""
         resource = resource_of(self.model)
-        changes: list[dict[str, Any]] = []
+        changes: list[dict[str, object]] = []
         if resource is not None and object_id.isdecimal():
             rows = list(changes_of(self.model, int(object_id))[:CHANGES_SHOWN])
             meanings = describe_changes(resource.view_class.serializer_class, int(object_id), rows)
@@ -399,7 +413,7 @@ class AggregateRootAdmin(admin.ModelAdmin):
         return TemplateResponse(request, "admin/merge_confirmation.html", context)
 
 
-def _links(instance: models.Model, name: str) -> dict[Any, models.Model]:
+def _links(instance: models.Model, name: str) -> dict[object, models.Model]:
     """The rows that tie an object to those of its many-to-many field, by key."""
     field: Any = instance._meta.get_field(name)
     rows = field.remote_field.through._base_manager

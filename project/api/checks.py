@@ -10,7 +10,7 @@ from django.core.exceptions import FieldDoesNotExist
 from django.db import DEFAULT_DB_ALIAS, NotSupportedError, connections
 from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.migrations.loader import MigrationLoader
-from django.db.models import IntegerField, Model, QuerySet, signals
+from django.db.models import ForeignObjectRel, IntegerField, Model, QuerySet, signals
 from django.urls import get_resolver
 from rest_framework.serializers import BaseSerializer, ModelSerializer
 
@@ -18,6 +18,7 @@ from .changes import tracking, triggers
 from .declarations import errors_of, has_fields, link_errors, routes, with_nested
 from .documents.statements import Uncompilable, compile_statement
 from .http.resources import find_partly_hidden
+from .models import ModelField
 from .relations import RelatedSerializer, relations_of
 from .search import tables
 from .serializers import ResourceSerializer, StrictModelSerializer
@@ -194,7 +195,7 @@ def _receivers(signal: Any, sender: type[Any]) -> list[Any]:
     return [*receivers, *asynchronous]
 
 
-def _field(model: type[Model], name: str) -> Any:
+def _field(model: type[Model], name: str) -> ModelField | ForeignObjectRel | None:
     if name == "pk":
         return model._meta.pk
     with suppress(FieldDoesNotExist):

@@ -18,6 +18,8 @@ from .changes.actors import Actors
 from .changes.models import Change
 from .models import AggregateRoot
 
+# What was sent of a row of a formset, by the name of the input.
+Row = dict[str, list[Any]]
 # The input that carries the version.
 BASED_ON = "based_on_version"
 # How much of a text is shown, in characters.
@@ -102,7 +104,7 @@ def add_rows_of_now(data: QueryDict, files: Any, stored: Any) -> None:
     key = stored.model._meta.pk.name
     forms_of_now = {str(form.instance.pk): form for form in stored.initial_forms}
     old = {number: "".join(row.get(key, [])) for number, row in rows.items() if number < int(count)}
-    order: list[tuple[dict[str, list[Any]], dict[str, list[Any]]]] = [
+    order: list[tuple[Row, Row]] = [
         (rows[number], sent_files.get(number, {}))
         for number, pk in sorted(old.items())
         if pk in forms_of_now
@@ -130,8 +132,8 @@ def add_rows_of_now(data: QueryDict, files: Any, stored: Any) -> None:
     data[f"{stored.prefix}-TOTAL_FORMS"] = str(len(order))
 
 
-def _rows(data: Any, prefix: str) -> dict[int, dict[str, list[Any]]]:
-    rows: dict[int, dict[str, list[Any]]] = defaultdict(dict)
+def _rows(data: Any, prefix: str) -> dict[int, Row]:
+    rows: dict[int, Row] = defaultdict(dict)
     for name, values in data.lists():
         if row := _row_of(name, prefix):
             rows[int(row[1])][row[2]] = values

@@ -114,7 +114,7 @@ def errors_of(routed: Mapping[Any, Route]) -> Iterator[CheckMessage]:
                 yield Error(what, hint=hint, obj=serializer_class, id=number)
 
 
-def link_errors(resolver: object) -> Iterator[CheckMessage]:
+def link_errors(resolver: URLResolver) -> Iterator[CheckMessage]:
     """Links of relations that are not declared."""
     for viewset in _sorted({each for each, *_ in _routed(resolver, frozenset(), LinkViewSet)}):
         owner = viewset.owner_view_class
@@ -149,7 +149,7 @@ def with_nested(serializer_class: type[RelatedSerializer]) -> Iterator[type[Rela
     if any(relation_findings(serializer_class)):
         return
     for field in serializer_class().fields.values():
-        nested: Any = getattr(field, "child", field)
+        nested = getattr(field, "child", field)
         if isinstance(nested, serializers.ModelSerializer):
             nested_class: Any = type(nested)
             yield from with_nested(nested_class)
@@ -271,11 +271,11 @@ def _lookup_fault(model: type[models.Model], path: str) -> str | None:
     return None
 
 
-def _reads(viewset: Any, *kinds: type[Any]) -> bool:
+def _reads(viewset: type[ResourceViewSet], *kinds: type) -> bool:
     return any(issubclass(each, kinds) for each in viewset.filter_backends)
 
 
-def _ordering_findings(viewset: Any) -> Iterator[Finding]:
+def _ordering_findings(viewset: type[ResourceViewSet]) -> Iterator[Finding]:
     default = [viewset.ordering] if isinstance(viewset.ordering, str) else viewset.ordering or []
     if (default or viewset.ordering_fields) and not _reads(viewset, backends.OrderingFilter):
         yield (
@@ -381,7 +381,7 @@ def _filter_findings(viewset: Any) -> Iterator[Finding]:
                 yield f"filterset_class: “{name}” filters by “{path}”, which is nothing.", hint
 
 
-def _parameter_findings(viewset: Any) -> Iterator[Finding]:
+def _parameter_findings(viewset: type[ResourceViewSet]) -> Iterator[Finding]:
     names = viewset.list_parameters
     if not isinstance(names, set | frozenset) or not all(isinstance(each, str) for each in names):
         yield (
@@ -390,7 +390,7 @@ def _parameter_findings(viewset: Any) -> Iterator[Finding]:
         )
 
 
-def _backend_findings(viewset: Any) -> Iterator[Finding]:
+def _backend_findings(viewset: type[ResourceViewSet]) -> Iterator[Finding]:
     if _reads(viewset, DjangoFilterBackend):
         yield (
             "filter_backends: DjangoFilterBackend ignores what it does not know.",

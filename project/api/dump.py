@@ -6,7 +6,7 @@ names what it links by uid, never by id: so it means the same in every database.
 
 import json
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import nullcontext
+from contextlib import nullcontext, suppress
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
@@ -31,7 +31,7 @@ BLOCK = 200
 # What a block of lines may hold.
 BLOCK_BYTES = 2 * 1024 * 1024
 # What is kept of a value, or None where all of it is.
-Pick = Callable[[Any], Any] | None
+Pick = Callable[[object], object] | None
 
 
 @dataclass(frozen=True)
@@ -100,7 +100,7 @@ def _picks(serializer: RelatedSerializer) -> dict[str, Pick]:
     return picks
 
 
-def _nested(field: Any) -> Callable[[Any], Any]:
+def _nested(field: object) -> Callable[[Any], Any]:
     child: Any = field.child if isinstance(field, ListSerializer) else field
     picks = _picks(child)
 
@@ -178,7 +178,7 @@ def _lines(using: str) -> Iterator[str]:
 def _replace_keys(root: Root, array: Document) -> list[dict[str, object]]:
     found = [pick_from(each, root.picks) for each in json.loads(array)]
     for name, model in root.keys.items():
-        manager: Any = model._default_manager
+        manager = model._default_manager
         keys = set(_flat(document[name] for document in found))
         stored = manager.filter(pk__in=keys).values_list("pk", "uid")
         uids = {pk: str(uid) for pk, uid in stored}
@@ -294,23 +294,22 @@ def _import_block(block: list[Line]) -> Outcome:
 
 
 def _stored_uids(root: Root, uids: Iterable[object]) -> set[str]:
-    manager: Any = root.model._default_manager
+    manager = root.model._default_manager
     named = {uid for uid in map(_uuid, uids) if uid is not None}
     return {str(uid) for uid in manager.filter(uid__in=named).values_list("uid", flat=True)}
 
 
-def _uuid(text: Any) -> UUID | None:
-    try:
-        return UUID(text)
-    except (TypeError, ValueError, AttributeError):
-        return None
+def _uuid(text: object) -> UUID | None:
+    with suppress(ValueError):
+        return UUID(text) if isinstance(text, str) else None
+    return None
 
 
-def _replace_uids(root: Root, document: dict[str, Any]) -> dict[str, object]:
+def _replace_uids(root: Root, document: Mapping[str, object]) -> dict[str, object]:
     body = dict(document)
     for name, model in root.keys.items():
         if name in body:
-            manager: Any = model._default_manager
+            manager = model._default_manager
             uids = _translate(body[name], _uuid)
             stored = manager.filter(uid__in=set(_flat([uids]))).values_list("uid", "pk")
             body[name] = _translate(uids, dict(stored).get)

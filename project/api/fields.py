@@ -3,13 +3,15 @@
 import re
 import uuid
 from datetime import UTC, date, datetime
-from typing import Any
+from typing import Any, TypeAlias
 
 from rest_framework import serializers
 from rest_framework.settings import api_settings
 
 from .models import normalized, normalized_name
 
+# Of whatever kind: what values it takes, nobody checks.
+SerializerField: TypeAlias = "serializers.Field[Any, Any, Any, Any]"
 MAX_ID = 2**63 - 1
 UUID_FORM = "[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}"
 # A full-date of RFC 3339, section 5.6.
@@ -46,7 +48,7 @@ class StrictURLField(StrictCharField, serializers.URLField):
 
 
 class StrictChoiceField(serializers.ChoiceField):
-    def to_internal_value(self, data: object) -> Any:
+    def to_internal_value(self, data: object) -> str:
         if not isinstance(data, str):
             self.fail("invalid_choice", input=data)
         return super().to_internal_value(data)

@@ -2,7 +2,7 @@
 
 import re
 from collections import OrderedDict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from copy import copy
 from datetime import UTC, datetime
@@ -79,7 +79,7 @@ class PartialDateField(forms.Field):
 class TimestampField(forms.Field):
     """A moment in RFC 3339's form; the offset is part of it."""
 
-    def to_python(self, value: Any) -> datetime | None:
+    def to_python(self, value: str | None) -> datetime | None:
         if not value:
             return None
         with suppress(ValueError, OverflowError):
@@ -93,7 +93,7 @@ class TimestampField(forms.Field):
 class UUIDField(forms.Field):
     """A UUID in its usual form."""
 
-    def to_python(self, value: Any) -> UUID | None:
+    def to_python(self, value: str | None) -> UUID | None:
         # UUID() itself takes braces, `urn:uuid:`, and hyphens anywhere or nowhere.
         if value and not re.fullmatch(UUID_FORM, value, re.IGNORECASE | re.ASCII):
             raise ValidationError("Enter a valid UUID.", "invalid")
@@ -101,7 +101,7 @@ class UUIDField(forms.Field):
 
 
 class IdField(IntegerField):
-    def to_python(self, value: Any) -> int | None:
+    def to_python(self, value: str | None) -> int | None:
         if value and not value.isdigit():
             raise ValidationError("Enter ids, separated by commas.", "invalid")
         return super().to_python(value)
@@ -118,7 +118,7 @@ class ValuesField(forms.Field):
         self.item = item
         self.nullable = nullable
 
-    def to_python(self, value: str | None) -> list[Any]:
+    def to_python(self, value: str | None) -> list[object]:
         texts = value.split(",") if value else []
         if len(texts) > MAX_ITEMS:
             raise ValidationError(f"Give at most {MAX_ITEMS} values.", "max_length")
@@ -136,7 +136,7 @@ class ValuesField(forms.Field):
             raise ValidationError(errors)
         return values
 
-    def _value_of(self, text: str) -> Any:
+    def _value_of(self, text: str) -> object:
         if not text:
             raise ValidationError("Enter values, separated by commas.", "invalid")
         return None if self.nullable and text == NULL else self.item.clean(text)
@@ -213,7 +213,7 @@ class IntegerFilter(ValuesFilter):
 class ChoiceFilter(ValuesFilter):
     item_class = forms.ChoiceField
 
-    def __init__(self, *args: Any, choices: Any, **kwargs: Any) -> None:
+    def __init__(self, *args: Any, choices: Iterable[tuple[str, object]], **kwargs: Any) -> None:
         super().__init__(*args, choices=[("", "---------"), *choices], **kwargs)
 
 
@@ -279,7 +279,7 @@ class ListFilterSet(FilterSet):
         super().__init__(data, queryset, **kwargs)
 
     @classmethod
-    def get_filters(cls) -> OrderedDict[str, Any]:
+    def get_filters(cls) -> OrderedDict[str, Filter]:
         filters = super().get_filters()
         return OrderedDict(
             (getattr(each, "parameter", None) or name, each) for name, each in filters.items()

@@ -43,7 +43,7 @@ class LinkViewSet(ConditionalWrites, StrictQueryParameters, ViewSet):
     @property
     def queryset(self) -> AnyQuerySet:
         """What can be linked."""
-        relation: Any = self.owner_view_class.queryset.model._meta.get_field(self.relation_name)
+        relation = self.owner_view_class.queryset.model._meta.get_field(self.relation_name)
         linked: AnyQuerySet = relation.related_model._default_manager.all()
         return linked
 

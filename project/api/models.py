@@ -5,7 +5,7 @@ import unicodedata
 import uuid
 from calendar import monthrange
 from collections.abc import Callable, Collection, Sequence
-from typing import TYPE_CHECKING, Any, ClassVar, TypeAlias
+from typing import TYPE_CHECKING, Any, ClassVar, Self, TypeAlias
 
 import regex
 from django import forms
@@ -22,9 +22,13 @@ from django.db.models.sql.compiler import SQLCompiler
 if TYPE_CHECKING:
     _CharField = models.CharField[str, str]
     _UUIDField = models.UUIDField[str | uuid.UUID, uuid.UUID]
+    # Of whatever model: what values it takes, nobody checks.
+    ModelField: TypeAlias = models.Field[Any, Any]
+    ForeignKey: TypeAlias = models.ForeignKey[Any, Any]
 else:
     # No generics at run time.
     _CharField, _UUIDField = models.CharField, models.UUIDField
+    ModelField, ForeignKey = models.Field, models.ForeignKey
 
 # Of rows of whatever model, or of values of them: what it can be filtered by, nobody checks.
 AnyQuerySet: TypeAlias = models.QuerySet[Any]
@@ -62,7 +66,7 @@ class HyphenatedUUIDField(_UUIDField):
 
     def get_db_prep_value(
         self, value: object, connection: BaseDatabaseWrapper, prepared: bool = False
-    ) -> Any:
+    ) -> object:
         if connection.features.has_native_uuid_field:
             return super().get_db_prep_value(value, connection, prepared)
         return None if value is None else str(self.to_python(value))
@@ -95,7 +99,7 @@ class AggregateRoot(models.Model):
     class Meta:
         abstract = True
 
-    def take_over(self, gone: Any) -> list[models.Model]:
+    def take_over(self, gone: Self) -> list[models.Model]:
         """New rows that it owns once another object is merged into it, beside that one's own."""
         return []
 
@@ -193,7 +197,7 @@ def normalized_name(text: str) -> str:
 class NameFormField(forms.CharField):
     """A name or a title in a form, and in a filter."""
 
-    def to_python(self, value: object) -> Any:
+    def to_python(self, value: object) -> str | None:
         text = super().to_python(value)
         return text and normalized_name(text)
 
@@ -201,12 +205,12 @@ class NameFormField(forms.CharField):
 class NameField(_CharField):
     """A name or a title: one name has one spelling, so that whoever looks for it finds it."""
 
-    def deconstruct(self) -> Any:
+    def deconstruct(self) -> tuple[str, str, Sequence[object], dict[str, object]]:
         name, path, args, kwargs = super().deconstruct()
         # The database knows no difference, nor need a migration.
         return name, "django.db.models.CharField" if type(self) is NameField else path, args, kwargs
 
-    def formfield(self, **kwargs: Any) -> Any:
+    def formfield(self, **kwargs: Any) -> forms.Field | None:
         return super().formfield(**{"form_class": NameFormField, **kwargs})
 
     def pre_save(self, model_instance: models.Model, add: bool) -> str:
@@ -218,10 +222,10 @@ class NameField(_CharField):
 class Made:
     """For a field whose value other fields decide, where it is not given itself."""
 
-    name: Any
-    attname: Any
+    name: str
+    attname: str
 
-    def value_of(self, instance: object, stored: Any = None) -> Any:
+    def value_of(self, instance: object, stored: object = None) -> Any:
         """What this instance's value will be once it is saved.
 
         `stored` is the instance as it is stored, if it is. To say what is stored gives nothing.
@@ -244,7 +248,7 @@ class MadeFrom(Made, NameField):
         kwargs.setdefault("blank", True)
         super().__init__(*args, **kwargs)
 
-    def deconstruct(self) -> Any:
+    def deconstruct(self) -> tuple[str, str, Sequence[object], dict[str, object]]:
         name, path, args, kwargs = super().deconstruct()
         also = {"also": self.also} if self.also else {}
         return name, path, args, {**kwargs, "source": self.source, **also}
@@ -412,7 +416,7 @@ def validate_not_year_zero(value: int) -> None:
         raise ValidationError("There is no year 0: 1 BCE is −1, 1 CE is 1.", "year_zero")
 
 
-YEAR: list[Callable[[Any], None]] = [
+YEAR: list[Callable[[int], None]] = [
     MinValueValidator(FIRST_YEAR),
     MaxValueValidator(LAST_YEAR),
     validate_not_year_zero,

@@ -15,7 +15,7 @@ nested object (`series`) or the key (`series_id`), with one meaning for POST, PU
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache, cached_property
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from django.core.exceptions import FieldDoesNotExist, ImproperlyConfigured
 from django.db import models
@@ -24,6 +24,8 @@ from rest_framework import serializers
 from .fields import KeyField
 from .models import AnyQuerySet
 
+# A related object's key, None where there is none; of a list, its keys.
+Keys: TypeAlias = int | list[int] | None
 # A list that can be written is short enough to be read whole.
 MAX_ITEMS = 200
 
@@ -40,7 +42,7 @@ class Relation:
         related = getattr(instance, self.name, None)
         return list(related.all()) if isinstance(related, models.Manager) else related
 
-    def keys(self, instance: models.Model) -> Any:
+    def keys(self, instance: models.Model) -> Keys:
         """The related object's key, or None; for a list, the keys in order."""
         related = self.related(instance)
         if isinstance(related, list):
@@ -52,7 +54,7 @@ class Relation:
 class Shared(Relation):
     """A foreign key, or a many-to-many relation without a model of its own (a set)."""
 
-    def keys(self, instance: models.Model) -> Any:
+    def keys(self, instance: models.Model) -> Keys:
         field: Any = instance._meta.get_field(self.name)
         return super().keys(instance) if field.many_to_many else getattr(instance, field.attname)
 
@@ -74,14 +76,14 @@ class Via(Relation):
 
     through: str = ""
     to: str = ""
-    where: tuple[tuple[str, Any], ...] = ()
+    where: tuple[tuple[str, object], ...] = ()
 
-    def related(self, instance: models.Model) -> Any:
+    def related(self, instance: models.Model) -> list[models.Model]:
         return [
             getattr(row, self.to) for row in getattr(instance, self.through).all() if self.has(row)
         ]
 
-    def keys(self, instance: models.Model) -> Any:
+    def keys(self, instance: models.Model) -> Keys:
         rows = getattr(instance, self.through).all()
         return [getattr(row, f"{self.to}_id") for row in rows if self.has(row)]
 
@@ -102,12 +104,12 @@ class ReverseVia(Relation):
     serializer: str = ""
     through: str = ""
     to: str = ""
-    where: tuple[tuple[str, Any], ...] = ()
+    where: tuple[tuple[str, object], ...] = ()
 
-    def related(self, instance: models.Model) -> Any:
+    def related(self, instance: models.Model) -> list[models.Model]:
         return list(dict.fromkeys(super().related(instance)))
 
-    def keys(self, instance: models.Model) -> Any:
+    def keys(self, instance: models.Model) -> Keys:
         other = self.other_key(type(instance))
         return sorted({getattr(row, other) for row in getattr(instance, self.through).all()})
 
@@ -156,7 +158,7 @@ class ParentLink:
     ) -> "AnyQuerySet":
         """Those of these objects that belong to this parent, or to the one whose key this is."""
         name, _, rest = self.lookup.partition("__")
-        relation: Any = queryset.model._meta.get_field(name)
+        relation = queryset.model._meta.get_field(name)
         if not (relation.one_to_many and rest):
             return queryset.filter(**{self.lookup: parent})
         # A subquery, since a join gives an object once for each row that ties it to the parent.
@@ -167,7 +169,7 @@ class ParentLink:
     @cache
     def of(cls, serializer_class: type[RelatedSerializer], lookup: str) -> "ParentLink":
         """The link along `lookup`: ImproperlyConfigured where that leads to no model."""
-        model: Any = serializer_class.Meta.model
+        model = serializer_class.Meta.model
         for name in lookup.split("__"):
             try:
                 model = model._meta.get_field(name).related_model
@@ -259,7 +261,7 @@ class RelatedKeysField(_RelationMixin, serializers.ListField):
         return self.relation.keys(instance)
 
 
-class ItemList(_RelationMixin, serializers.ListSerializer[Any]):
+class ItemList(_RelationMixin, serializers.ListSerializer[models.Model]):
     """The nested twin of a relation to many objects."""
 
     def get_attribute(self, instance: models.Model) -> object:

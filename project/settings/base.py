@@ -184,7 +184,8 @@ def _wal_is_safe(version: tuple[int, ...]) -> bool:
 
 
 JOURNAL_MODE = "WAL" if _wal_is_safe(sqlite3.sqlite_version_info) else "DELETE"
-SQLITE: dict[str, Any] = {
+Database = dict[str, Any]
+SQLITE: Database = {
     "ENGINE": "project.api.databases.sqlite",
     "CONN_MAX_AGE": None,
     # Whether its file is still the same: 2 µs.
@@ -197,7 +198,7 @@ SQLITE: dict[str, Any] = {
         "init_command": f"PRAGMA journal_mode={JOURNAL_MODE}; PRAGMA synchronous=FULL;",
     },
 }
-POSTGRESQL: dict[str, Any] = {
+POSTGRESQL: Database = {
     "ENGINE": "project.api.databases.postgresql",
     "CONN_MAX_AGE": 600,
     "CONN_HEALTH_CHECKS": True,
@@ -222,7 +223,7 @@ SCHEMES = ("postgresql", "postgres", "sqlite")
 DATABASE_ROUTERS = ["project.api.databases.replicas.ReplicaRouter"]
 
 
-def databases(url: str, replicas: str = "", pooler: str = "") -> dict[str, dict[str, Any]]:
+def databases(url: str, replicas: str = "", pooler: str = "") -> dict[str, Database]:
     """`default` at this URL, and `replica1`, `replica2` … at those of DATABASE_REPLICAS.
 
     Spaces stand between the replicas' URLs, since commas stand between the hosts of one.
@@ -252,7 +253,7 @@ def sqlite_url(file: Path) -> str:
     return f"sqlite:///{quote(str(file))}"
 
 
-def database(url: str, pooler: str = "") -> dict[str, Any]:
+def database(url: str, pooler: str = "") -> Database:
     """The database at this URL (sqlite:///path or postgresql://…) with its engine's settings.
 
     With the pooler `transaction` a transaction may have another connection than the one before, so
@@ -265,7 +266,7 @@ def database(url: str, pooler: str = "") -> dict[str, Any]:
     try:
         if urlsplit(url).scheme not in SCHEMES:
             raise ValueError
-        parsed: dict[str, Any] = dict(
+        parsed: Database = dict(
             dj_database_url.parse(_with_one_host(url), disable_server_side_cursors=bool(pooler))
         )
     except ValueError:

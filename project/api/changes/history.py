@@ -153,11 +153,11 @@ class Shape:
         [root] = roots.values()
         return self._object(self.serializer, root, state)
 
-    def _object(self, serializer: RelatedSerializer, row: Mapping[str, Any], state: State) -> Attrs:
+    def _object(self, serializer: RelatedSerializer, row: Attrs, state: State) -> Attrs:
         model = serializer.Meta.model
         document = self._columns(serializer, row)
         for relation in relations_of(serializer):
-            found: Any = model._meta.get_field(relation.name)
+            found = model._meta.get_field(relation.name)
             key = row[model._meta.pk.attname]
             if type(relation) is Shared and relation.key and found.many_to_many:
                 through = found.remote_field.through

@@ -9,7 +9,7 @@ from django.http import Http404
 
 from ..files import OwnedFileField
 from ..http.problems import Fault, Refused, pointer
-from ..models import AggregateRoot, ComputedFrom
+from ..models import AggregateRoot, ComputedFrom, ModelField
 from ..relations import Owned, RelatedSerializer, Shared, relations_of
 from ..writes.former_keys import survivor_of, survivors
 from ..writes.transactions import retry
@@ -104,7 +104,7 @@ def _places(
 ) -> Iterator[tuple[models.Model, str]]:
     """What the owner owned, each row with its place in the document."""
     for relation in relations_of(serializer):
-        found: Any = serializer.Meta.model._meta.get_field(relation.name)
+        found = serializer.Meta.model._meta.get_field(relation.name)
         if type(relation) is Owned:
             model, key, name = found.related_model, found.field.attname, relation.name
         elif type(relation) is Shared and found.many_to_many:
@@ -129,23 +129,22 @@ def _missing(
     What was merged is referred to as what it was merged into, unless another row does that.
     """
     restored = {(model, row.pk) for model, found in rows.items() for row in found}
-    links: dict[type[models.Model], list[tuple[Any, Any, str]]] = defaultdict(list)
+    links: dict[Any, list[tuple[models.Model, ModelField, str]]] = defaultdict(list)
     for model, found in rows.items():
         for row in found:
             path = places.get((model, row.pk), "")
             for f in model._meta.concrete_fields:
                 value = getattr(row, f.attname)
                 if f.is_relation and value is not None and (f.related_model, value) not in restored:
-                    target: Any = f.related_model
                     place = path if model._meta.auto_created else path + pointer(f.attname)
-                    links[target].append((row, f, place))
+                    links[f.related_model].append((row, f, place))
     faults = []
     for target, wanted in links.items():
         values = {getattr(row, f.attname) for row, f, _ in wanted}
         gone = values - _there(target, values)
         former = survivors((target, "id", value) for value in gone) if gone else {}
         left = _there(target, {*former.values()} - values) if former else set()
-        means: dict[Any, Any] = {}
+        means: dict[object, object] = {}
         for row, f, place in wanted:
             value = getattr(row, f.attname)
             survivor = former.get((target, "id", value))
@@ -157,5 +156,5 @@ def _missing(
     return faults
 
 
-def _there(model: type[models.Model], keys: set[Any]) -> set[Any]:
+def _there(model: type[models.Model], keys: set[Any]) -> set[int]:
     return set(model._base_manager.filter(pk__in=keys).values_list("pk", flat=True))

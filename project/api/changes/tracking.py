@@ -7,7 +7,7 @@ from typing import Any
 from django.apps import apps
 from django.db import models
 
-from ..models import AggregateRoot
+from ..models import AggregateRoot, ForeignKey
 from ..writes.deletions import way_to_root
 
 Model = type[models.Model]
@@ -23,7 +23,7 @@ class Tracked:
     model: Model
     root: type[AggregateRoot]
     # The foreign keys from a row to the root; none where it is the root.
-    way: tuple[Any, ...]
+    way: tuple[ForeignKey, ...]
     # The root's column with the account that alone sees the object, if its model says so.
     viewer: str | None
 

@@ -1,7 +1,7 @@
 """Statements that the ORM composes once, and whose values each request binds anew."""
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from itertools import cycle
@@ -9,8 +9,10 @@ from typing import Any
 
 from django.db import connections, models, router
 from django.db.backends.base.base import BaseDatabaseWrapper
-from django.db.models import Expression, F, Field, IntegerField, Lookup, Manager, QuerySet
+from django.db.models import Expression, F, IntegerField, Lookup, Manager, QuerySet
 from django.db.models.sql.compiler import SQLCompiler
+
+from ..models import ModelField
 
 # Some 500 bytes each.
 KEPT_STATEMENTS = 256
@@ -21,7 +23,7 @@ FEW_ROWS = 8
 class Bound(Expression):
     """A value that each request binds anew."""
 
-    def __init__(self, name: str, output_field: "Field[Any, Any]") -> None:
+    def __init__(self, name: str, output_field: ModelField) -> None:
         super().__init__(output_field)
         self.name = name
 
@@ -34,12 +36,12 @@ class Bound(Expression):
     ) -> Any:
         return "%s", [self]
 
-    def prepared(self, value: object, connection: BaseDatabaseWrapper) -> Any:
+    def prepared(self, value: object, connection: BaseDatabaseWrapper) -> object:
         """The value as the ORM would bind it."""
         return self.output_field.get_db_prep_value(value, connection)
 
 
-def is_in_range(field: Any, value: Any, connection: BaseDatabaseWrapper) -> bool:
+def is_in_range(field: ModelField, value: Any, connection: BaseDatabaseWrapper) -> bool:
     """Whether the column could have this number; where not, the ORM asks for nothing."""
     field = getattr(field, "target_field", field)
     if not isinstance(field, IntegerField):
@@ -48,7 +50,7 @@ def is_in_range(field: Any, value: Any, connection: BaseDatabaseWrapper) -> bool
     return bool((least is None or value >= least) and (most is None or value <= most))
 
 
-def is_plain(manager: Any) -> bool:
+def is_plain(manager: Manager[models.Model]) -> bool:
     """Whether a manager has all rows: one of an app's own may have others for each request."""
     return type(manager).get_queryset is Manager.get_queryset
 
@@ -125,7 +127,7 @@ class _Rows:
     # Of the model's attributes, in the order of the columns.
     names: list[str]
     # By place, what makes of a column's value that of the attribute.
-    converters: dict[int, tuple[list[Any], object]]
+    converters: dict[int, tuple[list[Callable[..., object]], object]]
 
 
 @lru_cache(maxsize=KEPT_STATEMENTS)
@@ -137,7 +139,7 @@ def _rows(model: type[models.Model], using: str, lock: bool) -> _Rows:
     return _Rows(sql, [each.target.attname for each in columns], compiler.get_converters(columns))
 
 
-def _locked(rows: QuerySet[Any]) -> QuerySet[Any]:
+def _locked(rows: QuerySet[models.Model]) -> QuerySet[models.Model]:
     return rows.select_for_update(no_key=True)
 
 

@@ -11,7 +11,7 @@ from serializers and models; nothing of a request becomes part of a statement.
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeAlias
 
 from django.contrib.auth import get_user_model
 from django.core.exceptions import FieldDoesNotExist, FieldError
@@ -35,13 +35,14 @@ from rest_framework import serializers
 from rest_framework.fields import empty
 from rest_framework.relations import ManyRelatedField, PrimaryKeyRelatedField, SlugRelatedField
 
-from ..fields import StoredFiles
-from ..models import SQL, AnyQuerySet
+from ..fields import SerializerField, StoredFiles
+from ..models import SQL, AnyQuerySet, ModelField
 from ..relations import ItemList, RelatedKeyField, RelatedKeysField, Relation, ReverseVia, Via
-from .formats import Format, SerializerField, UnsupportedError, format_of, plain_format
+from .formats import Format, UnsupportedError, format_of, plain_format
 
 # PostgreSQL's functions take 100 arguments, and so did SQLite's before 3.41.
 MAX_ARGUMENTS = 100
+AnySerializer: TypeAlias = serializers.Serializer[models.Model]
 # The parameter of a statement in whose place a request binds the key of its user.
 USER = object()
 
@@ -161,7 +162,7 @@ class Path:
         """Each of these related objects, in a query of its own."""
         return Path(rows.model, self.scope)
 
-    def column(self, attribute: str) -> tuple[Any, Any, bool]:
+    def column(self, attribute: str) -> tuple[F | Expression, ModelField, bool]:
         """A column's expression, its field, and whether it may be null."""
         field = self.field(attribute)
         if field.is_relation and attribute != getattr(field, "attname", None):
@@ -208,7 +209,7 @@ class ListRows(NamedTuple):
     name: str
     queryset: AnyQuerySet
     where: Q | None = None
-    order: Sequence[Any] = ()
+    order: Sequence[OrderBy] = ()
 
 
 class Compiler:
@@ -225,17 +226,20 @@ class Compiler:
     array: str
     # The same, of the documents by themselves: rows of a key's place, from 0, and its document.
     each: str
-    # What stands for an object that is missing.
-    null: Any = None
 
     def __init__(self) -> None:
         self.faults: dict[str, str] = {}
 
-    def make_object(self, members: Sequence[tuple[str, object]]) -> Any:
+    @property
+    def null(self) -> Expression | None:
+        """What stands for an object that is missing."""
+        return None
+
+    def make_object(self, members: Sequence[tuple[str, object]]) -> Expression:
         """An object with these members."""
         raise NotImplementedError
 
-    def make_list(self, field_path: str, rows: ListRows, item: object) -> Any:
+    def make_list(self, field_path: str, rows: ListRows, item: object) -> object:
         """The list of these items, one for each of the rows.
 
         `field_path` is the field's dotted path from the serializer that is compiled.
@@ -244,25 +248,28 @@ class Compiler:
 
     def make_distinct_keys(
         self, field_path: str, relation: ReverseVia, rows: AnyQuerySet, key: JSONValue
-    ) -> Any:
+    ) -> object:
         """The list of the different values of this key in the rows, in their order."""
         raise NotImplementedError
 
     def add_joins(self, query: Query) -> None:
         """Complete the query of the documents by what their expressions refer to."""
 
-    def document(self, fields: Iterable[Any], place: Path, field_path: str = "") -> Any:
-        members: list[tuple[str, Any]] = []
+    def document(
+        self, fields: Iterable[SerializerField], place: Path, field_path: str = ""
+    ) -> Expression:
+        members: list[tuple[str, object]] = []
         for field in fields:
+            name = str(field.field_name)
             try:
-                value = self.value(field, place, field_path + field.field_name)
+                value = self.value(field, place, field_path + name)
             except UnsupportedError as error:
-                self.faults[field_path + field.field_name] = str(error)
+                self.faults[field_path + name] = str(error)
             else:
-                members.append((field.field_name, value))
+                members.append((name, value))
         return self.make_object(members)
 
-    def value(self, field: SerializerField, place: Path, field_path: str) -> Any:
+    def value(self, field: SerializerField, place: Path, field_path: str) -> object:
         expression = expressions_of(type(field.parent)).get(str(field.field_name))
         if expression is not None:
             return self.computed(field, place, expression)
@@ -317,7 +324,7 @@ class Compiler:
             raise UnsupportedError("Its source may be missing; nest it in a serializer of that.")
         return reached.rows(last)
 
-    def nested(self, serializer: Any, place: Path, field_path: str) -> Any:
+    def nested(self, serializer: AnySerializer, place: Path, field_path: str) -> Expression:
         require_unchanged(serializer, serializers.Serializer)
         reached = self.reach(serializer, place, serializer.source_attrs)
         inner = Path(reached.model, reached.scope, reached.path)
@@ -327,17 +334,17 @@ class Compiler:
         there = Q(**{f"{reached.path}pk__isnull": False}) & reached.condition
         return Case(When(there, then=document), default=self.null)
 
-    def files(self, serializer: Any, place: Path, field_path: str) -> Any:
+    def files(self, serializer: StoredFiles, place: Path, field_path: str) -> Expression:
         require_unchanged(serializer, StoredFiles)
         if serializer.source != "*":
             raise UnsupportedError("Its files are the row's own: leave out `source`.")
         document = self.document(serializer._readable_fields, place, f"{field_path}.")
-        sources = (place.path + field.source for field in serializer._readable_fields)
+        sources = (f"{place.path}{field.source}" for field in serializer._readable_fields)
         return Case(
             When(Q(*((f"{each}__gt", "") for each in sources)), then=document), default=self.null
         )
 
-    def list(self, field: Any, place: Path, field_path: str) -> Any:
+    def list(self, field: Any, place: Path, field_path: str) -> object:
         require_unchanged(field, serializers.ListSerializer)
         require_unchanged(field.child, serializers.Serializer)
         if isinstance(field, ItemList):
@@ -360,7 +367,7 @@ class Compiler:
             column, of, nullable = reached.column("pk")
         return JSONValue(column, plain_format(of), nullable=nullable)
 
-    def keys(self, place: Path, relation: Relation, field_path: str) -> Any:
+    def keys(self, place: Path, relation: Relation, field_path: str) -> object:
         if isinstance(relation, ReverseVia):
             # From the rows that join the two: the objects themselves are not looked up.
             queryset = place.rows(relation.through)
@@ -445,7 +452,7 @@ def _may_be_missing(field: SerializerField) -> None:
         raise UnsupportedError("Its source may be missing: say allow_null=True, and no default.")
 
 
-def require_unchanged(field: SerializerField, kind: type[Any]) -> None:
+def require_unchanged(field: SerializerField, kind: type[SerializerField]) -> None:
     if type(field).to_representation is not kind.to_representation:
         raise UnsupportedError(f"{type(field).__name__} has its own to_representation().")
     if getattr(field, "pk_field", None) is not None:
@@ -463,7 +470,7 @@ def _rows_of(relation: Relation, place: Path) -> tuple[ListRows, Path]:
     rows = place.rows(relation.name)
     if isinstance(relation, ReverseVia):
         # Each object once, whatever the number of rows that join it.
-        reverse: Any = place.field(relation.name)
+        reverse = place.field(relation.name)
         joining = reverse.through._default_manager.filter(
             **{reverse.field.m2m_reverse_field_name(): OuterRef(OuterRef(f"{place.path}pk"))}
         )
@@ -476,12 +483,12 @@ def _rows_of(relation: Relation, place: Path) -> tuple[ListRows, Path]:
     return ListRows(relation.name, rows), place.of(rows)
 
 
-def order_of(model: type[models.Model]) -> list[Any]:
+def order_of(model: type[models.Model]) -> list[OrderBy]:
     """The model's own order, and where that leaves a choice, that of its keys."""
     ordering: list[Any] = list(model._meta.ordering or ())
     if model._meta.pk.name not in ordering:
         ordering.append("pk")
-    order: list[Any] = []
+    order: list[OrderBy] = []
     for term in ordering:
         if not isinstance(term, str):
             order.append(term if isinstance(term, OrderBy) else term.asc())

@@ -9,18 +9,18 @@ from typing import Any, TypeAlias
 from urllib.parse import urlsplit
 
 from django.conf import settings
-from django.core.files.storage import FileSystemStorage, InMemoryStorage
+from django.core.files.storage import FileSystemStorage, InMemoryStorage, Storage
 from django.db import models
 from rest_framework import ISO_8601, serializers
 from rest_framework.settings import api_settings
 
-from ..fields import StoredFileField, TimestampField
-from ..models import HyphenatedUUIDField
+from ..fields import SerializerField, StoredFileField, TimestampField
+from ..models import HyphenatedUUIDField, ModelField
 
 # By the vendor of the database, an SQL expression of a value, `{0}`; null for null. PostgreSQL's is
 # JSON once it is cast to text, SQLite's once json_object() or json_quote() has written it.
 Format = dict[str, str]
-SerializerField: TypeAlias = "serializers.Field[Any, Any, Any, Any]"
+ModelFields: TypeAlias = tuple[type[ModelField], ...]
 
 
 class UnsupportedError(Exception):
@@ -92,7 +92,9 @@ def _datetime(field: SerializerField) -> Format:
     return DATETIME
 
 
-def _default_format(setting: str, default: str, supported: Format) -> Callable[[Any], Format]:
+def _default_format(
+    setting: str, default: str, supported: Format
+) -> Callable[[SerializerField], Format]:
     def supported_format(field: SerializerField) -> Format:
         if _format(field, setting) != default:
             raise UnsupportedError(f"Leave its format to the default, {default}.")
@@ -112,7 +114,7 @@ def _big_integer(field: SerializerField) -> Format:
     return INTEGER
 
 
-def _hyphenated(supported: Format) -> Callable[[Any], Format]:
+def _hyphenated(supported: Format) -> Callable[[serializers.UUIDField], Format]:
     def supported_format(field: serializers.UUIDField) -> Format:
         if field.uuid_format != "hex_verbose":
             raise UnsupportedError("Leave its format to the default, hex_verbose.")
@@ -131,7 +133,7 @@ _NUMBERS = (models.IntegerField,)
 _TEXTS = (models.CharField, models.TextField)
 
 # The serializer's field; the model's fields that it shows; the format.
-RENDERINGS: list[tuple[type[Any], tuple[type[Any], ...], Format | Callable[[Any], Format]]] = [
+RENDERINGS: list[tuple[type[SerializerField], ModelFields, Format | Callable[[Any], Format]]] = [
     (TimestampField, (models.DateTimeField,), TIMESTAMP),
     (serializers.CharField, _TEXTS, TEXT),
     (serializers.IntegerField, _NUMBERS, INTEGER),
@@ -159,7 +161,7 @@ RENDERINGS: list[tuple[type[Any], tuple[type[Any], ...], Format | Callable[[Any]
 ]
 
 # What shows a value as it is, whatever it is: keys, slugs and ReadOnlyField.
-PLAIN: list[tuple[tuple[type[Any], ...], Format]] = [
+PLAIN: list[tuple[ModelFields, Format]] = [
     (_NUMBERS, INTEGER),
     (_TEXTS, TEXT),
     ((HyphenatedUUIDField,), HYPHENATED_UUID),
@@ -169,7 +171,7 @@ PLAIN: list[tuple[tuple[type[Any], ...], Format]] = [
 ]
 
 
-def format_of(field: SerializerField, column: "models.Field[Any, Any]") -> Format:
+def format_of(field: SerializerField, column: ModelField) -> Format:
     """How this serializer field shows this column, or UnsupportedError."""
     if isinstance(column, models.FileField):
         return _file(field, column)
@@ -228,7 +230,7 @@ def _file(field: SerializerField, column: models.FileField) -> Format:
     return {**url, "postgresql": f"to_json({url['postgresql']})"}
 
 
-def _base_url(storage: Any) -> str:
+def _base_url(storage: Storage) -> str:
     """What the URLs of this storage begin with, before the name of the file."""
     # The default storage is a proxy, which has the class of what stands behind it.
     kind = storage.__class__
@@ -237,12 +239,13 @@ def _base_url(storage: Any) -> str:
             f"{kind.__name__} makes its URLs in Python: say use_url=False, or give an expression of"
             " the ORM in Meta.expressions."
         )
-    if storage.base_url is None:
+    base_url = getattr(storage, "base_url", None)
+    if base_url is None:
         raise UnsupportedError("Its storage has no base_url: say use_url=False.")
-    return str(storage.base_url)
+    return str(base_url)
 
 
-def plain_format(column: "models.Field[Any, Any]") -> Format:
+def plain_format(column: ModelField) -> Format:
     if isinstance(column, models.ForeignKey):
         column = column.target_field
     for columns, rendering in PLAIN:

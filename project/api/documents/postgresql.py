@@ -7,7 +7,7 @@ from typing import Any
 
 from django.db import models
 from django.db.backends.base.base import BaseDatabaseWrapper
-from django.db.models import Func, Q, QuerySet, Subquery
+from django.db.models import Func, OrderBy, Q, QuerySet, Subquery
 from django.db.models.functions import Coalesce
 from django.db.models.sql.compiler import SQLCompiler
 from django.db.models.sql.query import Query
@@ -24,7 +24,7 @@ class Concat(Func):
     output_field = models.TextField()
 
     def __init__(self, *parts: object) -> None:
-        merged: list[Any] = []
+        merged: list[object] = []
         for part in _flat(parts):
             if isinstance(part, str) and merged and isinstance(merged[-1], str):
                 merged[-1] += part
@@ -65,7 +65,7 @@ class Concat(Func):
         return " || ".join(parts), tuple(params)
 
 
-def _flat(parts: Iterable[Any]) -> Iterator[Any]:
+def _flat(parts: Iterable[object]) -> Iterator[object]:
     for part in parts:
         if isinstance(part, Concat):
             yield from part.parts
@@ -78,7 +78,7 @@ class StringAgg(Func):
 
     output_field = models.TextField()
 
-    def __init__(self, item: Any, order: Sequence[Any], where: Q | None = None) -> None:
+    def __init__(self, item: object, order: Sequence[OrderBy], where: Q | None = None) -> None:
         super().__init__(item, *order, *([] if where is None else [where]))
         self.has_filter = where is not None
 
@@ -180,7 +180,7 @@ class PostgreSQLCompiler(Compiler):
     def null(self) -> Concat:
         return Concat("null")
 
-    def make_object(self, members: Sequence[tuple[str, Any]]) -> Concat:
+    def make_object(self, members: Sequence[tuple[str, object]]) -> Concat:
         parts: list[object] = []
         for name, value in members:
             parts += [f"{',' if parts else '{'}{json_name(name)}:", value]

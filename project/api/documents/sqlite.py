@@ -10,7 +10,7 @@ from typing import Any
 from django.db import models
 from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.backends.signals import connection_created
-from django.db.models import Case, Func, Q, QuerySet, Subquery, When
+from django.db.models import Case, Expression, Func, OrderBy, Q, QuerySet, Subquery, When
 from django.db.models.sql.compiler import SQLCompiler
 from django.dispatch import receiver
 from django.utils.duration import duration_string
@@ -30,7 +30,7 @@ class JSONObject(Func):
 
     output_field = models.TextField()
 
-    def __init__(self, members: Sequence[tuple[str, Any]]) -> None:
+    def __init__(self, members: Sequence[tuple[str, object]]) -> None:
         super().__init__(*(value for _, value in members))
         self.names = [name for name, _ in members]
 
@@ -50,12 +50,12 @@ class JSONObject(Func):
     ) -> SQL:
         params: list[object] = []
 
-        def compiled(value: Any) -> str:
+        def compiled(value: Expression) -> str:
             sql, more = compiler.compile(value)
             params.extend(more)
             return f"json({sql})" if _is_text(value) else str(sql)
 
-        def made(members: Iterable[tuple[str, object]]) -> str:
+        def made(members: Iterable[tuple[str, Expression]]) -> str:
             pairs = (f"{literal(name)}, {compiled(value)}" for name, value in members)
             return f"json_object({', '.join(pairs)})"
 
@@ -94,12 +94,12 @@ class ScannedList:
 
     relation: str
     rows: QuerySet[models.Model]
-    item: object
-    order: Sequence[Any]
+    item: Expression
+    order: Sequence[OrderBy]
     where: Q | None
 
     @property
-    def column(self) -> Any:
+    def column(self) -> Expression:
         # group_concat() leaves out what is null.
         return self.item if self.where is None else Case(When(self.where, then=self.item))
 
@@ -129,14 +129,14 @@ class SharedScan(Subquery):
         super().__init__(queryset, output_field=models.TextField(), lists=lists)
 
 
-def _with_shared_scans(members: Sequence[tuple[str, Any]]) -> list[tuple[str, Any]]:
+def _with_shared_scans(members: Sequence[tuple[str, Any]]) -> list[tuple[str, object]]:
     """These, with lists that stand side by side joined where one walk through the rows does."""
 
-    def rows_of(member: tuple[str, Any]) -> object:
+    def rows_of(member: tuple[str, object]) -> object:
         _, value = member
         return (value.relation, value.order) if isinstance(value, ScannedList) else None
 
-    joined: list[tuple[str, Any]] = []
+    joined: list[tuple[str, object]] = []
     for are_lists, run in groupby(members, rows_of):
         listed = list(run)
         joined += [(listed[0][0], SharedScan(listed))] if are_lists else listed
@@ -153,7 +153,7 @@ class SQLiteCompiler(Compiler):
     )
     each = "SELECT keys.key, ({0}) FROM json_each(%s) AS keys"
 
-    def make_object(self, members: Sequence[tuple[str, Any]]) -> JSONObject:
+    def make_object(self, members: Sequence[tuple[str, object]]) -> JSONObject:
         return JSONObject(_with_shared_scans(members))
 
     def make_list(self, field_path: str, rows: ListRows, item: object) -> ScannedList:

@@ -14,7 +14,8 @@ from django.db.models import F, Func
 from django.db.models.sql.compiler import SQLCompiler
 from rest_framework import serializers
 
-from ..models import SQL, AnyQuerySet
+from ..models import SQL, AnyQuerySet, ModelField
+from ..relations import RelatedSerializer
 from .compiler import USER, Compiler, Path, Scope, require_unchanged
 from .formats import UnsupportedError
 from .postgresql import PostgreSQLCompiler
@@ -51,7 +52,7 @@ class Document(str):
 class Uncompilable(ImproperlyConfigured):
     """The fields that the database cannot write, by their paths, with what to do about each."""
 
-    def __init__(self, serializer: type[Any], faults: dict[str, str]) -> None:
+    def __init__(self, serializer: type, faults: dict[str, str]) -> None:
         self.faults = faults
         named = " ".join(f"{name}: {reason}" for name, reason in faults.items())
         super().__init__(f"{serializer.__name__} cannot be compiled. {named}")
@@ -92,7 +93,7 @@ class Statement:
     rows_sql: str
     # All but the keys, which come last. USER stands for the key of who asks.
     params: tuple[Any, ...]
-    key: "models.Field[Any, Any]"
+    key: ModelField
     # Of all related objects that it shows.
     models: frozenset[type[models.Model]]
     # Whether it shows what expressions compute, of whatever there is.
@@ -152,7 +153,7 @@ class Statement:
 
 
 def compile_statement(
-    serializer_class: type[Any],
+    serializer_class: type[RelatedSerializer],
     unread: frozenset[str],
     using: str,
     shown: Mapping[type[models.Model], AnyQuerySet] | None = None,
@@ -190,9 +191,9 @@ def compile_statement(
 
 
 @cache
-def properties(serializer_class: type[Any]) -> frozenset[str]:
+def properties(serializer_class: type[RelatedSerializer]) -> frozenset[str]:
     """The names of all that a serializer shows."""
-    return frozenset(field.field_name for field in serializer_class()._readable_fields)
+    return frozenset(str(field.field_name) for field in serializer_class()._readable_fields)
 
 
 # However many choices of fields there are, only so many statements are kept.

@@ -47,19 +47,19 @@ class Compression:
         self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponseBase:
-        response: Any = self.get_response(request)
+        response = self.get_response(request)
         if not request.path_info.startswith("/api/"):
-            return response  # type: ignore[no-any-return]
+            return response
         vary_by(response, "Accept-Encoding")
         accepted = request.META.get("HTTP_ACCEPT_ENCODING")
         if not accepted or request.META.get("HTTP_COOKIE") or not _may_be_compressed(response):
-            return response  # type: ignore[no-any-return]
+            return response
         if request.path_info.startswith("/api/token"):
-            return response  # type: ignore[no-any-return]
+            return response
         coding = coding_of(accepted)
         if coding is not None:
             _compress(response, coding)
-        return response  # type: ignore[no-any-return]
+        return response
 
 
 def _may_be_compressed(response: Any) -> bool:
@@ -115,7 +115,7 @@ def _compress(response: Any, coding: str) -> None:
 
 
 def _compressed(chunks: Iterable[bytes], coding: str) -> Iterator[bytes]:
-    compressor: Any = (
+    compressor = (
         zstd.ZstdCompressor(ZSTD_LEVEL)
         if coding == "zstd"
         else zlib.compressobj(GZIP_LEVEL, zlib.DEFLATED, 16 + zlib.MAX_WBITS)

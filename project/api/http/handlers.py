@@ -2,8 +2,7 @@
 
 import logging
 import sys
-from collections.abc import Iterable
-from typing import Any
+from collections.abc import Iterable, Mapping
 
 from django.core.exceptions import (
     BadRequest,
@@ -66,7 +65,7 @@ def _outage(request: HttpRequest | Request) -> Unavailable:
     return OutcomeUnknown() if is_unknown else Unavailable()
 
 
-def exception_handler(error: Exception, context: dict[str, Any]) -> Response | None:
+def exception_handler(error: Exception, context: Mapping[str, Request]) -> Response | None:
     """DRF's EXCEPTION_HANDLER. An exception it does not know stays one: a bug is a 500."""
     request = context["request"]
     known = as_api_exception(error, request)
@@ -80,8 +79,8 @@ def exception_handler(error: Exception, context: dict[str, Any]) -> Response | N
         headers["Retry-After"] = str(int(wait))
     headers |= getattr(known, "headers", {})
     set_rollback()
-    # The browsable API shows the same members in its page. Any other form of the answer, as YAML,
-    # is not one that problems have.
+    # The browsable API shows the same members in its page. No other form of the answer, as YAML, is
+    # one that problems have.
     html = isinstance(getattr(request, "accepted_renderer", None), BrowsableAPIRenderer)
     if not html:
         request.accepted_renderer = JSONRenderer()

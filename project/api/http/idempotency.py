@@ -92,7 +92,7 @@ class IdempotentRequests:
             return unavailable(request)
 
     def _answer(
-        self, request: HttpRequest, view: Any, args: Any, kwargs: Any, value: str
+        self, request: HttpRequest, view: Any, args: object, kwargs: object, value: str
     ) -> HttpResponseBase | None:
         try:
             key = key_of(value)

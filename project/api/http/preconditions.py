@@ -290,7 +290,7 @@ class ConditionalWrites:
     def _require_match(self, condition: Condition) -> None:
         if self.root_path is None:
             raise Refused([not_supported(IF_MATCH)])
-        instance: Any = self.get_object()  # type: ignore[attr-defined]
+        instance = self.get_object()  # type: ignore[attr-defined]
         root = _root_of(instance, self.root_path)
         rows = type(root)._base_manager.filter(pk=root.pk)
         if not self._overwrites_by_action:

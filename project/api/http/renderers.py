@@ -2,6 +2,7 @@
 
 import json
 import re
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from django.conf import settings
@@ -28,7 +29,7 @@ class DocumentRenderer(JSONRenderer):
         self,
         data: Any,
         accepted_media_type: str | None = None,
-        renderer_context: Any = None,
+        renderer_context: Mapping[str, Any] | None = None,
     ) -> bytes:
         finished = isinstance(data, Document)
         if not finished and not _has_documents(data):
@@ -56,7 +57,7 @@ class ExportRenderer(BaseRenderer):
 
     charset = None
 
-    def render(self, data: object, *args: object, **kwargs: object) -> Any:
+    def render(self, data: object, *args: object, **kwargs: object) -> bytes:
         raise NotImplementedError("An export is streamed, not rendered.")
 
 
@@ -81,7 +82,7 @@ def is_export(request: Request) -> bool:
     return isinstance(getattr(request, "accepted_renderer", None), ExportRenderer)
 
 
-def catalogue(request: HttpRequest) -> dict[str, Any]:
+def catalogue(request: HttpRequest) -> dict[str, object]:
     """What every template knows."""
     return {"CATALOGUE_NAME": settings.CATALOGUE_NAME}
 
@@ -139,5 +140,5 @@ def _has_documents(data: object) -> bool:
     return isinstance(data, dict) and any(isinstance(each, Document) for each in data.values())
 
 
-def _parsed(value: object) -> Any:
+def _parsed(value: object) -> object:
     return json.loads(value) if isinstance(value, Document) else value

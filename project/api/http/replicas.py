@@ -6,7 +6,6 @@ that has as much of the log, or else from the primary.
 
 from collections.abc import Callable
 from contextlib import ExitStack, suppress
-from typing import Any
 
 from django.db import Error, connections
 from django.http import HttpRequest, HttpResponseBase
@@ -55,7 +54,7 @@ class DatabasePosition:
         return response
 
     def process_view(
-        self, request: HttpRequest, view: Any, args: Any, kwargs: Any
+        self, request: HttpRequest, view: object, args: object, kwargs: object
     ) -> HttpResponseBase | None:
         if KEY not in request.META or not hasattr(view, "cls"):
             return None
@@ -85,8 +84,8 @@ class ReplicaReads:
     _reads: ExitStack | None = None
     _standby: str | None = None
 
-    def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
-        dispatch: Any = super().dispatch  # type: ignore[misc]
+    def dispatch(self, request: HttpRequest, *args: object, **kwargs: object) -> HttpResponseBase:
+        dispatch = super().dispatch  # type: ignore[misc]
         if request.method not in READS or not replicas():
             return dispatch(request, *args, **kwargs)  # type: ignore[no-any-return]
         with ExitStack() as self._reads:

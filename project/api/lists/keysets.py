@@ -10,7 +10,7 @@ from django.db.models import Expression, F, Field, Func, Model, OrderBy, Q, Quer
 from django.db.models.functions import Cast, Round
 from django.db.models.lookups import GreaterThan, LessThan
 
-from ..models import AnyQuerySet
+from ..models import AnyQuerySet, ModelField
 
 # What both engines put in the same order, and a cursor holds exactly.
 ORDERED = (
@@ -52,10 +52,10 @@ class Keyset:
     # The name in `order_by`: of a column, also one that foreign keys lead to, or of an annotation.
     name: str
     descending: bool
-    field: "Field[object, object]"
+    field: ModelField
     null: bool
     # What has to be computed; None for a column of the model's own.
-    expression: Any = None
+    expression: F | Expression | None = None
 
     @classmethod
     def of(cls, queryset: AnyQuerySet) -> "Keyset":
@@ -70,7 +70,7 @@ class Keyset:
         name = first.removeprefix("-")
         if (annotation := queryset.query.annotations.get(name)) is None:
             field, null = column(model, name)
-            expression = F(name) if "__" in name else None
+            expression: F | Expression | None = F(name) if "__" in name else None
         else:
             null = True
             expression, field = _exactly(name, annotation.output_field, queryset.db)
@@ -146,18 +146,17 @@ class Keyset:
             yield queryset.filter(**{isnull: True})
 
 
-def _value(value: object, field: "Field[object, object]") -> object:
+def _value(value: object, field: ModelField) -> object:
     return value if isinstance(value, Expression) else Value(value, field)
 
 
-def column(model: type[Model], path: str) -> "tuple[Field[Any, Any], bool]":
+def column(model: type[Model], path: str) -> tuple[ModelField, bool]:
     """The column at the end of this path of foreign keys, and whether it may be null or missing.
 
     ImproperlyConfigured where there is no such path.
     """
     null = False
     here: Any = model
-    field: Any = None
     for name in path.split("__"):
         try:
             field = here._meta.pk if name == "pk" else here._meta.get_field(name)
@@ -172,9 +171,7 @@ def column(model: type[Model], path: str) -> "tuple[Field[Any, Any], bool]":
     return field, null
 
 
-def _exactly(
-    name: str, field: "Field[object, object]", using: str
-) -> "tuple[Any, Field[Any, Any]]":
+def _exactly(name: str, field: ModelField, using: str) -> tuple[F | Expression, ModelField]:
     """An annotation in a form that a cursor holds exactly, and the type of that."""
     if isinstance(field, models.FloatField):
         # PostgreSQL's AVG of integers is a number of more digits than its type here has.

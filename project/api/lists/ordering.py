@@ -1,5 +1,6 @@
 """`ordering`: the fields by which a list may be ordered."""
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from django.contrib.auth import get_user_model
@@ -47,7 +48,9 @@ class OrderingFilter(backends.OrderingFilter):
             queryset = queryset.annotate(**{name: value})
         return queryset.order_by(*ordering)
 
-    def get_ordering(self, request: Request, queryset: AnyQuerySet, view: "APIView") -> Any:
+    def get_ordering(
+        self, request: Request, queryset: AnyQuerySet, view: "APIView"
+    ) -> Sequence[str] | None:
         """The columns to order by, each with a `-` in front where it goes down; None by rank."""
         choice = request.query_params.get(self.ordering_param)
         if not choice:

@@ -176,7 +176,7 @@ class CursorPagination(BasePagination):
             yield number, keyset.order(parts[number], backwards)
 
     @staticmethod
-    def _cursor(keyset: Keyset, row: tuple[int, Any], backwards: bool) -> str:
+    def _cursor(keyset: Keyset, row: tuple[int, object], backwards: bool) -> str:
         part, position = row[0], keyset.position_of(row[1])
         return Cursor(backwards, part, *position).encode(keyset)
 

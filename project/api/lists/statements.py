@@ -8,11 +8,11 @@ from typing import Any
 from django.core.exceptions import FieldError, ImproperlyConfigured
 from django.db import connections
 from django.db.backends.base.base import BaseDatabaseWrapper
-from django.db.models import Field, Model, QuerySet
+from django.db.models import Model, QuerySet
 from django.db.models.sql import Query
 
 from ..databases.bound import KEPT_STATEMENTS, Bound, is_in_range, is_plain
-from ..models import AnyQuerySet
+from ..models import AnyQuerySet, ModelField
 from ..relations import ParentLink
 from .keysets import Keyset, column
 
@@ -38,7 +38,7 @@ class Shape:
     def using(self) -> str:
         return str(self.view_class.queryset.db)
 
-    def field(self, path: str) -> "Field[Any, Any]":
+    def field(self, path: str) -> ModelField:
         """What a lookup compares; ImproperlyConfigured where that is no column of one row."""
         model = self.view_class.queryset.model
         # Without a transform of the column, whose values have its type.
@@ -63,10 +63,10 @@ class KeptPages:
     """
 
     shape: Shape
-    values: Mapping[str, Any]
+    values: Mapping[str, object]
 
     @classmethod
-    def of(cls, shape: Shape, values: Mapping[str, Any]) -> "KeptPages | None":
+    def of(cls, shape: Shape, values: Mapping[str, object]) -> "KeptPages | None":
         """None where more differs than values, so that the ORM has to see them."""
         is_kept = _keyset(shape) is not None and all(
             is_in_range(shape.field(path), values[path], connections[shape.using])
@@ -103,9 +103,10 @@ def _bound(param: object, values: Mapping[str, object], connection: BaseDatabase
     return param.prepared(values[param.name], connection) if isinstance(param, Bound) else param
 
 
-def _is_by_columns(link: ParentLink, model: Any) -> bool:
+def _is_by_columns(link: ParentLink, model: type[Model]) -> bool:
     """Whether columns alone say which objects of the model the parent has, and its key is asked."""
-    here, target = model, None
+    here: Any = model
+    target = None
     for name in link.lookup.split("__"):
         field = here._meta.get_field(name)
         here, target = field.related_model, field.path_infos[-1].target_fields
@@ -146,7 +147,8 @@ def _statements(
 
     `side` is whether the page lies before its cursor, and whether that has null for its value.
     """
-    keyset: Any = _keyset(shape)
+    keyset = _keyset(shape)
+    assert keyset is not None  # noqa: S101  (see `KeptPages.of`)
     rows = _rows(shape, keyset)
     if side is None:
         parts = [keyset.order(rows, False)]

@@ -29,7 +29,7 @@ from .pagination import Cursor, CursorPagination
 
 BLOCK = 500
 # What a cell holds: the property of the document, and what is made of its value.
-Column = tuple[str, Callable[[Any], Any]]
+Column = tuple[str, Callable[[Any], object]]
 Columns = Mapping[str, Column]
 NOT_SCALAR = (
     serializers.BaseSerializer,
@@ -86,7 +86,7 @@ def export(
     if condition is not None and not Condition.of(condition, IF_MATCH).is_any:
         # It has no tag. What is refused later has begun, and nobody ends it.
         raise Refused([not_supported(IF_MATCH)])
-    renderer: Any = request.accepted_renderer
+    renderer = request.accepted_renderer
     headers = {"Content-Disposition": f'attachment; filename="{name}.{renderer.format}"'}
     media_type = renderer.media_type
     if isinstance(renderer, CSVRenderer):

@@ -11,11 +11,11 @@ import fcntl
 import os
 import shutil
 from collections import defaultdict, deque
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from tempfile import mkdtemp
 from time import process_time
-from typing import Any, Protocol
+from typing import Any, Literal, Protocol
 
 from django.http import HttpRequest, HttpResponseBase
 from prometheus_client import (
@@ -59,7 +59,7 @@ THROTTLED = _named(Counter, "throttled", "Requests refused by 429, by the limit'
 LOGINS = _named(Counter, "logins", "Passwords judged.", "result")
 IMPORTED = _named(Counter, "imported_books", "Books of files, by what became of them.", "result")
 REFUSED = _named(Counter, "pool_refused", "Requests refused, since too many waited.", "pool")
-LIVE: Any = {"multiprocess_mode": "livesum"}
+LIVE: dict[str, Literal["livesum"]] = {"multiprocess_mode": "livesum"}
 BUSY = _named(Gauge, "pool_busy", "Threads at work.", "pool", **LIVE)
 WAITING = _named(Gauge, "pool_waiting", "Requests that wait for a thread.", "pool", **LIVE)
 # As the client's own collector calls them, which knows one process alone.
@@ -173,7 +173,7 @@ def _add_answered() -> None:
             observe(seconds)
 
 
-def _count_login(*, succeeded: bool, **kwargs: Any) -> None:
+def _count_login(*, succeeded: bool, **kwargs: object) -> None:
     LOGINS.labels("succeeded" if succeeded else "failed").inc()
 
 
@@ -221,7 +221,7 @@ class _Database(Collector):
             yield GaugeMetricFamily(f"catalogue_{name}", help_text, value=value)
 
 
-def application() -> Any:
+def application() -> Callable[..., Iterable[bytes]]:
     """The WSGI application that Prometheus asks."""
     registry = CollectorRegistry()
     registry.register(_Counted(os.environ.get("METRICS_DIR")))

@@ -6,6 +6,7 @@ OpenTelemetry's own instrumentation of Django would add the client's address and
 """
 
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from functools import partial
 from threading import Lock
 from typing import Any
@@ -74,8 +75,8 @@ class Traces:
 
 
 def _trace_statement(
-    execute: Callable[..., Any], sql: str, params: Any, many: bool, context: Any
-) -> Any:
+    execute: Callable[..., object], sql: str, params: object, many: bool, context: Any
+) -> object:
     text = str(sql)
     attributes = {"db.system.name": context["connection"].vendor, "db.query.text": text}
     operation = text.split(None, 1)[0].upper()
@@ -89,6 +90,6 @@ def _trace_statement(
             raise
 
 
-def _span(name: str, **more: Any) -> Any:
+def _span(name: str, **more: Any) -> AbstractContextManager[trace.Span]:
     start = partial(tracer().start_as_current_span, name, **more)
     return start(record_exception=False, set_status_on_exception=False)

@@ -85,8 +85,9 @@ def entry_models() -> list[type[SearchEntry]]:
 
 def root_of(entries: type[SearchEntry]) -> Model:
     """The model whose objects are found."""
-    root: Any = entries._meta.pk.related_model
-    return root  # type: ignore[no-any-return]
+    root = entries._meta.pk.related_model
+    assert root is not None  # noqa: S101  (the key is a OneToOneField)
+    return root
 
 
 def dialect(vendor: str) -> ModuleType:
@@ -359,7 +360,7 @@ class Reader:
 def write_entries(
     sender: Model,
     created: Rows,
-    changed: Mapping[Model, Mapping[Any, Mapping[str, Any]]],
+    changed: Mapping[Model, Mapping[models.Model, Row]],
     removed: Rows,
     **kwargs: object,
 ) -> None:
@@ -411,7 +412,7 @@ def _find_differences(
 
 
 def _find_affected(
-    source: Source, created: Rows, changed: Any, removed: Rows, but: Collection[str] = ()
+    source: Source, created: Rows, changed: object, removed: Rows, but: Collection[str] = ()
 ) -> set[int]:
     """The keys of the objects whose words a write has touched, and of new ones; but not for what
     stands at the end of these ways."""
@@ -488,7 +489,7 @@ def refresh(entries: type[SearchEntry], keys: Collection[int]) -> None:
             reader.write(entries, reader.select(source, "id", batch, lock="FOR NO KEY UPDATE"))
 
 
-def delete_entry(sender: Model, instance: Any, using: str, **kwargs: object) -> None:
+def delete_entry(sender: Model, instance: models.Model, using: str, **kwargs: object) -> None:
     connection = connections[using]
     for entries in entry_models():
         if root_of(entries) is sender:

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from typing import Any
 
+from django.db import models
 from django.http import Http404
 from rest_framework import status
 from rest_framework.exceptions import (
@@ -35,7 +36,7 @@ class MergeSerializer(StrictSerializer):
     into = KeyField(help_text="The id of the object that stays.")
 
 
-class FormerURLs(GenericViewSet[Any]):
+class FormerURLs(GenericViewSet[models.Model]):
     """URLs that name an object by id, or its parent, which may have been merged into another."""
 
     def handle_exception(self, exc: Exception) -> Response:
@@ -63,10 +64,10 @@ class FormerURLs(GenericViewSet[Any]):
             return error
         return None
 
-    def _roots_of_url(self) -> Iterator[tuple[str, Any]]:
+    def _roots_of_url(self) -> Iterator[tuple[str, type[models.Model]]]:
         """What the URL names by id, each with the argument that has it."""
         kwarg = self.lookup_url_kwarg or self.lookup_field
-        queryset: Any = type(self).queryset
+        queryset = type(self).queryset
         if self.lookup_field == "pk" and kwarg in self.kwargs and queryset is not None:
             yield kwarg, queryset.model
 

@@ -18,7 +18,7 @@ from ..http.resources import (
     shows_all,
     shows_each,
 )
-from ..models import Attrs
+from ..models import AnyQuerySet, Attrs, ForeignKey
 from ..relations import Owned, ParentLink, RelatedSerializer, way_to_owned
 from ..writes.items import Edit
 from ..writes.transactions import Confirm, write, write_item
@@ -41,7 +41,7 @@ class NestedViewSet(ResourceViewSet):
     def has_bulk(cls) -> bool:
         return False
 
-    def _roots_of_url(self) -> Iterator[tuple[str, Any]]:
+    def _roots_of_url(self) -> Iterator[tuple[str, type[models.Model]]]:
         yield f"{self.parent_name}_pk", self.parent_link.model
         yield from super()._roots_of_url()
 
@@ -78,13 +78,13 @@ class NestedViewSet(ResourceViewSet):
         self.parent  # noqa: B018  (404 before anything else is asked)
         super().check_permissions(request)
 
-    def get_queryset(self) -> Any:
+    def get_queryset(self) -> AnyQuerySet:
         queryset = super().get_queryset()
         if getattr(self, "swagger_fake_view", False):
             return queryset
         return self.parent_link.children(queryset, self.parent)
 
-    def _kept_parent(self) -> Any:
+    def _kept_parent(self) -> tuple[ParentLink | None, object] | None:
         view_class = type(self)
         is_whole = view_class.get_queryset is NestedViewSet.get_queryset and lists_all(
             view_class, super(NestedViewSet, view_class).get_queryset
@@ -172,7 +172,7 @@ class ItemViewSet(NestedViewSet):
         return way_to_owned(self.owner_serializer_class, viewset.queryset.model)
 
     @property
-    def owner_keys(self) -> list[models.ForeignKey[Any, Any]]:
+    def owner_keys(self) -> list[ForeignKey]:
         """The foreign keys from an item to its owner, and on to the root."""
         model = self.owner_serializer_class.Meta.model
         keys: list[models.ForeignKey[Any, object]] = []

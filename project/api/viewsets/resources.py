@@ -17,6 +17,7 @@ from rest_framework.exceptions import (
     NotAuthenticated,
     PermissionDenied,
 )
+from rest_framework.renderers import BaseRenderer
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.settings import api_settings
@@ -97,7 +98,9 @@ class ResourceViewSet(
         super().initial(request, *args, **kwargs)
         self.unread_properties  # noqa: B018  (400 before anything is written)
 
-    def finalize_response(self, request: Request, response: Any, *args: Any, **kwargs: Any) -> Any:
+    def finalize_response(
+        self, request: Request, response: object, *args: object, **kwargs: object
+    ) -> Any:
         response = super().finalize_response(request, response, *args, **kwargs)
         if (
             not CHOOSING.isdisjoint(request.query_params)
@@ -131,8 +134,8 @@ class ResourceViewSet(
             raise Refused([Fault("unknown", detail, parameter=parameter)])
         return names
 
-    def get_renderers(self) -> list[Any]:
-        renderers: list[Any] = super().get_renderers()
+    def get_renderers(self) -> list[BaseRenderer]:
+        renderers = super().get_renderers()
         return [*renderers, *(each() for each in EXPORTS)] if self._is_exported else renderers
 
     @property
@@ -212,7 +215,7 @@ class ResourceViewSet(
         of them."""
         return (None, None) if lists_all(type(self)) else None
 
-    def get_list_response(self, queryset: models.QuerySet[models.Model]) -> Any:
+    def get_list_response(self, queryset: AnyQuerySet) -> Any:
         """A list of what the request chooses of these objects: filtered, ordered, a page of it, or
         an export of all.
 
@@ -283,7 +286,7 @@ class ResourceViewSet(
             headers |= self.get_success_headers(json.loads(document or "{}"))
         return Response(document, status.HTTP_201_CREATED, headers=headers)
 
-    def update(self, request: Request, *args: Any, **kwargs: Any) -> Response:
+    def update(self, request: Request, *args: object, **kwargs: Any) -> Response:
         return self.get_update_response(request.data, partial=kwargs.get("partial", False))
 
     def get_update_response(self, data: object, *, partial: bool = True) -> Response:
@@ -357,7 +360,7 @@ class ResourceViewSet(
 
     @classmethod
     def get_extra_actions(cls) -> Any:
-        extra: Any = super().get_extra_actions()
+        extra = super().get_extra_actions()
         offered = {"bulk": cls.has_bulk, "merge": cls.has_merge}
         return [each for each in extra if offered.get(each.__name__, _always)()]
 

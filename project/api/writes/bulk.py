@@ -18,6 +18,7 @@ from django.http import Http404
 from rest_framework import exceptions
 from rest_framework.exceptions import APIException
 from rest_framework.request import Request
+from rest_framework.viewsets import GenericViewSet
 
 from ..http.handlers import as_api_exception
 from ..http.problems import Fault, PreconditionFailed, PreconditionRequired, Refused, pointer
@@ -42,7 +43,7 @@ class VersionRequired(PreconditionRequired):
     default_detail = "Give the `version` of what you have read."
 
 
-def item_view(view: Any, action: str) -> Any:
+def item_view(view: GenericViewSet[models.Model], action: str) -> Any:
     """The view as it would be asked for one item of this list."""
     resource = Resource(type(view), {"basename": view.basename}, "")
     each = resource.view(view.request, METHODS[action])
@@ -51,7 +52,7 @@ def item_view(view: Any, action: str) -> Any:
     return each
 
 
-def require_some_permission(view: object) -> None:
+def require_some_permission(view: GenericViewSet[models.Model]) -> None:
     """Raise what refuses who may carry out no item at all, before the body is looked at."""
     refusals: list[APIException] = []
     for action in reversed(METHODS):
@@ -308,7 +309,9 @@ class Bulk:
         faults = refusal.faults_at(item.pointer + "/version")
         self.refusals[item] = replace(refusal, faults=faults)
 
-    def _blame(self, items: Sequence[Item], error: Exception) -> list[Item]:
+    def _blame(
+        self, items: Sequence[Item], error: Refused | ProtectedError | RestrictedError
+    ) -> list[Item]:
         """Refuse those of the items that the error is about."""
         by_item: dict[Item, list[Fault]] = defaultdict(list)
         if isinstance(error, Refused):
@@ -357,12 +360,11 @@ def _give_body(request: Request, body: object) -> None:
     vars(request).update(_data=body, _full_data=body)
 
 
-def _in_the_way(error: Any) -> Iterable[models.Model]:
+def _in_the_way(error: ProtectedError | RestrictedError) -> Iterable[models.Model]:
     """The objects that keep others from being deleted."""
     if isinstance(error, ProtectedError):
         return error.protected_objects
-    restricted: Iterable[models.Model] = error.restricted_objects
-    return restricted
+    return error.restricted_objects
 
 
 def _keys_of(instance: models.Model, model: type[models.Model]) -> set[object]:

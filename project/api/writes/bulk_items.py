@@ -2,14 +2,13 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any
 from uuid import UUID
 
 from django.db import models
 from rest_framework import exceptions, serializers
 from rest_framework.exceptions import APIException
 
-from ..fields import KeyField, StrictIntegerField, StrictUUIDField
+from ..fields import KeyField, SerializerField, StrictIntegerField, StrictUUIDField
 from ..http.handlers import describe
 from ..http.problems import Fault, PayloadTooLarge, Refused, faults_of, pointer
 from ..models import Attrs
@@ -19,7 +18,7 @@ METHODS = {"delete": "DELETE", "update": "PATCH", "create": "POST"}
 STATUSES = {"delete": 204, "update": 200, "create": 201}
 MAX_ITEMS = 200
 # What an item says of a stored object beside its properties.
-ADDRESS: Mapping[str, serializers.Field[Any, Any, Any, Any]] = {
+ADDRESS: Mapping[str, SerializerField] = {
     "id": KeyField(help_text="The id of the object."),
     "uid": StrictUUIDField(help_text="The uid of the object, where there is no `id`."),
     "version": StrictIntegerField(

@@ -11,7 +11,7 @@ from django.db.models.deletion import Collector
 from django.utils import timezone
 
 from ..http.problems import Fault
-from ..models import AggregateRoot
+from ..models import AggregateRoot, ForeignKey
 from .signals import WrittenRows
 
 # How many of the objects that stand in the way of a deletion are named.
@@ -94,7 +94,7 @@ def release(instances: Sequence[models.Model]) -> Iterator[WrittenRows]:
         if owner is not None:
             keys = rows.order_by().values(owner.attname)
             holders = owner.related_model._base_manager.filter(pk__in=keys).order_by("pk")
-        block: list[Any] = []
+        block: list[models.Model] = []
         while not block or len(block) == BLOCK:
             block = list(holders.select_for_update(no_key=True)[:BLOCK])
             if not block:
@@ -114,7 +114,7 @@ def release(instances: Sequence[models.Model]) -> Iterator[WrittenRows]:
             yield written
 
 
-def _unlink(rows: Sequence[models.Model], link: Any, written: WrittenRows) -> None:
+def _unlink(rows: Sequence[models.Model], link: ForeignKey, written: WrittenRows) -> None:
     model = type(rows[0])
     model._base_manager.filter(pk__in=[row.pk for row in rows]).update(**{link.name: None})
     for row in rows:
@@ -163,21 +163,24 @@ def in_use(objects: Iterable[models.Model]) -> list[Fault]:
 
 
 @cache
-def way_to_root(model: type[models.Model]) -> tuple[Any, ...]:
+def way_to_root(model: type[models.Model]) -> tuple[ForeignKey, ...]:
     """The foreign keys from a row to the aggregate root that owns it, directly or through what it
     owns; none where there is none."""
     if (owner := owner_of(model)) is not None:
         return (owner,)
-    fields: Any = model._meta.concrete_fields
-    for key in fields:
-        is_owned = key.is_relation and key.remote_field.on_delete is models.CASCADE
+    for key in _foreign_keys(model):
+        is_owned = key.remote_field.on_delete is models.CASCADE
         if is_owned and key.related_model is not model and (owner := owner_of(key.related_model)):
             return (key, owner)
     return ()
 
 
+def _foreign_keys(model: type[models.Model]) -> list[ForeignKey]:
+    return [f for f in model._meta.concrete_fields if isinstance(f, models.ForeignKey)]
+
+
 @cache
-def owner_of(model: type[models.Model]) -> Any:
+def owner_of(model: type[models.Model]) -> ForeignKey | None:
     """The foreign key to the aggregate root that owns the model's rows; None where there is none.
 
     A link without a model of its own belongs to the object that has the field.

@@ -211,7 +211,7 @@ def _collect_names(
             _collect_names(child, each, uids, keys)
 
 
-def _keys_of(model: type[models.Model], attrs: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
+def _keys_of(model: type[models.Model], attrs: Mapping[str, Any]) -> Iterator[tuple[str, object]]:
     """The natural keys that a description gives, each with the column that stores it."""
     for name, column in natural_keys(model).items():
         if (value := attrs.get(name)) not in (None, ""):

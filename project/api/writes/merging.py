@@ -15,7 +15,7 @@ from rest_framework.request import Request
 from ..files import OwnedFileField
 from ..http.problems import Fault, Refused
 from ..http.resources import resource_of, visible
-from ..models import AggregateRoot, Attrs, FormerKey
+from ..models import AggregateRoot, Attrs, ForeignKey, FormerKey, ModelField
 from ..relations import Owned, relations_of
 from .attribution import merging_into
 from .deletions import BLOCK, owner_of, raise_versions, remove
@@ -24,7 +24,7 @@ from .signals import WrittenRows
 from .transactions import retry
 from .unit_of_work import RowState, UnitOfWork, natural_keys, unique_keys
 
-# Any number that nothing else locks.
+# A number that nothing else locks.
 MERGE_LOCK = 0x6D65726765
 # What every object has of its own.
 OWN = frozenset({"uid", "version", "created_at", "updated_at"})
@@ -115,17 +115,13 @@ def _locked(
     return found[key], other
 
 
-def links_to(model: type[models.Model]) -> list[Any]:
+def links_to(model: type[models.Model]) -> list[ForeignKey]:
     """The foreign keys by which rows refer to the model's objects, those of sets as well."""
-    relations: Any = model._meta.get_fields(include_hidden=True)
     return [
         relation.field
-        for relation in relations
-        if relation.auto_created
-        and not relation.concrete
-        and not relation.many_to_many
+        for relation in model._meta.get_fields(include_hidden=True)
         # What is searched follows from the rest.
-        and relation.related_model._meta.managed
+        if isinstance(relation, models.ManyToOneRel) and relation.related_model._meta.managed
     ]
 
 
@@ -154,7 +150,7 @@ def _hand_on(gone: AggregateRoot, survivor: AggregateRoot) -> None:
 
 
 def _carry_over_owned(
-    link: Any, gone: AggregateRoot, survivor: AggregateRoot, written: WrittenRows
+    link: ForeignKey, gone: AggregateRoot, survivor: AggregateRoot, written: WrittenRows
 ) -> None:
     """Give the survivor what the other owned, behind its own. What both have goes with the other,
     once the survivor's row has got what it did not know."""
@@ -177,7 +173,7 @@ def _carry_over_owned(
 
 
 def _carry_over(
-    link: Any, gone: AggregateRoot, survivor: AggregateRoot, raised: set[models.Model]
+    link: ForeignKey, gone: AggregateRoot, survivor: AggregateRoot, raised: set[models.Model]
 ) -> Iterator[WrittenRows]:
     """Have what referred to the one refer to the other, block by block.
 
@@ -212,8 +208,8 @@ def _carry_over(
 
 
 def _of_owners(
-    link: Any,
-    owner: Any,
+    link: ForeignKey,
+    owner: ForeignKey,
     owners: Sequence[models.Model],
     gone: AggregateRoot,
     survivor: AggregateRoot,
@@ -250,7 +246,7 @@ def _of_owners(
 
 
 def _moved(
-    link: Any, row: models.Model, gone: AggregateRoot, survivor: AggregateRoot
+    link: ForeignKey, row: models.Model, gone: AggregateRoot, survivor: AggregateRoot
 ) -> dict[str, object]:
     """What a row gets that refers to the survivor from here on, by its model's `carry_over` too."""
     carry_over = getattr(row, "carry_over", None)
@@ -264,16 +260,17 @@ def _number(position: str, rows: Sequence[models.Model], changes: Changes) -> No
             changes[row][position] = place
 
 
-def keys_with(link: Any) -> list[list[Any]]:
+def keys_with(link: ForeignKey) -> list[list[ModelField]]:
     """What else is in each unique key that the link is in."""
     meta = link.model._meta
+    by_name = {f.name: f for f in meta.concrete_fields}
     keys = [*unique_keys(link.model)]
-    keys += [tuple(map(meta.get_field, names)) for names in meta.unique_together]
+    keys += [tuple(map(by_name.__getitem__, names)) for names in meta.unique_together]
     return [[f for f in key if f is not link] for key in keys if link in key]
 
 
 def _twins(
-    link: Any, rows: Sequence[models.Model], gone: AggregateRoot, survivor: AggregateRoot
+    link: ForeignKey, rows: Sequence[models.Model], gone: AggregateRoot, survivor: AggregateRoot
 ) -> dict[models.Model, models.Model]:
     """Of one owner's rows, those that cannot refer to the survivor since one does that is like
     them in all that is unique; each with that."""
@@ -296,7 +293,7 @@ def _position_of(model: type[models.Model], owner: type[models.Model]) -> str | 
     resource = resource_of(owner)
     for relation in () if resource is None else relations_of(resource.view_class.serializer_class):
         if isinstance(relation, Owned):
-            found: Any = owner._meta.get_field(relation.name)
+            found = owner._meta.get_field(relation.name)
             if found.related_model is model:
                 return relation.position
     return None
@@ -309,7 +306,7 @@ def _update(changes: Mapping[models.Model, Mapping[str, object]], written: Writt
         return
     first, *others = changes.values()
     rows = list(changes)
-    columns: Any = type(rows[0])._base_manager
+    columns = type(rows[0])._base_manager
     for row, values in changes.items():
         written.change(row, values)
     if all(each == first for each in others):

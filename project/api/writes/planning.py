@@ -120,7 +120,7 @@ def _plan_set(
     twins_by_node = {
         node: pairs for node in nodes if (pairs := list(take_twins(relation, work, node)))
     }
-    links: dict[Any, dict[int, Any]] = defaultdict(dict)
+    links: dict[object, dict[int, models.Model]] = defaultdict(dict)
     stored = [node.instance.pk for node in twins_by_node if not node.row.is_new]
     if stored:
         for link in through._default_manager.filter(**{f"{source}__in": stored}):
@@ -354,7 +354,7 @@ def _entries(
 def _placed(
     relation: Owned,
     work: UnitOfWork,
-    model_field: Any,
+    model_field: models.ManyToOneRel,
     node: Node,
     before: list[models.Model],
     entries: list[Entry],

@@ -1,7 +1,7 @@
 """What a write has done, told in its transaction: for all that must hold together with the rows."""
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, overload
 
 from django.db import models
@@ -15,7 +15,9 @@ Model = type[models.Model]
 class SignalOfAllModels(Signal):
     """A signal that is not for a single model: to connect to one would miss nested rows."""
 
-    def connect(self, receiver: Any, sender: object = None, *args: Any, **kwargs: Any) -> None:
+    def connect(
+        self, receiver: Callable[..., object], sender: object = None, *args: Any, **kwargs: Any
+    ) -> None:
         if sender is not None:
             raise TypeError("Connect without a sender, and look up the rows of your model.")
         super().connect(receiver, None, *args, **kwargs)

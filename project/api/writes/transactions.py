@@ -72,7 +72,7 @@ def write_item(
 
     The item comes with its owners, of which the root's version has risen.
     """
-    relation: Any = serializer.Meta.model._meta.get_field(name)
+    relation = serializer.Meta.model._meta.get_field(name)
     keys, last = [relation.field], edit
     while within := [each for each in (last.attrs or {}).items() if isinstance(each[1], Edit)]:
         [(inner, last)] = within

@@ -23,14 +23,14 @@ from rest_framework.request import Request
 from ..databases.bound import by_keys, has_rows_alone, insert
 from ..http.problems import Fault, Refused, faults_of, pointer
 from ..http.resources import visible
-from ..models import AggregateRoot, Attrs, FoldedFrom, Made, MadeFrom, SlugMadeFrom
+from ..models import AggregateRoot, Attrs, FoldedFrom, Made, MadeFrom, ModelField, SlugMadeFrom
 from .deletions import remove
 from .former_keys import Name, survivors
 from .permissions import Touch, require_permission
 from .signals import WrittenRows
 
 # Those of a uniqueness, and what they hold.
-Fields: TypeAlias = tuple[Any, ...]
+Fields: TypeAlias = tuple[ModelField, ...]
 Values: TypeAlias = tuple[object, ...]
 
 
@@ -65,7 +65,7 @@ class RowState:
         return self.before is None
 
     @property
-    def changed(self) -> list[Any]:
+    def changed(self) -> list[ModelField]:
         """The fields that differ from what is stored."""
         before = self.before
         if before is None:
@@ -75,22 +75,23 @@ class RowState:
 
 
 @cache
-def _fields(model: type[models.Model]) -> list[Any]:
+def _fields(model: type[models.Model]) -> list[ModelField]:
     return [f for f in model._meta.concrete_fields if not f.primary_key]
 
 
 @cache
 def unique_keys(model: type[models.Model]) -> list[Fields]:
     """The sets of fields whose values no two rows share."""
-    single = [(f,) for f in _fields(model) if f.unique]
+    single: list[Fields] = [(f,) for f in _fields(model) if f.unique]
+    by_name = {f.name: f for f in model._meta.concrete_fields}
     return single + [
-        tuple(model._meta.get_field(name) for name in constraint.fields)
+        tuple(by_name[name] for name in constraint.fields)
         for constraint in model._meta.total_unique_constraints
     ]
 
 
 @cache
-def natural_keys(model: type[models.Model]) -> dict[str, Any]:
+def natural_keys(model: type[models.Model]) -> dict[str, ModelField]:
     """The columns, each unique alone, by which people tell the model's objects apart, by the
     property that gives the value: a publisher's folded name by “name”."""
     single = [fields[0] for fields in unique_keys(model) if len(fields) == 1]
@@ -114,23 +115,23 @@ class PendingKey:
         return id(self.instance)
 
 
-def _value(instance: models.Model, of: Any) -> Any:
+def _value(instance: models.Model, of: ModelField) -> object:
     """A field's value as it will be stored, or what stands for it until then."""
     value = getattr(instance, of.attname)
-    if value is None and of.is_relation and of.is_cached(instance):
+    if value is None and isinstance(of, models.ForeignKey) and of.is_cached(instance):
         related = of.get_cached_value(instance)
         if related is not None:
             return PendingKey(related) if related.pk is None else related.pk
     return value
 
 
-def _key(instance: models.Model, fields: Iterable[object]) -> Values | None:
+def _key(instance: models.Model, fields: Iterable[ModelField]) -> Values | None:
     """The values of these fields; None where one is absent, since then nothing is unique."""
     values = tuple(_value(instance, f) for f in fields)
     return None if None in values else values
 
 
-def _stored_key(row: RowState, fields: Iterable[Any]) -> Values | None:
+def _stored_key(row: RowState, fields: Iterable[ModelField]) -> Values | None:
     if row.before is None:
         return None
     values = tuple(row.before[f.attname] for f in fields)
@@ -385,7 +386,7 @@ class UnitOfWork:
         self.fault("unique", detail, self._place(row, fields), existing_id)
 
     @staticmethod
-    def _place(row: RowState, fields: tuple[object, ...]) -> str:
+    def _place(row: RowState, fields: Fields) -> str:
         return row.pointer if len(fields) > 1 else row.pointer + pointer(_source(fields[0], row))
 
     # Carrying out
@@ -448,13 +449,13 @@ class UnitOfWork:
         return []
 
     @staticmethod
-    def _update(changes: dict[RowState, list[Any]]) -> None:
+    def _update(changes: dict[RowState, list[ModelField]]) -> None:
         rows = [row.instance for row in changes]
         if len(rows) == 1:
             [(row, fields)] = changes.items()
             for f in fields:
                 # What it refers to may have been new, and has its key by now.
-                if f.is_relation and f.is_cached(row.instance):
+                if isinstance(f, models.ForeignKey) and f.is_cached(row.instance):
                     setattr(row.instance, f.name, f.get_cached_value(row.instance))
             values = {f.attname: getattr(row.instance, f.attname) for f in fields}
             type(row.instance)._default_manager.filter(pk=row.instance.pk).update(**values)
@@ -483,10 +484,9 @@ def _is_made_unique(row: RowState, fields: Fields) -> bool:
     return is_random or (isinstance(field, SlugMadeFrom) and field.name in row.made)
 
 
-def _source(f: Any, row: RowState) -> str:
+def _source(f: ModelField, row: RowState) -> str:
     """The name under which the request gave this value, or what it was made from."""
-    made = isinstance(f, MadeFrom) and f.name not in row.given
-    return f.source if made else str(f.name)
+    return f.source if isinstance(f, MadeFrom) and f.name not in row.given else f.name
 
 
 def _by_dependency(kinds: Iterable[type[models.Model]]) -> list[type[models.Model]]:

@@ -27,7 +27,7 @@ class DatabaseSchemaEditor(schema.DatabaseSchemaEditor):
         params: list[object],
         model: type[Model],
         field: object,
-        field_db_params: dict[str, Any],
+        field_db_params: dict[str, str | None],
         include_default: bool,
     ) -> Iterator[str]:
         collation = _collation_of(column_db_type, field_db_params.get("collation"))

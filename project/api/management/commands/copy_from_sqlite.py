@@ -3,7 +3,6 @@
 from argparse import ArgumentParser
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Any
 
 from django.apps import apps
 from django.contrib.auth.models import Permission
@@ -36,7 +35,7 @@ class Command(BaseCommand):
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("file", type=Path)
 
-    def handle(self, *, file: Path, **options: Any) -> None:
+    def handle(self, *, file: Path, **options: object) -> None:
         if connection.vendor != "postgresql":
             raise CommandError("DATABASE_URL names no PostgreSQL.")
         if not file.is_file():
@@ -102,7 +101,7 @@ def _is_kept(model: type[models.Model]) -> bool:
     return model._meta.managed and not model._meta.proxy and model is not Definition
 
 
-def _rows(model: type[models.Model], using: str) -> models.QuerySet[Any]:
+def _rows(model: type[models.Model], using: str) -> models.QuerySet[models.Model]:
     """All of them, whatever a manager of the model's shows."""
     return models.QuerySet(model, using=using)
 
