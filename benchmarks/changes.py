@@ -105,7 +105,7 @@ def measure(rounds: int) -> None:
             return
         with connection.cursor() as cursor:
             engine = triggers.dialect(connection)
-            engine.drop(cursor, engine.stored(cursor))
+            engine.drop(cursor, engine.read_triggers(cursor))
 
     work: dict[str, Callable[[], None]] = {
         "import": lambda: import_books(3000),
