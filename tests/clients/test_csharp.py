@@ -43,7 +43,8 @@ def test_compiles_and_works(tmp_path, scenario, lines, titles):
     # Statements stand alone since C# 9.
     uses, _, statements = lines("csharp").partition("\n\n")
     first = tmp_path / "First.cs"
-    first.write_text(f"{uses}\nclass First {{ static void Main() {{\n{statements}}} }}\n")
+    program = f"class First {{ static void Main() {{\n{statements}Runtime.End(); }} }}"
+    first.write_text(f"{uses}\n{program}\n")
     shutil.copy(NEWTONSOFT, tmp_path)
     for name in ("Scenario", "First"):
         program = tmp_path / f"{name}.exe"

@@ -23,6 +23,8 @@ OTHERS = ["requests_of_docs", "bulk", "merging", "search", "documents"]
 CHOSEN = "page_says or of_the_page or documented_answer or requests_of_docs or media_type"
 START_TIMEOUT = 60  # seconds
 FAULT = re.compile(r'"location":\["(\w+)".*?"code":"(\w+)"')
+# One worker of pytest-xdist runs them all, and so the tests of the docs once.
+pytestmark = pytest.mark.xdist_group(__name__)
 
 
 @pytest.fixture(scope="module")
@@ -34,7 +36,10 @@ def exchanges(tmp_path_factory):
         *(f"tests/test_{page}_docs.py" for page in PAGES),
         *(f"tests/test_{name}.py" for name in OTHERS),
     ]
-    run(*command, *files, "-k", CHOSEN, env={**os.environ, "EXCHANGES": str(file)})
+    # With a database of its own: not that of these tests.
+    own = {"TEST_DATABASE_URL", "DJANGO_SETTINGS_MODULE"}
+    env = {name: value for name, value in os.environ.items() if name not in own}
+    run(*command, *files, "-k", CHOSEN, env={**env, "EXCHANGES": str(file)})
     return [json.loads(line) for line in file.read_text("utf-8").splitlines()]
 
 

@@ -204,5 +204,6 @@ public static class Scenario
         Same(Send("DELETE", path).Status, 204);
         Same(Send("GET", path).Faults(404), "");
         Send("POST", "/api/token/blacklist/", new TokenBlacklistRequest(pair.Refresh));
+        Runtime.End();
     }
 }
