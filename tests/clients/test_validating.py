@@ -18,9 +18,11 @@ from tests.clients.validating import PARTIAL
 from tests.postgres import free_port
 
 PAGES = ["relations", "conditional", "offline", "auth"]
-OTHERS = ["requests_of_docs", "bulk", "merging", "search", "documents"]
+OTHERS = ["readme", "requests_of_docs", "bulk", "merging", "search", "documents"]
 # Of these files the tests whose requests are those of a page, and of what it says of media types.
-CHOSEN = "page_says or of_the_page or documented_answer or requests_of_docs or media_type"
+CHOSEN = (
+    "readme_says or page_says or of_the_page or documented_answer or requests_of_docs or media_type"
+)
 START_TIMEOUT = 60  # seconds
 FAULT = re.compile(r'"location":\["(\w+)".*?"code":"(\w+)"')
 # One worker of pytest-xdist runs them all, and so the tests of the docs once.
