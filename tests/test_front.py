@@ -182,8 +182,9 @@ def test_workers_that_are_killed_are_replaced(env):
     with Server(env) as server:
         for _ in range(2):
             killed, other = server.processes[1:]
+            booted = server.log.count(BOOTED)
             os.kill(killed, signal.SIGKILL)
-            wait_until(lambda before=server.log: server.log.count(BOOTED) > before.count(BOOTED))
+            wait_until(lambda before=booted: server.log.count(BOOTED) > before)
             assert other in server.processes
             assert len(server.processes) == 1 + WORKERS
             assert reads(server) == ALL_ANSWERED
