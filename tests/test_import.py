@@ -12,7 +12,7 @@ from io import BytesIO, StringIO
 
 import pytest
 from django.core.management import CommandError, call_command
-from django.db import DatabaseError, connection
+from django.db import DatabaseError, connection, transaction
 from django.db.utils import ConnectionHandler
 from django.test.utils import CaptureQueriesContext
 from hypothesis import given, settings
@@ -26,6 +26,7 @@ from books.importing.rows import Lines
 from books.importing.validation import Validation
 from books.models import Book, Contribution, Edition, Publisher, Series, Subject
 from books.serializers import BookSerializer, EditionItem
+from project.api.writing import rows_written
 from project.settings.base import database
 from tests.catalogue import with_defaults
 from tests.server import ROOT, development, manage
@@ -1014,6 +1015,34 @@ def test_ctrl_c_leaves_whole_batches(environment, database_url, django_db_blocke
     assert found in (100, 200, 300)
     assert ["books", str(found), "0", "0", "0"] in map(str.split, out.splitlines())
     assert errors.endswith("Interrupted. What is counted above is in the catalogue.\n")
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize("dry_run", [False, True])
+def test_ctrl_c_right_after_a_commit_waits_for_its_count(dry_run, tmp_path):
+    def interrupt(**_):
+        transaction.on_commit(lambda: os.kill(os.getpid(), signal.SIGINT))
+        if dry_run:
+            os.kill(os.getpid(), signal.SIGINT)
+
+    file = tmp_path / "books"
+    file.write_text('{"title": "Dune"}\n')
+    out = StringIO()
+    # What runs in the background of a shell may be told to ignore it.
+    usual = signal.signal(signal.SIGINT, signal.default_int_handler)
+    rows_written.connect(interrupt)
+    try:
+        with pytest.raises(CommandError, match=r"^Interrupted\.") as interrupted:
+            call_command("import_books", file, dry_run=dry_run, stdout=out)
+        assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+    finally:
+        rows_written.disconnect(interrupt)
+        signal.signal(signal.SIGINT, usual)
+    assert interrupted.value.returncode == 130
+    assert ("is in the catalogue" in str(interrupted.value)) is not dry_run
+    created = [int(line.split()[1]) for line in out.getvalue().splitlines() if "books" in line]
+    assert created == ([0] if dry_run else [1])
+    assert Book.objects.count() == (0 if dry_run else 1)
 
 
 def test_what_cannot_be_read_to_its_end_stays_out(run):

@@ -4,6 +4,8 @@ import gc
 import json
 import os
 import re
+import signal
+import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -303,6 +305,30 @@ def _without_isbns(body: Body, faults: Sequence[Fault]) -> Body:
     return {**body, "editions": [edition for edition in kept if edition]}
 
 
+@contextmanager
+def _late_interrupt() -> Iterator[Callable[[], None]]:
+    """Once what this gives is called, Ctrl-C waits for the end of the block."""
+    pressed: list[int] = []
+    usual = signal.getsignal(signal.SIGINT)
+    # Only the main thread has signals, and another handler is another program's.
+    may_wait = (
+        threading.current_thread() is threading.main_thread()
+        and usual is signal.default_int_handler
+    )
+
+    def wait() -> None:
+        if may_wait:
+            signal.signal(signal.SIGINT, lambda number, frame: pressed.append(number))
+
+    try:
+        yield wait
+    finally:
+        if may_wait:
+            signal.signal(signal.SIGINT, usual)
+    if pressed:
+        raise KeyboardInterrupt
+
+
 def _put_in(drafts: Mapping[int, Draft], ours: Ours) -> Batch:
     """Imports take turns: two that hold new rows in opposite orders would wait for each other."""
     if connection.vendor == "postgresql":
@@ -321,21 +347,29 @@ def _import(rows: Sequence[FileRow], report: Report, ours: Ours) -> list[FileRow
     """
     by_number = {row.number: row for row in rows}
     drafts = {row.number: row.draft for row in rows if row.draft is not None}
-    try:
-        # Again where someone else writes the same at the same time, whose rows it then finds.
-        batch = retry(lambda: _put_in(drafts, ours))
-    except (IntegrityError, DataError) as error:
-        reason = str(error).partition("\n")[0]
-    else:
-        for number, faults in batch.refused.items():
-            by_number[number].faults = list(map(by_number[number].located, faults))
-        for number, each in batch.disagreements:
-            by_number[number].notes.append(by_number[number].located(each.as_fault()))
-        for number in batch.repeats:
-            by_number[number].notes.append(REPEAT)
-        report.add(batch, ours)
-        ours.keep(batch.made, batch.authors.unused, batch.authors.earlier_unused)
-        return [by_number[number] for number in batch.refused]
+    # What is committed is counted, too.
+    with _late_interrupt() as interrupt_later:
+
+        def put_in() -> Batch:
+            batch = _put_in(drafts, ours)
+            interrupt_later()
+            return batch
+
+        try:
+            # Again where someone else writes the same at the same time, whose rows it then finds.
+            batch = retry(put_in)
+        except (IntegrityError, DataError) as error:
+            reason = str(error).partition("\n")[0]
+        else:
+            for number, faults in batch.refused.items():
+                by_number[number].faults = list(map(by_number[number].located, faults))
+            for number, each in batch.disagreements:
+                by_number[number].notes.append(by_number[number].located(each.as_fault()))
+            for number in batch.repeats:
+                by_number[number].notes.append(REPEAT)
+            report.add(batch, ours)
+            ours.keep(batch.made, batch.authors.unused, batch.authors.earlier_unused)
+            return [by_number[number] for number in batch.refused]
     # There is a row that only the database refuses, and halving finds it.
     if len(rows) == 1:
         rows[0].faults = [Fault("refused", f"The database refuses it: {reason}", "")]

@@ -108,7 +108,9 @@ class Command(BaseCommand):
             except KeyboardInterrupt as error:
                 bar.stop()
                 self._print(report)
-                message = "Interrupted. What is counted above is in the catalogue."
+                message = "Interrupted."
+                if not dry_run:
+                    message += " What is counted above is in the catalogue."
                 raise CommandError(message, returncode=INTERRUPTED) from error
         self._print(report)
         if rejects is None:
