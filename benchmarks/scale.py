@@ -346,13 +346,14 @@ class Run:
 
     def first_and_far(self, path: str, ordering: str, page: int) -> tuple[float, float]:
         """The database's milliseconds for page 1 and a far one, each the median of many."""
-        from authors.models import Author
-        from books.models import Book
+        from authors.views import AuthorViewSet
+        from books.views import BookViewSet
         from project.api.lists.keysets import Keyset
+        from project.api.lists.ordering import OrderingFilter
         from project.api.lists.pagination import Cursor, CursorPagination
 
-        model = {"books": Book, "authors": Author}[path]
-        rows = model.objects.order_by(ordering)
+        view = {"books": BookViewSet, "authors": AuthorViewSet}[path]
+        rows = view.queryset.order_by(OrderingFilter.column(view, ordering))
         keyset = Keyset.of(rows)
         before = keyset.order(rows, backwards=False)[(page - 1) * CursorPagination.page_size - 1]
         cursor = Cursor(False, 0, *keyset.position_of(before)).encode(keyset)
