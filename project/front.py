@@ -190,7 +190,12 @@ class Front:
             asyncio.run_coroutine_threadsafe(sending, loop).result(SEND_TIMEOUT)
 
         try:
+            has_to_wait = threads.busy == THREADS
             start, rest = await asyncio.wrap_future(threads.submit(_run, environ, stream))
+            if has_to_wait and start and environ["SERVER_PROTOCOL"] == "HTTP/1.1":
+                # A connection stays with the worker that took it, however much that has to do. Its
+                # client comes back by another one, which a worker that is idle takes first.
+                start["headers"].append((b"connection", b"close"))
         except asyncio.CancelledError:
             # The server's word for a client that has gone. Nobody would take what is left.
             is_gone.set()

@@ -303,6 +303,24 @@ def test_a_queue_that_is_full_is_503(monkeypatch):
     assert ask(application, "/api/docs/", never)[0] == 200
 
 
+def test_who_has_waited_for_a_thread_comes_back_by_another_connection(monkeypatch):
+    monkeypatch.setattr(front, "THREADS", 1)
+    application, gate = front.Front(), Event()
+    reads = application._reads
+    reads.submit(gate.wait)
+
+    def let_go():
+        wait_until(lambda: reads.waiting)
+        gate.set()
+
+    Thread(target=let_go).start()
+    status, headers, _ = ask(application, "/api/docs/", never)
+    assert (status, headers["Connection"]) == (200, "close")
+    wait_until(lambda: not reads.busy)
+    status, headers, _ = ask(application, "/api/docs/", never)
+    assert (status, headers.get("Connection")) == (200, None)
+
+
 def test_a_stream_ends_when_its_client_has_gone(monkeypatch):
     sent, closed = [], Event()
 
