@@ -90,8 +90,7 @@ class Catalogue:
             # What is written next has ids of its own.
             for statement in connection.ops.sequence_reset_sql(no_style(), copied):
                 cursor.execute(statement)
-            # As a server has it a minute later, by itself: what has gone is behind it.
-            cursor.execute("VACUUM ANALYZE" if connection.vendor == "postgresql" else "ANALYZE")
+            cursor.execute("ANALYZE")
 
     def _vocabulary(self, size: int) -> list[str]:
         """Words of two syllables or more, all different, the short ones first."""
