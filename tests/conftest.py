@@ -12,11 +12,13 @@ from concurrent.futures import ThreadPoolExecutor
 from threading import Barrier, Event
 from urllib.parse import urlsplit
 
+import hypothesis
 import psycopg
 import pytest
 
 from tests.pgbouncer import PgBouncer
 from tests.postgres import PostgreSQL
+from tests.server import wait_until
 
 
 def pytest_addoption(parser):
@@ -61,6 +63,9 @@ def pytest_configure(config):
 
     # Loads the settings, which makes pytest-django set Django up.
     assert settings.DATABASES
+    # How long an example takes says more of the machine, and of what else it does.
+    hypothesis.settings.register_profile("tests", deadline=None)
+    hypothesis.settings.load_profile("tests")
 
 
 def _new_database(config):
@@ -103,6 +108,12 @@ def compare_documents(request, monkeypatch):
             monkeypatch.setattr(
                 serializer_oracle.ResourceViewSet, name, getattr(serializer_oracle, name)
             )
+
+
+@pytest.fixture(autouse=True)
+def patient_probes(monkeypatch):
+    """On a busy machine a check may take longer than a probe waits for it."""
+    monkeypatch.setattr("project.api.observability.questions.TIMEOUT", 60)
 
 
 @pytest.fixture(scope="module")
@@ -194,24 +205,43 @@ def at_once(transactional_db):
 def meanwhile(at_once):
     """`meanwhile(change, ask)` is what `ask` answers while `change` is under way in a transaction.
 
-    Long enough for `ask` to have seen what was before on PostgreSQL; on SQLite it waits for that
-    transaction at its first write.
+    That ends when `ask` has answered, or a second after it has come to where it waits: on SQLite at
+    its first write.
     """
 
     def meanwhile(change, ask):
-        from django.db import transaction
+        from django.db import connection, transaction
 
-        changing = Event()
+        changing, waiting, answered = Event(), Event(), Event()
+
+        def note_writes(execute, sql, params, many, context):
+            if sql.startswith(("BEGIN", "INSERT", "UPDATE", "DELETE")):
+                waiting.set()
+            return execute(sql, params, many, context)
+
+        def is_waiting():
+            if connection.vendor == "sqlite":
+                return waiting.is_set()
+            with connection.cursor() as cursor:
+                cursor.execute("SELECT count(*) FROM pg_locks WHERE NOT granted")
+                return cursor.fetchone() != (0,)
 
         def first():
             with transaction.atomic():
-                change()
-                changing.set()
-                Event().wait(timeout=1)
+                try:
+                    change()
+                finally:
+                    changing.set()
+                wait_until(lambda: answered.is_set() or is_waiting())
+                answered.wait(timeout=1)
 
         def second():
             changing.wait()
-            return ask()
+            try:
+                with connection.execute_wrapper(note_writes):
+                    return ask()
+            finally:
+                answered.set()
 
         return at_once(lambda number: (first, second)[number](), 2)[1]
 

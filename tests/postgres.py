@@ -17,12 +17,15 @@ import socket
 import subprocess
 import tempfile
 import time
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import psycopg
 
-START_TIMEOUT = 30  # seconds
+START_TIMEOUT = 120  # seconds, on a machine that has much else to do
+# Below those that systems give to whoever connects, to which a free one may go meanwhile.
+PORTS = range(10_000, 32_000)
 SETTINGS = {
     "fsync": "off",  # a test's data need not outlive the machine; a killed server loses nothing
     "full_page_writes": "off",
@@ -40,10 +43,11 @@ def _wheel() -> Path:
 
 
 def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
+    while True:
+        port = secrets.choice(PORTS)
+        with socket.socket() as probe, suppress(OSError):
+            probe.bind(("127.0.0.1", port))
+            return port
 
 
 def as_nobody(folder: Path) -> dict[str, Any]:

@@ -12,13 +12,14 @@ from urllib.parse import urlsplit
 
 import httpx
 
-from tests.postgres import free_port
+from tests.postgres import START_TIMEOUT, free_port
 
 ROOT = Path(__file__).resolve().parent.parent
 PASSWORD = "a-password-for-the-tests"
 WORKERS = 2
-START_TIMEOUT = 30  # seconds
-STOP_TIMEOUT = 10  # seconds
+# Of a server on PostgreSQL, where a busy machine is not to be seen as a lock that lasts.
+PATIENCE = {"PGOPTIONS": "-c lock_timeout=30s -c statement_timeout=60s"}
+STOP_TIMEOUT = 60  # seconds, on a machine that has much else to do
 
 
 def development(database_url):
@@ -73,7 +74,7 @@ def _is_alive(process):
     return True
 
 
-def wait_until(condition, seconds=15):
+def wait_until(condition, seconds=60):
     deadline = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < deadline, "It did not come to pass."
@@ -123,6 +124,10 @@ class Server:
         """The ids of the supervisor and the workers that are alive."""
         workers = map(int, re.findall(r"Booting worker with pid: (\d+)", self.log))
         return [process for process in (self.process.pid, *workers) if _is_alive(process)]
+
+    def wait_until_ready(self):
+        """On a busy machine a check may take longer than a probe waits for it."""
+        wait_until(lambda: self.client.get("/readyz").status_code == 200)
 
     def stop(self, how=signal.SIGTERM):
         """Ask it to end, as a terminal does, and return its exit code."""

@@ -1,7 +1,6 @@
 """Who can log in, how, and how often may they fail?"""
 
 import base64
-import statistics
 import time
 from collections import Counter
 from unittest.mock import ANY
@@ -248,9 +247,10 @@ def test_every_failed_login_takes_the_same_time(strangers):
             start = time.process_time()
             assert client.post("/api/token/", body, format="json").status_code == 401
             measured.append(time.process_time() - start)
-    medians = [statistics.median(measured) for measured in seconds.values()]
+    # What else the machine does makes it longer, and never shorter.
+    shortest = [min(measured) for measured in seconds.values()]
     # One hash more or less would be a third of it, or more.
-    assert max(medians) < 1.4 * min(medians), medians
+    assert max(shortest) < 1.4 * min(shortest), shortest
 
 
 def test_old_hash_is_made_anew_at_login(strangers):
@@ -456,9 +456,15 @@ def test_table_shows_no_name_and_no_address(member):
 
 def test_long_name_costs_no_more_than_another(db):
     """Each letter of it is eighteen in the form that names are compared in."""
-    start = time.process_time()
-    assert log_in("\ufdfa" * 600_000, "x").status_code == 401
-    assert time.process_time() - start < 0.5
+
+    def cost(name):
+        start = time.process_time()
+        assert log_in(name, "x").status_code == 401
+        return time.process_time() - start
+
+    # The first request of a process does what is done once.
+    cost("short")
+    assert min(cost("\ufdfa" * 600_000) for _ in range(3)) < 0.5
 
 
 # Other doors

@@ -527,9 +527,7 @@ def taken_back():
         transaction.set_rollback(True)
 
 
-@examples(
-    max_examples=50, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
+@examples(max_examples=50, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(items=bulks())
 def test_a_bulk_leaves_what_one_request_for_each_leaves(librarian, items):
     with taken_back():
@@ -567,9 +565,7 @@ FAULTY = st.sampled_from(
 )
 
 
-@examples(
-    max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
+@examples(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(items=bulks(), faulty=st.lists(st.none() | FAULTY, min_size=11, max_size=11))
 def test_alone_each_item_does_what_its_own_request_does(librarian, items, faulty):
     every = [*items["update"], *items["create"]]

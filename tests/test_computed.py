@@ -112,7 +112,6 @@ def shown(thing, client):
 )
 @settings(
     max_examples=25,
-    deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
 def test_each_user_sees_their_own_whoever_asked_before(clients, stars, turns):

@@ -289,9 +289,7 @@ WHOLE = {
 
 @pytest.mark.filterwarnings("ignore::UserWarning:PIL")
 @given(st.sampled_from([*WHOLE]), DAMAGES)
-@settings(
-    max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
+@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_a_damaged_picture_is_taken_or_refused_and_never_an_error(
     librarian, edition, kind, damages
 ):

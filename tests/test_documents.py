@@ -48,7 +48,6 @@ def examples(number):
     # The fixture of the database is the same for all examples, which add to each other's rows.
     return settings(
         max_examples=number,
-        deadline=None,
         suppress_health_check=[HealthCheck.function_scoped_fixture],
     )
 
@@ -590,7 +589,10 @@ def test_lists_have_the_order_of_their_model_and_not_that_of_an_index():
 
 @pytest.mark.skipif("connection.vendor != 'postgresql'", reason="SQLite plans alike for all keys.")
 @pytest.mark.parametrize("length", [1, 50])
+@pytest.mark.django_db(transaction=True)
 def test_a_statement_is_planned_once_and_not_for_each_request(length):
+    # What others have prepared goes with the connection.
+    connection.close()
     Series.objects.bulk_create(Series(name=str(i)) for i in range(100))
     keys = list(Series.objects.values_list("pk", flat=True))
     compiled = compile_statement(SeriesSerializer, frozenset(), "default")

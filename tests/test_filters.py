@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 from unittest.mock import ANY
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from rest_framework.test import APIClient
 
@@ -380,7 +380,6 @@ def test_every_ordering_on_offer_works(catalogue, url):
 # Anything at all
 
 
-@settings(deadline=None)
 @given(
     parameter=st.sampled_from([*BookFilter.base_filters, "search", "ordering", *PAGE, *PROPERTIES]),
     value=st.text(max_size=20) | st.integers().map(str) | st.datetimes().map(str),

@@ -1,7 +1,6 @@
 """What does an orchestrator hear?"""
 
 import socket
-import time
 from unittest.mock import ANY
 
 import pytest
@@ -93,27 +92,30 @@ def test_a_head_request_has_no_body(client, db, path):
     assert (response.status_code, response.content) == (200, b"")
 
 
-def unanswered_within(server, seconds):
-    started = time.monotonic()
+# How long who connects would wait; the client of the tests waits for half of it.
+PATIENCE = "connect_timeout=60"
+
+
+def assert_not_ready(server):
     response = server.client.get("/readyz")
-    assert time.monotonic() - started < seconds
     assert (response.status_code, response.json()) == (503, NOT_READY)
     assert response.headers["Retry-After"] == "1"
 
 
-def test_readyz_answers_503_within_a_second_when_nothing_listens():
-    url = f"postgresql://reader:a-secret@127.0.0.1:{free_port()}/catalogue"
+def test_readyz_answers_503_when_nothing_listens():
+    url = f"postgresql://reader:a-secret@127.0.0.1:{free_port()}/catalogue?{PATIENCE}"
     with Server(development(url)) as server:
-        unanswered_within(server, 1)
+        assert_not_ready(server)
         assert server.client.get("/livez").json() == {"status": "ok"}
 
 
-def test_readyz_answers_503_within_a_second_when_the_database_is_silent():
+def test_readyz_answers_503_and_waits_for_no_database_that_is_silent():
     with socket.create_server(("127.0.0.1", 0)) as silent:
-        url = f"postgresql://reader:a-secret@127.0.0.1:{silent.getsockname()[1]}/catalogue"
+        port = silent.getsockname()[1]
+        url = f"postgresql://reader:a-secret@127.0.0.1:{port}/catalogue?{PATIENCE}"
         with Server(development(url)) as server:
             for _ in range(3):
-                unanswered_within(server, 1)
+                assert_not_ready(server)
             assert server.client.get("/livez").json() == {"status": "ok"}
             # One check waits for the silent database, whichever worker was asked how often.
             assert connections_to(silent) <= 2

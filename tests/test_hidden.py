@@ -153,7 +153,6 @@ PROJECTS = {way: urlconf(notes) for way, notes in WAYS.items()}
 @given(owned=st.lists(st.booleans(), min_size=1, max_size=3))
 @examples(
     max_examples=5,
-    deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture],
 )
 def test_what_is_hidden_is_hidden_everywhere(member, settings, way, owned):
@@ -335,7 +334,6 @@ urlpatterns = [path("api/", include(coins.urls)), path("", include("project.urls
 @given(st.lists(st.tuples(st.booleans(), st.integers(0, 2)), max_size=4), st.integers(0, 2))
 @examples(
     max_examples=15,
-    deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture],
 )
 @pytest.mark.urls(__name__)

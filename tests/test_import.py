@@ -15,7 +15,7 @@ from django.core.management import CommandError, call_command
 from django.db import DatabaseError, connection, transaction
 from django.db.utils import ConnectionHandler
 from django.test.utils import CaptureQueriesContext
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from authors.models import Author
@@ -830,7 +830,6 @@ BODY = st.fixed_dictionaries(
 )
 
 
-@settings(deadline=None)
 @given(BODY)
 def test_the_short_way_of_validation_leads_where_the_serializer_does(body):
     validate = Validation(BookSerializer())
@@ -998,7 +997,8 @@ def test_ctrl_c_leaves_whole_batches(environment, database_url, django_db_blocke
     file = tmp_path / "books"
     # A batch has a hundred of them.
     subjects = [{"name": f"Subject {n}"} for n in range(200)]
-    rows = [{"title": f"Book {n}", "subjects": subjects} for n in range(400)]
+    # Far more than are in before a busy machine tells of the first.
+    rows = [{"title": f"Book {n}", "subjects": subjects} for n in range(2_000)]
     file.write_text("\n".join(map(json.dumps, rows)))
     command = [sys.executable, "manage.py", "import_books", file]
     output = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
@@ -1012,7 +1012,7 @@ def test_ctrl_c_leaves_whole_batches(environment, database_url, django_db_blocke
             out, errors = process.communicate(timeout=60)
         found = count_books(database_url) - before
     assert process.returncode == 130
-    assert found in (100, 200, 300)
+    assert found in range(100, 2_000, 100)
     assert ["books", str(found), "0", "0", "0"] in map(str.split, out.splitlines())
     assert errors.endswith("Interrupted. What is counted above is in the catalogue.\n")
 

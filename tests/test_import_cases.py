@@ -336,9 +336,7 @@ def without(value, *names):
 
 
 @pytest.mark.parametrize("batch", [1, 4, 20_000])
-@settings(
-    max_examples=20, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
+@settings(max_examples=20, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     st.lists(ROW, min_size=1, max_size=6),
     st.sampled_from(UPDATES),

@@ -340,7 +340,6 @@ values = st.recursive(
 
 
 @echo
-@settings(deadline=None)
 @given(document=st.lists(values, max_size=4) | st.binary(max_size=30))
 def test_any_body_is_taken_whole_or_refused(document):
     response = post(document if isinstance(document, bytes) else json.dumps(document))
@@ -711,7 +710,7 @@ def test_a_wrong_value_anywhere_is_refused_there_and_nothing_is_written(
 
 
 @given(data=st.data())
-@settings(deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_anything_anywhere_is_taken_or_refused_whole(librarian, stored, data):
     method, url, body, place, _ = data.draw(st.sampled_from(list(PLACES)))
     url, body, before = url.format(**stored), filled(body, stored), everything()

@@ -121,7 +121,7 @@ def held_up(people):
             "SET lock_timeout = 50",
             "RESET lock_timeout",
         ),
-        "sqlite": ("BEGIN IMMEDIATE", "PRAGMA busy_timeout = 50", "PRAGMA busy_timeout = 5000"),
+        "sqlite": ("BEGIN IMMEDIATE", "PRAGMA busy_timeout = 50", "PRAGMA busy_timeout = 60000"),
     }[connection.vendor]
     other = connection.copy()
     with connection.cursor() as cursor, other.cursor() as another:

@@ -127,7 +127,7 @@ class Everybody(RuleBasedStateMachine):
         if connection.vendor == "postgresql":
             self.execute(connection, "RESET lock_timeout")
         else:
-            self.execute(connection, "PRAGMA busy_timeout = 5000")
+            self.execute(connection, "PRAGMA busy_timeout = 60000")
 
     def now(self):
         return NOW() + self.skew
@@ -486,7 +486,6 @@ def test_phones_that_follow_the_page_miss_nothing_and_overwrite_nobody(people):
         settings=settings(
             max_examples=EXAMPLES,
             stateful_step_count=25,
-            deadline=None,
             suppress_health_check=list(HealthCheck),
             # To shrink what it has found would take many minutes.
             phases=[Phase.explicit, Phase.reuse, Phase.generate],

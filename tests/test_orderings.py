@@ -234,7 +234,7 @@ def store(things):
 
 @pytest.mark.parametrize("name", ThingViewSet.ordering_fields)
 @given(things=THINGS, descending=st.booleans(), size=st.integers(1, 4))
-@settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=12, suppress_health_check=[HealthCheck.too_slow])
 def test_a_walk_meets_every_row_once_in_order(name, things, descending, size):
     with transaction.atomic():
         stored = list(store(things))
@@ -251,7 +251,7 @@ PRICES = st.lists(
 
 @pytest.mark.parametrize("name", ShelfViewSet.ordering_fields)
 @given(shelves=st.lists(PRICES, max_size=6), descending=st.booleans(), size=st.integers(1, 3))
-@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=25, suppress_health_check=[HealthCheck.too_slow])
 def test_sums_and_averages_are_exact_enough_for_both_engines(name, shelves, descending, size):
     with transaction.atomic():
         values = []

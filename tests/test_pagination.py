@@ -85,7 +85,7 @@ rows = st.tuples(
 @given(
     rows=st.lists(rows, max_size=9), ordering=st.sampled_from(ORDERINGS), size=st.integers(1, 10)
 )
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_a_walk_there_and_back_meets_every_row_once_in_order(rows, ordering, size):
     with transaction.atomic():
         expected = in_order([author(*row) for row in rows], ordering)
@@ -269,7 +269,6 @@ def test_a_cursor_that_this_list_did_not_make_is_400(cursor):
     ]
 
 
-@settings(deadline=None)
 @given(cursor=st.text(st.characters(exclude_categories=["Cs"]), min_size=1))
 def test_no_text_in_place_of_a_cursor_is_a_500(cursor):
     assert get(cursor=cursor).status_code == 400

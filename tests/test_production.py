@@ -175,6 +175,7 @@ def test_plain_http_is_sent_to_https(served):
 
 @pytest.mark.parametrize("path", ["/livez", "/readyz"])
 def test_probes_are_answered_over_plain_http(served, path):
+    served.wait_until_ready()
     response = served.client.get(path)
     assert (response.status_code, response.json()) == (200, {"status": "ok"})
 

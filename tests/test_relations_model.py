@@ -685,7 +685,6 @@ def test_every_sequence_of_requests_ends_where_the_rules_say():
         settings=settings(
             max_examples=examples,
             stateful_step_count=8,
-            deadline=None,
             suppress_health_check=list(HealthCheck),
         ),
     )

@@ -10,6 +10,7 @@ import time
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from threading import Event
 
 import httpx
 import psycopg
@@ -20,7 +21,7 @@ from django.db import connection
 from project.api.databases.replicas import WALPosition
 from project.settings.base import databases
 from tests.postgres import PostgreSQL
-from tests.server import PASSWORD, Server, manage, wait_until, with_admins
+from tests.server import PASSWORD, PATIENCE, Server, manage, wait_until, with_admins
 from tests.standbys import Standby, replay_of, run
 from tests.test_tracing import SERVICE, attributes_of, collecting, spans_in
 
@@ -108,9 +109,10 @@ def test_a_standby_that_is_silent_hides_no_other(database_url):
     if connection.vendor != "postgresql":
         pytest.skip("asks PostgreSQL; run with --engine postgresql")
     with socket.create_server(("127.0.0.1", 0)) as silent:
-        port = silent.getsockname()[1]
-        # The second is the primary itself.
-        urls = f"postgresql://reader@127.0.0.1:{port}/catalogue {database_url}"
+        host = f"127.0.0.1:{silent.getsockname()[1]}"
+        # Who waits for it waits for two seconds by each of its addresses, so eight. The second is
+        # the primary itself.
+        urls = f"postgresql://reader@{','.join([host] * 4)}/catalogue {database_url}"
         environment = with_admins(database_url) | {"DATABASE_REPLICAS": urls}
         with Server(environment) as server:
             ready = lambda: server.client.get("/readyz").json()  # noqa: E731
@@ -118,8 +120,9 @@ def test_a_standby_that_is_silent_hides_no_other(database_url):
             wait_until(lambda: all(ready() == expected for _ in range(10)))
             until = time.monotonic() + 5
             while (started := time.monotonic()) < until:
-                assert ready() == expected
-                assert time.monotonic() - started < 1
+                ready()
+                assert time.monotonic() - started < 6
+            wait_until(lambda: ready() == expected)
 
 
 # With one, in processes of its own. What follows is one group, so that it is started once.
@@ -189,7 +192,7 @@ class Cluster:
     def until_read(self):
         """Wait until the standby is asked again by every worker."""
         answers = lambda: {self.source(self.anonymous.get("/api/books/")) for _ in range(6)}  # noqa: E731
-        wait_until(lambda: answers() == {STANDBY}, 60)
+        wait_until(lambda: answers() == {STANDBY})
 
 
 @pytest.fixture(scope="module")
@@ -197,7 +200,8 @@ def cluster():
     if connection.vendor != "postgresql":
         pytest.skip("asks PostgreSQL; run with --engine postgresql")
     with PostgreSQL() as primary:
-        environment = with_admins(primary.url, "ada")
+        # What waits for a lock is to wait until it has been seen.
+        environment = with_admins(primary.url, "ada") | PATIENCE
         with Standby(primary, "one", max_standby_streaming_delay="200ms") as standby:
             environment |= {"DATABASE_REPLICAS": standby.url}
             with Server(environment) as server:
@@ -246,14 +250,15 @@ class TestOneStandby:
         url = cluster.create(title="Mine").headers["Location"]
         with cluster.log_in() as other:
             cluster.until_read()
-            is_over = False
-            while not is_over:
-                # What is asked by then.
-                is_early = time.monotonic() < written + 4.5
-                mine, others = (cluster.source(each.get(url)) for each in (cluster.ada, other))
-                is_over = mine == others == STANDBY
-                assert not (is_early and mine)
-                assert time.monotonic() < written + 20
+
+            def is_over():
+                mine = cluster.ada.get(url)
+                # What is answered by then.
+                is_early = time.monotonic() < written + 5
+                assert not (is_early and cluster.source(mine))
+                return cluster.source(mine) == cluster.source(other.get(url)) == STANDBY
+
+            wait_until(is_over)
 
     def test_a_machine_token_reads_its_writes_and_a_browser_always_the_primary(self, cluster):
         body = {"name": "script", "current_password": PASSWORD, "read_only": False}
@@ -397,13 +402,25 @@ class TestOneStandby:
     def test_while_the_standby_is_away_nobody_notices(self, cluster):
         cluster.until_read()
         cluster.say_how_it_is(is_read=True, doctor="  replica1: a standby, ")
+        is_over, statuses = Event(), []
+
+        def read():
+            while not is_over.is_set():
+                statuses.append(cluster.anonymous.get("/api/books/").status_code)
+
         with ThreadPoolExecutor(CLIENTS) as threads:
-            reads = [threads.submit(cluster.anonymous.get, "/api/books/") for _ in range(200)]
-            wait_until(lambda: sum(each.done() for each in reads) > 40)
-            cluster.standby.stop()
-            statuses = {each.result().status_code for each in reads}
-        assert statuses == {200}
-        assert "replica1 is not read from: it " in cluster.server.log
+            reading = [threads.submit(read) for _ in range(CLIENTS)]
+            try:
+                wait_until(lambda: len(statuses) > 40)
+                before = len(cluster.server.log)
+                cluster.standby.stop()
+                aside = "replica1 is not read from: it "
+                wait_until(lambda: aside in cluster.server.log[before:])
+            finally:
+                is_over.set()
+        for each in reading:
+            each.result()
+        assert set(statuses) == {200}
         cluster.say_how_it_is(is_read=False, doctor="! replica1: does not answer: ")
         cluster.standby.start()
         cluster.until_read()

@@ -396,7 +396,6 @@ def test_of_common_words_beside_a_rare_one_the_index_is_not_asked(db, search):
         assert asked == {"zebra"}
 
 
-@settings(deadline=None)
 @given(title=st.text(min_size=1, max_size=40), search=st.text(min_size=1, max_size=30))
 @pytest.mark.django_db
 def test_any_title_is_found_by_itself_and_no_search_is_a_500(title, search):
@@ -478,7 +477,7 @@ def test_a_title_is_found_whatever_its_script(db, script, title, query, is_found
     assert books(query, exact="true") == ([title] if is_found else [])
 
 
-@settings(deadline=None, max_examples=30)
+@settings(max_examples=30)
 @given(
     texts=st.lists(TEXTS.filter(str.strip), min_size=1, max_size=8),
     searches=st.lists(TEXTS, max_size=8),
@@ -565,7 +564,7 @@ Catch22 22 .NET C++ AT&T & and 小説 小説家 小 The ı I İ ﬁn fin a-b ab
 NAMES = st.lists(st.sampled_from(WORDS.split()), min_size=1, max_size=3).map(" ".join)
 
 
-@settings(deadline=None, max_examples=40)
+@settings(max_examples=40)
 @given(
     rows=st.lists(
         st.tuples(NAMES, st.lists(NAMES, max_size=3, unique_by=normalized), NAMES),

@@ -64,7 +64,7 @@ def test_a_query_finds_what_it_should(script, title, query, is_found, form):
     assert finds(query, unicodedata.normalize(form, title)) is is_found
 
 
-@settings(deadline=None, max_examples=300)
+@settings(max_examples=300)
 @given(text=TEXTS, other=TEXTS)
 def test_every_text_finds_itself_and_what_stands_beside_others(text, other):
     groups, number, _ = parse(text)
@@ -75,7 +75,7 @@ def test_every_text_finds_itself_and_what_stands_beside_others(text, other):
     assert words_of(text) == title_words_of(text)[0]
 
 
-@settings(deadline=None, max_examples=300)
+@settings(max_examples=300)
 @given(text=st.from_regex(f"[{PLAIN}]{{0,20}}", fullmatch=True))
 def test_a_plain_text_shows_all_words_that_have_parts(text):
     for word in words_of(text):
@@ -85,14 +85,14 @@ def test_a_plain_text_shows_all_words_that_have_parts(text):
     assert plain_parts(["smith", "20000"]) is None
 
 
-@settings(deadline=None, max_examples=300)
+@settings(max_examples=300)
 @given(text=TEXTS)
 def test_a_text_has_the_same_words_in_every_normal_form(text):
     forms = [unicodedata.normalize(form, text) for form in ("NFC", "NFD")]
     assert words_of(forms[0]) == words_of(forms[1]) == words_of(text)
 
 
-@settings(deadline=None, max_examples=300)
+@settings(max_examples=300)
 @given(text=TEXTS)
 def test_a_word_holds_nothing_that_an_index_would_cut(text):
     asked = [

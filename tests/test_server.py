@@ -63,7 +63,7 @@ def test_what_is_loaded_before_the_workers_is_not_written_to_by_their_collectors
 @pytest.mark.parametrize("how", [signal.SIGTERM, signal.SIGINT], ids=str)
 def test_a_signal_ends_every_process_cleanly(env, how):
     with Server(env) as server:
-        assert server.client.get("/readyz").status_code == 200
+        server.wait_until_ready()
         assert len(server.processes) == 1 + WORKERS
         assert server.stop(how) == 0
         # A worker that still has a connection when its time is over is killed.

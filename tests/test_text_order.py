@@ -36,7 +36,7 @@ def listed(path, **parameters):
 
 
 @given(names=st.lists(texts, min_size=2, max_size=8))
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=15)
 def test_every_list_comes_by_code_points(names):
     with transaction.atomic():
         names = [f"{name}a" for name in names]  # a subject has a letter
@@ -71,7 +71,7 @@ def test_every_list_comes_by_code_points(names):
 
 
 @given(names=st.lists(texts, min_size=2, max_size=8, unique_by=FoldedFrom.make))
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=15)
 def test_what_a_document_holds_by_name_comes_by_code_points(names):
     with transaction.atomic():
         book = Book.objects.create(title="Dune")

@@ -16,7 +16,7 @@ import pytest
 from django.db import connection
 
 from tests.copies import Copy
-from tests.server import PASSWORD, ROOT, Server, manage, wait_until, with_admins
+from tests.server import PASSWORD, PATIENCE, ROOT, Server, manage, wait_until, with_admins
 
 pytestmark = pytest.mark.reliability
 GUIDE = (ROOT / "CONTRIBUTING.md").read_text("utf-8")
@@ -82,7 +82,7 @@ class Clients:
     def ask(self, number, method, path, **request):
         servers = self.servers
         url = servers[(number + sum(self.rounds)) % len(servers)].url
-        answer = httpx.request(method, url + path, timeout=20, **request)
+        answer = httpx.request(method, url + path, timeout=60, **request)
         self.rounds[number] += 1
         if not answer.is_success:
             self.faults.append((url, method, path, answer.status_code, answer.text))
@@ -123,15 +123,14 @@ class Clients:
         )
         assert self.faults == []
         for server in self.servers:
-            # A machine that is busy may take longer than a probe may.
-            wait_until(lambda one=server: one.client.get("/readyz").is_success)
+            server.wait_until_ready()
 
 
 def test_two_versions_serve_while_a_column_comes_and_goes(database_url, tmp_path):
     if connection.vendor != "postgresql":
         pytest.skip("of SQLite the page says to pause; run with --engine postgresql")
     later = versions(tmp_path)
-    env = with_admins(database_url, "ada")
+    env = with_admins(database_url, "ada") | PATIENCE
     clients = Clients()
     with ExitStack() as stack, ThreadPoolExecutor(CLIENTS) as threads:
         old = stack.enter_context(Server(env))

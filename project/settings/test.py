@@ -21,8 +21,10 @@ DATABASES = {
 if "sqlite" in DATABASES["default"]["ENGINE"]:
     # Django would test in memory, where threads lock each other out at once: a file waits its turn.
     DATABASES["default"]["TEST"] = {"NAME": DATABASES["default"]["NAME"]}
-    # As the tests' PostgreSQL: what they store need not outlive the machine.
+    # As the tests' PostgreSQL: what they store need not outlive the machine,
     DATABASES["default"]["OPTIONS"]["init_command"] += " PRAGMA synchronous=OFF;"
+    # and who waits for a lock waits until it is there, also on a busy machine.
+    DATABASES["default"]["OPTIONS"]["timeout"] = 60
 # As in development: static files come out of the apps, with no collectstatic before.
 WHITENOISE_AUTOREFRESH = WHITENOISE_USE_FINDERS = True
 CORS_ALLOWED_ORIGINS = ["https://app.example.org"]

@@ -15,7 +15,7 @@ import yaml
 
 from tests.clients.generators import CONTRACT, NODE_MODULES, ROOT, run
 from tests.clients.validating import PARTIAL
-from tests.postgres import free_port
+from tests.postgres import START_TIMEOUT, free_port
 
 PAGES = ["relations", "conditional", "offline", "auth"]
 OTHERS = ["readme", "requests_of_docs", "bulk", "merging", "search", "documents"]
@@ -23,7 +23,6 @@ OTHERS = ["readme", "requests_of_docs", "bulk", "merging", "search", "documents"
 CHOSEN = (
     "readme_says or page_says or of_the_page or documented_answer or requests_of_docs or media_type"
 )
-START_TIMEOUT = 60  # seconds
 FAULT = re.compile(r'"location":\["(\w+)".*?"code":"(\w+)"')
 # One worker of pytest-xdist runs them all, and so the tests of the docs once.
 pytestmark = pytest.mark.xdist_group(__name__)
