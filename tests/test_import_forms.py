@@ -12,7 +12,7 @@ import pytest
 from django.core.management import CommandError, call_command
 
 from authors.models import Author
-from books.importing import FORMS, UnreadableFileError, import_file
+from books.importing import FORMS, UnreadableFileError, bibtex, import_file
 from books.importing.authors import AuthorRow
 from books.importing.importer import prepare
 from books.importing.mapped import SYNONYMS
@@ -292,6 +292,58 @@ def test_entries_of_bibtex_may_share_a_line(run):
     assert sorted(Book.objects.values_list("title", flat=True)) == ["Dune", "Emma"]
 
 
+def test_values_of_bibtex_are_pieces_that_are_joined(run):
+    report = run(
+        '@string{ACE = "Ace" # { Books}}\n'
+        '@book{a, title = {{The} } # "D{"}une", author = {Frank} # " Herbert",\n'
+        '  publisher = ace # " (" # NY # ")", month = "1~" # aug, year = 1965}\n'
+        "@string{ny = {New York}}\n@book{b, title = ny # ny}\n"
+    )
+    assert reasons(report) == []
+    assert sorted(Book.objects.values_list("title", flat=True)) == ["New YorkNew York", 'The D"une']
+    edition = Edition.objects.get()
+    assert (edition.publisher.name, edition.published_on) == ("Ace Books (NY)", "1965-08-01")
+    assert [author.name for author in Author.objects.all()] == ["Frank Herbert"]
+
+
+def test_fields_of_bibtex_may_be_written_in_capitals_and_name_all_who_had_a_part(run):
+    report = run(
+        "@Book{a, Title = {Dune}, AUTHOR = {Herbert, Frank}, Foreword = {Ann Lee},\n"
+        "  introduction = {Bo Lee and Cy Lee}, afterword = {Di Lee}, annotator = {Ed Lee}}\n"
+    )
+    assert reasons(report) == []
+    assert [(each.author.name, each.role) for each in Contribution.objects.all()] == [
+        ("Frank Herbert", "author"),
+        ("Bo Lee", "introduction"),
+        ("Cy Lee", "introduction"),
+        ("Ann Lee", "foreword"),
+        ("Di Lee", "afterword"),
+        ("Ed Lee", "annotator"),
+    ]
+
+
+def test_strings_of_bibtex_are_read_once_and_do_not_grow_without_bound(run, monkeypatch):
+    read, parse = [], bibtex.parse_string
+    monkeypatch.setattr(
+        bibtex, "parse_string", lambda text, **more: read.append(text) or parse(text, **more)
+    )
+    strings = [f"@string{{s{n} = {{Press {n}}}}}\n" for n in range(50)]
+    books = [f"@book{{b{n}, title = {{Book {n}}}, publisher = s{n}}}\n" for n in range(50)]
+    assert reasons(run("".join(strings + books))) == []
+    assert sum(map(len, read)) < len("".join(strings + books))
+    assert Edition.objects.filter(publisher__name="Press 49").count() == 1
+    doubled = "".join(f"@string{{s{n + 1} = s{n} # s{n}}}\n" for n in range(60))
+    report = run("@string{s0 = {abc}}\n" + doubled + "@book{a, title = {Emma}}\n")
+    assert {code for _, _, code in reasons(report)} == {"too_large"}
+    assert Book.objects.filter(title="Emma").exists()
+
+
+def test_a_string_of_bibtex_that_cannot_be_read_is_told_by_itself(run):
+    report = run("@string{d = {Dune}\n@book{a, title = {Emma}}\n")
+    assert [(line, code) for line, _, code in reasons(report)] == [(1, "parse_error")]
+    assert Book.objects.get().title == "Emma"
+
+
 def test_others_are_no_author_and_a_month_is_part_of_the_date(run):
     run("@book{a, title={Dune}, author={Herbert, Frank and others}, year=1965, month=jun}\n")
     assert [author.name for author in Author.objects.all()] == ["Frank Herbert"]
@@ -303,6 +355,13 @@ def test_a_record_of_ris_without_an_end_does_not_swallow_the_next(run):
     assert reasons(report) == []
     assert sorted(Book.objects.values_list("title", flat=True)) == ["Dune", "Emma"]
     assert [line for line, _ in run("TY  - BOOK\nTI  - A\n\nTY  - JOUR\nTI  - B\n").reasons] == [4]
+
+
+def test_a_record_of_ris_may_have_one_blank_before_its_dashes(run):
+    report = run("TY - BOOK\nTI - Dune\nAU - Herbert, Frank\nER - \nTY - BOOK\nTI - Emma\nER -\n")
+    assert reasons(report) == []
+    assert sorted(Book.objects.values_list("title", flat=True)) == ["Dune", "Emma"]
+    assert [author.name for author in Author.objects.all()] == ["Frank Herbert"]
 
 
 def test_a_year_before_the_common_era_may_have_three_digits_in_csl(run):

@@ -4,16 +4,11 @@ import re
 from collections.abc import Iterator
 
 from bibtexparser.entrypoint import parse_string
-from bibtexparser.middlewares import (
-    NameParts,
-    RemoveEnclosingMiddleware,
-    ResolveStringReferencesMiddleware,
-    SeparateCoAuthors,
-    SplitNameParts,
-)
+from bibtexparser.middlewares import NameParts, SeparateCoAuthors, SplitNameParts
 
 from project.api.http.problems import Fault
 
+from .bibtex_values import Strings
 from .citations import is_book, isbns, keywords, series
 from .identifiers import identifiers
 from .latex import plain
@@ -23,12 +18,6 @@ from .vocabulary import contribution, date_of, editions, given, language_of, yea
 
 BEGINNING = r"(\s*(%[^\n]*\n)?)*@\s*\w+\s*[{(]"
 BLOCK = re.compile(rb"\s*@\s*(\w+)\s*[{(]")
-STACK = [
-    ResolveStringReferencesMiddleware(),
-    RemoveEnclosingMiddleware(),
-    SeparateCoAuthors(),
-    SplitNameParts(),
-]
 # Types of entries that are parts of a book, or no book.
 OTHERS = re.compile(
     r"article|review|periodical|conference|in(book|collection|proceedings|reference)|bookinbook"
@@ -36,16 +25,15 @@ OTHERS = re.compile(
 )
 # The fields of people, which are called as the roles are.
 PEOPLE = ("author", "editor", "translator", "introduction", "foreword", "afterword", "annotator")
+NAMES = [SeparateCoAuthors(name_fields=PEOPLE), SplitNameParts(name_fields=PEOPLE)]
 
 
 def bibtex(lines: Lines) -> Iterator[FileRow]:
     """Entries: what is wrong with one goes up to the line that begins the next one."""
-    strings = b""
+    strings = Strings()
     for first, kind, block in _blocks(lines):
-        if kind == b"string":
-            strings += block
-        elif kind not in (b"comment", b"preamble"):
-            yield from _rows(first, text_of(block).strip(), text_of(strings))
+        if kind not in (b"comment", b"preamble"):
+            yield from _rows(first, text_of(block).strip(), strings)
 
 
 def _blocks(lines: Lines) -> Iterator[tuple[int, bytes, bytes]]:
@@ -63,20 +51,28 @@ def _blocks(lines: Lines) -> Iterator[tuple[int, bytes, bytes]]:
         yield first, kind, block
 
 
-def _rows(line: int, block: str, strings: str) -> Iterator[FileRow]:
-    if len(strings) + len(block) > MAX_LENGTH:
+def _rows(line: int, block: str, strings: Strings) -> Iterator[FileRow]:
+    if len(block) > MAX_LENGTH:
         yield FileRow(line, block, faults=[too_long_fault()])
         return
-    library = parse_string(strings + block, parse_stack=STACK)
-    if library.failed_blocks or not library.entries:
+    library = parse_string(block, parse_stack=[])
+    if not all(strings.define(string.key, string.value) for string in library.strings):
+        yield FileRow(line, block, faults=[too_long_fault()])
+        return
+    for entry in library.entries:
+        for field in entry.fields:
+            field.key = field.key.lower()
+            field.value = strings.evaluate(field.value)
+    for names in NAMES:
+        library = names.transform(library)
+    if library.failed_blocks or not (library.strings or library.entries):
         yield FileRow(line, block, faults=[Fault("parse_error", "This is not BibTeX.", "")])
         return
     # More than one where they share a line.
     for entry in library.entries:
         row = FileRow(line, entry.raw)
         if is_book(row, entry.entry_type, OTHERS.fullmatch(entry.entry_type.lower()) is None):
-            fields = {field.key.lower(): field.value for field in entry.fields}
-            row.source = row.body = _body(fields)
+            row.source = row.body = _body({field.key: field.value for field in entry.fields})
         yield row
 
 

@@ -42,6 +42,9 @@ def _row(first: int, lines: Lines) -> FileRow:
     if lines.row_is_too_long:
         row.faults.append(too_long_fault())
         return row
+    if text.startswith("TY -"):
+        # So write some; the parser takes two blanks alone.
+        text = re.sub("^([A-Z][A-Z0-9]) - ?", r"\1  - ", text, flags=re.MULTILINE)
     # Without an end a record would be lost.
     found = RisParser(list_tags=LISTS).parse(f"{text.rstrip()}\nER  - \n")
     record: Body = found[0] if found else {}
