@@ -9,6 +9,7 @@ import sys
 import time
 from contextlib import contextmanager
 from io import BytesIO, StringIO
+from pathlib import Path
 
 import pytest
 from django.core.management import CommandError, call_command
@@ -780,6 +781,15 @@ def test_a_header_of_another_form_says_what_is_missing(db, tmp_path, form, messa
     file.write_text("authors\nA\n")
     with pytest.raises(CommandError, match=message):
         call_command("import_books", file, format=form)
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="has no disk that is always full")
+def test_a_full_disk_is_named_with_what_is_in_by_then(db, tmp_path):
+    (tmp_path / "books").write_text('{"title": "Dune"}\n{}\n')
+    out = StringIO()
+    with pytest.raises(CommandError, match=r"^/dev/full, or /.*: No space left on device$"):
+        call_command("import_books", tmp_path / "books", rejects=Path("/dev/full"), stdout=out)
+    assert ["books", "0", "0", "0", "1"] in map(str.split, out.getvalue().splitlines())
 
 
 def test_a_file_that_cannot_be_read_or_would_be_overwritten_is_an_error(db, tmp_path):

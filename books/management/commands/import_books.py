@@ -3,6 +3,7 @@
 from argparse import ArgumentParser
 from collections.abc import Mapping
 from pathlib import Path
+from tempfile import gettempdir
 
 from django.core.management.base import BaseCommand, CommandError
 from django.db import DatabaseError, reset_queries
@@ -100,7 +101,12 @@ class Command(BaseCommand):
             except UnreadableFileError as error:
                 raise CommandError(f"{file}: {error}") from error
             except OSError as error:
-                raise CommandError(f"{error.filename}: {error.strerror}") from error
+                bar.stop()
+                self._print(report)
+                # A file that is open has no name here, as where the disk is full.
+                places = [str(each) for each in (rejects, gettempdir(), file) if each]
+                where = error.filename or ", or ".join(places)
+                raise CommandError(f"{where}: {error.strerror}") from error
             except DatabaseError as error:
                 bar.stop()
                 self._print(report)
