@@ -280,6 +280,28 @@ def test_who_takes_a_dead_workers_place_counts_on(env):
         assert counted(scrape()) == 60
 
 
+@pytest.mark.reliability
+def test_what_a_killed_server_leaves_behind_the_next_one_removes(env, tmp_path):
+    env = env | {"TMPDIR": str(tmp_path)}
+
+    def folders():
+        return set(tmp_path.glob("catalogue-metrics-*"))
+
+    with serving(env) as (killed, _):
+        [left] = folders()
+        with serving(env):
+            assert left in folders()
+            assert len(folders()) == 2
+        assert folders() == {left}
+        os.kill(killed.process.pid, signal.SIGKILL)
+        killed.process.wait()
+        wait_until(lambda: killed.processes == [])
+    with serving(env):
+        [new] = folders()
+        assert new != left
+    assert folders() == set()
+
+
 def test_a_database_that_is_silent_silences_nothing_else():
     with socket.create_server(("127.0.0.1", 0)) as silent:
         url = f"postgresql://reader:a-secret@127.0.0.1:{silent.getsockname()[1]}/catalogue"

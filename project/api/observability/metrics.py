@@ -12,10 +12,11 @@ import os
 import shutil
 from collections import defaultdict, deque
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import suppress
 from pathlib import Path
-from tempfile import mkdtemp
+from tempfile import gettempdir, mkdtemp
 from time import process_time
-from typing import Any, Literal, Protocol
+from typing import IO, Any, Literal, Protocol
 
 from django.http import HttpRequest, HttpResponseBase
 from prometheus_client import (
@@ -32,12 +33,15 @@ from prometheus_client.multiprocess import MultiProcessCollector, mark_process_d
 from prometheus_client.registry import Collector
 
 DIRECTORY = "PROMETHEUS_MULTIPROC_DIR"  # where prometheus-client looks for the files' folder
+PREFIX = "catalogue-metrics-"
+LOCK = "lock"  # a file in it, which is locked as long as a process of the server lives
 PERIOD = 0.25  # seconds, after which a worker writes down what it has done and is doing
 BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10)  # seconds
 # Of any other, which a client makes up, there would be a series each.
 METHODS = frozenset({"GET", "HEAD", "OPTIONS", "POST", "PUT", "PATCH", "DELETE"})
 
 _place = "none"
+_lock: IO[str]
 values.ValueClass = values.MultiProcessValue(lambda: _place)  # type: ignore[no-untyped-call]
 
 
@@ -73,8 +77,19 @@ CPU = Counter("process_cpu_seconds", "Processor time of a worker.", ["worker"], 
 
 
 def open_directory() -> None:
-    """Make the folder of this server's files, before it has workers."""
-    os.environ[DIRECTORY] = mkdtemp(prefix="catalogue-metrics-")
+    """Make the folder of this server's files, before it has workers; and remove those of servers
+    that were killed."""
+    global _lock
+    for left in Path(gettempdir()).glob(f"{PREFIX}*/{LOCK}"):
+        with suppress(OSError), left.open() as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            shutil.rmtree(left.parent)
+    os.environ[DIRECTORY] = mkdtemp(prefix=PREFIX)
+    new = Path(os.environ[DIRECTORY], "new")
+    _lock = new.open("w")
+    fcntl.flock(_lock, fcntl.LOCK_EX)
+    # It has its name once it is locked, or another server could take it for one left behind.
+    new.rename(new.with_name(LOCK))
 
 
 def remove_directory() -> None:
