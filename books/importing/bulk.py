@@ -3,7 +3,6 @@
 import json
 from collections.abc import Callable, Sequence
 from operator import itemgetter
-from types import SimpleNamespace
 
 from django.db import connection, models
 from django.db.backends.base.base import BaseDatabaseWrapper
@@ -14,6 +13,13 @@ from project.api.models import Made
 from project.api.writes.signals import InsertedRows, WrittenRows
 
 from .drafts import Columns, columns_of
+
+
+class _Row:
+    """A row whose columns are attributes."""
+
+    def __init__(self, columns: Columns) -> None:
+        self.__dict__ = columns
 
 
 def give_keys(model: type[models.Model], rows: Sequence[Columns]) -> None:
@@ -61,8 +67,9 @@ def insert(model: type[models.Model], rows: Sequence[Columns], written: WrittenR
         for uuid in random:
             value = row[uuid.attname] or uuid.get_default()
             row[uuid.attname] = uuid.get_db_prep_value(value, connection)
+        instance = _Row(row)
         for field in made:
-            row[field.attname] = field.value_of(SimpleNamespace(**row))
+            row[field.attname] = field.value_of(instance)
         return chosen(row)
 
     names = ", ".join(map(connection.ops.quote_name, columns))
