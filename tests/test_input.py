@@ -4,6 +4,7 @@ import copy
 import itertools
 import json
 import re
+from functools import partial
 from http import HTTPStatus
 from unittest.mock import ANY
 
@@ -30,6 +31,7 @@ from books.serializers import (
     SubjectSerializer,
 )
 from project import router as urls
+from project.api.http import parsers
 from project.api.http.problems import pointer
 from project.api.serializers import ResourceSerializer
 
@@ -337,6 +339,30 @@ values = st.recursive(
         | st.dictionaries(st.text(st.characters(), max_size=3), children, max_size=4)
     ),
 )
+
+
+@settings(max_examples=500)
+@given(
+    document=st.lists(values, max_size=4),
+    escapes=st.booleans(),
+    key=st.sampled_from(["a", "b"]),
+    depth=st.integers(0, 40),
+)
+def test_what_is_taken_at_first_sight_has_no_faults(document, escapes, key, depth):
+    text = json.dumps({"a": document, "b": 0}, ensure_ascii=escapes).replace('"b"', f'"{key}"')
+    try:
+        body = f"{'[' * depth}{text}{']' * depth}".encode()
+    except UnicodeEncodeError:
+        return
+    read = partial(json.loads, body, object_pairs_hook=parsers._object)
+    assert not (parsers._is_sound(read(), body) and list(parsers._faults(read())))
+
+
+def test_most_documents_are_taken_at_first_sight():
+    document = {"title": 'Ügly: "A"', "pages": [1, -2.5, None, True], "series": {"name": ""}}
+    for escapes in (True, False):
+        body = json.dumps(document, ensure_ascii=escapes).encode()
+        assert parsers._is_sound(json.loads(body), body)
 
 
 @echo

@@ -27,6 +27,8 @@ INTEGERS = range(-(2**63), 2**63)
 MAX_INTEGER_LENGTH = len(str(INTEGERS.start))
 # What JSON can say and no database can store: NUL, and half a surrogate pair.
 NOT_TEXT = re.compile("[\0\ud800-\udfff]")
+# What begins each of these in a body, since the characters themselves cannot stand there.
+ESCAPED = (rb"\u0000", rb"\ud", rb"\uD")
 # One that does not end takes all the rest, so that none is looked at twice.
 STRING = re.compile(rb'"[^"\\]*+(?:\\.[^"\\]*+)*+"?', re.DOTALL)
 
@@ -83,6 +85,31 @@ def _faults(container: dict[str, Any] | list[object], *place: str | int) -> Iter
             yield from _faults(value, *place, key)
 
 
+def _is_sound(document: object, body: bytes) -> bool:
+    """Whether it is plain to see, in a quarter of the time of `_faults`, that there are none."""
+    if any(each in body for each in ESCAPED):
+        return False
+    level: list[Any] = [[document]]
+    for _ in range(MAX_DEPTH + 1):
+        inner: list[Any] = []
+        for container in level:
+            for value in container.values() if type(container) is dict else container:
+                kind = type(value)
+                if kind is str:
+                    continue
+                if kind is dict or kind is list:
+                    inner.append(value)
+                elif kind is int:
+                    if value not in INTEGERS:
+                        return False
+                elif kind is _Repeated or (kind is float and not math.isfinite(value)):
+                    return False
+        if not inner:
+            return True
+        level = inner
+    return False
+
+
 def parse_json(body: bytes) -> Any:
     """The value that this document stands for.
 
@@ -109,7 +136,7 @@ def parse_json(body: bytes) -> Any:
         raise ParseError(f"The body is not JSON: {fault}.") from error
     except RecursionError as error:
         raise Refused([Fault("too_deep", TOO_DEEP, "")]) from error
-    if isinstance(document, (dict, list)):
+    if isinstance(document, (dict, list)) and not _is_sound(document, body):
         faults = list(islice(_faults(document), MAX_FAULTS))
         if faults:
             raise Refused(faults)
