@@ -9,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from project.api.search.words import (
+    LONGEST,
     PLAIN,
     VERSION,
     fold,
@@ -42,6 +43,8 @@ TEXTS = st.one_of(
     st.text(st.sampled_from("".join(BLOCKS)), max_size=30),
     st.text(st.characters(codec="utf-8", exclude_characters="\0"), max_size=20),
 )
+# What is cut by shorter ways: plain words, and letters with accents.
+LATIN = st.text(st.sampled_from("abZé\u0308Åßø09 ,:;.-'’`&#"), max_size=30)
 
 
 def finds(query, *texts):
@@ -86,6 +89,16 @@ def test_a_plain_text_shows_all_words_that_have_parts(text):
 
 
 @settings(max_examples=300)
+@given(text=st.one_of(TEXTS, LATIN))
+def test_what_takes_a_short_way_is_cut_as_beside_what_does_not(text):
+    words, number = title_words_of(text)
+    assert fold(f"{text} 漢") == f"{fold(text)} 漢"
+    assert words_of(f"{text} 漢") == words | {"漢"}
+    if "漢" not in words:
+        assert title_words_of(f"{text} 漢") == (words | {"漢"}, min(number + 1, LONGEST))
+
+
+@settings(max_examples=300)
 @given(text=TEXTS)
 def test_a_text_has_the_same_words_in_every_normal_form(text):
     forms = [unicodedata.normalize(form, text) for form in ("NFC", "NFD")]
@@ -121,6 +134,11 @@ def test_a_word_holds_nothing_that_an_index_would_cut(text):
 )
 def test_a_title_has_a_number_of_words(text, number):
     assert title_words_of(text)[1] == number
+
+
+def test_an_accent_leaves_a_latin_letter_as_it_is():
+    for code in range(0x300, 0x370):
+        assert fold(f"A{chr(code)}") == "a", hex(code)
 
 
 def test_a_letter_stays_itself_when_it_is_folded_again():

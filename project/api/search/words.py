@@ -9,6 +9,7 @@ docs/search.md has the rules.
 Raise VERSION with every change of what `words_of` returns; a test knows what it returns today.
 """
 
+import re
 import unicodedata
 from collections.abc import Iterable, Iterator
 from functools import lru_cache
@@ -53,6 +54,8 @@ _MARKS = regex.compile(
     r"(?V1)[[\p{Mn}\p{Me}]&&[\p{sc=Inherited}\p{sc=Greek}\p{sc=Cyrillic}\p{sc=Hebrew}\p{sc=Arabic}"
     r"\p{sc=Syriac}\p{sc=Ethiopic}\p{sc=Coptic}]--[\u3099\u309a]]+"
 )
+# Those of them that stand above and below Latin letters.
+_ACCENTS = re.compile("[\u0300-\u036f]+")
 _CYRILLIC = regex.compile(r"\p{sc=Cyrillic}[\u0300-\u036f]")
 _DEVANAGARI = (
     (regex.compile("\u093c"), ""),
@@ -124,8 +127,11 @@ def fold(text: str) -> str:
     if text.isascii():
         return text.replace("`", "'").lower()
     text = unicodedata.normalize("NFC", text).translate(_UNTIED).translate(_APOSTROPHES)
-    text = _GONE.sub("", unicodedata.normalize("NFKD", text).translate(_APOSTROPHES))
-    text = _CYRILLIC.sub(_one_cyrillic_letter, text)
+    text = unicodedata.normalize("NFKD", text).translate(_APOSTROPHES)
+    if (plain := _ACCENTS.sub("", text)).isascii():
+        # Of Latin letters with accents nothing below leaves anything else.
+        return plain.lower()
+    text = _CYRILLIC.sub(_one_cyrillic_letter, _GONE.sub("", text))
     # Marks before the case, or ῳ would become ωι.
     text = _MARKS.sub("", text).casefold().translate(_LETTERS)
     for pattern, replacement in _DEVANAGARI:
@@ -232,6 +238,8 @@ class _Run(NamedTuple):
 
 
 def _runs(text: str) -> list[_Run]:
+    if text.isascii():
+        return [_Run(text)]
     return [_Run(found[0], _SIZES[found.lastgroup]) for found in _RUNS.finditer(text)]
 
 
@@ -291,10 +299,21 @@ class Group(NamedTuple):
 @lru_cache(maxsize=2**15)
 def _tokens(chunk: str) -> tuple[_Token, ...]:
     text = fold(chunk)
-    word = text.strip(_STOPS)
-    if word.isascii() and word.isalpha():
-        # Nine of ten are, and this is a good deal faster.
+    if word := _plain_word(text):
         return (_Token((_Run(word),), (_Run(word),)),)
+    return _cut(text)
+
+
+def _plain_word(text: str) -> str:
+    """The only word of a folded chunk, where that is plain to see; else nothing.
+
+    Nine of ten are such, and this is a good deal faster.
+    """
+    word = text.strip(_STOPS)
+    return word if word.isascii() and (word.isalpha() or word.isdecimal()) else ""
+
+
+def _cut(text: str) -> tuple[_Token, ...]:
     if not text.isascii():
         text = _BORDER.sub(" ", text)
     return tuple(map(_token, _TOKEN.finditer(text)))
@@ -310,7 +329,8 @@ def _token(found: regex.Match[str]) -> _Token:
     in_one = "".join(written)
     parts: list[_Run] = []
     for run in chain(*map(_runs, written)):
-        parts += map(_Run, _AT_DIGITS.split(run.text)) if run.size == 1 else [run]
+        has_digits = run.size == 1 and not run.text.isalpha()
+        parts += map(_Run, _AT_DIGITS.split(run.text)) if has_digits else [run]
     signed = ""
     others = _ANDS if "&" in found["written"] else ()
     if found["sign"]:
@@ -329,11 +349,14 @@ def _chunks(text: str) -> list[str]:
 
 
 @lru_cache(maxsize=2**15)
-def _chunk_words(chunk: str) -> tuple[tuple[str, ...], frozenset[_Run]]:
-    tokens = _tokens(chunk)
+def _chunk_words(chunk: str) -> tuple[tuple[str, ...], dict[_Run, int]]:
+    text = fold(chunk)
+    if word := _plain_word(text):
+        return (word[:MAX_WORD],), {_Run(word): 1}
+    tokens = _cut(text)
     words = dict.fromkeys(chain.from_iterable(token.entry_words() for token in tokens))
     words.pop("&", None)
-    return tuple(words), frozenset(run for token in tokens for run in token.parts)
+    return tuple(words), {run: run.number for token in tokens for run in token.parts}
 
 
 def words_of(*texts: str) -> set[str]:
@@ -345,13 +368,18 @@ def words_of(*texts: str) -> set[str]:
 @lru_cache(maxsize=2**13)
 def title_words_of(text: str) -> tuple[frozenset[str], int]:
     """The words by which a title is found, and how many it has: LONGEST at the most."""
-    words: set[str] = set()
-    runs: set[_Run] = set()
+    # Commas and colons stand at the ends of chunks, which lose them.
+    plain = text.replace(", ", " ").replace(": ", " ")
+    if plain.isascii() and len(plain) <= MAX_WORD and plain.replace(" ", "").isalpha():
+        words = frozenset(plain.lower().split())
+        return words, min(len(words), LONGEST)
+    found: set[str] = set()
+    numbers: dict[_Run, int] = {}
     for chunk in _chunks(text):
-        of_chunk, runs_of_chunk = _chunk_words(chunk)
-        words.update(of_chunk)
-        runs.update(runs_of_chunk)
-    return frozenset(words), min(sum(run.number for run in runs), LONGEST)
+        of_chunk, numbers_of_chunk = _chunk_words(chunk)
+        found.update(of_chunk)
+        numbers.update(numbers_of_chunk)
+    return frozenset(found), min(sum(numbers.values()), LONGEST)
 
 
 # A text of these alone has no other words than it shows: nothing in it joins or is folded, but for
