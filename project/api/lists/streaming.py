@@ -6,7 +6,7 @@ object stands there as it was when its block was read.
 """
 
 import json
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import closing
 from threading import Lock
 from typing import Any, ClassVar
@@ -19,7 +19,6 @@ from rest_framework.exceptions import APIException
 from rest_framework.request import Request
 
 from ..databases.connections import without_prepared_plans
-from ..documents.statements import Document
 from ..http.csv import rows_of
 from ..http.preconditions import IF_MATCH, KEYS, Condition, not_supported
 from ..http.problems import Fault, Refused
@@ -74,13 +73,14 @@ def shown_columns(columns: Columns, known: frozenset[str], unread: frozenset[str
 def export(
     request: Request,
     queryset: AnyQuerySet,
-    documents: Callable[[list[Any]], Document],
+    documents: Callable[[list[Any]], Iterable[str]],
     columns: Columns,
     name: str,
 ) -> HttpResponseBase:
     """The answer that has the documents of these rows, in the form that the request accepts.
 
-    Raises Busy where EXPORTS_AT_ONCE are under way.
+    `documents` gives those of some keys, in their order. Raises Busy where as many
+    exports are under way as EXPORTS_AT_ONCE says.
     """
     condition = request.META.get(KEYS[IF_MATCH])
     if condition is not None and not Condition.of(condition, IF_MATCH).is_any:
@@ -93,11 +93,12 @@ def export(
         media_type += "; charset=utf-8"
     if request.method == "HEAD":
         return HttpResponse(content_type=media_type, headers=headers)
-    arrays = (documents(keys) for keys in blocks(queryset))
+    parts = (documents(keys) for keys in blocks(queryset))
     if isinstance(renderer, CSVRenderer):
-        texts = table(arrays, columns)
+        texts = table(parts, columns)
     else:
-        texts = (f"{array[1:-1]}\n".replace(",\n", "\n") for array in arrays if array != "[]")
+        # Each document has a line break behind it.
+        texts = filter(None, ("\n".join([*part, ""]) for part in parts))
     return StreamingHttpResponse(Export(texts), content_type=media_type, headers=headers)
 
 
@@ -117,11 +118,12 @@ def blocks(queryset: AnyQuerySet, size: int = BLOCK) -> Iterator[list[object]]:
         cursor = Cursor(False, part, *keyset.position_of(row))
 
 
-def table(arrays: Iterator[Document], columns: Columns) -> Iterator[str]:
+def table(parts: Iterable[Iterable[str]], columns: Columns) -> Iterator[str]:
     yield rows_of([columns])
-    for array in arrays:
+    for part in parts:
         yield rows_of(
-            [of(document[name]) for name, of in columns.values()] for document in json.loads(array)
+            [of(document[name]) for name, of in columns.values()]
+            for document in map(json.loads, part)
         )
 
 

@@ -1,7 +1,7 @@
 """The viewset of a resource that has URLs of its own."""
 
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import cached_property, partial
 from typing import Any
 
@@ -53,7 +53,7 @@ from ..lists.statements import PARENT, KeptPages, Shape
 from ..lists.streaming import Columns, columns_of, export, shown_columns
 from ..models import AggregateRoot, AnyQuerySet, Attrs
 from ..relations import ParentLink, RelatedSerializer
-from ..serializers import document, documents, require_body
+from ..serializers import document, documents, each_document, require_body
 from ..writes.bulk import Bulk, require_some_permission
 from ..writes.bulk_items import read_bulk
 from ..writes.deletions import in_use
@@ -159,7 +159,13 @@ class ResourceViewSet(
             # What no cell is made of is not read.
             self.unread_properties = known - {name for name, _ in columns.values()}
         name = str(queryset.model._meta.verbose_name_plural)
-        return export(self.request, queryset, self.documents, columns, name)
+        return export(self.request, queryset, self._each_document, columns, name)
+
+    def _each_document(self, keys: Sequence[int]) -> Iterable[str]:
+        serializer_class: Any = self.get_serializer_class()
+        using = router.db_for_read(serializer_class.Meta.model)
+        unread = self.unread_properties
+        return each_document(serializer_class, unread, keys, using, self.request).values()
 
     def documents(self, keys: Sequence[int]) -> Document:
         """The representations of these objects, in this order, as they are stored now."""
