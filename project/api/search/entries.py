@@ -15,7 +15,7 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, cached_property
 from types import ModuleType
 from typing import Any
 
@@ -119,6 +119,11 @@ class Source:
     @property
     def table(self) -> str:
         return self.model._meta.db_table
+
+    @cached_property
+    def models(self) -> frozenset[Model]:
+        """Its own, and those of all that it leads to."""
+        return frozenset(source.model for source, _ in self.walk())
 
     def walk(self, foreign_key: str = "") -> Iterator[tuple["Source", str]]:
         """This and all that it leads to; what refers to another with its foreign key."""
@@ -365,8 +370,11 @@ def write_entries(
     **kwargs: object,
 ) -> None:
     """Write the entries that follow from what a write has done. Rows that are gone have none."""
+    written = {*created, *changed, *removed}
     for entries in entry_models():
         source = source_of(entries)
+        if source.models.isdisjoint(written):
+            continue
         reader = Reader(connections[router.db_for_write(entries)], created)
         at_hand = {row.pk: vars(row) for row in changed.get(source.model, {})}
         new = _columns(created.get(source.model, ()))
@@ -474,7 +482,7 @@ def write_entries_of_saved(sender: Model, instance: object, using: str, **kwargs
         return
     for entries in entry_models():
         source = source_of(entries)
-        if not any(each.model is sender for each, _ in source.walk()):
+        if sender not in source.models:
             continue
         refresh(entries, _find_affected(source, {}, {sender: {instance: vars(instance)}}, {}))
 
