@@ -106,13 +106,18 @@ def _owned_body(tracked: Tracked) -> str:
         f"SELECT {tracked.root_key(r)} AS id FROM {r}" for r in ("after", "before", table)
     )
     # What comes with a new root needs no note; nor can it be told where its root comes later.
+    # Mostly all rows do, which a single look tells.
     key = tracked.root_key("r")
+    root_is_old = f"{_latest(tracked, key, 'operation')} IS DISTINCT FROM 'create'"
     is_old = (
-        f" WHERE (SELECT {_latest(tracked, key, 'operation')} IS DISTINCT FROM 'create'"
+        f" WHERE (SELECT {root_is_old}"
         f" FROM {identifier(root.db_table)} o WHERE o.{identifier(str(root.pk.column))} = {key})"
     )
     return f"""BEGIN
-  IF TG_OP = 'INSERT' THEN{_keep(tracked, "insert", "after", is_old)}{raised(f"{after} GROUP BY 1")}
+  IF TG_OP = 'INSERT' THEN
+    IF EXISTS (SELECT FROM after AS r WHERE {root_is_old}) THEN
+      {_keep(tracked, "insert", "after", is_old)}{raised(f"{after} GROUP BY 1")}
+    END IF;
   ELSIF TG_OP = 'UPDATE' THEN{raised(f"{after} UNION {before}")}
   ELSIF TG_OP = 'DELETE' THEN{_keep(tracked, "delete", "before")}{raised(f"{before} GROUP BY 1")}
   ELSE{_keep(tracked, "delete", table)}{raised(f"{all_} GROUP BY 1")}
