@@ -4,7 +4,7 @@ import json
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from itertools import cycle
+from itertools import chain
 from typing import Any
 
 from django.db import connections, models, router
@@ -16,7 +16,7 @@ from ..models import ModelField
 
 # Some 500 bytes each.
 KEPT_STATEMENTS = 256
-# To compose the statement that inserts more rows is a small part of what they cost.
+# To plan the statement that inserts more rows takes PostgreSQL longer than to unfold arrays.
 FEW_ROWS = 8
 
 
@@ -146,26 +146,36 @@ def _locked(rows: QuerySet[models.Model]) -> QuerySet[models.Model]:
 def insert(rows: Sequence[Any]) -> None:
     """Insert new rows of one model, which get their keys, as `bulk_create` does.
 
-    To compose the same statement each time takes a tenth of the processor time of a nested POST.
+    To compose the same statement each time takes a tenth of the processor time of a nested POST,
+    and a quarter of that of 200 books at once.
     """
     model: Any = type(rows[0])
     using = router.db_for_write(model)
     connection, fields = connections[using], _inserted_fields(model, using)
-    if fields is None or len(rows) > FEW_ROWS or any(row.pk is not None for row in rows):
+    if fields is None or any(row.pk is not None for row in rows):
         model._default_manager.bulk_create(rows)
         return
     for row in rows:
         # What it refers to may have been new, and has its key by now.
         row._prepare_related_fields_for_save(operation_name="bulk_create")
-    values = [f.pre_save(row, add=True) for row in rows for f in fields]
-    if any(hasattr(value, "as_sql") for value in values):
+    values = [[f.pre_save(row, add=True) for f in fields] for row in rows]
+    if any(hasattr(value, "as_sql") for each in values for value in each):
         model._default_manager.bulk_create(rows)
         return
-    pairs = zip(cycle(fields), values, strict=False)
-    params = [f.get_db_prep_save(value, connection) for f, value in pairs]
+    prepared = [
+        [f.get_db_prep_save(value, connection) for f, value in zip(fields, each, strict=True)]
+        for each in values
+    ]
+    kept, keys = _insertion(model, using), list[tuple[Any]]()
     with connection.cursor() as cursor:
-        cursor.execute(_insertion(model, using, len(rows)), params)
-        keys = cursor.fetchall()
+        if connection.vendor == "postgresql" and len(rows) > FEW_ROWS:
+            cursor.execute(kept.of_arrays, [[*each] for each in zip(*prepared, strict=True)])
+            keys = cursor.fetchall()
+        else:
+            size = connection.ops.bulk_batch_size(fields, rows)
+            for batch in (prepared[i : i + size] for i in range(0, len(rows), size)):
+                cursor.execute(kept.of_rows(len(batch)), [*chain(*batch)])
+                keys += cursor.fetchall()
     for row, (key,) in zip(rows, keys, strict=True):
         row.pk, row._state.adding, row._state.db = key, False, using
 
@@ -174,26 +184,53 @@ def insert(rows: Sequence[Any]) -> None:
 def _inserted_fields(model: type[models.Model], using: str) -> Sequence[Any] | None:
     """The columns that an INSERT gives values; None where it takes more than values, or where the
     model's manager has a way of its own."""
-    key, features = model._meta.pk, connections[using].features
+    connection = connections[using]
+    key, features = model._meta.pk, connection.features
     fields = [f for f in model._meta.concrete_fields if f is not key]
     is_known = (
         isinstance(key, models.AutoField)
         and type(model._default_manager).bulk_create is Manager.bulk_create
         and features.can_return_rows_from_bulk_insert
         and not any(
-            f.generated or hasattr(f, "get_placeholder") or hasattr(f, "get_placeholder_sql")
+            f.generated
+            or hasattr(f, "get_placeholder")
+            or hasattr(f, "get_placeholder_sql")
+            # What PostgreSQL may not unfold out of an array.
+            or getattr(f, "target_field", f).get_internal_type() not in connection.data_types
             for f in fields
         )
     )
     return fields if is_known else None
 
 
+@dataclass(frozen=True)
+class _Insertion:
+    """The parts of the statements that insert rows of a model."""
+
+    beginning: str
+    # A row whose values are bound one by one, and the rows of an array for each column.
+    row: str
+    arrays: str
+    end: str
+
+    def of_rows(self, number: int) -> str:
+        return f"{self.beginning} VALUES {', '.join([self.row] * number)} {self.end}"
+
+    @property
+    def of_arrays(self) -> str:
+        return f"{self.beginning} SELECT * FROM {self.arrays} {self.end}"  # noqa: S608  (names)
+
+
 @lru_cache(maxsize=KEPT_STATEMENTS)
-def _insertion(model: type[models.Model], using: str, number: int) -> str:
-    quoted = connections[using].ops.quote_name
-    columns = [quoted(str(f.column)) for f in _inserted_fields(model, using) or ()]
-    row = f"({', '.join('%s' for _ in columns)})"
-    return (
-        f"INSERT INTO {quoted(model._meta.db_table)} ({', '.join(columns)})"  # noqa: S608  (names)
-        f" VALUES {', '.join([row] * number)} RETURNING {quoted(str(model._meta.pk.column))}"
+def _insertion(model: type[models.Model], using: str) -> _Insertion:
+    connection, fields = connections[using], _inserted_fields(model, using) or ()
+    quoted = connection.ops.quote_name
+    columns = ", ".join(quoted(str(f.column)) for f in fields)
+    # Where a type has a length, a text would be cut to it.
+    types = [str(f.db_type(connection)).partition("(")[0] for f in fields]
+    return _Insertion(
+        f"INSERT INTO {quoted(model._meta.db_table)} ({columns})",
+        f"({', '.join('%s' for _ in fields)})",
+        f"UNNEST({', '.join(f'%s::{each}[]' for each in types)})",
+        f"RETURNING {quoted(str(model._meta.pk.column))}",
     )
