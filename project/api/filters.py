@@ -168,10 +168,14 @@ class ValuesFilter(Filter):
         super().__init__(field_name, lookup_expr, **kwargs)
         self.parameter = parameter
 
+    @property
+    def takes_several(self) -> bool:
+        return self.lookup_expr == "exact"
+
     @cached_property
     def field(self) -> forms.Field:
         item = self.item_class(label=self.label, **self.extra)
-        if self.lookup_expr != "exact":
+        if not self.takes_several:
             return item
         return ValuesField(
             item,
@@ -182,7 +186,7 @@ class ValuesFilter(Filter):
         )
 
     def filter(self, qs: AnyQuerySet, value: Any) -> QuerySet[Model]:
-        if self.lookup_expr != "exact":
+        if not self.takes_several:
             return super().filter(qs, value)
         return qs.filter(self.condition(value)) if value else qs
 
@@ -191,7 +195,7 @@ class ValuesFilter(Filter):
 
     def lookups(self, value: Any) -> Schema | None:
         """The same as lookups of the ORM; None where it takes more than these."""
-        if self.lookup_expr != "exact":
+        if not self.takes_several:
             return {f"{self.field_name}__{self.lookup_expr}": value}
         if len(value) > 1 or value[0] is None:
             return None

@@ -152,8 +152,8 @@ class ChangeViewSet(StrictQueryParameters, GenericViewSet[Entry]):
 
     def _kinds(self) -> Sequence[Kind]:
         known = kinds()
-        lists = self.request.query_params.getlist("kinds")
-        names = {name for each in lists for name in each.split(",")}
+        text = self.request.query_params.get("kinds")
+        names = set(text.split(",") if text else ())
         if unknown := sorted(names - known.keys()):
             detail = f"There is no kind “{unknown[0]}”. There are: {', '.join(known)}."
             raise Refused([Fault("unknown", detail, parameter="kinds")])

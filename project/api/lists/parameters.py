@@ -22,11 +22,13 @@ CHOOSING = frozenset({"fields", "omit"})
 
 class StrictQueryParameters:
     """For a view: a query parameter that it does not know is 400, and so is one that is empty or
-    stands twice, whatever the method. Anything else would answer a question nobody asked.
+    has one value and stands twice, whatever the method. Anything else would answer a question
+    nobody asked.
 
     A list knows those of its filters, its search, its ordering and its pages. `list_parameters` are
-    those of every method, but for `fields` and `omit`, which are of reads alone; each holds a list,
-    as `?fields=id,name`, or as `?fields=id&fields=name`, which some clients make of any list.
+    those of every method, but for `fields` and `omit`, which are of reads alone. These and filters
+    that take several values may stand several times: `?id=1&id=2` is `?id=1,2`, and what some
+    clients make of any list.
     """
 
     list_parameters: frozenset[str] = frozenset()
@@ -38,8 +40,16 @@ class StrictQueryParameters:
         if method == "options" or not hasattr(self, method):
             return
         # Without any, which names are known need not be put together.
-        if request.query_params and (faults := list(self._parameter_faults(request))):
+        if not request.query_params:
+            return
+        if faults := list(self._parameter_faults(request)):
             raise Refused(faults)
+        repeated = {name: v for name, v in request.query_params.lists() if len(v) > 1}
+        if repeated:
+            joined = request.query_params.copy()
+            for name, values in repeated.items():
+                joined[name] = ",".join(values)
+            request._request.GET = joined  # type: ignore[assignment]  # it may be changed
 
     def _parameter_faults(self, request: Request) -> Iterator[Fault]:
         known = self.list_parameters | {api_settings.URL_FORMAT_OVERRIDE}
@@ -56,10 +66,14 @@ class StrictQueryParameters:
         for name, values in request.query_params.lists():
             if name not in known:
                 yield Fault("unknown", "There is no such parameter here.", parameter=name)
-            elif len(values) > 1 and name not in self.list_parameters:
+            elif len(values) > 1 and not self._takes_several(name):
                 yield Fault("repeated", "Give this parameter once.", parameter=name)
             elif "" in values and not is_form:
                 yield Fault("blank", "Leave it out, or give it a value.", parameter=name)
+
+    def _takes_several(self, name: str) -> bool:
+        filters = getattr(getattr(self, "filterset_class", None), "base_filters", {})
+        return name in self.list_parameters or getattr(filters.get(name), "takes_several", False)
 
 
 def is_list(view: Any) -> bool:

@@ -127,8 +127,8 @@ class ResourceViewSet(
         return frozenset(getattr(self.get_serializer_class().Meta, "expandable", ()))  # type: ignore[attr-defined]
 
     def _names(self, parameter: str, known: frozenset[str]) -> frozenset[str]:
-        lists = self.request.query_params.getlist(parameter)
-        names = frozenset(name for each in lists for name in each.split(","))
+        text = self.request.query_params.get(parameter)
+        names = frozenset(text.split(",") if text else ())
         if unknown := sorted(names - known):
             detail = f"There is no property “{unknown[0]}” to choose here."
             raise Refused([Fault("unknown", detail, parameter=parameter)])

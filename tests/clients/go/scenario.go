@@ -155,8 +155,9 @@ func main() {
 	same(len(seen) > 200, true)
 
 	// Filter, and expand.
-	ancient := client.BooksAPI.ListBooks(librarian).Author([]string{fmt.Sprint(author.Id)})
-	ancient = ancient.Role([]ContributionRole{CONTRIBUTIONROLE_AUTHOR}).FirstPublishedYearMax(-1)
+	ancient := client.BooksAPI.ListBooks(librarian).Author([]string{fmt.Sprint(author.Id), "null"})
+	ancient = ancient.Role([]ContributionRole{CONTRIBUTIONROLE_AUTHOR, CONTRIBUTIONROLE_EDITOR})
+	ancient = ancient.FirstPublishedYearMax(-1)
 	found := must(ancient.Execute()).Results
 	same([]int64{found[0].Id, int64(len(found))}, []int64{book.Id, 1})
 	expanded := must(client.AuthorsAPI.GetAuthor(librarian, author.Id).Expand(books).Execute())

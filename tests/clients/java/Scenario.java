@@ -173,8 +173,8 @@ public class Scenario {
         // Filter, and expand.
         var ancient = books.listBooks(
             BooksApi.APIListBooksRequest.newBuilder()
-                .author(List.of("" + author.getId()))
-                .role(List.of(ContributionRole.AUTHOR))
+                .author(List.of("" + author.getId(), "null"))
+                .role(List.of(ContributionRole.AUTHOR, ContributionRole.EDITOR))
                 .firstPublishedYearMax(-1L)
                 .build());
         same(ancient.getResults().stream().map(Book::getId).toList(), List.of(id));

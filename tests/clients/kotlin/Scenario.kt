@@ -131,7 +131,9 @@ fun main() {
 
     // Filter, and expand.
     val ancient = books.listBooks(
-        author = listOf("$id"), role = listOf(ContributionRole.author), firstPublishedYearMax = -1,
+        author = listOf("$id", "null"),
+        role = listOf(ContributionRole.author, ContributionRole.editor),
+        firstPublishedYearMax = -1,
     )
     same(ancient.results.map { it.id }, listOf(book.id))
     same(authors.getAuthor(id, expand = listOf(AuthorExpandable.BOOKS)).books?.size, 3)

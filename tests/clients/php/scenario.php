@@ -174,8 +174,8 @@ same(count($seen) > 200, true);
 
 // Filter, and expand.
 $ancient = $books->listBooks(
-    author: ["{$author->getId()}"],
-    role: [ContributionRole::AUTHOR],
+    author: ["{$author->getId()}", "null"],
+    role: [ContributionRole::AUTHOR, ContributionRole::EDITOR],
     first_published_year_max: -1,
 );
 same(ids($ancient->getResults()), [$id]);

@@ -132,7 +132,9 @@ assert len(seen) > 200
 
 # Filter, and expand.
 ancient = books.list_books(
-    author=[str(author.id)], role=[ContributionRole.AUTHOR], first_published_year_max=-1
+    author=[str(author.id), "null"],
+    role=[ContributionRole.AUTHOR, ContributionRole.EDITOR],
+    first_published_year_max=-1,
 )
 assert [each.id for each in ancient.results] == [book.id]
 assert len(authors.get_author(author.id, expand=[AuthorExpandable.BOOKS]).books) == 3

@@ -149,8 +149,8 @@ assert len(seen) > 200
 # Filter, and expand.
 ancient = list_books.sync_detailed(
     client=anonymous,
-    author=[str(author.id)],
-    role=[ContributionRole.AUTHOR],
+    author=[str(author.id), "null"],
+    role=[ContributionRole.AUTHOR, ContributionRole.EDITOR],
     first_published_year_max=-1,
 )
 assert [each.id for each in data(ancient, PaginatedBookList).results] == [book.id]

@@ -104,7 +104,9 @@ same(seen.size > 200, true)
 
 # Filter, and expand.
 ancient = books.list_books(
-  author: [author.id.to_s], role: [ContributionRole::AUTHOR], first_published_year_max: -1,
+  author: [author.id.to_s, "null"],
+  role: [ContributionRole::AUTHOR, ContributionRole::EDITOR],
+  first_published_year_max: -1,
 )
 same(ancient.results.map(&:id), [book.id])
 same(authors.get_author(author.id, expand: [AuthorExpandable::BOOKS]).books.size, 3)
