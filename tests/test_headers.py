@@ -87,12 +87,20 @@ def test_what_a_view_says_of_a_page_stays(rf):
     assert answer["Content-Security-Policy"] == "default-src 'none'"
 
 
-@pytest.mark.parametrize("status", [404, 500])
-def test_the_pages_on_which_django_explains_an_error_may_run_their_scripts(status, rf, settings):
+@pytest.mark.parametrize(("status", "stays"), [(404, True), (500, False)])
+def test_the_page_on_which_django_explains_a_bug_may_run_its_scripts(status, stays, rf, settings):
     answer = partial(ContentSecurityPolicy(lambda _: HttpResponse(status=status)), rf.get("/"))
     assert answer().has_header("Content-Security-Policy")
     settings.DEBUG = True
-    assert not answer().has_header("Content-Security-Policy")
+    assert answer().has_header("Content-Security-Policy") is stays
+
+
+def test_the_page_on_which_django_explains_that_nothing_is_there_runs_nothing(client, settings):
+    settings.DEBUG = True
+    answer = client.get("/nowhere", headers={"Accept": "text/html"})
+    assert "Using the URLconf" in answer.content.decode()
+    assert set(answer["Content-Security-Policy"].split("; ")) == POLICY
+    assert "<script" not in answer.content.decode()
 
 
 def test_messages_are_kept_for_the_page_that_shows_them_and_made_for_no_other(admin, monkeypatch):

@@ -31,8 +31,8 @@ class ContentSecurityPolicy:
 
     def __call__(self, request: HttpRequest) -> HttpResponseBase:
         response = self.get_response(request)
-        # Django's own pages about errors have scripts in them.
-        if not (settings.DEBUG and response.status_code in (404, 500)):
+        # Django's own page about a bug has scripts in it.
+        if not (settings.DEBUG and response.status_code == 500):
             policy: str = settings.CONTENT_SECURITY_POLICY
             response.headers.setdefault("Content-Security-Policy", policy)
         return response
