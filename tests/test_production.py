@@ -92,6 +92,18 @@ URLS = "Each URL of DATABASE_URL and DATABASE_REPLICAS is postgresql://user:pass
         ({"DATABASE_URL": "postgresql://a:sec/ret@db.example/catalogue"}, URLS),
         ({"DATABASE_URL": "postgresql://a:secret@[db.example/catalogue"}, URLS),
         ({"DATABASE_REPLICAS": "db2.example"}, URLS),
+        (
+            {"DATABASE_URL": "postgresql://a:secret@db.example/catalogue?ssl_mode=require"},
+            'A parameter of a database\'s URL is wrong: invalid connection option "ssl_mode".',
+        ),
+        (
+            {"DATABASE_REPLICAS": "postgresql://a:secret@db.example/c?connect_timeout=soon"},
+            "A parameter of a database's URL is wrong: bad value for connect_timeout: 'soon'.",
+        ),
+        (
+            {"DATABASE_URL": "sqlite:////var/lib/catalogue.sqlite3?mode=rw"},
+            "A parameter of a database's URL is wrong: 'mode' is an invalid keyword argument",
+        ),
         ({"JWT_KEYS": None}, "Set JWT_KEYS in the environment."),
         ({"JWT_KEYS": dev.JWT_KEYS}, KNOWN),
         ({"JWT_KEYS": dev.JWT_KEYS.replace('"insecure"', '"2026-11"')}, KNOWN),

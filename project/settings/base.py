@@ -277,6 +277,7 @@ def database(url: str, pooler: str = "") -> Database:
             " characters as %XX."
         ) from None
     engine = SQLITE if "sqlite" in parsed["ENGINE"] else POSTGRESQL
+    _require_known(engine, parsed.get("OPTIONS", {}))
     options = {**engine["OPTIONS"], **parsed.get("OPTIONS", {})}
     if engine is POSTGRESQL:
         # Where `manage.py dbshell` looks, too.
@@ -285,6 +286,36 @@ def database(url: str, pooler: str = "") -> Database:
         if pooler:
             options["prepare_threshold"] = None
     return {**parsed, **engine, "OPTIONS": options}
+
+
+# What Django takes out of the options, and its driver does not know.
+DJANGO_OPTIONS = frozenset(
+    {
+        *("init_command", "transaction_mode"),
+        *("assume_role", "isolation_level", "pool", "prepare_threshold", "server_side_binding"),
+    }
+)
+
+
+def _require_known(engine: Database, options: Database) -> None:
+    """Raise ImproperlyConfigured, with its name, for what the engine's driver would not take."""
+    words = "A parameter of a database's URL is wrong: {}."
+    drivers = {name: options[name] for name in options.keys() - DJANGO_OPTIONS}
+    if engine is SQLITE:
+        try:
+            sqlite3.connect(":memory:", **drivers).close()
+        except (TypeError, ValueError) as error:
+            raise ImproperlyConfigured(words.format(str(error).strip())) from None
+        return
+    # SQLite needs no driver.
+    from psycopg import ProgrammingError
+    from psycopg.conninfo import make_conninfo, timeout_from_conninfo
+
+    try:
+        make_conninfo(**drivers)
+        timeout_from_conninfo(drivers)
+    except ProgrammingError as error:
+        raise ImproperlyConfigured(words.format(str(error).strip())) from None
 
 
 def _with_one_host(url: str) -> str:
