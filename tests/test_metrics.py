@@ -200,6 +200,17 @@ def test_imports_are_counted(served, env, tmp_path):
     assert counts == {"created": 3, "changed": 0, "unchanged": 3, "rejected": 2}
 
 
+def test_an_import_that_cannot_be_counted_has_been_done_all_the_same(served, env, tmp_path):
+    file = tmp_path / "books.jsonl"
+    file.write_text('{"title": "Uncounted"}\n')
+    # In a folder that is none, which root may not write to either.
+    done = manage("import_books", str(file), env=env | {"METRICS_DIR": str(file / "metrics")})
+    assert done.returncode == 0, done.stderr
+    assert "METRICS_DIR cannot be written to" in done.stderr
+    assert "Traceback" not in done.stderr
+    assert re.search(r"books +1 +0 +0 +0", done.stdout)
+
+
 @contextmanager
 def locked(database_url):
     """Somebody else writes, and takes his time."""

@@ -2,6 +2,7 @@
 
 import gc
 import json
+import logging
 import os
 import re
 import signal
@@ -34,6 +35,8 @@ from .merging import Keys, Ours, Update
 from .ordering import SortedRows
 from .rows import Body, FileRow, Lines
 from .validation import Validation
+
+logger = logging.getLogger(__name__)
 
 # The advisory lock that one import at a time holds: any number that no other program uses.
 IMPORT_LOCK = 7_160_305
@@ -207,7 +210,11 @@ def _count(report: Report) -> None:
     if os.environ.get("METRICS_DIR") and not report.is_dry_run:
         from project.api.observability import metrics
 
-        metrics.count_import(asdict(report.counts["books"]))
+        try:
+            metrics.count_import(asdict(report.counts["books"]))
+        except OSError as error:
+            # What it has done is done.
+            logger.warning("The import is not counted: METRICS_DIR cannot be written to: %s", error)
 
 
 @contextmanager

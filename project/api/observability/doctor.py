@@ -152,6 +152,8 @@ def _folders() -> Iterator[str | Path]:
     yield tempfile.gettempdir()
     if "sqlite" in settings.DATABASES["default"]["ENGINE"]:
         yield Path(settings.DATABASES["default"]["NAME"]).parent
+    if folder := os.environ.get("METRICS_DIR"):
+        yield folder
 
 
 def _existing(folder: str | Path) -> Path:
