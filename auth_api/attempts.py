@@ -37,6 +37,11 @@ COUNT = """
     RETURNING "key", "count", "resets_at"
 """
 
+GOING_ON = """
+    SELECT "key", "count", "resets_at" FROM auth_api_loginattempt
+    WHERE "key" IN (%s, %s) AND "resets_at" > %s AND "resets_at" <= %s
+"""
+
 
 class TooManyFailures(Throttled):
     """So many failures (`limit`) in PERIOD were too many; 429 with the seconds to `wait`.
@@ -89,10 +94,9 @@ class LoginThrottle:
 
     def _refuse_further(self) -> None:
         now = time.time()
-        going_on = LoginAttempt.objects.filter(
-            key__in=self._limits, resets_at__gt=now, resets_at__lte=now + PERIOD
-        )
-        self._refuse(going_on.values_list("key", "count", "resets_at"))
+        with connection.cursor() as cursor:
+            cursor.execute(GOING_ON, [*self._limits, now, now + PERIOD])
+            self._refuse(cursor.fetchall())
 
     def _refuse(self, failures: Iterable[tuple[str, int, float]]) -> None:
         exceeded = [

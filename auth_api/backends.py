@@ -1,17 +1,14 @@
 """Who is it? The one place where a password is looked at: API, admin and Basic all come here."""
 
 import logging
-from datetime import timedelta
 
 from django.contrib.auth.backends import BaseBackend
 from django.contrib.auth.hashers import BasePasswordHasher, get_hashers, identify_hasher
 from django.db import IntegrityError
 from django.http import HttpRequest
-from django.utils import timezone
 from rest_framework.throttling import BaseThrottle
 
 from project.api.signals import login_tried
-from project.api.writing import transact
 
 from .attempts import LoginThrottle
 from .models import LoginRecord, User, normalise
@@ -20,8 +17,6 @@ logger = logging.getLogger(__name__)
 
 # What nobody's name or address is longer than; to normalise a megabyte takes a second.
 LONGEST_IDENTIFIER = 1000
-# How long the log of logins reaches back.
-KEPT = timedelta(days=90)
 
 
 class AccountBackend(BaseBackend):
@@ -70,7 +65,7 @@ class AccountBackend(BaseBackend):
 
 
 def record(request: HttpRequest, user: User, succeeded: bool) -> None:
-    """Note who came from where, and forget what is older than KEPT, some of it at a time."""
+    """Note who came from where."""
     values = {
         "succeeded": succeeded,
         "address": str(BaseThrottle().get_ident(request))[:100],  # type: ignore[arg-type]
@@ -83,8 +78,6 @@ def record(request: HttpRequest, user: User, succeeded: bool) -> None:
     except IntegrityError:
         # The account has been deleted meanwhile.
         LoginRecord.objects.create(**values)
-    old = LoginRecord.objects.filter(at__lt=timezone.now() - KEPT).order_by("at")
-    transact(LoginRecord.objects.filter(pk__in=list(old.values_list("pk", flat=True)[:10])).delete)
 
 
 def _is_in_use(hasher: BasePasswordHasher) -> bool:

@@ -1,6 +1,7 @@
 """What of accounts `manage.py housekeeping` removes."""
 
 import time
+from datetime import timedelta
 
 from django.contrib.sessions.models import Session as BrowserSession
 from django.utils import timezone
@@ -9,8 +10,10 @@ from rest_framework_simplejwt.token_blacklist.models import OutstandingToken
 from project.api.housekeeping import chores, remove
 
 from .attempts import PERIOD, forget_windows_before
-from .backends import KEPT
 from .models import LoginRecord, MachineToken
+
+# How long the log of logins reaches back.
+KEPT = timedelta(days=90)
 
 
 def _forget_attempts() -> int:

@@ -121,9 +121,10 @@ class TokenObtainPairSerializer(StrictSerializer, simplejwt.TokenObtainPairSeria
 
     def get_token(self, user: User) -> RefreshToken:  # type: ignore[override]  # is called on self
         def start() -> RefreshToken:
-            if still_open(user) is None:
+            # As `still_open` does, with the statement that has to be sent anyway.
+            account = User.objects.filter(pk=user.pk, password=user.password, is_active=True)
+            if not account.update(last_login=timezone.now()):
                 raise NoActiveAccount
-            User.objects.filter(pk=user.pk).update(last_login=timezone.now())
             agent = user_agent(self.context["request"])
             return RefreshToken.for_user(user, agent, self._device_name)
 

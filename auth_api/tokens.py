@@ -89,7 +89,7 @@ class RefreshToken(_Token, simplejwt.RefreshToken):
         token: Self = super(simplejwt.BlacklistMixin, cls).for_user(user)
         token.user = user
         token["auth_time"] = token["iat"]
-        with transaction.atomic():
+        with transaction.atomic(savepoint=False):
             row = OutstandingToken.objects.create(
                 user=user,
                 jti=token["sid"],
@@ -165,18 +165,10 @@ class RefreshToken(_Token, simplejwt.RefreshToken):
         # noticed: there would always have been a rotation just now.
         self["jti"] = self._derived("refresh")
         self._issue_at(now)
-        with transaction.atomic():
-            # No join in here: PostgreSQL, when it has waited for another's update of the row,
-            # checks these conditions again on the new row, but no condition on another table.
-            won = OutstandingToken.objects.filter(jti=self["sid"], token=presented).update(
-                token=self["jti"], expires_at=datetime_from_epoch(self["exp"])
-            )
-            session = Session.objects.filter(token__jti=self["sid"])
-            if won:
-                session.update(last_used_at=now)
-        if won:
+        if _swap(self["sid"], presented, self["jti"], datetime_from_epoch(self["exp"]), now):
             return
-        just_now = session.filter(token__token=self["jti"], last_used_at__gt=now - ROTATION_GRACE)
+        session = Session.objects.filter(token__jti=self["sid"], token__token=self["jti"])
+        just_now = session.filter(last_used_at__gt=now - ROTATION_GRACE)
         if rotated_at := just_now.values_list("last_used_at", flat=True).first():
             self._issue_at(rotated_at)
             return
@@ -196,8 +188,13 @@ class RefreshToken(_Token, simplejwt.RefreshToken):
         self.set_exp()
 
 
-# Every request asks this, so it is written out: to have the ORM compose the same statement takes
-# four times the processor time of all the rest of authentication.
+# These are written out. To have the ORM compose QUERY, which every request asks, takes four times
+# the processor time of all the rest of authentication.
+SWAP = """
+    UPDATE token_blacklist_outstandingtoken SET token = %s, expires_at = %s
+    WHERE jti = %s AND token = %s RETURNING id
+"""
+NOTE_USE = "UPDATE auth_api_session SET last_used_at = %s"
 LOADED = ("id", "username", "email", "role", "is_active")
 QUERY = f"""
     SELECT {", ".join(f"account.{name}" for name in LOADED)},
@@ -213,6 +210,28 @@ HAS_JUST_WRITTEN = f"""
     (SELECT wrote_at > now() - interval '{(READS_ITS_WRITES + NOTED_EACH).seconds} seconds'
      FROM auth_api_session WHERE token_id = session.id)
 """  # noqa: S608
+
+
+def _swap(sid: str, presented: str, successor: str, expires_at: datetime, now: datetime) -> bool:
+    """Whether `presented` was the session's live refresh token, in whose place is `successor` now.
+
+    Of several at once, one is. No join in here: PostgreSQL, when it has waited for another's update
+    of the row, checks these conditions again on the new row, but no condition on another table.
+    """
+    end, moment = map(connection.ops.adapt_datetimefield_value, (expires_at, now))
+    values = [successor, end, sid, presented]
+    if connection.vendor == "postgresql":
+        # One statement is a transaction without a beginning and an end to be sent.
+        both = f"WITH swapped AS ({SWAP}) {NOTE_USE} FROM swapped WHERE token_id = swapped.id"
+        with connection.cursor() as cursor:
+            cursor.execute(both, [*values, moment])
+            return bool(cursor.rowcount)
+    with transaction.atomic(), connection.cursor() as cursor:
+        cursor.execute(SWAP, values)
+        if (swapped := cursor.fetchone()) is None:
+            return False
+        cursor.execute(f"{NOTE_USE} WHERE token_id = %s", [moment, *swapped])
+        return True
 
 
 @cache

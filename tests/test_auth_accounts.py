@@ -1,7 +1,6 @@
 """What can be done with an account: one's own, and by an admin anybody's?"""
 
 from collections import Counter
-from datetime import timedelta
 from importlib import import_module
 from unittest import mock
 
@@ -11,7 +10,6 @@ from django.contrib.admin.models import LogEntry
 from django.core.management import call_command
 from django.db import IntegrityError, connection, models, transaction
 from django.test import Client
-from django.utils import timezone
 from rest_framework.test import APIClient
 from rest_framework_simplejwt.token_blacklist.models import BlacklistedToken, OutstandingToken
 
@@ -380,14 +378,6 @@ def test_each_password_that_was_given_is_on_record(member, browser):
     assert browser.post("/admin/auth_api/loginrecord/add/").status_code == 403
     User.objects.get(pk=member.user.pk).delete()
     assert LoginRecord.objects.count() == 3
-
-
-def test_the_log_of_logins_reaches_back_ninety_days(member):
-    for days in (91, 89):
-        at = timezone.now() - timedelta(days=days)
-        LoginRecord.objects.create(succeeded=True, address="", at=at)
-    log_in("member", "test-member")
-    assert LoginRecord.objects.count() == 2
 
 
 @pytest.mark.parametrize(
