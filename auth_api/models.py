@@ -8,7 +8,7 @@ from typing import Any
 
 from django.contrib.auth.base_user import AbstractBaseUser, BaseUserManager
 from django.core.exceptions import ValidationError
-from django.core.validators import RegexValidator
+from django.core.validators import RegexValidator, validate_email
 from django.db import models, transaction
 from django.db.models import F, Q
 from django.db.models.functions import Now
@@ -16,7 +16,9 @@ from django.utils import timezone
 from rest_framework import exceptions, status
 from rest_framework_simplejwt.token_blacklist.models import BlacklistedToken, OutstandingToken
 
-from .usernames import folded, validate_username
+from project.api.models import NameField
+
+from .usernames import folded, validate_username, validate_visible
 
 # What a librarian may write, and what of it only an admin may delete; an admin may do everything.
 # A model of an app that is not here is the admins' alone.
@@ -33,6 +35,9 @@ class NormalisedEmailField(models.EmailField):  # type: ignore[type-arg]  # no g
     Values to store and values to compare with take that form, so a plain unique constraint is
     case-insensitive on every engine; SQLite's LOWER() knows only ASCII.
     """
+
+    # Django takes what is not seen in a domain, which mail then leaves out.
+    default_validators = [validate_email, validate_visible]
 
     def to_python(self, value: Any) -> object:
         value = super().to_python(value)
@@ -299,7 +304,7 @@ class Session(Writer):
     token = models.OneToOneField(OutstandingToken, on_delete=models.CASCADE, primary_key=True)
     last_used_at = models.DateTimeField()
     user_agent = models.CharField(max_length=200, blank=True)
-    device_name = models.CharField(
+    device_name = NameField(
         max_length=100,
         blank=True,
         default="",
@@ -330,7 +335,7 @@ class MachineToken(Writer):
     """
 
     user = models.ForeignKey(User, on_delete=models.CASCADE, related_name="machine_tokens")
-    name = models.CharField(max_length=100, help_text="What it is for.")
+    name = NameField(max_length=100, help_text="What it is for.")
     read_only = models.BooleanField(
         default=True, help_text="Whether it is refused with all methods that write."
     )

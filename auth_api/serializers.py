@@ -15,7 +15,7 @@ from rest_framework import exceptions, serializers, status
 from rest_framework.request import Request
 from rest_framework_simplejwt import serializers as simplejwt
 
-from project.api.fields import StrictCharField, StrictIntegerField, TimestampField
+from project.api.fields import NameField, StrictCharField, StrictIntegerField, TimestampField
 from project.api.models import Attrs
 from project.api.problems import Fault, Refused, pointer
 from project.api.serializers import StrictModelSerializer, StrictSerializer
@@ -93,7 +93,7 @@ class TokenObtainPairSerializer(StrictSerializer, simplejwt.TokenObtainPairSeria
     email = StrictCharField(
         write_only=True, required=False, help_text="The e-mail address, instead of `username`."
     )
-    device_name = StrictCharField(
+    device_name = NameField(
         write_only=True,
         required=False,
         allow_blank=True,
@@ -398,7 +398,7 @@ class MachineTokenSerializer(StrictModelSerializer):
 class MachineTokenCreateSerializer(MachineTokenSerializer):
     """A machine token as it is made: the only time that the token itself is shown."""
 
-    name = StrictCharField(max_length=100, help_text="What it is for.")
+    name = NameField(max_length=100, help_text="What it is for.")
     expires_in = StrictIntegerField(
         write_only=True,
         default=90,

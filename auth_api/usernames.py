@@ -5,6 +5,8 @@ import unicodedata
 import regex
 from django.core.exceptions import ValidationError
 
+from project.api.models import INVISIBLE
+
 # The scripts in common use (Unicode Standard Annex 31, Table 5), and those that are written
 # together: the level "Highly Restrictive" of Unicode Technical Standard 39, section 5.2.
 SCRIPTS = (
@@ -26,13 +28,16 @@ def _letters_of(*scripts: str) -> str:
 ONE_SCRIPT = regex.compile(
     "|".join(f"[{_letters_of(*names)}]*" for names in (*WRITTEN_TOGETHER, *((s,) for s in SCRIPTS)))
 )
-INVISIBLE = regex.compile(r"\p{Default_Ignorable_Code_Point}")
+
+
+def validate_visible(text: str) -> None:
+    if INVISIBLE.search(text):
+        raise ValidationError("This has invisible characters.", code="invalid")
 
 
 def validate_username(username: str) -> None:
     """Raise ValidationError for what could be taken for another name."""
-    if INVISIBLE.search(username):
-        raise ValidationError("A username has no invisible characters.", code="invalid")
+    validate_visible(username)
     if not ONE_SCRIPT.fullmatch(username):
         raise ValidationError("A username has letters of one script.", code="invalid")
 

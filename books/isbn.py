@@ -8,9 +8,12 @@ from typing import Any
 from django import forms
 from django.core.exceptions import ValidationError
 from stdnum import exceptions, isbn
+from stdnum.util import clean
 
-# As it is written with all its hyphens.
-MAX_ISBN_LENGTH = len("978-0-000-00000-0")
+from project.api.models import INVISIBLE
+
+# With all its hyphens it has 17; what is copied from a page has unseen characters as well.
+MAX_ISBN_LENGTH = 40
 
 
 # One write asks several times: the serializer, the model's `clean`, the import's forms.
@@ -18,9 +21,14 @@ MAX_ISBN_LENGTH = len("978-0-000-00000-0")
 def normalize_isbn(text: str) -> str:
     """The 13 digits of an ISBN that is written with or without hyphens, with 10 digits or 13.
 
-    Raises ValidationError where the length, a character or the checksum is wrong.
+    Blanks, hyphens of any kind and what is not seen may stand in it anywhere. Raises
+    ValidationError where the length, a character or the checksum is wrong.
     """
-    if text.replace("-", "").replace(" ", "").startswith("9790"):
+    if not text.isascii():
+        text = INVISIBLE.sub("", text)
+    if not text.isdigit():
+        text = clean(text, " -")
+    if text.startswith("9790"):
         raise ValidationError("This is an ISMN, the number of printed music, and no ISBN.", "isbn")
     # A large import is full of these, and the library takes a while.
     if text.isascii() and text.isdigit():

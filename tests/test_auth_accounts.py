@@ -98,6 +98,7 @@ def test_name_and_address_are_judged_as_they_are_stored(body, stored, member):
         ({"username": "a\0"}, None),
         ({"name": "x"}, [("/name", "unknown")]),
         ({"password": PASSWORD}, [("/password", "unknown")]),
+        ({"email": "librarian@exam\u200bple.org"}, [("/email", "invalid")]),
         ([], [("", "invalid")]),
         (None, None),  # sent as no body at all
     ],

@@ -63,6 +63,7 @@ def test_a_token_is_shown_once_and_stored_as_its_digest(member):
     ("body", "expected"),
     [
         ({"name": ""}, [("/name", "blank")]),
+        ({"name": "\u200b\u3164\u202e"}, [("/name", "blank")]),
         ({"name": "x" * 101}, [("/name", "max_length")]),
         ({"name": 7}, [("/name", "invalid")]),
         ({"read_only": "no"}, [("/read_only", "invalid")]),
@@ -89,6 +90,12 @@ def test_name_is_there_once_for_each_account(member, librarian):
     assert create(librarian).status_code == 201
     assert member.delete(f"/api/me/tokens/{stored}/").status_code == 204
     assert create(member).status_code == 201
+
+
+def test_name_that_looks_the_same_is_the_same(member):
+    assert create(member, "Nightly copy").json()["name"] == "Nightly copy"
+    answer = create(member, "\u200eNightly  copy\u00ad")
+    assert (answer.status_code, errors(answer)) == (409, [("/name", "unique")])
 
 
 def test_twenty_are_the_most_and_ended_ones_do_not_count(member):

@@ -543,6 +543,12 @@ def test_device_has_a_name_that_its_user_gives(member, librarian):
     assert phone["device_name"] == "Ann's phone"
     answer = member.patch(url, {"device_name": "Old phone"}, format="json")
     assert (answer.status_code, answer.json()) == (200, {**phone, "device_name": "Old phone"})
+    # Who copies a name copies what nobody sees.
+    for name, stored in [("\u200eAnn's  phone ", "Ann's phone"), ("\u200b\u3164\u202e", "")]:
+        answer = member.patch(url, {"device_name": name}, format="json")
+        assert (answer.status_code, answer.json()["device_name"]) == (200, stored)
+        sid = claims(post("/api/token/", {**body, "device_name": name}).json()["access"])["sid"]
+        assert Session.objects.get(token__jti=sid).device_name == stored
     assert code(member.patch(url, {"device_name": "x" * 101}, format="json")) == (400, "invalid")
     assert code(member.patch(url, {"name": "x"}, format="json")) == (400, "invalid")
     assert code(librarian.patch(url, {"device_name": "x"}, format="json")) == (404, "not_found")

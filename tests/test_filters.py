@@ -218,6 +218,8 @@ def test_a_filter_costs_no_query_of_its_own(catalogue, django_assert_num_queries
         ("/api/books/?isbn=%00", "isbn"),
         ("/api/books/?openlibrary_key=OL79034A", "invalid"),
         ("/api/books/?title=%00", "null_characters_not_allowed"),
+        ("/api/books/?title=%E2%80%8B", "blank"),
+        ("/api/subjects/?name=+", "blank"),
         ("/api/books/?title=" + "x" * 2001, "max_length"),
         ("/api/books/?updated_since=2026-01-31T12:00:00", "invalid"),
         ("/api/books/?updated_since=2026-01-31T12:00:00+01:00", "invalid"),  # + is a blank

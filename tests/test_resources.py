@@ -1,5 +1,7 @@
 """Can every resource be created, read, listed, changed and deleted, with nothing missing?"""
 
+from urllib.parse import urlencode
+
 import pytest
 
 from authors.models import Author, AuthorProfile
@@ -320,7 +322,33 @@ def test_a_language_is_a_registered_tag_in_canonical_form(librarian, tag, detail
         assert fault == {"pointer": "/language", "code": "language", "detail": detail}
 
 
-@pytest.mark.parametrize("number", ["979-0-060-11561-5", "9790060115615"])
+@pytest.mark.parametrize(
+    "number",
+    [
+        *(
+            "\u200e978-0-261-10221-7",
+            "978\u00a00 261\u20091022\u202f17",
+            "\ufeff0-261-10221-4\u200f",
+        ),
+        *(
+            "978\u20110\u2010261\u201110221\u20137",
+            "978\u00ad0261\u200b102217",
+            "\u202a9780261102217\u202c",
+        ),
+    ],
+)
+def test_an_isbn_is_taken_as_it_is_copied_from_a_page(librarian, number):
+    body = {"title": "The Hobbit", "editions": [{"isbn13": number}]}
+    made = send(librarian, "POST", "/books/", body, 201)
+    assert made["editions"][0]["isbn13"] == "9780261102217"
+    for path, name in [("/books/", "isbn"), ("/books/", "search")]:
+        page = send(librarian, "GET", f"{path}?{urlencode({name: number})}")
+        assert [each["id"] for each in page["results"]] == [made["id"]], name
+
+
+@pytest.mark.parametrize(
+    "number", ["979-0-060-11561-5", "9790060115615", "979\u20100\u2010060\u201011561\u20105"]
+)
 def test_the_number_of_printed_music_is_no_isbn(librarian, number):
     body = {"title": "Oboe sonata", "editions": [{"isbn13": number}]}
     [fault] = send(librarian, "POST", "/books/", body, 400)["errors"]

@@ -114,7 +114,9 @@ def test_a_unique_name_is_unique_however_it_is_typed(librarian, path, name):
     assert found == made
 
 
-@pytest.mark.parametrize("name", ["\u3000 \u00a0", "\u200b", " \ufeff \u200e"])
+@pytest.mark.parametrize(
+    "name", ["\u3000 \u00a0", "\u200b", " \ufeff \u200e", "\u3164", "\u202e\u2066", "\ufe0f\x01"]
+)
 def test_a_name_of_blanks_is_blank(librarian, name):
     refused = send(librarian, "POST", "/authors/", {"name": name}, 400)
     assert faults(refused) == [("/name", "blank")]

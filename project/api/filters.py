@@ -90,6 +90,16 @@ class TimestampField(forms.Field):
         raise ValidationError(detail, "invalid")
 
 
+class NameField(NameFormField):
+    """A name or a title to look for. Without a letter to be seen it would find everything."""
+
+    def to_python(self, value: object) -> str | None:
+        name = super().to_python(value)
+        if value and not name:
+            raise ValidationError("Leave it out, or give it a value.", "blank")
+        return name
+
+
 class UUIDField(forms.Field):
     """A UUID in its usual form."""
 
@@ -246,7 +256,7 @@ class TextFilter(CharFilter):
 class NameFilter(CharFilter):
     """One whole name or title, as NameField stores it; a comma is a part of it."""
 
-    field_class = NameFormField
+    field_class = NameField
 
 
 class FoldedNameFilter(NameFilter):

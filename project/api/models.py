@@ -185,13 +185,21 @@ def normalized(text: str) -> str:
     return unicodedata.normalize("NFC", text)
 
 
+# What no font shows (Unicode Standard, section 5.21); and what is none of that, no blank and no
+# control character but NUL, which is refused as what it is.
+INVISIBLE = regex.compile(r"\p{Default_Ignorable_Code_Point}")
+_VISIBLE = regex.compile(r"[^\p{Default_Ignorable_Code_Point}\x01-\x1f\x7f-\x9f\s]")
 # What pasted text has at its ends, unseen: soft hyphens, blanks without width, directions.
 _UNSEEN = " \u00ad\u200b\u200e\u200f\u2060\ufeff"
 
 
 def normalized_name(text: str) -> str:
-    """A name or a title, which has single blanks as well, and nothing unseen around it."""
-    return " ".join(normalized(text).split()).strip(_UNSEEN)
+    """A name or a title, which has single blanks as well, and nothing unseen around it.
+
+    It is empty where nothing in it can be seen.
+    """
+    name = " ".join(normalized(text).split()).strip(_UNSEEN)
+    return name if _VISIBLE.search(name) else ""
 
 
 class NameFormField(forms.CharField):
