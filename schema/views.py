@@ -18,6 +18,7 @@ from rest_framework.routers import APIRootView
 
 from project.api.http.problems import Fault, Refused
 from project.api.lists.parameters import Schema
+from project.api.viewsets import StrictQueryParameters
 
 from . import guides
 from .openapi_3_0 import as_openapi_3_0
@@ -62,10 +63,12 @@ class OncePerProcess(SchemaGenerator):
         raise Refused([Fault("invalid", "Give 3.0 or 3.1.", parameter="version")])
 
 
-class ContractView(SpectacularAPIView):
+class ContractView(StrictQueryParameters, SpectacularAPIView):
     """The contract in OpenAPI 3.1, or in 3.0 with `?version=3.0`."""
 
     generator_class = OncePerProcess
+    # Of which no two make one.
+    list_parameters = frozenset({"version"})
 
 
 class _Page:
@@ -86,7 +89,7 @@ class RedocView(_Page, SpectacularRedocView):
     pass
 
 
-class RootView(APIRootView):
+class RootView(StrictQueryParameters, APIRootView):
     """The URLs of all lists."""
 
     name = "API"

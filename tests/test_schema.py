@@ -81,12 +81,21 @@ def differing(new, old):
         yield new, old
 
 
-def test_there_is_no_other_version_of_openapi(anonymous):
-    response = anonymous.get("/api/schema/?version=2.0")
+@pytest.mark.parametrize(
+    ("url", "parameter", "code"),
+    [
+        ("/api/schema/?version=2.0", "version", "invalid"),
+        ("/api/schema/?version=3.0&version=3.1", "version", "invalid"),
+        ("/api/schema/?version=", "version", "blank"),
+        ("/api/schema/?verison=3.0", "verison", "unknown"),
+        ("/api/?page=2", "page", "unknown"),
+    ],
+)
+def test_what_the_contract_and_the_root_cannot_be_asked_is_400(anonymous, url, parameter, code):
+    response = anonymous.get(url)
     assert response.status_code == 400
-    assert response.json()["errors"] == [
-        {"parameter": "version", "code": "invalid", "detail": "Give 3.0 or 3.1."}
-    ]
+    [error] = response.json()["errors"]
+    assert (error["parameter"], error["code"]) == (parameter, code)
 
 
 def test_every_schema_is_one_of_json_schema_2020_12(contract):
