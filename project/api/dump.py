@@ -176,7 +176,8 @@ def _lines(using: str) -> Iterator[str]:
 
 
 def _replace_keys(root: Root, texts: Iterable[str]) -> list[dict[str, object]]:
-    found = [pick_from(json.loads(each), root.picks) for each in texts]
+    # Together, since each call makes the names of properties anew.
+    found = [pick_from(each, root.picks) for each in json.loads(f"[{','.join(texts)}]")]
     for name, model in root.keys.items():
         manager = model._default_manager
         keys = set(_flat(document[name] for document in found))

@@ -123,7 +123,8 @@ def table(parts: Iterable[Iterable[str]], columns: Columns) -> Iterator[str]:
     for part in parts:
         yield rows_of(
             [of(document[name]) for name, of in columns.values()]
-            for document in map(json.loads, part)
+            # Together, since each call makes the names of properties anew.
+            for document in json.loads(f"[{','.join(part)}]")
         )
 
 
