@@ -296,7 +296,7 @@ class Group(NamedTuple):
         return first[0] if len(self.alternatives) == len(first) == 1 else None
 
 
-@lru_cache(maxsize=2**15)
+@lru_cache(maxsize=2**11)
 def _tokens(chunk: str) -> tuple[_Token, ...]:
     text = fold(chunk)
     if word := _plain_word(text):
@@ -348,7 +348,8 @@ def _chunks(text: str) -> list[str]:
     return text.split()
 
 
-@lru_cache(maxsize=2**15)
+# A few thousand words are nine of ten; these take some 5 MB of a process.
+@lru_cache(maxsize=2**13)
 def _chunk_words(chunk: str) -> tuple[tuple[str, ...], dict[_Run, int]]:
     text = fold(chunk)
     if word := _plain_word(text):
@@ -365,7 +366,7 @@ def words_of(*texts: str) -> set[str]:
 
 
 # Names come up again and again, as those of authors with each of their books.
-@lru_cache(maxsize=2**13)
+@lru_cache(maxsize=2**11)
 def title_words_of(text: str) -> tuple[frozenset[str], int]:
     """The words by which a title is found, and how many it has: LONGEST at the most."""
     # Commas and colons stand at the ends of chunks, which lose them.
