@@ -17,13 +17,13 @@ from rest_framework.exceptions import ParseError, ValidationError
 from rest_framework.serializers import ListSerializer
 
 from .databases.connections import snapshot
-from .documents.statements import properties
+from .documents.statements import Document, properties
 from .http.parsers import parse_json
 from .http.problems import Fault, Refused, faults_of, pointer
 from .http.resources import resources
 from .models import AggregateRoot
 from .relations import Owned, RelatedSerializer, ReverseVia, Shared, Via, relations_of
-from .serializers import each_document
+from .serializers import documents
 from .writes.attribution import program
 from .writes.transactions import Change, retry, write_locked
 
@@ -168,16 +168,15 @@ def _lines(using: str) -> Iterator[str]:
         rows = root.model._default_manager.using(using).order_by("pk").values_list("pk", flat=True)
         block = list(rows[:BLOCK])
         while block:
-            found = each_document(root.serializer_class, unread, block, using, None)
-            for document in _replace_keys(root, found.values()):
+            array = documents(root.serializer_class, unread, block, using, None)
+            for document in _replace_keys(root, array):
                 line = {"kind": root.kind, "document": document}
                 yield json.dumps(line, ensure_ascii=False, separators=(",", ":")) + "\n"
             block = list(rows.filter(pk__gt=block[-1])[:BLOCK])
 
 
-def _replace_keys(root: Root, texts: Iterable[str]) -> list[dict[str, object]]:
-    # Together, since each call makes the names of properties anew.
-    found = [pick_from(each, root.picks) for each in json.loads(f"[{','.join(texts)}]")]
+def _replace_keys(root: Root, array: Document) -> list[dict[str, object]]:
+    found = [pick_from(each, root.picks) for each in json.loads(array)]
     for name, model in root.keys.items():
         manager = model._default_manager
         keys = set(_flat(document[name] for document in found))

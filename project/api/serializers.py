@@ -306,11 +306,11 @@ def each_document(
     unread: frozenset[str],
     keys: Sequence[object],
     using: str,
-    request: Request | None,
-) -> dict[Any, Document]:
+    request: Request,
+) -> dict[Any, str]:
     """The same one by one, by key."""
     compiled = _statement(serializer_class, unread, using, request)
-    return compiled.each_document(keys, using, request and request.user.pk)
+    return compiled.each_document(keys, using, request.user.pk)
 
 
 def document(

@@ -174,7 +174,7 @@ def _shown(
             expandable = frozenset(getattr(serializer_class.Meta, "expandable", ()))
             unread = properties(serializer_class) & expandable
             documents = each_document(serializer_class, unread, found, using, request)
-            shown.update(((label, key), document) for key, document in documents.items())
+            shown.update(((label, key), Document(text)) for key, text in documents.items())
         else:
             shown.update(((label, key), None) for key in found)
     return shown

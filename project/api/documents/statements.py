@@ -121,7 +121,7 @@ class Statement:
 
     def each_document(
         self, keys: Sequence[object], using: str, user: object = None
-    ) -> dict[Any, Document]:
+    ) -> dict[Any, str]:
         """By key, in this order, the document of each of these objects that is there.
 
         Many cost less so than as one array, which the database puts together once more.
@@ -131,7 +131,7 @@ class Statement:
         rows = self._fetch(self.rows_sql, keys, using, user)
         # No place is there twice, so that no documents are compared.
         rows.sort()
-        return {keys[place]: Document(document) for place, document in rows if document is not None}
+        return {keys[place]: document for place, document in rows if document is not None}
 
     def _fetch(self, sql: str, keys: Sequence[object], using: str, user: object) -> list[Any]:
         connection = connections[using]
