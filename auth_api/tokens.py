@@ -12,7 +12,7 @@ from typing import Any, Self
 from uuid import UUID, uuid4, uuid5
 
 from django.conf import settings
-from django.db import connection, transaction
+from django.db import DEFAULT_DB_ALIAS, connection, connections, transaction
 from rest_framework.request import Request
 from rest_framework_simplejwt import tokens as simplejwt
 from rest_framework_simplejwt.exceptions import AuthenticationFailed, InvalidToken, TokenError
@@ -20,7 +20,7 @@ from rest_framework_simplejwt.token_blacklist.models import OutstandingToken
 from rest_framework_simplejwt.utils import aware_utcnow, datetime_from_epoch
 
 from project.api.fields import MAX_ID
-from project.api.writing import replicas
+from project.api.writing import fetch_all, replicas
 
 from .keys import KeyRing, key_ring
 from .models import (
@@ -250,15 +250,13 @@ def look_up(token: _Token) -> tuple[User | None, str | None]:
         return None, None
     if user_id > MAX_ID:
         return None, None
-    with connection.cursor() as cursor:
-        cursor.execute(_query(), [str(token["sid"]), user_id])
-        row = cursor.fetchone()
-    if row is None:
+    rows = fetch_all(connections[DEFAULT_DB_ALIAS], _query(), [str(token["sid"]), user_id])
+    if not rows:
         return None, None
-    *values, is_active, live, has_just_written = row
+    *values, is_active, live, has_just_written = rows[0]
     token.has_just_written = bool(has_just_written)
     # SQLite knows no booleans.
-    return User.from_db(connection.alias, LOADED, [*values, bool(is_active)]), live
+    return User.from_db(DEFAULT_DB_ALIAS, LOADED, [*values, bool(is_active)]), live
 
 
 def session_of(request: Request) -> str | None:

@@ -1,11 +1,23 @@
 """Does each engine really run as the settings say?"""
 
 import sqlite3
+from contextlib import contextmanager, nullcontext
 
+import psycopg
 import pytest
-from django.db import DataError, connection, transaction
+from django.db import (
+    DataError,
+    IntegrityError,
+    OperationalError,
+    connection,
+    connections,
+    transaction,
+)
 from django.db.utils import ConnectionHandler
+from django.test.utils import CaptureQueriesContext
 
+from books.models import Series
+from project.api.databases.connections import fetch_all
 from project.api.databases.sqlite import base as sqlite
 from project.settings.base import _wal_is_safe, database
 from tests.server import development, manage
@@ -179,3 +191,93 @@ def test_a_connection_that_postgresql_dropped_is_replaced(postgresql, another):
     # As Django does when the next request begins.
     postgresql.close_if_unusable_or_obsolete()
     assert asked(postgresql, "SELECT pg_backend_pid()") != pid
+
+
+# Of the same statement, until it is prepared (prepare_threshold).
+TIMES = 7
+
+
+@contextmanager
+def waiting(monkeypatch):
+    """How often psycopg itself waits for the server in here."""
+    waits = []
+    wait = psycopg.Connection.wait
+
+    def counted(self, *args, **kwargs):
+        waits.append(args)
+        return wait(self, *args, **kwargs)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(psycopg.Connection, "wait", counted)
+        yield waits
+
+
+def test_what_is_prepared_takes_one_call_of_libpq(postgresql, monkeypatch):
+    if postgresql.settings_dict["OPTIONS"]["prepare_threshold"] is None:
+        pytest.skip("prepares statements, which a pooler has not")
+    for in_transaction in (False, True):
+        with transaction.atomic() if in_transaction else nullcontext():
+            for number in range(TIMES):
+                assert asked(postgresql, "SELECT %s::int", [number]) == number
+            with waiting(monkeypatch) as waits:
+                assert asked(postgresql, "SELECT %s::int", [TIMES]) == TIMES
+                assert waits == []
+
+
+def test_a_read_takes_one_call_of_libpq_for_each_statement(postgresql, monkeypatch, member):
+    if postgresql.settings_dict["OPTIONS"]["prepare_threshold"] is None:
+        pytest.skip("prepares statements, which a pooler has not")
+    series = Series.objects.create(name="Earthsea")
+    for path in (f"/api/series/{series.pk}/", "/api/series/?name=Earthsea"):
+        for _ in range(TIMES):
+            assert member.get(path).status_code == 200
+        with waiting(monkeypatch) as waits:
+            assert member.get(path).status_code == 200
+            assert waits == []
+
+
+def test_what_goes_by_one_call_fails_as_any_other(postgresql, another):
+    for times in range(TIMES):
+        for statement, params, expected in (
+            ("SELECT 1 / %s::int", [0], DataError),
+            ("INSERT INTO books_series (name) VALUES (%s)", [None], IntegrityError),
+        ):
+            with pytest.raises(expected) as caught:
+                asked(postgresql, statement, params)
+            assert caught.value.__cause__.sqlstate in ("22012", "23502"), times
+    for number in range(1, TIMES):
+        assert asked(postgresql, "SELECT 1 / %s::int", [number]) == 1 // number
+    with pytest.raises(DataError):
+        asked(postgresql, "SELECT 1 / %s::int", [0])
+    pid = asked(postgresql, "SELECT pg_backend_pid()")
+    assert asked(another, "SELECT pg_terminate_backend(%s, 5000)", [pid])
+    with pytest.raises(OperationalError):
+        asked(postgresql, "SELECT 1 / %s::int", [1])
+    postgresql.close_if_unusable_or_obsolete()
+    assert asked(postgresql, "SELECT 1 / %s::int", [1]) == 1
+
+
+def test_a_statement_is_prepared_again_once_a_transaction_is_rolled_back(postgresql):
+    """psycopg forgets then what it has prepared."""
+    for _ in range(3):
+        for number in range(TIMES):
+            assert asked(postgresql, "SELECT %s::int", [number]) == number
+        with transaction.atomic():
+            for number in range(TIMES):
+                assert asked(postgresql, "SELECT %s::int", [number]) == number
+            with pytest.raises(DataError), transaction.atomic():
+                asked(postgresql, "SELECT 1 / %s::int", [0])
+            assert asked(postgresql, "SELECT %s::int", [1]) == 1
+            transaction.set_rollback(True)
+
+
+def test_the_cursor_that_is_kept_is_of_the_connection_as_it_is(transactional_db):
+    for _ in range(2):
+        assert fetch_all(connections["default"], "SELECT 1, 2", []) == [(1, 2)]
+        first = connections["default"]._kept_cursor
+        assert fetch_all(connections["default"], "SELECT %s", [1]) == [(1,)]
+        assert connections["default"]._kept_cursor is first
+        connection.close()
+    with CaptureQueriesContext(connection) as captured:
+        assert fetch_all(connections["default"], "SELECT 3", []) == [(3,)]
+    assert [each["sql"] for each in captured] == ["SELECT 3"]

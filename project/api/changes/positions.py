@@ -14,6 +14,7 @@ from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.backends.utils import CursorWrapper
 from django.utils import timezone
 
+from ..databases.connections import fetch_all
 from ..observability.questions import Figure
 from .models import Batch, Change, Pending
 
@@ -125,11 +126,9 @@ def state(using: str) -> str | None:
     Each change leads to another, which was never before. Where it is None, `give` and look again,
     or go by the bytes themselves.
     """
-    with connections[using].cursor() as cursor:
-        # With parameters, if none, it is prepared.
-        cursor.execute(STATE, [])
-        row = cursor.fetchone()
-    return None if row is None else str(row[0])
+    # With parameters, if none, it is prepared.
+    rows = fetch_all(connections[using], STATE, [])
+    return str(rows[0][0]) if rows else None
 
 
 def deleted_uids(model: type[models.Model], uids: set[UUID]) -> set[UUID]:

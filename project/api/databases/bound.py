@@ -13,6 +13,7 @@ from django.db.models import Expression, F, IntegerField, Lookup, Manager, Query
 from django.db.models.sql.compiler import SQLCompiler
 
 from ..models import ModelField
+from .connections import fetch_all
 
 # Some 500 bytes each.
 KEPT_STATEMENTS = 256
@@ -96,11 +97,8 @@ def by_keys(
     if not known:
         return []
     prepared: Any = [field.get_db_prep_value(key, connection) for key in known]
-    with connection.cursor() as cursor:
-        cursor.execute(
-            kept.sql, [prepared if connection.vendor == "postgresql" else json.dumps(prepared)]
-        )
-        found = [[*row] for row in cursor.fetchall()]
+    bound = prepared if connection.vendor == "postgresql" else json.dumps(prepared)
+    found = [[*row] for row in fetch_all(connection, kept.sql, [bound])]
     for place, (functions, expression) in kept.converters.items():
         for function in functions:
             for values in found:
@@ -167,15 +165,13 @@ def insert(rows: Sequence[Any]) -> None:
         for each in values
     ]
     kept, keys = _insertion(model, using), list[tuple[Any]]()
-    with connection.cursor() as cursor:
-        if connection.vendor == "postgresql" and len(rows) > FEW_ROWS:
-            cursor.execute(kept.of_arrays, [[*each] for each in zip(*prepared, strict=True)])
-            keys = cursor.fetchall()
-        else:
-            size = connection.ops.bulk_batch_size(fields, rows)
-            for batch in (prepared[i : i + size] for i in range(0, len(rows), size)):
-                cursor.execute(kept.of_rows(len(batch)), [*chain(*batch)])
-                keys += cursor.fetchall()
+    if connection.vendor == "postgresql" and len(rows) > FEW_ROWS:
+        arrays = [[*each] for each in zip(*prepared, strict=True)]
+        keys = fetch_all(connection, kept.of_arrays, arrays)
+    else:
+        size = connection.ops.bulk_batch_size(fields, rows)
+        for batch in (prepared[i : i + size] for i in range(0, len(rows), size)):
+            keys += fetch_all(connection, kept.of_rows(len(batch)), [*chain(*batch)])
     for row, (key,) in zip(rows, keys, strict=True):
         row.pk, row._state.adding, row._state.db = key, False, using
 

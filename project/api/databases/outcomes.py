@@ -23,6 +23,17 @@ class Witness(BaseDatabaseWrapper):
     has_failed = False
     # Whether the transaction that is open will have stored something once it is committed.
     _will_have_written = False
+    # Whose rows are fetched before it is used again.
+    _kept_cursor: CursorWrapper | None = None
+
+    def kept_cursor(self) -> CursorWrapper:
+        """A cursor that lasts as long as the connection."""
+        self.close_if_health_check_failed()
+        self.ensure_connection()
+        kept = self._kept_cursor
+        if kept is None or kept.cursor.connection is not self.connection:
+            kept = self._kept_cursor = self.cursor()
+        return kept
 
     def begin_request(self) -> None:
         self.has_written = self.is_spoilt = self.has_lost_a_race = self._will_have_written = False

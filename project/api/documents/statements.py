@@ -14,6 +14,7 @@ from django.db.models import F, Func
 from django.db.models.sql.compiler import SQLCompiler
 from rest_framework import serializers
 
+from ..databases.connections import fetch_all
 from ..models import SQL, AnyQuerySet, ModelField
 from ..relations import RelatedSerializer
 from .compiler import USER, Compiler, Path, Scope, require_unchanged
@@ -115,7 +116,7 @@ class Statement:
         """
         if not keys:
             return Document("[]")
-        sql = self.sql if beside is None else f"SELECT ({self.sql}), ({beside})"
+        sql = self.sql if beside is None else _beside(self.sql, beside)
         [(array, *others)] = self._fetch(sql, keys, using, user)
         return Document(array, None, *others)
 
@@ -144,9 +145,7 @@ class Statement:
         if self.depends_on_user:
             user = get_user_model()._meta.pk.get_db_prep_value(user, connection)
             params = tuple(user if param is USER else param for param in params)
-        with connection.cursor() as cursor:
-            cursor.execute(sql, [*params, bound])
-            return list(cursor.fetchall())
+        return fetch_all(connection, sql, [*params, bound])
 
     def document(self, key: object, using: str, user: object = None) -> Document | None:
         """This one object, with its version where the statement is `versioned`; None without it."""
@@ -155,6 +154,12 @@ class Statement:
             return Document(text) if text else None
         version, _, text = text.partition(" ")
         return Document(text, int(version)) if text else None
+
+
+@lru_cache(maxsize=KEPT_STATEMENTS)
+def _beside(sql: str, beside: str) -> str:
+    """Both in one: the same object each time, whose hash is known."""
+    return f"SELECT ({sql}), ({beside})"
 
 
 def compile_statement(

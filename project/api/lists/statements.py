@@ -12,6 +12,7 @@ from django.db.models import Model, QuerySet
 from django.db.models.sql import Query
 
 from ..databases.bound import KEPT_STATEMENTS, Bound, is_in_range, is_plain
+from ..databases.connections import fetch_all
 from ..models import AnyQuerySet, ModelField
 from ..relations import ParentLink
 from .keysets import Keyset, column
@@ -91,9 +92,8 @@ class KeptPages:
         side = None if position is None else (backwards, position[0] is None)
         rows: list[object] = []
         for sql, params in _statements(self.shape, side, limit):
-            with connection.cursor() as cursor:
-                cursor.execute(sql, [_bound(param, values, connection) for param in params])
-                rows += cursor.fetchall()
+            bound = [_bound(param, values, connection) for param in params]
+            rows += fetch_all(connection, sql, bound)
             if len(rows) >= limit:
                 break
         return rows[:limit]
