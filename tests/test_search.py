@@ -479,7 +479,7 @@ def test_a_title_is_found_whatever_its_script(db, script, title, query, is_found
 
 @settings(max_examples=30)
 @given(
-    texts=st.lists(TEXTS.filter(str.strip), min_size=1, max_size=8),
+    texts=st.lists(TEXTS.filter(normalized_name), min_size=1, max_size=8),
     searches=st.lists(TEXTS, max_size=8),
 )
 @pytest.mark.django_db
