@@ -35,7 +35,7 @@ def answers(result: Schema, **kwargs: object) -> Schema:
             content = response.get("content", {}).get(MEDIA_TYPE)
             if content is None or not status.startswith("2"):
                 continue
-            component = content["schema"].get("$ref", "").rpartition("/")[2]
+            component = _component(content["schema"])
             own = operation["operationId"]
             name = own if own in recorded() or not component else component
             examples[name] = {
@@ -64,21 +64,23 @@ class _Sampler:
         # The components around the value that is made now.
         self.around: list[str] = []
 
-    def sample(self, schema: Schema, value: Any = NOTHING) -> object:
-        if "$ref" in schema:
-            name = schema["$ref"].rpartition("/")[2]
+    def sample(self, schema: Schema | bool, value: Any = NOTHING) -> object:
+        if isinstance(schema, bool):
+            # What JSON Schema has for any value, and for none.
+            return None if value is NOTHING else value
+        if name := _component(schema):
             known = recorded().get(name, BULK if BULKS.fullmatch(name) else NOTHING)
             if value is NOTHING:
                 value = known
             elif isinstance(value, dict) and isinstance(known, dict):
                 value = {**known, **value}
             self.around.append(name)
-            sample = self.sample(self.schemas[name], value)
+            sample = self.sample(self.schemas.get(name, {}), value)
             self.around.pop()
             return sample
         if value is None or (value is NOTHING and _may_be_null(schema)):
             return None
-        if options := schema.get("oneOf") or schema.get("allOf"):
+        if options := schema.get("oneOf") or schema.get("anyOf") or schema.get("allOf"):
             return self.sample(options[0], value)
         if "properties" in schema:
             value = {} if value is NOTHING else value
@@ -90,14 +92,20 @@ class _Sampler:
             }
         if "items" in schema:
             # A tree ends here.
-            is_nested = schema["items"].get("$ref", "").rpartition("/")[2] in self.around
+            is_nested = _component(schema["items"]) in self.around
             items = ([] if is_nested else [NOTHING]) if value is NOTHING else value
             return [self.sample(schema["items"], each) for each in items]
         return _plain(schema) if value is NOTHING else value
 
 
+def _component(schema: Schema | bool) -> str:
+    """The component that this refers to; "" of what is no reference."""
+    return "" if isinstance(schema, bool) else str(schema.get("$ref", "")).rpartition("/")[2]
+
+
 def _may_be_null(schema: Schema) -> bool:
-    return {"type": "null"} in schema.get("oneOf", ()) or "null" in schema.get("type", ())
+    options = [*schema.get("oneOf", ()), *schema.get("anyOf", ())]
+    return {"type": "null"} in options or "null" in schema.get("type", ())
 
 
 def _plain(schema: Schema) -> object:

@@ -12,14 +12,19 @@ INT64 = 2**63
 # Classes of ASCII's characters to ECMA-262, whose patterns OpenAPI has, and of any script's to
 # Python: a client in JavaScript would refuse a name that the server takes.
 ASCII_ONLY_IN_CLIENTS = re.compile(r"\\[bBdDsSwW]")
+# Words of OpenAPI that hold a value, not a schema
+VALUES = frozenset({"example", "value"})
+# Words of JSON Schema that may refuse null where no `type` stands
+REFUSING_NULL = frozenset({"$ref", "allOf", "anyOf", "oneOf", "not", "enum", "const"})
 
 
 def enums_that_may_be_null(result: Schema, **kwargs: object) -> Schema:
     """Mark them for `exact_types`: drf-spectacular's hook, which comes between, drops the null."""
     for schema in _objects(result):
-        if "enum" in schema and "null" in schema.get("type", ()):
-            schema["type"] = next(each for each in schema["type"] if each != "null")
-            schema["nullable"] = True
+        match schema:
+            case {"enum": _, "type": [str(only), "null"] | ["null", str(only)]}:
+                schema["type"] = only
+                schema["nullable"] = True
     return result
 
 
@@ -66,15 +71,24 @@ def _objects(node: object, name: str = "") -> Iterator[Schema]:
         if not is_map:
             yield node
         for key, each in list(node.items()):
-            yield from _objects(each, "" if is_map else key)
+            if is_map or key not in VALUES:
+                yield from _objects(each, "" if is_map else key)
 
 
 def _let_be_null(schema: Schema) -> None:
     """What `nullable` meant in OpenAPI 3.0, which REST framework's paginators say it in."""
     if "type" in schema:
-        schema["type"] = [schema["type"], "null"]
-    else:
-        schema["oneOf"] = [*schema.pop("allOf"), NULL]
+        types = schema["type"] if isinstance(schema["type"], list) else [schema["type"]]
+        schema["type"] = [*(each for each in types if each != "null"), "null"]
+        if "enum" in schema and None not in schema["enum"]:
+            schema["enum"] = [*schema["enum"], None]
+        return
+    whole = {name: schema.pop(name) for name in [*schema] if name in REFUSING_NULL}
+    match whole:
+        case {"allOf": [only], **others} if not others:
+            schema["oneOf"] = [only, NULL]
+        case _ if whole:
+            schema["anyOf"] = [whole, NULL]
 
 
 def _set_width(schema: Schema) -> None:
@@ -163,9 +177,8 @@ def described(result: Schema, **kwargs: object) -> Schema:
         properties = schema.get("properties", {})
         for name, each in properties.items():
             # Beside a reference nothing may stand (OpenAPI 3.0, Reference Object).
-            if each.keys().isdisjoint({"description", "$ref"}) and (
-                words := _words(name, properties)
-            ):
+            is_silent = isinstance(each, dict) and each.keys().isdisjoint({"description", "$ref"})
+            if is_silent and (words := _words(name, properties)):
                 each["description"] = words
     return result
 

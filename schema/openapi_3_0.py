@@ -23,12 +23,19 @@ def _rewritten(node: object) -> Any:
         return [_rewritten(each) for each in node]
     if not isinstance(node, dict):
         return node
-    types, options = node.get("type"), node.get("oneOf")
-    if isinstance(types, list) and "null" in types:
-        [only] = [each for each in types if each != "null"]
-        node = {**node, "type": only, "nullable": True}
-    elif isinstance(options, list) and NULL in options:
-        others = [each for each in options if each != NULL]
-        rest = {name: value for name, value in node.items() if name != "oneOf"}
-        node = {"allOf" if len(others) == 1 else "oneOf": others, "nullable": True, **rest}
+    for name in ("oneOf", "anyOf"):
+        options = node.get(name)
+        if isinstance(options, list) and NULL in options and options != [NULL]:
+            others = [each for each in options if each != NULL]
+            rest = {word: value for word, value in node.items() if word != name}
+            node = {"allOf" if len(others) == 1 else name: others, "nullable": True, **rest}
+    types = [node["type"]] if node.get("type") == "null" else node.get("type")
+    if isinstance(types, list):
+        others = [each for each in types if each != "null"]
+        node = {**node, "type": others[0]} if len(others) == 1 else {**node}
+        # Of several it can say none.
+        if len(others) != 1:
+            del node["type"]
+        if "null" in types:
+            node["nullable"] = True
     return {name: _rewritten(value) for name, value in node.items()}

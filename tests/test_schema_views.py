@@ -2,6 +2,7 @@
 
 import json
 import logging
+from copy import deepcopy
 from io import StringIO
 from types import ModuleType
 
@@ -496,3 +497,86 @@ def test_properties_may_be_called_as_words_of_json_schema(serve, anonymous):
     assert request["required"] == ["default", "enum", "pattern"]
     assert request["properties"]["enum"] == {"type": ["string", "null"], "minLength": 1}
     assert not any("default" in each for each in request["properties"].values())
+
+
+SUBJECT = {"$ref": "#/components/schemas/Subject"}
+STRING, INTEGER = {"type": "string"}, {"type": "integer"}
+# Schemas as somebody writes them by hand, with a value that each admits
+NULLABLE = [
+    ({"type": "string"}, "x"),
+    ({"type": ["string", "integer"]}, 1),
+    ({"type": ["string", "null"]}, "x"),
+    ({"type": "string", "enum": ["x", "y"]}, "x"),
+    ({"enum": ["x", 1]}, 1),
+    ({"enum": ["x", None]}, "x"),
+    ({"oneOf": [STRING, INTEGER]}, 1),
+    ({"oneOf": [STRING, {"type": "null"}]}, "x"),
+    ({"anyOf": [STRING, INTEGER]}, 1),
+    ({"anyOf": [STRING, {"type": "null"}]}, "x"),
+    ({"allOf": [STRING]}, "x"),
+    ({"allOf": [{"type": "string"}, {"minLength": 2}]}, "xx"),
+    (SUBJECT, None),
+    ({"not": {"type": ["integer", "null"]}}, "x"),
+    ({"properties": {"x": STRING}}, {"x": "y"}),
+    ({"properties": {"x": True}}, {"x": 1}),
+    ({"description": "Whatever there is."}, "x"),
+]
+# What has nothing to do with null, and what says null alone
+OTHERS = [
+    {"type": "null"},
+    {"type": ["null"]},
+    {"type": ["null"], "enum": [None]},
+    {"type": "null", "enum": [None]},
+    {"type": ["string", "integer", "null"]},
+    {"type": "string", "example": {"nullable": True}},
+    {"oneOf": [{"type": "null"}]},
+    {"$ref": "#/components/schemas/Absent"},
+    {"type": "array", "items": True},
+]
+
+
+def view_answering(schema):
+    class HandWrittenView(APIView):
+        @extend_schema(request={"application/json": schema}, responses={200: schema})
+        def post(self, request):
+            pass
+
+    return HandWrittenView.as_view()
+
+
+def schemas_answered(client, serve, schemas):
+    """What the contract makes of these: in OpenAPI 3.1 and in 3.0 a list each."""
+    serve([path(f"hand-written/{n}/", view_answering(each)) for n, each in enumerate(schemas)])
+    for version in ("3.1", "3.0"):
+        response = client.get(f"/api/schema/?format=json&version={version}")
+        assert response.status_code == 200
+        contract = json.loads(response.content)
+        yield (
+            contract,
+            [
+                contract["paths"][f"/api/hand-written/{n}/"]["post"]["responses"]["200"]["content"][
+                    "application/json"
+                ]["schema"]
+                for n in range(len(schemas))
+            ],
+        )
+
+
+def test_a_schema_written_by_hand_may_be_null_whatever_it_is_made_of(anonymous, serve):
+    written = [deepcopy(schema) | {"nullable": True} for schema, _ in NULLABLE]
+    (contract, schemas), (contract_in_3_0, schemas_in_3_0) = schemas_answered(
+        anonymous, serve, written
+    )
+    for (schema, value), published, in_3_0 in zip(NULLABLE, schemas, schemas_in_3_0, strict=True):
+        validator = Draft202012Validator({**contract, **published})
+        assert "nullable" not in str(published), schema
+        assert validator.is_valid(None), schema
+        assert validator.is_valid(value), schema
+        assert not isinstance(in_3_0.get("type"), list), schema
+    validate_schema(contract)
+    validate_schema(contract_in_3_0)
+
+
+def test_no_schema_written_by_hand_takes_the_contract_down(anonymous, serve):
+    (_, schemas), _ = schemas_answered(anonymous, serve, OTHERS)
+    assert {"type": "string", "example": {"nullable": True}} in schemas
