@@ -262,7 +262,7 @@ def _compares(each: Any) -> bool:
         # Some of django-filter's own go by the day.
         and (
             filter_class.filter is Filter.filter
-            or filter_class.filter.__module__ == filters.__name__
+            or filter_class.filter.__module__.startswith(filters.__name__)
         )
     )
 
