@@ -1,7 +1,6 @@
 """URLs for the links of a many-to-many relation: one is added or removed without all the others."""
 
 from functools import cached_property
-from typing import Any
 
 from rest_framework import status
 from rest_framework.exceptions import ParseError
@@ -11,8 +10,9 @@ from rest_framework.viewsets import ViewSet
 
 from .http.preconditions import UNSAFE, ConditionalWrites
 from .http.resources import Resource
+from .http.views import View
 from .lists.parameters import StrictQueryParameters
-from .models import AggregateRoot, AnyQuerySet
+from .models import AggregateRoot, AnyQuerySet, AnyRow
 from .relations import Shared, relations_of
 from .viewsets import ResourceViewSet
 from .writes.items import Edit
@@ -28,7 +28,7 @@ class LinkViewSet(ConditionalWrites, StrictQueryParameters, ViewSet):
     """
 
     lookup_value_converter = "id"
-    owner_view_class: Any
+    owner_view_class: type[View]
     relation_name: str
 
     @property
@@ -48,7 +48,7 @@ class LinkViewSet(ConditionalWrites, StrictQueryParameters, ViewSet):
         return linked
 
     @cached_property
-    def owner_view(self) -> Any:
+    def owner_view(self) -> View:
         """The view of the object, as it would be asked to change it, or else to show it."""
         method = "PATCH" if self.request.method in UNSAFE else "GET"
         view = Resource(self.owner_view_class, {}, "").view(self.request, method)
@@ -59,7 +59,7 @@ class LinkViewSet(ConditionalWrites, StrictQueryParameters, ViewSet):
     def check_permissions(self, request: Request) -> None:
         self.owner_view.check_permissions(self.owner_view.request)
 
-    def get_object(self) -> Any:
+    def get_object(self) -> AnyRow:
         return self.owner_view.get_object()
 
     def update(self, request: Request, *args: object, **kwargs: object) -> Response:
@@ -95,7 +95,7 @@ def links(view_class: type[ResourceViewSet], name: str) -> type[LinkViewSet]:
     return type(f"{owner}{name.title()}LinkViewSet", (LinkViewSet,), attributes)
 
 
-def linkable(view_class: Any) -> list[str]:
+def linkable(view_class: type[View]) -> list[str]:
     """The relations of this viewset's objects whose links may have URLs."""
     model = view_class.queryset.model
     return [

@@ -127,6 +127,9 @@ class RelatedSerializer(serializers.ModelSerializer[Any]):
         @cached_property
         def fields(self) -> Any: ...
 
+        # What is stored, once it is saved.
+        instance: Any
+
         class Meta:
             model: Any
 

@@ -19,7 +19,7 @@ What such a list depends on, and how it is in the tag:
 import re
 import sqlite3
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import cache, lru_cache
@@ -38,7 +38,6 @@ from django.utils.encoding import force_bytes
 from django_filters.rest_framework import Filter, FilterSet
 from rest_framework.request import Request
 from rest_framework.settings import api_settings
-from rest_framework.views import APIView
 
 from .. import filters
 from ..databases.replicas import replicas
@@ -47,6 +46,7 @@ from ..documents.statements import KEPT_STATEMENTS, Document, Uncompilable, stat
 from ..http.preconditions import DIGEST_LENGTH, IF_MATCH, IF_NONE_MATCH, KEYS, Condition
 from ..http.renderers import DocumentRenderer
 from ..http.resources import OVERRIDES, find_partly_hidden, hides_nothing
+from ..http.views import View
 from ..lists.ordering import OrderingFilter
 from ..lists.pagination import CursorPagination
 from ..lists.statements import LOOKUPS
@@ -88,7 +88,7 @@ class ListTag:
     using: str
 
     @classmethod
-    def of(cls, view: Any) -> "ListTag | None":
+    def of(cls, view: View) -> "ListTag | None":
         """None where bytes may depend on something else, or while there is more to be told.
 
         Nor has a standby a state: what it shows may be of one before that of the feed.
@@ -105,7 +105,7 @@ class ListTag:
                 code_digest(),
                 connections[using].get_database_version(),
                 shown,
-                view.paginator.page_size,
+                CursorPagination.page_size,
             ),
             *(request.user.pk, request.accepted_media_type, request.build_absolute_uri(), state),
         )
@@ -170,9 +170,9 @@ def _modules(package: Path) -> Iterator[Path]:
 # Whether a list is made of nothing but that
 
 
-def _is_of_feed(view: APIView) -> bool:
-    params: Any = view.request.query_params
-    view_class: Any = type(view)
+def _is_of_feed(view: View) -> bool:
+    params = view.request.query_params
+    view_class = type(view)
     return (
         DECLARED.isdisjoint(vars(view))
         and type(view.request.accepted_renderer) is DocumentRenderer
@@ -190,7 +190,7 @@ def _recorded() -> frozenset[type[models.Model]]:
 
 
 @cache
-def _declares_alone(view_class: Any) -> bool:
+def _declares_alone(view_class: type[View]) -> bool:
     """Whether a viewset says what it lists, and computes nothing for it."""
     return (
         view_class.pagination_class is CursorPagination
@@ -202,7 +202,7 @@ def _declares_alone(view_class: Any) -> bool:
     )
 
 
-def _is_known(cls: type[models.Model]) -> bool:
+def _is_known(cls: type) -> bool:
     """Whether a class has no code beside that of the modules that are known."""
     return not any(
         hasattr(type(value), "__get__")
@@ -217,12 +217,12 @@ def _is_known(cls: type[models.Model]) -> bool:
 
 
 @lru_cache(maxsize=256)
-def _orders_by_columns(view_class: Any, choice: str | None) -> bool:
+def _orders_by_columns(view_class: type[View], choice: str | None) -> bool:
     model = view_class.queryset.model
     computed = expressions_of(view_class.serializer_class)
-    ordering = [choice] if choice else view_class.ordering
+    ordering: Sequence[object] | None = [choice] if choice else view_class.ordering
     if ordering is None:
-        ordering = view_class.queryset.query.order_by or model._meta.ordering
+        ordering = view_class.queryset.query.order_by or model._meta.ordering or ()
     return all(
         isinstance(each, str)
         and each.removeprefix("-") not in computed
@@ -232,11 +232,12 @@ def _orders_by_columns(view_class: Any, choice: str | None) -> bool:
 
 
 @lru_cache(maxsize=256)
-def _compares_columns(view_class: Any, names: frozenset[str]) -> bool:
+def _compares_columns(view_class: type[View], names: frozenset[str]) -> bool:
     """Whether these are no filters, or such that compare columns with the values they are given."""
-    filterset_class: Any = getattr(view_class, "filterset_class", None)
-    known = getattr(filterset_class, "base_filters", {})
-    asked = [each for name, each in known.items() if name in names]
+    filterset_class: type[FilterSet] | None = getattr(view_class, "filterset_class", None)
+    if filterset_class is None:
+        return True
+    asked = [each for name, each in filterset_class.base_filters.items() if name in names]
     if not asked:
         return True
     base = (
@@ -245,12 +246,12 @@ def _compares_columns(view_class: Any, names: frozenset[str]) -> bool:
     return all(
         getattr(filterset_class, name) == getattr(base, name) for name in FILTER_SET
     ) and all(
-        _compares(each) and _is_recorded(view_class.queryset.model, each.field_name)
+        _compares(each) and _is_recorded(view_class.queryset.model, str(each.field_name))
         for each in asked
     )
 
 
-def _compares(each: Any) -> bool:
+def _compares(each: Filter) -> bool:
     """Whether a filter compares what is at the end of its path with the value that it is given."""
     filter_class = type(each)
     field_class = getattr(each, "item_class", each.field_class)
@@ -285,7 +286,7 @@ def _is_recorded(model: type[models.Model], path: str) -> bool:
     return True
 
 
-def _shown(view: Any, using: str) -> str | None:
+def _shown(view: View, using: str) -> str | None:
     """What names the statement of these documents; None where that reads other tables, or shows to
     one what it hides from another."""
     found = _statement(view.serializer_class, view.unread_properties, using)

@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping
 from copy import copy
-from typing import Any
 
 from django.http import QueryDict
 from django.template import loader
@@ -13,6 +12,7 @@ from rest_framework.request import Request
 
 from ..http.problems import Fault, Refused
 from ..http.resources import for_lists, narrows
+from ..http.views import AnyView
 from ..lists.parameters import Schema, is_list, parameter_schema
 from ..models import AnyQuerySet
 from ..relations import MAX_ITEMS
@@ -35,12 +35,14 @@ class StrictFilterBackend(backends.BaseFilterBackend):
         return frozenset(self._filters(view))
 
     @staticmethod
-    def _filters(view: object) -> Mapping[str, Any]:
+    def _filters(view: object) -> Mapping[str, Filter]:
         filterset_class = getattr(view, "filterset_class", None)
         return {} if filterset_class is None else filterset_class.base_filters
 
     @for_lists
-    def filter_queryset(self, request: Request, queryset: AnyQuerySet, view: Any) -> AnyQuerySet:
+    def filter_queryset(
+        self, request: Request, queryset: AnyQuerySet, view: AnyView
+    ) -> AnyQuerySet:
         params = request.query_params if is_list(view) else QueryDict()
         if self._filters(view).keys().isdisjoint(params) and not narrows(
             getattr(view, "filterset_class", None)
@@ -51,7 +53,7 @@ class StrictFilterBackend(backends.BaseFilterBackend):
         filtered: AnyQuerySet = filterset.qs
         return filtered
 
-    def lookups(self, request: Request, view: Any) -> Schema | None:
+    def lookups(self, request: Request, view: AnyView) -> Schema | None:
         """The values that the filters of a list ask for, by the ORM's path and lookup of each.
 
         None where that is not all that is asked: where a filter has a method of its own.
@@ -79,7 +81,7 @@ class StrictFilterBackend(backends.BaseFilterBackend):
             lookups |= more
         return lookups
 
-    def to_html(self, request: Request, queryset: AnyQuerySet, view: Any) -> str:
+    def to_html(self, request: Request, queryset: AnyQuerySet, view: AnyView) -> str:
         if not self._filters(view):
             return ""
         every = request.query_params.copy()
@@ -88,11 +90,11 @@ class StrictFilterBackend(backends.BaseFilterBackend):
         filterset = view.filterset_class(every, queryset, request=request)
         return loader.get_template(self.template).render({"filter": filterset}, request._request)
 
-    def get_schema_operation_parameters(self, view: Any) -> list[Schema]:
+    def get_schema_operation_parameters(self, view: AnyView) -> list[Schema]:
         parameters = []
         for name, declared in self._filters(view).items():
             filter_ = copy(declared)
-            filter_.model = view.queryset.model
+            filter_.model = view.queryset.model  # type: ignore[attr-defined]  # as a FilterSet does
             words = [filter_.extra.get("help_text", "")]
             if isinstance(filter_.field, ValuesField):
                 words.append(SEVERAL if not filter_.field.nullable else SEVERAL_OR_NONE)
@@ -109,12 +111,12 @@ def _lookups_of(filter_: Filter, value: object) -> Schema | None:
     return {f"{filter_.field_name}__{filter_.lookup_expr}": value}
 
 
-def _require_valid(filterset: Any) -> None:
+def _require_valid(filterset: FilterSet) -> None:
     if not filterset.is_valid():
         raise Refused(
             [
                 Fault(error.code or "invalid", " ".join(error.messages), parameter=name)
-                for name, errors in filterset.errors.as_data().items()
+                for name, errors in filterset.form.errors.as_data().items()
                 for error in errors
             ]
         )

@@ -6,7 +6,7 @@ a crash finds either both or neither (draft-ietf-httpapi-idempotency-key-header)
 
 import logging
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from datetime import timedelta
 from hashlib import sha256
 from typing import Any
@@ -24,6 +24,7 @@ from ..models import StoredAnswer
 from .handlers import unavailable
 from .preconditions import UNSAFE, not_supported, refusal, set_tag
 from .problems import RETRY_AFTER, Fault, Refused, problem_response
+from .views import ViewFunction
 
 logger = logging.getLogger(__name__)
 
@@ -77,7 +78,11 @@ class IdempotentRequests:
         return self.get_response(request)
 
     def process_view(
-        self, request: HttpRequest, view: object, args: object, kwargs: object
+        self,
+        request: HttpRequest,
+        view: ViewFunction,
+        args: Sequence[object],
+        kwargs: Mapping[str, object],
     ) -> HttpResponseBase | None:
         value = request.META.get("HTTP_IDEMPOTENCY_KEY")
         if value is None or request.method not in UNSAFE or not hasattr(view, "cls"):
@@ -92,7 +97,12 @@ class IdempotentRequests:
             return unavailable(request)
 
     def _answer(
-        self, request: HttpRequest, view: Any, args: object, kwargs: object, value: str
+        self,
+        request: HttpRequest,
+        view: ViewFunction,
+        args: Sequence[object],
+        kwargs: Mapping[str, object],
+        value: str,
     ) -> HttpResponseBase | None:
         try:
             key = key_of(value)
@@ -114,10 +124,10 @@ class IdempotentRequests:
         return _answer_once(request, view, args, kwargs, _new(request, user, key, body))
 
 
-def _user_of(request: HttpRequest, view: Any) -> object:
+def _user_of(request: HttpRequest, view: ViewFunction) -> int | None:
     """The key of who asks, as the view will see it; None where nobody is logged in."""
     instance = view.cls(**view.initkwargs)
-    instance.action_map = getattr(view, "actions", None) or {}
+    instance.action_map = getattr(view, "actions", None) or {}  # type: ignore[attr-defined]
     try:
         user = instance.initialize_request(request).user
     except APIException:
@@ -125,7 +135,7 @@ def _user_of(request: HttpRequest, view: Any) -> object:
     return user.pk if user.is_authenticated else None
 
 
-def _new(request: HttpRequest, user: Any, key: str, body: bytes) -> StoredAnswer:
+def _new(request: HttpRequest, user: int, key: str, body: bytes) -> StoredAnswer:
     if boundary := (request.content_params or {}).get("boundary"):
         # A client chooses another one whenever it encodes the same form (RFC 2046, section 5.1.1).
         body = body.replace(boundary.encode(), b"")
@@ -139,7 +149,11 @@ def _new(request: HttpRequest, user: Any, key: str, body: bytes) -> StoredAnswer
 
 
 def _answer_once(
-    request: HttpRequest, view: Any, args: Any, kwargs: Any, new: StoredAnswer
+    request: HttpRequest,
+    view: ViewFunction,
+    args: Sequence[object],
+    kwargs: Mapping[str, object],
+    new: StoredAnswer,
 ) -> HttpResponseBase:
     # What this view writes before it refuses stays written, as a count of failures.
     keeps_refused = getattr(view, "_non_atomic_requests", None) is not None

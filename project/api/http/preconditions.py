@@ -7,11 +7,11 @@ refuse an honest edit.
 """
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache, reduce
 from hashlib import sha256
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from django.conf import settings
 from django.db import models, transaction
@@ -22,6 +22,7 @@ from rest_framework.utils.serializer_helpers import ReturnDict
 
 from ..databases.transactions import request_transaction
 from ..documents.statements import Document
+from ..models import AggregateRoot
 from .problems import (
     Fault,
     PreconditionFailed,
@@ -29,6 +30,10 @@ from .problems import (
     Refused,
     problem_response,
 )
+from .views import ViewFunction
+
+if TYPE_CHECKING:
+    from rest_framework.views import APIView
 
 IF_MATCH, IF_NONE_MATCH = "If-Match", "If-None-Match"
 # In META, which is there: `request.headers` is made of all headers when it is first asked for.
@@ -109,7 +114,11 @@ class ConditionalRequests:
         return _conditional(request, response) if _is_read(request, response) else response
 
     def process_view(
-        self, request: HttpRequest, view: object, args: Any, kwargs: Any
+        self,
+        request: HttpRequest,
+        view: ViewFunction,
+        args: Sequence[object],
+        kwargs: Mapping[str, object],
     ) -> HttpResponseBase | None:
         """Refuse what is malformed, and what the view would not look at."""
         for header, key in KEYS.items():
@@ -121,13 +130,12 @@ class ConditionalRequests:
                     _require_known(view, header)
             except Refused as refused:
                 request.refused = refused  # type: ignore[attr-defined]
-                answer: HttpResponseBase = _refusing(view, request.method)(request, *args, **kwargs)
-                return answer
+                return _refusing(view, request.method)(request, *args, **kwargs)
         return None
 
 
 @cache
-def _refusing(view: Any, method: str) -> Any:
+def _refusing(view: ViewFunction, method: str) -> ViewFunction:
     """The view, which refuses the request as soon as it is clear that who asks may ask it."""
 
     def refuse(self: object, request: Request, *args: object, **kwargs: object) -> Response:
@@ -138,9 +146,9 @@ def _refusing(view: Any, method: str) -> Any:
     handler = name if actions is None else actions.get(name, "")
     if not hasattr(view.cls, handler):
         return view
-    cls: Any = type(view.cls.__name__, (view.cls,), {handler: refuse})
-    arguments = () if actions is None else (actions,)
-    return cls.as_view(*arguments, **view.initkwargs)
+    cls: type[APIView] = type(view.cls.__name__, (view.cls,), {handler: refuse})
+    arguments = {} if actions is None else {"actions": actions}
+    return cls.as_view(**arguments, **view.initkwargs)  # type: ignore[return-value]  # the stubs lack `initkwargs`
 
 
 def set_tag(request: HttpRequest, response: HttpResponseBase) -> None:
@@ -207,12 +215,12 @@ def _opaque(tag: str) -> str:
     return tag.strip('"')
 
 
-def _offers(view: Any, method: str) -> bool:
+def _offers(view: ViewFunction, method: str) -> bool:
     actions: Mapping[str, str] | None = getattr(view, "actions", None)
     return method.lower() in actions if actions else hasattr(view.cls, method.lower())
 
 
-def _require_known(view: Any, header: str) -> None:
+def _require_known(view: ViewFunction, header: str) -> None:
     is_known = issubclass(view.cls, ConditionalWrites) and view.initkwargs.get("detail")
     if header == IF_MATCH and is_known:
         return
@@ -301,7 +309,7 @@ class ConditionalWrites:
         if not condition.has_version(version):
             raise PreconditionFailed(self.current_tag(instance, version))
 
-    def require_match_of_locked(self, root: Any) -> None:
+    def require_match_of_locked(self, root: AggregateRoot) -> None:
         """Raise PreconditionFailed unless `If-Match`, if it was sent, names this root's version."""
         value = self.request.META.get(KEYS[IF_MATCH])  # type: ignore[attr-defined]
         if value is not None and not Condition.of(value, IF_MATCH).has_version(root.version):
@@ -326,5 +334,5 @@ class ConditionalWrites:
         return f'"{version}"'
 
 
-def _root_of(instance: models.Model, path: str) -> Any:
-    return reduce(getattr, filter(None, path.split("__")), instance)
+def _root_of(instance: models.Model, path: str) -> AggregateRoot:
+    return reduce(getattr, filter(None, path.split("__")), instance)  # type: ignore[return-value]  # a path leads to it

@@ -1,21 +1,23 @@
 """The viewset of a model: what it shows and whom it lets write holds wherever else the model is."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache, reduce
-from typing import Any
+from typing import TypeVar
 
 from django.conf import settings
 from django.db import models
-from django.urls import URLResolver, get_resolver, get_urlconf
+from django.urls import URLPattern, URLResolver, get_resolver, get_urlconf
 from django_filters.rest_framework import FilterSet
 from rest_framework.permissions import BasePermission
 from rest_framework.request import Request, clone_request
 from rest_framework.reverse import reverse
 
 from ..models import AnyQuerySet
+from .views import View
 
 Model = type[models.Model]
+Filter = TypeVar("Filter", bound=Callable[..., AnyQuerySet])
 
 # Methods that may hide an object, and the modules in which REST framework's own hide none. They are
 # not imported: these modules import what the settings name, which imports this one.
@@ -34,7 +36,7 @@ ACTIONS = {"GET": "retrieve", "POST": "create", "PATCH": "partial_update", "DELE
 class Resource:
     """A viewset, as the URL map has it."""
 
-    view_class: Any
+    view_class: type[View]
     initkwargs: Mapping[str, object]
     url_name: str
     # The last part of the path of its list: `books`.
@@ -44,7 +46,7 @@ class Resource:
         has_action = hasattr(self.view_class, ACTIONS[method])
         return has_action and method.lower() in self.view_class.http_method_names
 
-    def view(self, request: Request, method: str, instance: models.Model | None = None) -> Any:
+    def view(self, request: Request, method: str, instance: models.Model | None = None) -> View:
         """The view as it would be asked with this method, for a stored object at its URL."""
         view = self.view_class(**self.initkwargs)
         view.request = clone_request(request, method)
@@ -58,7 +60,7 @@ class Resource:
         return str(reverse(self.url_name, kwargs=lookup_kwargs(self.view_class, instance)))
 
 
-def lookup_kwargs(view: Any, instance: models.Model) -> dict[str, Any]:
+def lookup_kwargs(view: View | type[View], instance: models.Model) -> dict[str, object]:
     """What the URL of an object has for it."""
     value = reduce(getattr, view.lookup_field.split("__"), instance)
     return {view.lookup_url_kwarg or view.lookup_field: value}
@@ -81,12 +83,14 @@ def resources() -> Mapping[Model, Resource]:
 def _resources(urlconf: str) -> Mapping[Model, Resource]:
     resources: dict[Model, Resource] = {}
     for route, pattern in _patterns(get_resolver(urlconf).url_patterns):
-        callback = pattern.callback
-        actions = set(getattr(callback, "actions", {}).values())
+        function = pattern.callback
+        view_class: type[View] | None = getattr(function, "cls", None)
+        actions = set(getattr(function, "actions", {}).values())
         is_detail = bool(actions & {"retrieve", "update", "partial_update", "destroy"})
-        if is_detail and route.count("<") == 1 and (model := _model_of(callback.cls)):
+        if view_class and is_detail and route.count("<") == 1 and (model := _model_of(view_class)):
             collection = route.partition("<")[0].strip("/").rpartition("/")[2]
-            resource = Resource(callback.cls, callback.initkwargs, pattern.name, collection)
+            initkwargs: Mapping[str, object] = getattr(function, "initkwargs", {})
+            resource = Resource(view_class, initkwargs, str(pattern.name), collection)
             resources.setdefault(model, resource)
     return resources
 
@@ -99,7 +103,9 @@ def _model_of(view_class: object) -> Model | None:
     return getattr(getattr(serializer_class, "Meta", None), "model", None)
 
 
-def _patterns(patterns: Iterable[Any], above: str = "") -> Iterator[tuple[str, Any]]:
+def _patterns(
+    patterns: Iterable[URLPattern | URLResolver], above: str = ""
+) -> Iterator[tuple[str, URLPattern]]:
     for pattern in patterns:
         route = above + str(pattern.pattern)
         if isinstance(pattern, URLResolver):
@@ -125,7 +131,9 @@ def _hiding(shown: frozenset[Model], urlconf: str) -> Sequence[Model]:
 
 
 @cache
-def lists_all(view_class: Any, get_queryset: Any = None) -> bool:
+def lists_all(
+    view_class: type[View], get_queryset: Callable[..., AnyQuerySet] | None = None
+) -> bool:
     """Whether the lists of a viewset have each object that there is, whoever asks.
 
     Or each that its own `get_queryset` takes of what this one has.
@@ -134,7 +142,7 @@ def lists_all(view_class: Any, get_queryset: Any = None) -> bool:
     return asked.__module__ == "rest_framework.generics" and hides_nothing(view_class)
 
 
-def hides_nothing(view_class: Any) -> bool:
+def hides_nothing(view_class: type[View]) -> bool:
     """The same of what its `get_queryset` gives, by all else that a viewset declares."""
     return (
         view_class.filter_queryset.__module__ == HOOKS["filter_queryset"]
@@ -146,7 +154,7 @@ def hides_nothing(view_class: Any) -> bool:
 
 
 @cache
-def shows_each(view_class: Any) -> bool:
+def shows_each(view_class: type[View]) -> bool:
     """Whether a viewset shows each object that there is, whoever asks."""
     return (
         lists_all(view_class)
@@ -160,13 +168,13 @@ def shows_each(view_class: Any) -> bool:
     )
 
 
-def for_lists(filter_queryset: Any) -> Any:
+def for_lists(filter_queryset: Filter) -> Filter:
     """Say of a backend's method that it leaves out rows of lists alone, as they were asked for."""
-    filter_queryset.for_lists = True
+    filter_queryset.for_lists = True  # type: ignore[attr-defined]  # a function takes any
     return filter_queryset
 
 
-def shows_all(view: Any, queryset: Any = None) -> bool:
+def shows_all(view: View, queryset: AnyQuerySet | None = None) -> bool:
     """Whether each object that there is has its document here, so that none need be looked up.
 
     It is no wherever one of REST framework's hooks might hide an object: a queryset with a
@@ -175,7 +183,7 @@ def shows_all(view: Any, queryset: Any = None) -> bool:
 
     What a class says is known from its first request on: to ask for each what follows takes 25 µs.
     """
-    view_class: Any = type(view)
+    view_class = type(view)
     if queryset is None and OVERRIDES.isdisjoint(vars(view)) and shows_each(view_class):
         return True
     return (
@@ -190,12 +198,12 @@ def shows_all(view: Any, queryset: Any = None) -> bool:
     )
 
 
-def narrows(filterset_class: Any) -> bool:
+def narrows(filterset_class: type[FilterSet] | None) -> bool:
     """Whether a FilterSet leaves out rows whatever it is asked, by a `qs` of its own."""
     return filterset_class is not None and filterset_class.qs is not FilterSet.qs
 
 
-def _is_whole(queryset: Any) -> bool:
+def _is_whole(queryset: AnyQuerySet) -> bool:
     """Whether a queryset plainly has all rows of its table."""
     query = queryset.query
     return not (query.where or query.is_sliced or query.distinct or query.combinator)

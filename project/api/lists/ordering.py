@@ -1,7 +1,7 @@
 """`ordering`: the fields by which a list may be ordered."""
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from django.contrib.auth import get_user_model
 from django.db.models import Value
@@ -11,6 +11,7 @@ from rest_framework.request import Request
 from ..documents.compiler import computed_value, expressions_of
 from ..http.problems import Fault, Refused
 from ..http.resources import for_lists
+from ..http.views import AnyView
 from ..lists.parameters import Schema
 from ..models import AnyQuerySet
 from .parameters import is_list, parameter_schema
@@ -36,7 +37,9 @@ class OrderingFilter(backends.OrderingFilter):
         return [sign + field for field in fields for sign in ("", "-")]
 
     @for_lists
-    def filter_queryset(self, request: Request, queryset: AnyQuerySet, view: Any) -> AnyQuerySet:
+    def filter_queryset(
+        self, request: Request, queryset: AnyQuerySet, view: AnyView
+    ) -> AnyQuerySet:
         ordering = self.get_ordering(request, queryset, view) if is_list(view) else None
         if not ordering:
             return queryset

@@ -10,6 +10,7 @@ from rest_framework.settings import api_settings
 
 from ..http.problems import Fault, Refused
 from ..http.renderers import is_export
+from ..http.views import AnyView
 
 # Of OpenAPI's: a schema (JSON Schema, 2020-12), an operation or another of its objects.
 Schema: TypeAlias = dict[str, Any]
@@ -76,7 +77,7 @@ class StrictQueryParameters:
         return name in self.list_parameters or getattr(filters.get(name), "takes_several", False)
 
 
-def is_list(view: Any) -> bool:
+def is_list(view: AnyView) -> bool:
     """Whether this request is for a list, which filters, ordering and pages apply to.
 
     A GET of a `@action(detail=False)` is, unless `filter_backends=[]` and `pagination_class=None`

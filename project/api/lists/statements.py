@@ -13,7 +13,8 @@ from django.db.models.sql import Query
 
 from ..databases.bound import KEPT_STATEMENTS, Bound, is_in_range, is_plain
 from ..databases.connections import fetch_all
-from ..models import AnyQuerySet, ModelField
+from ..http.views import View
+from ..models import AnyField, AnyQuerySet, ModelField
 from ..relations import ParentLink
 from .keysets import Keyset, column
 
@@ -30,7 +31,7 @@ class Shape:
     Without an `ordering` rows come in that of the view's queryset, or of the model.
     """
 
-    view_class: Any
+    view_class: type[View]
     lookups: tuple[str, ...]
     ordering: tuple[str, ...]
     parent: ParentLink | None = None
@@ -105,8 +106,8 @@ def _bound(param: object, values: Mapping[str, object], connection: BaseDatabase
 
 def _is_by_columns(link: ParentLink, model: type[Model]) -> bool:
     """Whether columns alone say which objects of the model the parent has, and its key is asked."""
-    here: Any = model
-    target = None
+    here, target = model, None
+    field: AnyField
     for name in link.lookup.split("__"):
         field = here._meta.get_field(name)
         here, target = field.related_model, field.path_infos[-1].target_fields

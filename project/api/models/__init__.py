@@ -1,6 +1,6 @@
 """Bricks for models: the aggregate root, names, dates, and fields that are made from others."""
 
-from .aliases import SQL, AnyQuerySet, Attrs, ForeignKey, ModelField
+from .aliases import SQL, AnyField, AnyQuerySet, AnyRow, Attrs, ForeignKey, ModelField
 from .dates import (
     FIRST_YEAR,
     LAST_YEAR,
@@ -25,7 +25,9 @@ __all__ = [
     "SQL",
     "YEAR",
     "AggregateRoot",
+    "AnyField",
     "AnyQuerySet",
+    "AnyRow",
     "Attrs",
     "ComputedFrom",
     "Definition",

@@ -16,6 +16,9 @@ else:
     CharField, UUIDField = models.CharField, models.UUIDField
     ModelField, ForeignKey = models.Field, models.ForeignKey
 
+# What `_meta.get_field` gives, a column or a relation of either side; and a row of whatever model.
+AnyField: TypeAlias = Any
+AnyRow: TypeAlias = Any
 # Of rows of whatever model, or of values of them: what it can be filtered by, nobody checks.
 AnyQuerySet: TypeAlias = models.QuerySet[Any]
 # What an expression compiles to: the statement's part, and its parameters.

@@ -1,7 +1,5 @@
 """`search`: the filter backend of lists that can be searched."""
 
-from typing import Any
-
 from django.core.exceptions import ValidationError
 from django.db.models import Model, QuerySet
 from django.template import loader
@@ -11,6 +9,7 @@ from rest_framework.settings import api_settings
 
 from ..http.problems import Fault, Refused
 from ..http.resources import for_lists
+from ..http.views import AnyView
 from ..lists.parameters import Schema, is_list, is_true, parameter_schema
 from ..models import AnyQuerySet
 from .queries import MAX_LENGTH, Search
@@ -38,7 +37,7 @@ class SearchFilter(backends.SearchFilter):
         model = getattr(getattr(view, "queryset", None), "model", None)
         return frozenset({self.search_param, EXACT} if hasattr(model, "search") else ())
 
-    def search(self, request: Request, view: Any) -> Search | None:
+    def search(self, request: Request, view: AnyView) -> Search | None:
         if not is_list(view) or not self.parameters_of(view):
             return None
         is_exact = is_true(request, EXACT)
@@ -52,7 +51,9 @@ class SearchFilter(backends.SearchFilter):
             raise Refused([Fault("invalid", detail, parameter=self.search_param)]) from error
 
     @for_lists
-    def filter_queryset(self, request: Request, queryset: AnyQuerySet, view: Any) -> AnyQuerySet:
+    def filter_queryset(
+        self, request: Request, queryset: AnyQuerySet, view: AnyView
+    ) -> AnyQuerySet:
         search = self.search(request, view)
         if search is None:
             return queryset

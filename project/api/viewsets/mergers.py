@@ -1,7 +1,6 @@
 """What merges two objects of a resource, and leads on from the one that is gone."""
 
 from collections.abc import Iterator
-from typing import Any
 
 from django.db import models
 from django.http import Http404
@@ -19,6 +18,7 @@ from rest_framework.views import APIView
 from rest_framework.viewsets import GenericViewSet
 
 from ..fields import KeyField
+from ..http.views import View
 from ..serializers import StrictSerializer
 from ..writes.former_keys import mergers
 
@@ -36,7 +36,7 @@ class MergeSerializer(StrictSerializer):
     into = KeyField(help_text="The id of the object that stays.")
 
 
-class FormerURLs(GenericViewSet[models.Model]):
+class FormerURLs(View, GenericViewSet[models.Model]):
     """URLs that name an object by id, or its parent, which may have been merged into another."""
 
     def handle_exception(self, exc: Exception) -> Response:
@@ -72,7 +72,8 @@ class FormerURLs(GenericViewSet[models.Model]):
             yield kwarg, queryset.model
 
     def _moved(self, kwarg: str, key: int) -> Response:
-        match: Any = self.request.resolver_match
+        match = self.request.resolver_match
+        assert match is not None  # noqa: S101  (a URL has led here)
         url = reverse(match.view_name, kwargs={**self.kwargs, kwarg: key}, request=self.request)
         query = self.request.META.get("QUERY_STRING")
         location = f"{url}?{query}" if query else url

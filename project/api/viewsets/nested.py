@@ -18,7 +18,7 @@ from ..http.resources import (
     shows_all,
     shows_each,
 )
-from ..models import AnyQuerySet, Attrs, ForeignKey
+from ..models import AnyQuerySet, AnyRow, Attrs, ForeignKey
 from ..relations import Owned, ParentLink, RelatedSerializer, way_to_owned
 from ..writes.items import Edit
 from ..writes.transactions import Confirm, write, write_item
@@ -142,7 +142,7 @@ class NestedViewSet(ResourceViewSet):
         return confirm
 
 
-def _ids(value: Any) -> set[int | None]:
+def _ids(value: object) -> set[object]:
     """Of what a twin holds, be it keys or objects; None stands for null, and for what is new."""
     items = value if isinstance(value, list) else [value]
     return {
@@ -163,19 +163,19 @@ class ItemViewSet(NestedViewSet):
     of what that owns: the same rules hold, the root's version rises, and positions stay 0 … n−1.
     """
 
-    owner_serializer_class: Any
+    owner_serializer_class: type[RelatedSerializer]
 
     @property
     def way_to_items(self) -> tuple[Owned, ...]:
         """The relations that lead from the serializer's objects to these items."""
-        viewset: Any = self
-        return way_to_owned(self.owner_serializer_class, viewset.queryset.model)
+        model: type[models.Model] = self.queryset.model
+        return way_to_owned(self.owner_serializer_class, model)
 
     @property
     def owner_keys(self) -> list[ForeignKey]:
         """The foreign keys from an item to its owner, and on to the root."""
         model = self.owner_serializer_class.Meta.model
-        keys: list[models.ForeignKey[Any, object]] = []
+        keys: list[ForeignKey] = []
         for relation in self.way_to_items:
             reverse = model._meta.get_field(relation.name)
             keys.insert(0, reverse.field)
@@ -201,7 +201,7 @@ class ItemViewSet(NestedViewSet):
         instance: models.Model | None,
         attrs: Attrs,
         confirm: Confirm | None,
-    ) -> Any:
+    ) -> models.Model:
         named = attrs.pop(f"{self.owner_name}_id", None)
         if self.owner_name in attrs:
             named = attrs.pop(self.owner_name).pk
@@ -209,7 +209,10 @@ class ItemViewSet(NestedViewSet):
         if owner == self.parent:
             # An item stays with its owner.
             confirm = None
-        return self._edit(owner, Edit(None if instance is None else instance.pk, attrs), confirm)
+        written: models.Model = self._edit(
+            owner, Edit(None if instance is None else instance.pk, attrs), confirm
+        )
+        return written
 
     def delete_within(self, instance: models.Model) -> None:
         self._edit(getattr(instance, self.owner_name), Edit(instance.pk, None))
@@ -228,7 +231,7 @@ class ItemViewSet(NestedViewSet):
         serializer = self.owner_serializer_class(owner, context=self.get_serializer_context())
         return write_item(serializer, owner, relation.name, edit, confirm)
 
-    def _owner(self, item: models.Model | None, named: int | None) -> Any:
+    def _owner(self, item: models.Model | None, named: int | None) -> AnyRow:
         """The owner, which the item, the URL or else the body names."""
         pointer = f"/{self.owner_name}_id"
         model = self.owner_keys[0].related_model

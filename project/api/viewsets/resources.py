@@ -3,7 +3,7 @@
 import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import cached_property, partial
-from typing import Any
+from typing import Any, TypeAlias
 
 from django.core.exceptions import ImproperlyConfigured
 from django.db import models, router
@@ -51,7 +51,7 @@ from ..lists.pagination import CursorPagination
 from ..lists.parameters import CHOOSING, StrictQueryParameters, is_list
 from ..lists.statements import PARENT, KeptPages, Shape
 from ..lists.streaming import Columns, columns_of, export, shown_columns
-from ..models import AggregateRoot, AnyQuerySet, Attrs
+from ..models import AggregateRoot, AnyQuerySet, AnyRow, Attrs
 from ..relations import ParentLink, RelatedSerializer
 from ..serializers import document, documents, each_document, require_body
 from ..writes.bulk import Bulk, require_some_permission
@@ -62,12 +62,18 @@ from ..writes.merging import merge
 from ..writes.transactions import delete, write
 from .mergers import FormerURLs, MayMerge, MergeSerializer
 
+# What a list answers: pages, an export that is streamed, or 304.
+AnyResponse: TypeAlias = Any
 # Of lists whose statement is more than columns, or not the only one.
 UNKEPT_PARAMETERS = frozenset({"search", "exact", "count"})
 
 
 class ResourceViewSet(
-    ReplicaReads, FormerURLs, ConditionalWrites, StrictQueryParameters, viewsets.ModelViewSet[Any]
+    ReplicaReads,
+    FormerURLs,
+    ConditionalWrites,
+    StrictQueryParameters,
+    viewsets.ModelViewSet[models.Model],
 ):
     """A resource whose body is read and written with all that it nests.
 
@@ -100,7 +106,7 @@ class ResourceViewSet(
 
     def finalize_response(
         self, request: Request, response: object, *args: object, **kwargs: object
-    ) -> Any:
+    ) -> Response:
         response = super().finalize_response(request, response, *args, **kwargs)
         if (
             not CHOOSING.isdisjoint(request.query_params)
@@ -116,7 +122,7 @@ class ResourceViewSet(
         """What this answer leaves out."""
         if self.list_parameters.isdisjoint(self.request.query_params):
             return self._expandable
-        serializer_class: type = self.get_serializer_class()
+        serializer_class = self.get_serializer_class()
         known = properties(serializer_class)
         expand, fields = self._names("expand", self._expandable), self._names("fields", known)
         shown = (fields or known - self._expandable) | expand
@@ -124,7 +130,7 @@ class ResourceViewSet(
 
     @property
     def _expandable(self) -> frozenset[str]:
-        return frozenset(getattr(self.get_serializer_class().Meta, "expandable", ()))  # type: ignore[attr-defined]
+        return frozenset(getattr(self.get_serializer_class().Meta, "expandable", ()))
 
     def _names(self, parameter: str, known: frozenset[str]) -> frozenset[str]:
         text = self.request.query_params.get(parameter)
@@ -153,7 +159,7 @@ class ResourceViewSet(
     def _get_export(self, queryset: AnyQuerySet) -> HttpResponseBase:
         columns: Columns = {}
         if isinstance(self.request.accepted_renderer, CSVRenderer):
-            serializer_class: type = self.get_serializer_class()
+            serializer_class = self.get_serializer_class()
             known = properties(serializer_class)
             columns = shown_columns(self.get_csv_columns(), known, self.unread_properties)
             # What no cell is made of is not read.
@@ -169,14 +175,14 @@ class ResourceViewSet(
 
     def documents(self, keys: Sequence[int]) -> Document:
         """The representations of these objects, in this order, as they are stored now."""
-        serializer_class: Any = self.get_serializer_class()
+        serializer_class = self.get_serializer_class()
         using = router.db_for_read(serializer_class.Meta.model)
         beside = positions.STATE if self._tag else None
         return documents(
             serializer_class, self.unread_properties, keys, using, self.request, beside
         )
 
-    def list(self, request: Request, *args: object, **kwargs: object) -> Any:
+    def list(self, request: Request, *args: object, **kwargs: object) -> AnyResponse:
         if is_export(request):
             return self.get_list_response(self.get_queryset())
         tag = self._tag = ListTag.of(self)
@@ -193,12 +199,12 @@ class ResourceViewSet(
 
     def _kept_pages(self) -> KeptPages | None:
         """The pages of a list that is made of nothing but columns and the project's own parts."""
-        view_class: Any = type(self)
+        view_class = type(self)
         if not (
             type(self.paginator) is CursorPagination
             and OVERRIDES.isdisjoint(vars(self))
             and UNKEPT_PARAMETERS.isdisjoint(self.request.query_params)
-            and view_class.filter_backends == api_settings.DEFAULT_FILTER_BACKENDS
+            and view_class.filter_backends == api_settings.DEFAULT_FILTER_BACKENDS  # type: ignore[comparison-overlap]  # imported
             and view_class.get_list_response is ResourceViewSet.get_list_response
             and view_class.paginate_queryset is ResourceViewSet.paginate_queryset
         ):
@@ -221,7 +227,7 @@ class ResourceViewSet(
         of them."""
         return (None, None) if lists_all(type(self)) else None
 
-    def get_list_response(self, queryset: AnyQuerySet) -> Any:
+    def get_list_response(self, queryset: AnyQuerySet) -> AnyResponse:
         """A list of what the request chooses of these objects: filtered, ordered, a page of it, or
         an export of all.
 
@@ -256,9 +262,9 @@ class ResourceViewSet(
             key = self.get_object().pk
         return Response(self.get_document(key))
 
-    def get_document(self, pk: Any) -> Document:
+    def get_document(self, pk: object) -> Document:
         """The representation of the object as it is stored now; 404 where there is none."""
-        serializer_class: Any = self.get_serializer_class()
+        serializer_class = self.get_serializer_class()
         using = router.db_for_read(serializer_class.Meta.model)
         version = self.version_path
         shown = document(serializer_class, self.unread_properties, pk, using, self.request, version)
@@ -268,7 +274,7 @@ class ResourceViewSet(
 
     @property
     def root_path(self) -> str | None:
-        serializer_class: Any = self.get_serializer_class()
+        serializer_class = self.get_serializer_class()
         return "" if issubclass(serializer_class.Meta.model, AggregateRoot) else None
 
     def current_tag(self, instance: models.Model, version: int) -> str:
@@ -283,7 +289,7 @@ class ResourceViewSet(
     # Writing
 
     def create(self, request: Request, *args: object, **kwargs: object) -> Response:
-        serializer: Any = self.get_serializer(data=request.data)
+        serializer = self.get_serializer(data=request.data)
         serializer.is_valid(raise_exception=True)
         self.perform_create(serializer)
         document = self._answer(serializer.instance)
@@ -300,7 +306,7 @@ class ResourceViewSet(
 
         An action that writes answers with it: all that holds for a PATCH holds for the action.
         """
-        serializer: Any = self.get_serializer(self._stored(), data=data, partial=partial)
+        serializer = self.get_serializer(self._stored(), data=data, partial=partial)
         serializer.is_valid(raise_exception=True)
         self.perform_update(serializer)
         document = self._answer(serializer.instance)
@@ -308,17 +314,17 @@ class ResourceViewSet(
 
     def _stored(self) -> models.Model:
         """What `get_object` gives, without asking it where that is the row with this key alone."""
-        view: Any = self
-        key = view.kwargs.get("pk")
+        key = self.kwargs.get("pk")
         if not (
             isinstance(key, int)
             and self.lookup_field == "pk"
             and OVERRIDES.isdisjoint(vars(self))
             and shows_each(type(self))
-            and has_rows_alone(view.queryset)
+            and has_rows_alone(self.queryset)
         ):
-            return view.get_object()  # type: ignore[no-any-return]
-        found = by_key(view.queryset.model, key)
+            stored: models.Model = self.get_object()
+            return stored
+        found = by_key(self.queryset.model, key)
         if found is None:
             raise Http404
         return found
@@ -351,7 +357,7 @@ class ResourceViewSet(
             return {}
 
     def destroy(self, request: Request, *args: object, **kwargs: object) -> Response:
-        instance: Any = self.get_object()
+        instance = self.get_object()
         # What `perform_destroy` calls, be it REST framework's or the app's own.
         instance.delete = partial(self.delete_within, instance)
         try:
@@ -397,11 +403,11 @@ class ResourceViewSet(
     @classmethod
     def has_merge(cls) -> bool:
         """Whether it is the own viewset of a model whose objects can be merged."""
-        return cls.has_bulk() and is_mergeable(cls.queryset.model)  # type: ignore[union-attr]
+        return cls.has_bulk() and is_mergeable(cls.queryset.model)
 
     @action(detail=True, methods=["post"], permission_classes=[MayMerge])
     def merge(self, request: Request, *args: object, **kwargs: object) -> Response:
-        instance: Any = self.get_object()
+        instance = self.get_object()
         body = MergeSerializer(data=request.data, context=self.get_serializer_context())
         body.is_valid(raise_exception=True)
         into = body.validated_data["into"]
@@ -420,7 +426,7 @@ class ResourceViewSet(
         delete(instance)
 
 
-class ActionViewSet(ConditionalWrites, StrictQueryParameters, viewsets.GenericViewSet[Any]):
+class ActionViewSet(ConditionalWrites, StrictQueryParameters, viewsets.GenericViewSet[AnyRow]):
     """URLs of single objects that have `@action`s alone, as the covers of editions.
 
     `root_path` leads from an object to the root whose version a write raises.

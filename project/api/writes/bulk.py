@@ -8,7 +8,6 @@ a method of its own, as `perform_create`, is done item by item.
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
-from typing import Any
 
 from django.conf import settings
 from django.core.exceptions import PermissionDenied
@@ -18,11 +17,12 @@ from django.http import Http404
 from rest_framework import exceptions
 from rest_framework.exceptions import APIException
 from rest_framework.request import Request
-from rest_framework.viewsets import GenericViewSet
 
 from ..http.handlers import as_api_exception
 from ..http.problems import Fault, PreconditionFailed, PreconditionRequired, Refused, pointer
 from ..http.resources import Resource, lookup_kwargs
+from ..http.views import View
+from ..models import AggregateRoot
 from .bulk_answers import answer, read_documents
 from .bulk_items import METHODS, STATUSES, Item, Refusal, RefusedBulk
 from .deletions import in_use
@@ -43,7 +43,7 @@ class VersionRequired(PreconditionRequired):
     default_detail = "Give the `version` of what you have read."
 
 
-def item_view(view: GenericViewSet[models.Model], action: str) -> Any:
+def item_view(view: View, action: str) -> View:
     """The view as it would be asked for one item of this list."""
     resource = Resource(type(view), {"basename": view.basename}, "")
     each = resource.view(view.request, METHODS[action])
@@ -52,7 +52,7 @@ def item_view(view: GenericViewSet[models.Model], action: str) -> Any:
     return each
 
 
-def require_some_permission(view: GenericViewSet[models.Model]) -> None:
+def require_some_permission(view: View) -> None:
     """Raise what refuses who may carry out no item at all, before the body is looked at."""
     refusals: list[APIException] = []
     for action in reversed(METHODS):
@@ -73,13 +73,18 @@ class Bulk:
     """
 
     def __init__(
-        self, view: Any, items: Sequence[Item], render: Callable[[Any], bytes], *, is_partial: bool
+        self,
+        view: View,
+        items: Sequence[Item],
+        render: Callable[[object], bytes],
+        *,
+        is_partial: bool,
     ) -> None:
         self.view = view
         self.items = items
         self.render = render
         self.is_partial = is_partial
-        self.model: type[models.Model] = view.get_queryset().model
+        self.model: type[AggregateRoot] = view.get_queryset().model
         self.views = {action: item_view(view, action) for action in METHODS}
         self.serializers = {
             "update": self.views["update"].get_serializer(partial=True),
@@ -284,13 +289,13 @@ class Bulk:
             for item, each in zip(items, written, strict=True):
                 item.written = each
 
-    def _lock(self, action: str, items: Sequence[Item]) -> dict[object, models.Model]:
+    def _lock(self, action: str, items: Sequence[Item]) -> dict[object, AggregateRoot]:
         """The objects by key, locked."""
         queryset = self.model._default_manager.select_for_update(no_key=action == "update")
         rows = queryset.filter(pk__in=[item.pk for item in items]).order_by("pk")
         return {row.pk: row for row in rows}
 
-    def _is_current(self, item: Item, locked: Any) -> bool:
+    def _is_current(self, item: Item, locked: AggregateRoot | None) -> bool:
         """Whether the object is still there, with the version that the item names."""
         if locked is None:
             self._note_absence(item)

@@ -2,21 +2,20 @@
 
 import json
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 from django.core.exceptions import PermissionDenied
 from django.db import models
 from django.http import Http404
 from rest_framework.exceptions import APIException
-from rest_framework.views import APIView
 
 from ..http.problems import PreconditionFailed, problem
 from ..http.resources import shows_all
+from ..http.views import View
 from .bulk_items import METHODS, STATUSES, Item, Refusal
 
 
 def read_documents(
-    views: Mapping[str, Any], items: Sequence[Item], refusals: Mapping[Item, Refusal]
+    views: Mapping[str, View], items: Sequence[Item], refusals: Mapping[Item, Refusal]
 ) -> None:
     """Of what is written, and of what has changed since, take what a GET would give now."""
     for action, view in views.items():
@@ -40,7 +39,7 @@ def read_documents(
             item.document = documents.get(key)
 
 
-def _shows(view: APIView, row: models.Model) -> bool:
+def _shows(view: View, row: models.Model) -> bool:
     try:
         view.check_object_permissions(view.request, row)
     except (APIException, Http404, PermissionDenied):

@@ -11,6 +11,7 @@ from rest_framework.settings import api_settings
 from rest_framework.views import APIView
 
 from ..http.resources import resource_of
+from ..http.views import AnyView
 
 if TYPE_CHECKING:
     from .unit_of_work import RowState
@@ -30,7 +31,7 @@ class Touch(NamedTuple):
 
 
 def require_permission(
-    request: Request, view: APIView, tops: Sequence["RowState"], touched: Collection[Touch]
+    request: Request, view: APIView | None, tops: Sequence["RowState"], touched: Collection[Touch]
 ) -> None:
     """Raise PermissionDenied or NotAuthenticated unless all of this may be written.
 
@@ -40,7 +41,7 @@ def require_permission(
     written at its own URL; or by those of the project that have `has_related_permission`, where its
     model has no viewset; and where there is none of these either, it is refused.
     """
-    permissions = view.get_permissions() if hasattr(view, "get_permissions") else []
+    permissions: Sequence[Any] = getattr(view, "get_permissions", list)()
     related = [each for each in permissions if hasattr(each, "has_related_permission")]
     for each in in_order(touched):
         if not _allow(related, request, view, each):
@@ -58,7 +59,7 @@ def in_order(touched: Collection[Touch]) -> list[Touch]:
     return sorted(touched, key=lambda each: (each.action, each.model.__name__))
 
 
-def _is_for(view: APIView, tops: Sequence["RowState"]) -> bool:
+def _is_for(view: APIView | None, tops: Sequence["RowState"]) -> bool:
     """Whether the objects are of those that the view is for, and so have been judged by it."""
     get_serializer_class = getattr(view, "get_serializer_class", None)
     meta = getattr(get_serializer_class() if get_serializer_class else None, "Meta", None)
@@ -71,9 +72,11 @@ def _require_rule_of_model(request: Request, root: "RowState", touched: list[Tou
     method = METHODS[action]
     resource = resource_of(model)
     if resource is None:
-        view: Any = None
+        view: AnyView = None
         defaults: Any = api_settings.DEFAULT_PERMISSION_CLASSES
-        permissions = [each() for each in defaults if hasattr(each, "has_related_permission")]
+        permissions: Sequence[Any] = [
+            each() for each in defaults if hasattr(each, "has_related_permission")
+        ]
         allowed = bool(permissions)
     else:
         view = resource.view(request, method, None if root.is_new else root.instance)
@@ -94,7 +97,9 @@ def _require_rule_of_model(request: Request, root: "RowState", touched: list[Tou
         _refuse(request, action, model)
 
 
-def _allow(permissions: Collection[Any], request: Request, view: APIView, touch: Touch) -> bool:
+def _allow(
+    permissions: Collection[Any], request: Request, view: APIView | None, touch: Touch
+) -> bool:
     return all(
         permission.has_related_permission(request, view, touch.action, touch.model)
         for permission in permissions

@@ -19,6 +19,7 @@ from django.db import IntegrityError, models, router
 from django.utils import timezone
 from rest_framework.fields import get_error_detail
 from rest_framework.request import Request
+from rest_framework.views import APIView
 
 from ..databases.bound import by_keys, has_rows_alone, insert
 from ..http.problems import Fault, Refused, faults_of, pointer
@@ -210,13 +211,14 @@ class UnitOfWork:
         """
         loaded = self._loaded[model]
         if missing := set(ids) - loaded.keys():
-            rows: Any = visible(model, self.request)
+            rows: Iterable[models.Model]
+            shown = visible(model, self.request)
             if lock:
-                rows = rows.filter(pk__in=missing).order_by("pk").select_for_update(of=("self",))
-            elif has_rows_alone(rows):
+                rows = shown.filter(pk__in=missing).order_by("pk").select_for_update(of=("self",))
+            elif has_rows_alone(shown):
                 rows = by_keys(model, missing)
             else:
-                rows = rows.filter(pk__in=missing).order_by()
+                rows = shown.filter(pk__in=missing).order_by()
             loaded.update((each.pk, each) for each in rows)
             self.absent.update((model, "id", key) for key in missing - loaded.keys())
         return loaded
@@ -226,7 +228,7 @@ class UnitOfWork:
 
     # Checking
 
-    def check(self, view: Any) -> None:
+    def check(self, view: APIView | None) -> None:
         """Raise what speaks against writing this: permissions first, then every fault."""
         for row in self._all_rows():
             self._derive(row)
