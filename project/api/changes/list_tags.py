@@ -26,7 +26,6 @@ from functools import cache, lru_cache
 from hashlib import sha256
 from hmac import digest as hmac
 from pathlib import Path
-from typing import Any
 
 import django
 import rest_framework
@@ -50,6 +49,7 @@ from ..http.views import View
 from ..lists.ordering import OrderingFilter
 from ..lists.pagination import CursorPagination
 from ..lists.statements import LOOKUPS
+from ..models import AnyField
 from ..relations import RelatedSerializer
 from ..search.filter import EXACT, SearchFilter
 from . import positions
@@ -270,7 +270,7 @@ def _compares(each: Filter) -> bool:
 
 def _is_recorded(model: type[models.Model], path: str) -> bool:
     """Whether this path of the ORM leads to a column, by tables of the feed alone, whole ones."""
-    field: Any
+    field: AnyField
     for name in path.split("__"):
         try:
             field = model._meta.pk if name == "pk" else model._meta.get_field(name)
@@ -279,7 +279,7 @@ def _is_recorded(model: type[models.Model], path: str) -> bool:
         model = field.related_model
         if model is not None and model._default_manager.all().query.where:
             return False
-        sides: Any = (field, getattr(field, "remote_field", None))
+        sides: tuple[AnyField, AnyField] = (field, getattr(field, "remote_field", None))
         through = [side.through for side in sides if getattr(side, "through", None)]
         if not _recorded().issuperset([*([model] if model else []), *through]):
             return False

@@ -1,7 +1,7 @@
 """A deleted object, written again as it was."""
 
 from collections import defaultdict
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from django.db import models
@@ -9,7 +9,7 @@ from django.http import Http404
 
 from ..files import OwnedFileField
 from ..http.problems import Fault, Refused, pointer
-from ..models import AggregateRoot, ComputedFrom, ModelField
+from ..models import AggregateRoot, AnyRow, ComputedFrom, ModelField
 from ..relations import Owned, RelatedSerializer, Shared, relations_of
 from ..writes.former_keys import survivor_of, survivors
 from ..writes.transactions import retry
@@ -75,12 +75,14 @@ def _state(row: models.Model, path: str, root: RowState | None) -> RowState:
     return state
 
 
-def _rows(root: type[AggregateRoot], gone: Any) -> Mapping[type[models.Model], list[Any]]:
+def _rows(
+    root: type[AggregateRoot], gone: Iterable[RowChange]
+) -> Mapping[type[models.Model], list[AnyRow]]:
     """What was deleted, by model, in the order of their keys."""
     known = {
         each.model._meta.label_lower: each.model for each in tracked_tables() if each.root is root
     }
-    rows: dict[type[models.Model], dict[int, Any]] = defaultdict(dict)
+    rows: dict[type[models.Model], dict[int, AnyRow]] = defaultdict(dict)
     rows[root] = {}
     for change in gone:
         if (model := known.get(change.model)) is None:
@@ -99,7 +101,7 @@ def _rows(root: type[AggregateRoot], gone: Any) -> Mapping[type[models.Model], l
 def _places(
     serializer: RelatedSerializer,
     owner: models.Model,
-    rows: Mapping[type[models.Model], list[Any]],
+    rows: Mapping[type[models.Model], list[AnyRow]],
     place: str = "",
 ) -> Iterator[tuple[models.Model, str]]:
     """What the owner owned, each row with its place in the document."""
@@ -121,7 +123,7 @@ def _places(
 
 
 def _missing(
-    rows: Mapping[type[models.Model], list[Any]],
+    rows: Mapping[type[models.Model], list[AnyRow]],
     places: Mapping[tuple[type[models.Model], int], str],
 ) -> list[Fault]:
     """What the rows refer to and is not there any more.
@@ -156,5 +158,5 @@ def _missing(
     return faults
 
 
-def _there(model: type[models.Model], keys: set[Any]) -> set[int]:
+def _there(model: type[models.Model], keys: set[int]) -> set[int]:
     return set(model._base_manager.filter(pk__in=keys).values_list("pk", flat=True))

@@ -2,12 +2,11 @@
 
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any
 
 from django.apps import apps
 from django.db import models
 
-from ..models import AggregateRoot, ForeignKey
+from ..models import AggregateRoot, AnyField, ForeignKey
 from ..writes.deletions import way_to_root
 
 Model = type[models.Model]
@@ -108,5 +107,5 @@ def tracked_tables() -> list[Tracked]:
 
 
 def _viewer(root: type[AggregateRoot]) -> str | None:
-    field: Any = None if root.private_to is None else root._meta.get_field(root.private_to)
+    field: AnyField = None if root.private_to is None else root._meta.get_field(root.private_to)
     return None if field is None else str(field.column)

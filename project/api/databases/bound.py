@@ -12,7 +12,7 @@ from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.models import Expression, F, IntegerField, Lookup, Manager, QuerySet
 from django.db.models.sql.compiler import SQLCompiler
 
-from ..models import ModelField
+from ..models import SQL, AnyRow, ModelField
 from .connections import fetch_all
 
 # Some 500 bytes each.
@@ -111,7 +111,7 @@ class _IsBound(Lookup):
 
     prepare_rhs = False
 
-    def as_sql(self, compiler: SQLCompiler, connection: BaseDatabaseWrapper) -> Any:
+    def as_sql(self, compiler: SQLCompiler, connection: BaseDatabaseWrapper) -> SQL:
         key, params = self.process_lhs(compiler, connection)
         if connection.vendor == "postgresql":
             of_type = self.lhs.output_field.rel_db_type(connection)
@@ -141,13 +141,13 @@ def _locked(rows: QuerySet[models.Model]) -> QuerySet[models.Model]:
     return rows.select_for_update(no_key=True)
 
 
-def insert(rows: Sequence[Any]) -> None:
+def insert(rows: Sequence[AnyRow]) -> None:
     """Insert new rows of one model, which get their keys, as `bulk_create` does.
 
     To compose the same statement each time takes a tenth of the processor time of a nested POST,
     and a quarter of that of 200 books at once.
     """
-    model: Any = type(rows[0])
+    model: type[models.Model] = type(rows[0])
     using = router.db_for_write(model)
     connection, fields = connections[using], _inserted_fields(model, using)
     if fields is None or any(row.pk is not None for row in rows):
@@ -177,7 +177,7 @@ def insert(rows: Sequence[Any]) -> None:
 
 
 @lru_cache(maxsize=KEPT_STATEMENTS)
-def _inserted_fields(model: type[models.Model], using: str) -> Sequence[Any] | None:
+def _inserted_fields(model: type[models.Model], using: str) -> Sequence[ModelField] | None:
     """The columns that an INSERT gives values; None where it takes more than values, or where the
     model's manager has a way of its own."""
     connection = connections[using]

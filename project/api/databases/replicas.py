@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from functools import cache
 from time import monotonic
-from typing import Any, NamedTuple, Self
+from typing import NamedTuple, Self
 
 from django.conf import settings
 from django.contrib.auth import get_user_model
@@ -323,7 +323,7 @@ class ReplicaRouter:
         alias = _reads_from.get()
         return None if alias is None or _is_of_primary(model) else alias
 
-    def db_for_write(self, model: type[models.Model], **hints: Any) -> str | None:
+    def db_for_write(self, model: type[models.Model], **hints: models.Model) -> str | None:
         instance = hints.get("instance")
         is_of_replica = instance is not None and instance._state.db in replicas()
         return DEFAULT_DB_ALIAS if is_of_replica else None

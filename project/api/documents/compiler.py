@@ -36,7 +36,7 @@ from rest_framework.fields import empty
 from rest_framework.relations import ManyRelatedField, PrimaryKeyRelatedField, SlugRelatedField
 
 from ..fields import SerializerField, StoredFiles
-from ..models import SQL, AnyQuerySet, ModelField
+from ..models import SQL, AnyField, AnyQuerySet, ModelField
 from ..relations import ItemList, RelatedKeyField, RelatedKeysField, Relation, ReverseVia, Via
 from .formats import Format, UnsupportedError, format_of, plain_format
 
@@ -123,7 +123,7 @@ class Path:
     # What is true of it where it may be shown.
     condition: Q = NO_CONDITION
 
-    def field(self, attribute: str) -> Any:
+    def field(self, attribute: str) -> AnyField:
         """The model's field behind an attribute of the instance."""
         if attribute == "pk":
             return self.model._meta.pk

@@ -14,7 +14,6 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from http import HTTPStatus
 from itertools import islice
-from typing import Any
 
 from django.http import HttpRequest, JsonResponse
 from rest_framework import exceptions, status
@@ -173,7 +172,7 @@ def faults_of(detail: object, prefix: str = "") -> Iterator[Fault]:
 
 def problem(
     status_code: int, detail: str, code: str, instance: str, faults: Iterable[Fault] = ()
-) -> dict[str, Any]:
+) -> dict[str, object]:
     """The members of a problem. Of its faults, the first that it has room for."""
     members: dict[str, object] = {
         "type": "about:blank",

@@ -13,9 +13,12 @@ from rest_framework.renderers import BaseRenderer, BrowsableAPIRenderer, JSONRen
 from rest_framework.request import Request
 
 from ..documents.statements import Document
+from ..models import Attrs
+from .views import AnyView
 
 if TYPE_CHECKING:
     # REST framework's views import this.
+    from drf_spectacular.utils import OpenApiExample
     from rest_framework.views import APIView
 
 # JSON that lacks properties of its type, as the request has chosen
@@ -29,7 +32,7 @@ class DocumentRenderer(JSONRenderer):
         self,
         data: Any,
         accepted_media_type: str | None = None,
-        renderer_context: Mapping[str, Any] | None = None,
+        renderer_context: Mapping[str, object] | None = None,
     ) -> bytes:
         finished = isinstance(data, Document)
         if not finished and not _has_documents(data):
@@ -99,8 +102,8 @@ class PageRenderer(BrowsableAPIRenderer):
     given. REST framework's own has every property, empty, which no nested object may be.
     """
 
-    def get_context(self, *args: Any) -> dict[str, Any]:
-        context: dict[str, Any] = super().get_context(*args)
+    def get_context(self, *args: Any) -> Attrs:
+        context: Attrs = super().get_context(*args)
         view = context["view"]
         detail = getattr(view, "detail", False)
         method, action = ("PATCH", "partial_update") if detail else ("POST", "create")
@@ -130,9 +133,11 @@ class PageRenderer(BrowsableAPIRenderer):
         return form
 
 
-def _examples(view: Any, action: str) -> list[Any]:
+def _examples(view: AnyView, action: str) -> "list[OpenApiExample]":
     """The contract's examples, of a resource that may be written."""
-    examples: list[Any] = view.schema.examples_of(action) if hasattr(view, action) else []
+    examples: list[OpenApiExample] = (
+        view.schema.examples_of(action) if hasattr(view, action) else []
+    )
     return examples
 
 

@@ -5,12 +5,13 @@ may walk through all objects in order rather than begin at the few whose rows fi
 """
 
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from django.core.exceptions import FieldDoesNotExist, ImproperlyConfigured
 from django.db.models import Exists, Model, OuterRef, Q, QuerySet, Subquery
 from django.db.models.lookups import IsNull
 
+from ..models import AnyField
 from .keysets import column
 
 
@@ -26,7 +27,7 @@ class RelatedRows(NamedTuple):
     def of(cls, model: type[Model], path: str) -> "RelatedRows | None":
         """None where the path does not begin with a relation to many."""
         name, _, rest = path.partition("__")
-        relation: Any = model._meta.get_field(name)
+        relation: AnyField = model._meta.get_field(name)
         if relation.one_to_many:
             rows = relation.related_model._default_manager.all()
             return cls(rows, relation.field.name, rest or "pk")

@@ -24,6 +24,7 @@ from ..http.preconditions import IF_MATCH, KEYS, Condition, not_supported
 from ..http.problems import Fault, Refused
 from ..http.renderers import CSVRenderer
 from ..models import AnyQuerySet
+from ..relations import RelatedSerializer
 from .pagination import Cursor, CursorPagination
 
 BLOCK = 500
@@ -48,7 +49,7 @@ class Busy(APIException):
     wait = 5
 
 
-def columns_of(serializer: Any) -> Columns:
+def columns_of(serializer: RelatedSerializer) -> Columns:
     """A column for each property that is a scalar."""
     return {
         name: (name, lambda value: value)
@@ -73,7 +74,7 @@ def shown_columns(columns: Columns, known: frozenset[str], unread: frozenset[str
 def export(
     request: Request,
     queryset: AnyQuerySet,
-    documents: Callable[[list[Any]], Iterable[str]],
+    documents: Callable[[list[object]], Iterable[str]],
     columns: Columns,
     name: str,
 ) -> HttpResponseBase:

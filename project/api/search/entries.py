@@ -17,7 +17,7 @@ from contextvars import ContextVar
 from dataclasses import dataclass
 from functools import cache, cached_property
 from types import ModuleType
-from typing import Any
+from typing import Any, TypeVar
 
 from django.apps import apps
 from django.db import connections, models, router, transaction
@@ -25,12 +25,14 @@ from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.models.signals import post_delete, post_save
 from django.dispatch import receiver
 
+from ..models import AnyField
 from ..writes.signals import InsertedRows, rows_written
 from . import postgresql, sqlite
 from .words import Entry, words_of
 
 Model = type[models.Model]
 
+Item = TypeVar("Item")
 # The entries of so many objects are written at once.
 BATCH = 2000
 
@@ -67,7 +69,7 @@ class SearchEntry(models.Model):
         managed = False
 
     @staticmethod
-    def key(model: Model) -> Any:
+    def key(model: Model) -> "models.OneToOneField[models.Model, models.Model]":
         """The field that ties the entry to the object, from which it is `search`."""
         return models.OneToOneField(
             model,
@@ -172,7 +174,7 @@ def _source(model: Model, path: str, paths: Sequence[Sequence[str]]) -> Source:
         (following[name].append(rest) if rest else columns.append(name))
     targets, children = [], []
     for name, rests in following.items():
-        relation: Any = model._meta.get_field(name)
+        relation: AnyField = model._meta.get_field(name)
         onward = _source(relation.related_model, f"{path}__{name}".removeprefix("__"), rests)
         if relation.many_to_one:
             targets.append((relation.attname, onward))
@@ -186,6 +188,8 @@ def _source(model: Model, path: str, paths: Sequence[Sequence[str]]) -> Source:
 
 
 Row = Mapping[str, Any]
+# By model, the rows that differ now, each with what they held before.
+Changed = Mapping[Model, Mapping[models.Model, Row]]
 Rows = Mapping[Model, Sequence[models.Model]]
 
 
@@ -365,7 +369,7 @@ class Reader:
 def write_entries(
     sender: Model,
     created: Rows,
-    changed: Mapping[Model, Mapping[models.Model, Row]],
+    changed: Changed,
     removed: Rows,
     **kwargs: object,
 ) -> None:
@@ -386,19 +390,19 @@ def write_entries(
             reader.write(entries, batch)
         for batch in batches([at_hand[key] for key in keys & at_hand.keys()]):
             reader.write(entries, batch)
-        for batch in batches(sorted(keys - at_hand.keys())):
-            reader.write(entries, reader.select(source, "id", batch))
+        for some in batches(sorted(keys - at_hand.keys())):
+            reader.write(entries, reader.select(source, "id", some))
         for path, (each, row, before) in renamed.items():
             reader.refile(
                 entries, each, row, before, _find_referrers(source, path, [row.pk]) - keys - others
             )
 
 
-def batches(items: Sequence[Any]) -> Iterator[Sequence[Any]]:
+def batches(items: Sequence[Item]) -> Iterator[Sequence[Item]]:
     return (items[i : i + BATCH] for i in range(0, len(items), BATCH))
 
 
-def _find_renames(source: Source, changed: object) -> dict[str, tuple[Source, models.Model, Row]]:
+def _find_renames(source: Source, changed: Changed) -> dict[str, tuple[Source, models.Model, Row]]:
     """What objects refer to, where it is a single row that differs in its own texts alone; by the
     way there."""
     renamed = {}
@@ -412,7 +416,7 @@ def _find_renames(source: Source, changed: object) -> dict[str, tuple[Source, mo
 
 
 def _find_differences(
-    source: Source, foreign_key: str, changed: Any
+    source: Source, foreign_key: str, changed: Changed
 ) -> Iterator[tuple[models.Model, Row]]:
     for row, before in changed.get(source.model, {}).items():
         if not before.keys().isdisjoint((*source.attributes, foreign_key)):
@@ -420,7 +424,7 @@ def _find_differences(
 
 
 def _find_affected(
-    source: Source, created: Rows, changed: object, removed: Rows, but: Collection[str] = ()
+    source: Source, created: Rows, changed: Changed, removed: Rows, but: Collection[str] = ()
 ) -> set[int]:
     """The keys of the objects whose words a write has touched, and of new ones; but not for what
     stands at the end of these ways."""
@@ -434,8 +438,8 @@ def _find_affected(
             owners.update(before.get(foreign_key) for _, before in differing)
             if each.owner_path and owners:
                 # Nothing that is stored refers to a new one.
-                owner: Any = each.model._meta.get_field(foreign_key).related_model
-                owners -= {row["id"] for row in _columns(created.get(owner, ()))}
+                key: AnyField = each.model._meta.get_field(foreign_key)
+                owners -= {row["id"] for row in _columns(created.get(key.related_model, ()))}
                 keys |= _find_referrers(source, each.owner_path, owners)
             else:
                 keys |= owners
@@ -477,7 +481,9 @@ def connect() -> None:
             post_save.connect(write_entries_of_saved, source.model, dispatch_uid="search")
 
 
-def write_entries_of_saved(sender: Model, instance: object, using: str, **kwargs: object) -> None:
+def write_entries_of_saved(
+    sender: Model, instance: models.Model, using: str, **kwargs: object
+) -> None:
     if _is_suppressed.get():
         return
     for entries in entry_models():

@@ -173,7 +173,7 @@ class ResourceViewSet(
         unread = self.unread_properties
         return each_document(serializer_class, unread, keys, using, self.request).values()
 
-    def documents(self, keys: Sequence[int]) -> Document:
+    def documents(self, keys: Sequence[object]) -> Document:
         """The representations of these objects, in this order, as they are stored now."""
         serializer_class = self.get_serializer_class()
         using = router.db_for_read(serializer_class.Meta.model)
