@@ -16,7 +16,7 @@ from django.utils import timezone
 from rest_framework import exceptions, status
 from rest_framework_simplejwt.token_blacklist.models import BlacklistedToken, OutstandingToken
 
-from project.api.models import NameField
+from project.api.models import HandedOn, NameField
 
 from .usernames import folded, validate_username, validate_visible
 
@@ -206,7 +206,7 @@ class User(AbstractBaseUser):
         roles = list(self.Role)
         return self.is_active and roles.index(self.Role(self.role)) >= roles.index(least)
 
-    def save(self, *args: Any, **kwargs: Any) -> None:
+    def save(self, *args: HandedOn, **kwargs: HandedOn) -> None:
         """Store the account; when its password changes or it is switched off, its sessions end.
 
         `_password` is set by a change of the password alone. When Django replaces a hash by a
@@ -223,7 +223,7 @@ class User(AbstractBaseUser):
                 self.end_sessions()
                 MachineToken.objects.filter(user=self.pk).delete()
 
-    def delete(self, *args: Any, **kwargs: Any) -> tuple[int, dict[str, int]]:
+    def delete(self, *args: HandedOn, **kwargs: HandedOn) -> tuple[int, dict[str, int]]:
         with keeping_an_admin():
             forget_sessions(User.objects.filter(pk=self.pk))
             return super().delete(*args, **kwargs)

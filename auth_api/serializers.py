@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator
 from datetime import timedelta
-from typing import Any
 
 from django.contrib.auth import authenticate
 from django.contrib.auth.password_validation import validate_password
@@ -16,7 +15,7 @@ from rest_framework.request import Request
 from rest_framework_simplejwt import serializers as simplejwt
 
 from project.api.fields import NameField, StrictCharField, StrictIntegerField, TimestampField
-from project.api.models import Attrs
+from project.api.models import Attrs, HandedOn
 from project.api.problems import Fault, Refused, pointer
 from project.api.serializers import StrictModelSerializer, StrictSerializer
 from project.api.writing import transact
@@ -30,7 +29,7 @@ from .tokens import NoActiveAccount, RefreshToken, UntypedToken, session_of, use
 class PasswordField(StrictCharField):
     """A password: never shown, and taken as it was typed, with the spaces at its ends."""
 
-    def __init__(self, **kwargs: Any) -> None:
+    def __init__(self, **kwargs: HandedOn) -> None:
         style = {"input_type": "password"}
         super().__init__(
             write_only=True, trim_whitespace=False, max_length=1000, style=style, **kwargs

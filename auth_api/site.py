@@ -1,7 +1,6 @@
 """The admin site: it begins with what there is, and limits guesses where it asks for a password."""
 
 from functools import partial
-from typing import Any
 
 from django.conf import settings
 from django.contrib import admin
@@ -14,12 +13,13 @@ from django.template.response import TemplateResponse
 from django.urls import reverse
 
 from project.api.admin import AggregateRootAdmin
+from project.api.models import HandedOn
 
 
 class OwnPasswordForm(AdminPasswordChangeForm):
     """Asks for the old password by the login's own way, where failures are counted."""
 
-    def __init__(self, request: HttpRequest, *args: Any, **kwargs: Any) -> None:
+    def __init__(self, request: HttpRequest, *args: HandedOn, **kwargs: HandedOn) -> None:
         super().__init__(*args, **kwargs)
         self.request = request
 

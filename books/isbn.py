@@ -3,14 +3,13 @@
 from functools import lru_cache
 from itertools import cycle
 from operator import mul
-from typing import Any
 
 from django import forms
 from django.core.exceptions import ValidationError
 from stdnum import exceptions, isbn
 from stdnum.util import clean
 
-from project.api.models import INVISIBLE
+from project.api.models import INVISIBLE, HandedOn
 
 # With all its hyphens it has 17; what is copied from a page has unseen characters as well.
 MAX_ISBN_LENGTH = 40
@@ -54,7 +53,7 @@ def _weighted(digits: str) -> int:
 class ISBNFormField(forms.CharField):
     """An ISBN in any of its forms; the value is its 13 digits."""
 
-    def __init__(self, **kwargs: Any) -> None:
+    def __init__(self, **kwargs: HandedOn) -> None:
         super().__init__(**{**kwargs, "max_length": MAX_ISBN_LENGTH})
 
     def to_python(self, value: object) -> str | None:

@@ -4,12 +4,11 @@ A `…Item` is an object inside of another's body, a `…Serializer` one at its 
 `Meta.relations` says how each relation is read and written; docs/relations.md shows it.
 """
 
-from typing import Any
-
 from rest_framework import serializers
 
 from authors.serializers import AuthorItem
 from project.api.fields import KeyField, StoredFileField, StoredFiles, StrictCharField
+from project.api.models import HandedOn
 from project.api.relations import Owned, Shared, Via
 from project.api.serializers import ItemSerializer, ResourceSerializer, StrictSerializer
 
@@ -20,7 +19,7 @@ from .models import Book, Contribution, Edition, Identifier, Publisher, Role, Se
 class ISBNField(StrictCharField):
     """An ISBN: 13 digits going out; ISBN-10 and hyphens are taken too."""
 
-    def __init__(self, **kwargs: Any) -> None:
+    def __init__(self, **kwargs: HandedOn) -> None:
         help_text = Edition._meta.get_field("isbn13").help_text
         super().__init__(max_length=MAX_ISBN_LENGTH, help_text=help_text, **kwargs)
 

@@ -5,13 +5,13 @@ names of operations, who may call them, and the problems that they answer with.
 """
 
 import logging
-from typing import Any
 
 from drf_spectacular.drainage import error
 from drf_spectacular.plumbing import ComponentRegistry
 
 from project.api.http.renderers import PARTIAL_MEDIA_TYPE
 from project.api.lists.parameters import Schema
+from project.api.models import HandedOn
 
 from .parameters import COMMON_PARAMETERS, Parameters, place_of
 from .responses import Responses
@@ -20,14 +20,14 @@ logger = logging.getLogger(__name__)
 
 
 class AutoSchema(Parameters, Responses):
-    def get_operation(self, *args: Any, **kwargs: Any) -> Schema | None:
+    def get_operation(self, *args: HandedOn, **kwargs: HandedOn) -> Schema | None:
         """The operation; None, with an error in the log, where a view cannot be described.
 
         Whatever goes wrong in code of a view that is called without a request, its serializer's or
         its permissions', costs that operation its place in the contract, and no other. `make
         schema` fails and names it.
         """
-        registry: ComponentRegistry = kwargs.get("registry", args[-1])
+        registry: ComponentRegistry = kwargs["registry"] if "registry" in kwargs else args[-1]
         whole = dict(registry._components)
         try:
             return self._operation(*args, **kwargs)
@@ -39,7 +39,7 @@ class AutoSchema(Parameters, Responses):
             error(f"{here} is left out of the contract: {exception!r}")
             return None
 
-    def _operation(self, *args: Any, **kwargs: Any) -> Schema | None:
+    def _operation(self, *args: HandedOn, **kwargs: HandedOn) -> Schema | None:
         operation: Schema | None = super().get_operation(*args, **kwargs)
         if operation is None:
             return None

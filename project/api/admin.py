@@ -28,6 +28,7 @@ from .models import (
     AggregateRoot,
     AnyQuerySet,
     FoldedFrom,
+    HandedOn,
     Made,
     ModelField,
     SlugMadeFrom,
@@ -82,7 +83,7 @@ class RecordForm(forms.ModelForm):
             fields = [*model._meta.concrete_fields, *model._meta.many_to_many]
             meta.help_texts = {each.name: as_html(each.help_text) for each in fields}
 
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
+    def __init__(self, *args: HandedOn, **kwargs: HandedOn) -> None:
         super().__init__(*args, **kwargs)
         # The slugs that are made so that nobody else has them.
         self.numbered: set[str] = set()
@@ -196,7 +197,7 @@ class AggregateRootAdmin(admin.ModelAdmin):
     show_full_result_count = False
     show_facets = admin.ShowFacets.NEVER
 
-    def changeform_view(self, request: HttpRequest, *args: Any, **kwargs: Any) -> Any:
+    def changeform_view(self, request: HttpRequest, *args: HandedOn, **kwargs: HandedOn) -> Any:
         """A form is written as the API writes: whoever loses a race looks again."""
         view = partial(super().changeform_view, request, *args, **kwargs)
         with suppress_save_receivers():
@@ -228,7 +229,7 @@ class AggregateRootAdmin(admin.ModelAdmin):
             conflicts.add_rows_of_now(kwargs["data"], kwargs["files"], stored)
         return kwargs
 
-    def _create_formsets(self, request: HttpRequest, obj: object, change: bool) -> Any:
+    def _create_formsets(self, request: HttpRequest, obj: AggregateRoot, change: bool) -> Any:
         formsets, inlines = super()._create_formsets(request, obj, change)  # type: ignore[misc]
         if change and request.method == "POST" and conflicts.is_stale(request, obj):
             for formset in formsets:

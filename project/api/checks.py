@@ -11,6 +11,7 @@ from django.db import DEFAULT_DB_ALIAS, NotSupportedError, connections
 from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.migrations.loader import MigrationLoader
 from django.db.models import ForeignObjectRel, IntegerField, Model, QuerySet, signals
+from django.dispatch import Signal
 from django.urls import get_resolver
 from rest_framework.serializers import BaseSerializer, ModelSerializer
 
@@ -103,7 +104,7 @@ def check_lookups(**kwargs: object) -> list[CheckMessage]:
     ]
 
 
-def _written_by() -> set[type[Any]]:
+def _written_by() -> set[type[StrictModelSerializer]]:
     """The serializers that write by the unit of work."""
     return {
         each
@@ -168,7 +169,10 @@ def _unsent(model: type[Model]) -> Iterator[CheckMessage]:
     Those of deletions do hear.
     """
     knowing = {each.__module__ for each in _receivers(rows_written, _Nobody)}
-    senders: list[tuple[object, Any]] = [(signals.pre_save, model), (signals.post_save, model)]
+    senders: list[tuple[Signal, type | None]] = [
+        (signals.pre_save, model),
+        (signals.post_save, model),
+    ]
     sets = model._meta.local_many_to_many
     senders += [(signals.m2m_changed, each.remote_field.through) for each in sets]
     for signal, sender in senders:
@@ -190,7 +194,7 @@ class _Nobody:
     """Sends nothing: who hears this, hears every sender."""
 
 
-def _receivers(signal: Any, sender: type[Any]) -> list[Any]:
+def _receivers(signal: Signal, sender: type | None) -> list[object]:
     receivers, asynchronous = signal._live_receivers(sender)
     return [*receivers, *asynchronous]
 

@@ -12,6 +12,7 @@ from typing import Any
 from django import forms
 from django.db import models
 from django.http import HttpRequest, QueryDict
+from django.utils.datastructures import MultiValueDict
 from django.utils.text import Truncator, capfirst
 
 from .changes.actors import Actors
@@ -38,7 +39,7 @@ class BasedOnVersionField(forms.IntegerField):
         return False
 
 
-def is_stale(request: HttpRequest, root: Any) -> bool:
+def is_stale(request: HttpRequest, root: AggregateRoot) -> bool:
     """Whether a page was opened before the root's last change. A script that says nothing asks for
     nothing."""
     return request.POST.get(BASED_ON, "") not in ("", str(root.version))
@@ -90,7 +91,7 @@ def _shown(value: object) -> str:
 # The rows of a formset
 
 
-def add_rows_of_now(data: QueryDict, files: Any, stored: Any) -> None:
+def add_rows_of_now(data: QueryDict, files: MultiValueDict[str, Any], stored: Any) -> None:
     """Leave out of what was sent the rows that are gone, and add those that are new.
 
     `stored` is the formset of what is stored. A form that names a row that is gone could never be
@@ -132,7 +133,7 @@ def add_rows_of_now(data: QueryDict, files: Any, stored: Any) -> None:
     data[f"{stored.prefix}-TOTAL_FORMS"] = str(len(order))
 
 
-def _rows(data: Any, prefix: str) -> dict[int, Row]:
+def _rows(data: MultiValueDict[str, Any], prefix: str) -> dict[int, Row]:
     rows: dict[int, Row] = defaultdict(dict)
     for name, values in data.lists():
         if row := _row_of(name, prefix):

@@ -20,7 +20,7 @@ Each finding is an Error that `check` and the start of a server print, with what
 from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass
 from difflib import get_close_matches
-from typing import Any
+from typing import Any, TypeVar
 
 from django.core.checks import CheckMessage, Error
 from django.core.exceptions import FieldDoesNotExist, FieldError, ImproperlyConfigured
@@ -32,6 +32,7 @@ from django_filters.rest_framework import DjangoFilterBackend, Filter
 from rest_framework import filters as backends
 from rest_framework import pagination, serializers
 from rest_framework.settings import api_settings
+from rest_framework.viewsets import ViewSetMixin
 
 from .documents.compiler import UserKey, computed_value, expressions_of
 from .documents.statements import properties
@@ -41,6 +42,7 @@ from .lists.keysets import Keyset, column
 from .lists.ordering import OrderingFilter
 from .lists.pagination import CursorPagination
 from .lists.parameters import parameters_of
+from .models import AnyField
 from .relations import (
     Owned,
     ParentLink,
@@ -54,6 +56,7 @@ from .relations import (
 from .search.filter import SearchFilter
 from .viewsets import ItemViewSet, NestedViewSet, ResourceViewSet
 
+Viewset = TypeVar("Viewset", bound=ViewSetMixin)
 # What is wrong, and what would be right.
 Finding = tuple[str, str]
 
@@ -67,10 +70,10 @@ class Route:
     kwargs: frozenset[str]
 
 
-def routes(resolver: object) -> dict[Any, Route]:
+def routes(resolver: object) -> dict[type[ResourceViewSet], Route]:
     """The resources among the URLs, each with where it is."""
-    by_viewset: dict[Any, Route] = {}
-    for viewset, actions, kwargs in _routed(resolver, frozenset()):
+    by_viewset: dict[type[ResourceViewSet], Route] = {}
+    for viewset, actions, kwargs in _routed(resolver, frozenset(), ResourceViewSet):
         route = by_viewset.setdefault(viewset, Route(actions, kwargs))
         route.actions |= actions
         route.kwargs &= kwargs
@@ -78,8 +81,8 @@ def routes(resolver: object) -> dict[Any, Route]:
 
 
 def _routed(
-    resolver: Any, outer: frozenset[str], of: type[Any] = ResourceViewSet
-) -> Iterator[tuple[object, frozenset[str], frozenset[str]]]:
+    resolver: Any, outer: frozenset[str], of: type[Viewset]
+) -> Iterator[tuple[type[Viewset], frozenset[str], frozenset[str]]]:
     for each in resolver.url_patterns:
         kwargs = outer.union(each.pattern.converters, getattr(each.pattern.regex, "groupindex", ()))
         if isinstance(each, URLResolver):
@@ -90,7 +93,7 @@ def _routed(
             yield viewset, frozenset(each.callback.actions.values()), kwargs
 
 
-def errors_of(routed: Mapping[Any, Route]) -> Iterator[CheckMessage]:
+def errors_of(routed: Mapping[type[ResourceViewSet], Route]) -> Iterator[CheckMessage]:
     """What is wrong with these viewsets and their serializers, each thing once."""
     # What has neither is named by another check.
     whole = {
@@ -169,7 +172,7 @@ def _field_names(model: type[models.Model]) -> list[str]:
 # Viewsets
 
 
-def _parent_findings(viewset: Any, route: Route) -> Iterator[Finding]:
+def _parent_findings(viewset: type[ResourceViewSet], route: Route) -> Iterator[Finding]:
     lookup = getattr(viewset, "parent_lookup", None)
     if issubclass(viewset, ItemViewSet) and not isinstance(lookup, str):
         if any(_owner_findings(viewset)):
@@ -212,7 +215,7 @@ def _relation_names(model: type[models.Model]) -> list[str]:
     return [field.name for field in model._meta.get_fields() if field.is_relation]
 
 
-def _owner_findings(viewset: Any) -> Iterator[Finding]:
+def _owner_findings(viewset: type[ResourceViewSet]) -> Iterator[Finding]:
     if not issubclass(viewset, ItemViewSet):
         return
     model = viewset.queryset.model
@@ -229,7 +232,7 @@ def _owner_findings(viewset: Any) -> Iterator[Finding]:
         yield f"owner_serializer_class: {error}", hint
 
 
-def _search_key_findings(viewset: Any) -> Iterator[Finding]:
+def _search_key_findings(viewset: type[ResourceViewSet]) -> Iterator[Finding]:
     model = viewset.queryset.model
     if getattr(viewset, "search_fields", None) and _reads(viewset, SearchFilter):
         yield (
@@ -295,7 +298,7 @@ def _ordering_findings(viewset: type[ResourceViewSet]) -> Iterator[Finding]:
                 yield f"{attribute}: {finding[0]}", finding[1]
 
 
-def _ordering_fault(viewset: Any, names: list[str]) -> Finding | None:
+def _ordering_fault(viewset: type[ResourceViewSet], names: list[str]) -> Finding | None:
     queryset = viewset.queryset
     model = queryset.model
     expressions = expressions_of(viewset.serializer_class)
@@ -335,7 +338,7 @@ def _ordering_fault(viewset: Any, names: list[str]) -> Finding | None:
     return None
 
 
-def _filter_findings(viewset: Any) -> Iterator[Finding]:
+def _filter_findings(viewset: type[ResourceViewSet]) -> Iterator[Finding]:
     filterset_class = getattr(viewset, "filterset_class", None)
     if getattr(viewset, "filterset_fields", None):
         yield (
@@ -501,7 +504,7 @@ def _via_faults(
         )
 
 
-def _get_field(model: type[models.Model], name: str) -> Any:
+def _get_field(model: type[models.Model], name: str) -> AnyField:
     try:
         return model._meta.get_field(name)
     except FieldDoesNotExist:

@@ -21,7 +21,7 @@ from .documents.statements import Document, properties
 from .http.parsers import parse_json
 from .http.problems import Fault, Refused, faults_of, pointer
 from .http.resources import resources
-from .models import AggregateRoot
+from .models import AggregateRoot, Attrs
 from .relations import Owned, RelatedSerializer, ReverseVia, Shared, Via, relations_of
 from .serializers import documents
 from .writes.attribution import program
@@ -100,7 +100,7 @@ def _picks(serializer: RelatedSerializer) -> dict[str, Pick]:
     return picks
 
 
-def _nested(field: object) -> Callable[[Any], Any]:
+def _nested(field: object) -> Pick:
     child: Any = field.child if isinstance(field, ListSerializer) else field
     picks = _picks(child)
 
@@ -141,7 +141,7 @@ def _links(serializer: RelatedSerializer) -> Iterator[type[models.Model]]:
             yield from _links(child)
 
 
-def _translate(keys: object, meaning: Callable[[Any], object]) -> object:
+def _translate(keys: object, meaning: Callable[[object], object]) -> object:
     """What a property of keys says, one or a list, with the meaning of each instead."""
     return [meaning(key) for key in keys] if isinstance(keys, list) else meaning(keys)
 
@@ -196,7 +196,7 @@ class Line:
 
     number: int
     root: Root | None = None
-    document: dict[str, Any] = field(default_factory=dict)
+    document: Attrs = field(default_factory=dict)
     faults: Sequence[Fault] = ()
 
 

@@ -8,7 +8,7 @@ from typing import Any, TypeAlias
 from rest_framework import serializers
 from rest_framework.settings import api_settings
 
-from .models import normalized, normalized_name
+from .models import HandedOn, normalized, normalized_name
 
 # Of whatever kind: what values it takes, nobody checks.
 SerializerField: TypeAlias = "serializers.Field[Any, Any, Any, Any]"
@@ -35,7 +35,7 @@ class ProseField(StrictCharField):
 class NameField(StrictCharField):
     """A name or a title: in NFC, with single blanks."""
 
-    def run_validation(self, data: Any = serializers.empty) -> Any:
+    def run_validation(self, data: object = serializers.empty) -> object:
         return super().run_validation(normalized_name(data) if isinstance(data, str) else data)
 
 
@@ -101,7 +101,7 @@ class StoredFileField(serializers.FileField):
     writes the documents, knows no request. With `use_url=False` it is the file's name.
     """
 
-    def __init__(self, **kwargs: Any) -> None:
+    def __init__(self, **kwargs: HandedOn) -> None:
         super().__init__(**{"read_only": True, **kwargs})
 
     def to_representation(self, value: Any) -> str | None:
@@ -114,7 +114,7 @@ class StoredFileField(serializers.FileField):
 class StoredFiles(serializers.Serializer[Any]):
     """Files of the row itself, as one object of StoredFileFields; null unless all are there."""
 
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
+    def __init__(self, *args: HandedOn, **kwargs: HandedOn) -> None:
         row = {"source": "*", "read_only": True, "allow_null": True}
         super().__init__(*args, **{**row, **kwargs})
 
@@ -126,5 +126,5 @@ class StoredFiles(serializers.Serializer[Any]):
 class KeyField(StrictIntegerField):
     """The key of a related object. Whether it exists is found out for all keys at once."""
 
-    def __init__(self, **kwargs: Any) -> None:
+    def __init__(self, **kwargs: HandedOn) -> None:
         super().__init__(**{"min_value": 1, "max_value": MAX_ID, **kwargs})

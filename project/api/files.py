@@ -16,6 +16,8 @@ from django.db import Error, models, transaction
 from django.db.models.fields.files import FieldFile
 from django.db.models.signals import post_delete
 
+from .models import HandedOn
+
 logger = logging.getLogger(__name__)
 
 _stored: ContextVar["list[tuple[OwnedFileField, str]] | None"] = ContextVar(
@@ -65,7 +67,7 @@ class OwnedFileField(models.FileField):
         if not cls._meta.abstract:
             post_delete.connect(self._row_deleted, sender=cls)
 
-    def formfield(self, *args: Any, **kwargs: Any) -> Any:
+    def formfield(self, *args: HandedOn, **kwargs: HandedOn) -> Any:
         # The storage shortens a name that is too long.
         return super().formfield(*args, **{"max_length": None, **kwargs})
 

@@ -22,7 +22,7 @@ from django.db import models
 from rest_framework import serializers
 
 from .fields import KeyField
-from .models import AnyQuerySet
+from .models import AnyField, AnyQuerySet
 
 # A related object's key, None where there is none; of a list, its keys.
 Keys: TypeAlias = int | list[int] | None
@@ -55,7 +55,7 @@ class Shared(Relation):
     """A foreign key, or a many-to-many relation without a model of its own (a set)."""
 
     def keys(self, instance: models.Model) -> Keys:
-        field: Any = instance._meta.get_field(self.name)
+        field: AnyField = instance._meta.get_field(self.name)
         return super().keys(instance) if field.many_to_many else getattr(instance, field.attname)
 
 
@@ -115,7 +115,7 @@ class ReverseVia(Relation):
 
     def other_key(self, model: type[models.Model]) -> str:
         """The attribute that holds the other side's key in a row that joins the two."""
-        reverse: Any = model._meta.get_field(self.name)
+        reverse: AnyField = model._meta.get_field(self.name)
         return f"{reverse.field.m2m_field_name()}_id"
 
 

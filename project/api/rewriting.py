@@ -3,14 +3,13 @@
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from typing import Any
 
 from django.db import migrations, models
 from django.db.backends.base.schema import BaseDatabaseSchemaEditor
 from django.db.migrations.state import ProjectState, StateApps
 from django.utils import timezone
 
-from .models import AnyQuerySet, HyphenatedUUIDField
+from .models import AnyField, AnyQuerySet, HyphenatedUUIDField
 from .search.tables import mark_due
 
 BATCH = 1_000
@@ -78,7 +77,7 @@ class RewriteTexts(migrations.RunPython):
                 continue
             count[str(model._meta.verbose_name_plural)] += 1
             if rewrite.owner is not None:
-                owner: Any = model._meta.get_field(rewrite.owner)
+                owner: AnyField = model._meta.get_field(rewrite.owner)
                 key = getattr(rewrite.row, owner.attname)
                 owners[owner.related_model, owner.attname].add(key)
             batch[model].append(rewrite)

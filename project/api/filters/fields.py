@@ -13,7 +13,7 @@ from django.utils.text import Truncator
 
 from ..fields import UUID_FORM
 from ..lists.parameters import BOOLEANS, Schema
-from ..models import PARTIAL_DATE, NameFormField
+from ..models import PARTIAL_DATE, HandedOn, NameFormField
 from ..models import PartialDateField as PartialDate
 from ..relations import MAX_ITEMS
 
@@ -27,10 +27,10 @@ MAX_QUOTED = 40
 class IntegerField(forms.IntegerField):
     """A number that a database takes: decimal digits, 64 bits."""
 
-    def __init__(self, **kwargs: Any) -> None:
+    def __init__(self, **kwargs: HandedOn) -> None:
         super().__init__(**{"min_value": -(2**63), "max_value": 2**63 - 1, **kwargs})
 
-    def to_python(self, value: Any) -> int | None:
+    def to_python(self, value: str | None) -> int | None:
         # int() itself takes `1_000`, and digits of any script.
         if value and not re.fullmatch("-?[0-9]{1,19}", value):
             raise ValidationError(self.error_messages["invalid"], "invalid")
@@ -40,7 +40,7 @@ class IntegerField(forms.IntegerField):
 class BooleanField(forms.Field):
     """True or false, as any parameter may say it."""
 
-    def to_python(self, value: Any) -> bool | None:
+    def to_python(self, value: str | None) -> bool | None:
         if not value:
             return None
         if (answer := BOOLEANS.get(value.lower())) is None:
@@ -101,7 +101,7 @@ class ValuesField(forms.Field):
     With `nullable`, `null` is one of them: None.
     """
 
-    def __init__(self, item: forms.Field, *, nullable: bool, **kwargs: Any) -> None:
+    def __init__(self, item: forms.Field, *, nullable: bool, **kwargs: HandedOn) -> None:
         super().__init__(widget=item.widget, **kwargs)
         self.item = item
         self.nullable = nullable

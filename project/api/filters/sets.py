@@ -13,7 +13,7 @@ from django_filters.rest_framework import CharFilter, Filter, FilterSet
 
 from ..lists.conditions import has_one_of, may_lack
 from ..lists.parameters import Schema
-from ..models import AnyQuerySet, FoldedFrom
+from ..models import AnyQuerySet, FoldedFrom, HandedOn
 from .fields import (
     BooleanField,
     IdField,
@@ -47,7 +47,7 @@ class ValuesFilter(Filter):
         lookup_expr: str | None = None,
         *,
         parameter: str | None = None,
-        **kwargs: Any,
+        **kwargs: HandedOn,
     ) -> None:
         super().__init__(field_name, lookup_expr, **kwargs)
         self.parameter = parameter
@@ -101,14 +101,16 @@ class IntegerFilter(ValuesFilter):
 class ChoiceFilter(ValuesFilter):
     item_class = forms.ChoiceField
 
-    def __init__(self, *args: Any, choices: Iterable[tuple[str, object]], **kwargs: Any) -> None:
+    def __init__(
+        self, *args: HandedOn, choices: Iterable[tuple[str, object]], **kwargs: HandedOn
+    ) -> None:
         super().__init__(*args, choices=[("", "---------"), *choices], **kwargs)
 
 
 class CodeFilter(ValuesFilter):
     """Keys, tags and other codes, as they stand."""
 
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
+    def __init__(self, *args: HandedOn, **kwargs: HandedOn) -> None:
         super().__init__(*args, **{"strip": False, **kwargs})
 
 
@@ -123,7 +125,7 @@ class TimestampFilter(Filter):
 class TextFilter(CharFilter):
     """One text as it stands: blanks around it count, and so does a comma."""
 
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
+    def __init__(self, *args: HandedOn, **kwargs: HandedOn) -> None:
         super().__init__(*args, **{"strip": False, **kwargs})
 
 
@@ -136,7 +138,7 @@ class NameFilter(CharFilter):
 class FoldedNameFilter(NameFilter):
     """A whole name of a model that folds it: whatever the case of its letters."""
 
-    def __init__(self, **kwargs: Any) -> None:
+    def __init__(self, **kwargs: HandedOn) -> None:
         super().__init__("name_folded", **kwargs)
 
     def filter(self, qs: AnyQuerySet, value: str) -> QuerySet[Model]:
@@ -161,7 +163,9 @@ class PartialDateFilter(Filter):
 class ListFilterSet(FilterSet):
     """Sets up only the filters that are asked for: all of them would cost more than the query."""
 
-    def __init__(self, data: QueryDict, queryset: AnyQuerySet, **kwargs: Any) -> None:
+    queryset: AnyQuerySet
+
+    def __init__(self, data: QueryDict, queryset: AnyQuerySet, **kwargs: HandedOn) -> None:
         every = type(self).base_filters
         self.base_filters = OrderedDict((name, every[name]) for name in every if name in data)
         super().__init__(data, queryset, **kwargs)
@@ -173,13 +177,15 @@ class ListFilterSet(FilterSet):
             (getattr(each, "parameter", None) or name, each) for name, each in filters.items()
         )
 
-    def get_form_class(self) -> Any:
-        queryset: Any = self.queryset
-        return _form_class(type(self), queryset.model, tuple(self.filters))
+    def get_form_class(self) -> type[forms.Form]:
+        model: type[Model] = self.queryset.model
+        return _form_class(type(self), model, tuple(self.filters))
 
 
 @lru_cache(maxsize=KEPT_FORMS)
-def _form_class(filterset_class: type[Any], model: type[Model], names: tuple[str, ...]) -> Any:
+def _form_class(
+    filterset_class: "type[ListFilterSet]", model: type[Model], names: tuple[str, ...]
+) -> type[forms.Form]:
     """The form of these filters, which django-filter would make anew for each request."""
     blank = QueryDict(mutable=True)
     blank.update(dict.fromkeys(names, ""))

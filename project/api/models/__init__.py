@@ -1,6 +1,6 @@
 """Bricks for models: the aggregate root, names, dates, and fields that are made from others."""
 
-from .aliases import SQL, AnyField, AnyQuerySet, AnyRow, Attrs, ForeignKey, ModelField
+from .aliases import SQL, AnyField, AnyQuerySet, AnyRow, Attrs, ForeignKey, HandedOn, ModelField
 from .dates import (
     FIRST_YEAR,
     LAST_YEAR,
@@ -34,6 +34,7 @@ __all__ = [
     "FoldedFrom",
     "ForeignKey",
     "FormerKey",
+    "HandedOn",
     "HyphenatedUUIDField",
     "Made",
     "MadeFrom",

@@ -19,6 +19,9 @@ else:
 # What `_meta.get_field` gives, a column or a relation of either side; and a row of whatever model.
 AnyField: TypeAlias = Any
 AnyRow: TypeAlias = Any
+# What a constructor or a hook of Django's or REST framework's takes and hands on. Their stubs name
+# each parameter, and one that is handed on would have to name them all again.
+HandedOn: TypeAlias = Any
 # Of rows of whatever model, or of values of them: what it can be filtered by, nobody checks.
 AnyQuerySet: TypeAlias = models.QuerySet[Any]
 # What an expression compiles to: the statement's part, and its parameters.

@@ -3,7 +3,6 @@
 import re
 from calendar import monthrange
 from collections.abc import Callable, Sequence
-from typing import Any
 
 from django.core.exceptions import ValidationError
 from django.core.validators import MaxValueValidator, MinValueValidator, RegexValidator
@@ -12,7 +11,7 @@ from django.db.models import Q
 from django.db.models.functions import Substr
 from django.db.models.lookups import In
 
-from .aliases import CharField
+from .aliases import CharField, HandedOn
 
 FIRST_YEAR, LAST_YEAR = -9999, 9999
 
@@ -63,7 +62,7 @@ class PartialDateField(CharField):
         validate_partial_date,
     ]
 
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
+    def __init__(self, *args: HandedOn, **kwargs: HandedOn) -> None:
         super().__init__(*args, **{"max_length": 10, "null": True, "blank": True, **kwargs})
 
 

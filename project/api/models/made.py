@@ -8,6 +8,7 @@ from typing import Any
 import regex
 from django.db import models
 
+from .aliases import HandedOn
 from .names import NameField, normalized, normalized_name
 
 
@@ -34,7 +35,9 @@ class MadeFrom(Made, NameField):
 
     make: Callable[..., str]
 
-    def __init__(self, *args: Any, source: str, also: Sequence[str] = (), **kwargs: Any) -> None:
+    def __init__(
+        self, *args: HandedOn, source: str, also: Sequence[str] = (), **kwargs: HandedOn
+    ) -> None:
         self.source = source
         self.also = tuple(also)
         kwargs.setdefault("blank", True)
@@ -142,7 +145,7 @@ class SlugMadeFrom(MadeFrom):
 class ComputedFrom(MadeFrom):
     """What is always made of `source`: a column of its own, where an index needs one."""
 
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
+    def __init__(self, *args: HandedOn, **kwargs: HandedOn) -> None:
         kwargs["editable"] = False
         super().__init__(*args, **kwargs)
 

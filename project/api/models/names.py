@@ -2,13 +2,12 @@
 
 import unicodedata
 from collections.abc import Sequence
-from typing import Any
 
 import regex
 from django import forms
 from django.db import models
 
-from .aliases import CharField
+from .aliases import CharField, HandedOn
 
 
 def normalized(text: str) -> str:
@@ -49,7 +48,7 @@ class NameField(CharField):
         # The database knows no difference, nor need a migration.
         return name, "django.db.models.CharField" if type(self) is NameField else path, args, kwargs
 
-    def formfield(self, **kwargs: Any) -> forms.Field | None:
+    def formfield(self, **kwargs: HandedOn) -> forms.Field | None:
         return super().formfield(**{"form_class": NameFormField, **kwargs})
 
     def pre_save(self, model_instance: models.Model, add: bool) -> str:

@@ -167,8 +167,8 @@ class ResourceViewSet(
         name = str(queryset.model._meta.verbose_name_plural)
         return export(self.request, queryset, self._each_document, columns, name)
 
-    def _each_document(self, keys: Sequence[int]) -> Iterable[str]:
-        serializer_class: Any = self.get_serializer_class()
+    def _each_document(self, keys: Sequence[object]) -> Iterable[str]:
+        serializer_class = self.get_serializer_class()
         using = router.db_for_read(serializer_class.Meta.model)
         unread = self.unread_properties
         return each_document(serializer_class, unread, keys, using, self.request).values()

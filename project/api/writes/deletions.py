@@ -11,7 +11,7 @@ from django.db.models.deletion import Collector
 from django.utils import timezone
 
 from ..http.problems import Fault
-from ..models import AggregateRoot, ForeignKey
+from ..models import AggregateRoot, AnyField, AnyRow, ForeignKey
 from .signals import WrittenRows
 
 # How many of the objects that stand in the way of a deletion are named.
@@ -63,7 +63,7 @@ def _delete_at_once(
             signals.post_delete.send(type(row), instance=row, **context)
 
 
-def _whole(model: type[models.Model], rows: Any, using: str) -> list[Any]:
+def _whole(model: type[models.Model], rows: Iterable[models.Model], using: str) -> list[AnyRow]:
     """These rows with all their values, some of which the collector may not have read."""
     whole = list(rows)
     if any(row.get_deferred_fields() for row in whole):
@@ -78,12 +78,14 @@ def release(instances: Sequence[models.Model]) -> Iterator[WrittenRows]:
     order of their keys, as by every other write.
     """
     raised: set[tuple[type[models.Model], int]] = set()
-    relations: Any = instances[0]._meta.get_fields(include_hidden=True)
+    relations: list[AnyField] = instances[0]._meta.get_fields(include_hidden=True)
     for relation in relations:
         if relation.concrete or not relation.auto_created:
             continue
         if relation.many_to_many and relation.through._meta.auto_created:
-            link: Any = relation.through._meta.get_field(relation.field.m2m_reverse_field_name())
+            link: AnyField = relation.through._meta.get_field(
+                relation.field.m2m_reverse_field_name()
+            )
         elif getattr(relation, "on_delete", None) is models.SET_NULL:
             link = relation.field
         else:
@@ -187,7 +189,7 @@ def owner_of(model: type[models.Model]) -> ForeignKey | None:
     """
     if issubclass(model, AggregateRoot):
         return None
-    keys: list[Any] = [f for f in model._meta.concrete_fields if f.is_relation]
+    keys = _foreign_keys(model)
     if model._meta.auto_created:
         keys = keys[:1]
     return next(

@@ -14,7 +14,7 @@ from rest_framework.fields import empty
 
 from ..http.problems import pointer
 from ..http.resources import resource_of
-from ..models import Attrs, FoldedFrom, MadeFrom
+from ..models import AnyField, Attrs, FoldedFrom, MadeFrom
 from ..relations import Owned, RelatedSerializer, Relation, Shared, relations_of
 from .former_keys import Name, survivors
 from .unit_of_work import RowState, UnitOfWork, natural_keys
@@ -110,7 +110,8 @@ def take_twins(
 
     An id that stands twice in one of them is a fault, and stands there once from here on.
     """
-    model: Any = type(node.instance)._meta.get_field(relation.name).related_model
+    model_field: AnyField = type(node.instance)._meta.get_field(relation.name)
+    model = model_field.related_model
     for name in (relation.name, relation.key):
         if name is None or name not in node.attrs:
             continue
@@ -407,7 +408,7 @@ def says_what_is_stored(
                 if getattr(row, name) != value:
                     return False
                 continue
-            of: Any = row._meta.get_field(relation.name)
+            of: AnyField = row._meta.get_field(relation.name)
             nested = Item("") if value is None else item_of(work, of.related_model, value, "")
             if nested.means != getattr(row, of.attname):
                 return False

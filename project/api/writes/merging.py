@@ -5,7 +5,6 @@ docs/merging.md says what becomes of what.
 
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import Any
 
 from django.core.exceptions import ValidationError
 from django.db import connections, models
@@ -98,7 +97,7 @@ def _locked(
     if connections[rows.db].vendor == "postgresql":
         with connections[rows.db].cursor() as cursor:
             cursor.execute("SELECT pg_advisory_xact_lock(%s)", [MERGE_LOCK])
-    found: dict[int, Any] = {row.pk: row for row in rows.filter(pk__in=[key, into])}
+    found: dict[int, AggregateRoot] = {row.pk: row for row in rows.filter(pk__in=[key, into])}
     if key not in found:
         raise Http404
     if into in found:
@@ -186,7 +185,7 @@ def _carry_over(
     if owner is not None:
         keys = referring.order_by().values(owner.attname)
         holders = owner.related_model._base_manager.filter(pk__in=keys)
-    block: list[Any] = []
+    block: list[models.Model] = []
     while not block or len(block) == BLOCK:
         block = list(holders.order_by("pk").select_for_update(no_key=True)[:BLOCK])
         if not block:

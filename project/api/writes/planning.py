@@ -12,6 +12,7 @@ from django.db import models
 from django.http import Http404
 
 from ..http.problems import pointer
+from ..models import AnyField
 from ..relations import MAX_ITEMS, Owned, RelatedSerializer, ReverseVia, Shared, Via, relations_of
 from .former_keys import survivor_of
 from .items import (
@@ -81,7 +82,7 @@ def _plan_one(
     work: UnitOfWork,
     serializer: RelatedSerializer,
     nodes: Sequence[Node],
-    model_field: Any,
+    model_field: AnyField,
 ) -> None:
     chosen, others = [], []
     for node in nodes:
@@ -110,7 +111,7 @@ def _plan_set(
     work: UnitOfWork,
     serializer: RelatedSerializer,
     nodes: Sequence[Node],
-    model_field: Any,
+    model_field: AnyField,
 ) -> None:
     through = model_field.remote_field.through
     source, target = model_field.m2m_field_name(), model_field.m2m_reverse_field_name()
@@ -152,7 +153,7 @@ def _plan_set(
                 work.add(RowState.new(link, item.pointer, node.root))
 
 
-def _plan_link(relation: Shared, work: UnitOfWork, node: Node, model_field: Any) -> None:
+def _plan_link(relation: Shared, work: UnitOfWork, node: Node, model_field: AnyField) -> None:
     """One link that is added, or removed, while the others are neither read nor written."""
     edit = node.attrs.pop(relation.name)
     through = model_field.remote_field.through

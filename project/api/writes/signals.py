@@ -7,7 +7,7 @@ from typing import Any, overload
 from django.db import models
 from django.dispatch import Signal
 
-from ..models import Attrs
+from ..models import Attrs, HandedOn
 
 Model = type[models.Model]
 
@@ -16,7 +16,11 @@ class SignalOfAllModels(Signal):
     """A signal that is not for a single model: to connect to one would miss nested rows."""
 
     def connect(
-        self, receiver: Callable[..., object], sender: object = None, *args: Any, **kwargs: Any
+        self,
+        receiver: Callable[..., object],
+        sender: object = None,
+        *args: HandedOn,
+        **kwargs: HandedOn,
     ) -> None:
         if sender is not None:
             raise TypeError("Connect without a sender, and look up the rows of your model.")
