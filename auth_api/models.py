@@ -4,7 +4,6 @@ import unicodedata
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import timedelta
-from typing import Any
 
 from django.contrib.auth.base_user import AbstractBaseUser, BaseUserManager
 from django.core.exceptions import ValidationError
@@ -39,7 +38,7 @@ class NormalisedEmailField(models.EmailField):  # type: ignore[type-arg]  # no g
     # Django takes what is not seen in a domain, which mail then leaves out.
     default_validators = [validate_email, validate_visible]
 
-    def to_python(self, value: Any) -> object:
+    def to_python(self, value: str | None) -> object:
         value = super().to_python(value)
         return value and normalise(value).lower()
 
@@ -60,7 +59,7 @@ class FoldedUsernameField(models.CharField):  # type: ignore[type-arg]  # no gen
     Values to compare with take that form.
     """
 
-    def get_prep_value(self, value: Any) -> object:
+    def get_prep_value(self, value: str | None) -> object:
         value = super().get_prep_value(value)
         return value and folded(value.strip())
 

@@ -1,7 +1,6 @@
 """Tokens, sessions and accounts."""
 
 from collections.abc import Callable, Collection, Mapping
-from typing import Any
 
 from django.contrib.auth import update_session_auth_hash
 from django.db import transaction
@@ -23,6 +22,7 @@ from rest_framework_simplejwt.token_blacklist.models import OutstandingToken
 from rest_framework_simplejwt.views import TokenViewBase
 
 from project.api.filters import StrictFilterBackend
+from project.api.models import HandedOn
 from project.api.viewsets import StrictQueryParameters
 from project.api.writing import transact
 
@@ -44,7 +44,9 @@ def never_stored(view_class: type[View]) -> type[View]:
     return method_decorator(cache_control(no_store=True), name="dispatch")(view_class)
 
 
-def described(name: str, summary: str, tag: str, **more: Any) -> Callable[[type[View]], type[View]]:
+def described(
+    name: str, summary: str, tag: str, **more: HandedOn
+) -> Callable[[type[View]], type[View]]:
     """Say in the schema what the POST of this view is called."""
     operation = extend_schema(operation_id=name, summary=summary, tags=[tag], **more)
     return extend_schema_view(post=operation)

@@ -11,6 +11,7 @@ from django.db.models import Model, Prefetch, Q, QuerySet, TextChoices
 from django.http import HttpRequest
 
 from project.api.admin import AggregateRootAdmin, LoadedSelect, RecordForm, UniqueNameForm
+from project.api.conflicts import FormSet
 from project.api.models import AnyQuerySet, ForeignKey
 from project.api.relations import MAX_ITEMS
 
@@ -250,7 +251,9 @@ class BookAdmin(AggregateRootAdmin):
             .prefetch_related(Prefetch("contributions", written, to_attr="written"))
         )
 
-    def save_formset(self, request: HttpRequest, form: Any, formset: Any, change: bool) -> None:
+    def save_formset(
+        self, request: HttpRequest, form: RecordForm, formset: FormSet, change: bool
+    ) -> None:
         super().save_formset(request, form, formset, change)
         if formset.model is not Edition:
             return

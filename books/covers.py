@@ -7,13 +7,16 @@ anew, so that nothing of it is stored but what can be seen.
 import secrets
 import struct
 import zlib
+from collections.abc import Mapping
 from io import BytesIO
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from django.core.exceptions import ValidationError
 from django.core.files import File
 from django.core.files.base import ContentFile
 from PIL import ExifTags, Image, ImageCms, UnidentifiedImageError
+
+from project.api.models import HandedOn
 
 MAX_BYTES = 5 * 1024 * 1024
 MAX_PIXELS = 25_000_000
@@ -116,7 +119,7 @@ def _in_srgb(picture: Image.Image) -> Image.Image:
     return picture.convert(mode)
 
 
-def _encoded(picture: Image.Image, options: dict[str, Any]) -> bytes:
+def _encoded(picture: Image.Image, options: Mapping[str, HandedOn]) -> bytes:
     # Out of it Pillow would write comments and profiles.
     picture.info = {}
     written = BytesIO()

@@ -9,7 +9,7 @@ import json
 from collections.abc import Iterator
 from functools import cache, lru_cache
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from django.core.exceptions import ValidationError
 from django.db.backends.base.base import BaseDatabaseWrapper
@@ -18,7 +18,7 @@ from django.db.models.sql.compiler import SQLCompiler
 from langcodes.data_dicts import LANGUAGE_ALPHA3, LANGUAGE_ALPHA3_BIBLIOGRAPHIC
 from langcodes.tag_parser import LanguageTagError, parse_tag
 
-from project.api.models import SQL
+from project.api.models import SQL, HandedOn
 
 REGISTRY = Path(__file__).parent / "language_subtags.json"
 # The two-letter code, which the registry has, for one of three letters of ISO 639-2: `en` for
@@ -148,7 +148,7 @@ class PrimarySubtag(Transform):
     output_field = CharField()
 
     def as_sqlite(
-        self, compiler: SQLCompiler, connection: BaseDatabaseWrapper, **extra_context: Any
+        self, compiler: SQLCompiler, connection: BaseDatabaseWrapper, **extra_context: HandedOn
     ) -> SQL:
         template = (
             "COALESCE(substr(%(expressions)s, 1, instr(%(expressions)s || '-', '-') - 1), '')"

@@ -18,6 +18,7 @@ from project.api.files import OwnedFileField
 from project.api.models import (
     YEAR,
     AggregateRoot,
+    AnyRow,
     FoldedFrom,
     Made,
     MadeFrom,
@@ -54,7 +55,7 @@ class PublicationDate(Made, NameField):
     The two are twins: the one that differs from what is stored wins.
     """
 
-    def value_of(self, instance: Any, stored: Any = None) -> Any:
+    def value_of(self, instance: AnyRow, stored: AnyRow = None) -> Any:
         text, year = instance.first_published, instance.first_published_year
         changes = stored is None or text != stored.first_published
         if changes or not text or year == stored.first_published_year:
@@ -65,7 +66,7 @@ class PublicationDate(Made, NameField):
 class PublicationYear(Made, models.SmallIntegerField):  # type: ignore[type-arg]
     """The year that the date beside it begins with; alone where there is none."""
 
-    def value_of(self, instance: Any, stored: Any = None) -> Any:
+    def value_of(self, instance: AnyRow, stored: AnyRow = None) -> Any:
         text, year = instance.first_published, instance.first_published_year
         before = None if stored is None else stored.first_published_year
         return first_year(text) if text and year == before else year

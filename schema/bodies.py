@@ -12,7 +12,7 @@ from project.api.writes.bulk_items import ADDRESS, MAX_ITEMS, METHODS
 
 from .examples import EXAMPLES, in_bulk, least_of
 from .names import Names, paragraphs
-from .operations import of_meta
+from .operations import AnySerializer, of_meta
 
 WITH_A_BODY = ("POST", "PUT", "PATCH")
 ITEM = (
@@ -22,7 +22,7 @@ ITEM = (
 
 
 class Bodies(Names):
-    def get_request_serializer(self) -> Any:
+    def get_request_serializer(self) -> AnySerializer:
         if self._is_link:
             return None
         if self._is_merge:
@@ -61,19 +61,19 @@ class Bodies(Names):
         return {"application/json": self._component(f"{name}BulkRequest", body)}
 
     def get_serializer_name(
-        self, serializer: Any, direction: Literal["request", "response"]
+        self, serializer: AnySerializer, direction: Literal["request", "response"]
     ) -> str:
         """With the parent in front where the body leaves to the path what the parent is."""
         name = str(super().get_serializer_name(serializer, direction))
         is_short = direction == "request" and self._said_by_path(serializer)
         return f"{self.view.parent_link.model.__name__}{name}" if is_short else name
 
-    def _said_by_path(self, serializer: Any) -> set[str]:
+    def _said_by_path(self, serializer: AnySerializer) -> set[str]:
         """The properties of the operation's own body that could only repeat the path."""
         view = self.view
         if not isinstance(view, NestedViewSet):
             return set()
-        own: Any = view.get_serializer_class()
+        own = view.get_serializer_class()
         if type(serializer) is not own:
             return set()
         relation: Any = view.parent_link.relation

@@ -1,7 +1,7 @@
 """What a view does in answer to a method, and on what."""
 
 from collections.abc import Collection, Mapping
-from typing import Any
+from typing import Any, TypeAlias
 
 from django.db.models import PROTECT, Model
 from drf_spectacular.drainage import warn
@@ -13,14 +13,17 @@ from rest_framework.serializers import BaseSerializer
 from rest_framework.viewsets import ViewSetMixin
 
 from project.api.http.renderers import EXPORTS
+from project.api.http.views import AnyView
 from project.api.links import LinkViewSet
 from project.api.lists.parameters import CHOOSING, Schema, is_list
-from project.api.relations import Owned
+from project.api.relations import Owned, RelatedSerializer
 from project.api.viewsets import ItemViewSet, NestedViewSet, ResourceViewSet
 from project.api.writes.former_keys import is_mergeable
 
 from .wording import VERBS, Resource
 
+# An instance or a class, or what stands for one: drf-spectacular has no types.
+AnySerializer: TypeAlias = Any
 # What a generic view does in answer to a method, by the mixin that it has this from
 MIXINS: dict[str, list[tuple[type, str]]] = {
     "GET": [(mixins.ListModelMixin, "list"), (mixins.RetrieveModelMixin, "retrieve")],
@@ -34,7 +37,7 @@ LINK_ACTIONS = {"update": "link", "destroy": "unlink"}
 
 
 class Operation(SpectacularAutoSchema):
-    view: Any
+    view: AnyView
 
     @property
     def action(self) -> str:
@@ -88,14 +91,14 @@ class Operation(SpectacularAutoSchema):
         known: frozenset[str] = getattr(self.view, "list_parameters", frozenset())
         return known >= CHOOSING and self.method in SAFE_METHODS
 
-    def _is_list_view(self, serializer: Any = None) -> bool:
+    def _is_list_view(self, serializer: AnySerializer = None) -> bool:
         """Also an action that filters and pages, unless it says that it answers something else."""
         answer = self.get_response_serializers() if serializer is None else serializer
         is_own = not self._is_resource and isinstance(answer, BaseSerializer)
         return (is_own and is_list(self.view)) or bool(super()._is_list_view(serializer))
 
     @property
-    def _handler(self) -> Any:
+    def _handler(self) -> object:
         is_viewset = isinstance(self.view, ViewSetMixin)
         return getattr(self.view, self.view.action if is_viewset else self.method.lower(), None)
 
@@ -126,12 +129,13 @@ class Operation(SpectacularAutoSchema):
             for field in self._model._meta.related_objects
         )
 
-    def _serializer(self, **kwargs: object) -> Any:
+    def _serializer(self, **kwargs: object) -> RelatedSerializer:
         """The resource's own, of whatever operation."""
-        return self.view.get_serializer_class()(**kwargs)
+        serializer: RelatedSerializer = self.view.get_serializer_class()(**kwargs)
+        return serializer
 
     @property
-    def _answered(self) -> Any:
+    def _answered(self) -> AnySerializer:
         """The serializer of the objects, one or many, that are answered; None of other answers."""
         serializer = self._serializer() if self._is_bulk else self.get_response_serializers()
         if isinstance(serializer, Mapping) and serializer:
@@ -173,7 +177,7 @@ class Operation(SpectacularAutoSchema):
         return dict(component.ref)
 
 
-def single(serializer: object) -> Any:
+def single(serializer: object) -> AnySerializer:
     """An instance of the serializer, of its items where it is a list; None of what is none."""
     serializer = force_instance(serializer)  # type: ignore[no-untyped-call]
     serializer = getattr(serializer, "child", serializer)

@@ -1,7 +1,6 @@
 """The parameters of an operation, and which of them many operations share."""
 
 from collections.abc import Collection
-from typing import Any
 
 from drf_spectacular.plumbing import ResolvedComponent
 from drf_spectacular.utils import OpenApiParameter
@@ -9,7 +8,7 @@ from drf_spectacular.utils import OpenApiParameter
 from project.api.http.renderers import EXPORTS, PARTIAL_MEDIA_TYPE
 from project.api.lists.parameters import Schema
 
-from .operations import Operation, of_meta
+from .operations import AnySerializer, Operation, of_meta
 
 # In this order they come before a list's filters.
 COMMON_PARAMETERS = [
@@ -29,7 +28,7 @@ class Parameters(Operation):
         exported = {getattr(each, attribute) for each in EXPORTS}
         return [each for each in super().map_renderers(attribute) if each not in exported]
 
-    def get_override_parameters(self) -> list[Any]:
+    def get_override_parameters(self) -> list[AnySerializer]:
         known: frozenset[str] = getattr(self.view, "list_parameters", frozenset())
         if known.isdisjoint({"fields", "omit", "expand"}) or self.method == "DELETE":
             return []

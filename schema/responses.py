@@ -1,7 +1,6 @@
 """What an operation answers: bodies, headers, and the problems that it can meet."""
 
 from copy import deepcopy
-from typing import Any
 
 from django.db.models import Model, UniqueConstraint
 from drf_spectacular.plumbing import ResolvedComponent
@@ -18,7 +17,7 @@ from project.api.writes.bulk_items import METHODS
 from project.api.writes.former_keys import is_mergeable
 
 from .bodies import WITH_A_BODY, Bodies
-from .operations import of_meta, single
+from .operations import AnySerializer, of_meta, single
 from .problems import (
     DATABASE_POSITION,
     ENTITY_TAG,
@@ -44,7 +43,7 @@ RESULT = (
 
 
 class Responses(Bodies):
-    def get_response_serializers(self) -> Any:
+    def get_response_serializers(self) -> AnySerializer:
         if self._is_link:
             return {204: None}
         if not self._is_bulk:

@@ -5,14 +5,21 @@ from collections.abc import Collection, Iterable, Mapping
 from copy import copy
 from functools import lru_cache
 from types import SimpleNamespace
-from typing import Any, Literal, NamedTuple
+from typing import Literal, NamedTuple
 
 from django.core.exceptions import ValidationError
 from django.db import connection, models
 
 from project.api.files import OwnedFileField
 from project.api.http.problems import Fault
-from project.api.models import AggregateRoot, ComputedFrom, MadeFrom, ModelField, PartialDateField
+from project.api.models import (
+    AggregateRoot,
+    AnyRow,
+    ComputedFrom,
+    MadeFrom,
+    ModelField,
+    PartialDateField,
+)
 from project.api.writes.signals import WrittenRows
 
 from .drafts import Columns, columns_of, defaults_of
@@ -270,7 +277,7 @@ class Changes:
             of_row[name] = before, value
             stored[name] = value
 
-    def write(self, written: WrittenRows, also: Collection[int] = ()) -> list[Any]:
+    def write(self, written: WrittenRows, also: Collection[int] = ()) -> list[AnyRow]:
         """The locked rows, those of the keys `also` included, with their values written.
 
         What somebody else has changed meanwhile stays.

@@ -1,7 +1,7 @@
 """Bricks for the admin: the page of an aggregate root, and forms that know what really changed."""
 
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from functools import partial
 from types import SimpleNamespace
@@ -20,13 +20,17 @@ from django.utils.datastructures import MultiValueDict
 from . import conflicts
 from .changes.actors import Actors
 from .changes.history import changes_of, describe_changes
+from .conflicts import FormSet
 from .http.problems import Refused
 from .http.renderers import as_html
 from .http.resources import resource_of
 from .lists.pagination import CursorPagination
 from .models import (
     AggregateRoot,
+    AnyField,
     AnyQuerySet,
+    AnyRow,
+    Attrs,
     FoldedFrom,
     HandedOn,
     Made,
@@ -63,8 +67,8 @@ class LoadedSelect(AutocompleteSelect):
     chosen: models.Model | None = None
 
     def optgroups(
-        self, name: str, value: Sequence[str], attr: dict[str, Any] | None = None
-    ) -> list[tuple[str | None, list[dict[str, Any]], int | None]]:
+        self, name: str, value: Sequence[str], attr: Attrs | None = None
+    ) -> list[tuple[str | None, list[Attrs], int | None]]:
         if self.chosen is None or list(value) != [str(self.chosen.pk)]:
             return super().optgroups(name, value, attr)
         options = [self.create_option(name, self.chosen.pk, str(self.chosen), True, 1)]
@@ -74,6 +78,9 @@ class LoadedSelect(AutocompleteSelect):
 
 
 class RecordForm(forms.ModelForm):
+    # By the page of a root, until it announces that.
+    written: WrittenRows
+
     def __init_subclass__(cls, **kwargs: object) -> None:
         """Before Django makes the fields: what is said here it says of inputs, of what is only
         shown, and at the top of a table."""
@@ -170,7 +177,7 @@ class BestMatches(NamedTuple):
     gave way to another."""
 
     root: "AggregateRootAdmin"
-    rows: list[tuple[Any, str]]
+    rows: list[tuple[models.Model, str]]
     used: str | None
 
 
@@ -197,7 +204,9 @@ class AggregateRootAdmin(admin.ModelAdmin):
     show_full_result_count = False
     show_facets = admin.ShowFacets.NEVER
 
-    def changeform_view(self, request: HttpRequest, *args: HandedOn, **kwargs: HandedOn) -> Any:
+    def changeform_view(
+        self, request: HttpRequest, *args: HandedOn, **kwargs: HandedOn
+    ) -> HttpResponse:
         """A form is written as the API writes: whoever loses a race looks again."""
         view = partial(super().changeform_view, request, *args, **kwargs)
         with suppress_save_receivers():
@@ -205,7 +214,7 @@ class AggregateRootAdmin(admin.ModelAdmin):
 
     def get_object(
         self, request: HttpRequest, object_id: str, from_field: str | None = None
-    ) -> Any:
+    ) -> AnyRow:
         found = super().get_object(request, object_id, from_field)
         if found is not None and request.method == "POST":
             try:
@@ -220,8 +229,8 @@ class AggregateRootAdmin(admin.ModelAdmin):
         obj: AggregateRoot,
         inline: admin.options.InlineModelAdmin,
         prefix: str,
-    ) -> dict[str, Any]:
-        kwargs: dict[str, Any] = super().get_formset_kwargs(request, obj, inline, prefix)
+    ) -> Attrs:
+        kwargs: Attrs = super().get_formset_kwargs(request, obj, inline, prefix)
         if "data" in kwargs and conflicts.is_stale(request, obj):
             formset = inline.get_formset(request, obj)
             stored = formset(instance=obj, prefix=prefix, queryset=kwargs["queryset"])
@@ -240,7 +249,7 @@ class AggregateRootAdmin(admin.ModelAdmin):
 
     def history_view(
         self, request: HttpRequest, object_id: str, extra_context: dict[str, object] | None = None
-    ) -> Any:
+    ) -> HttpResponse:
         """The last changes, whoever made them, instead of those of these pages alone."""
         resource = resource_of(self.model)
         changes: list[dict[str, object]] = []
@@ -300,7 +309,7 @@ class AggregateRootAdmin(admin.ModelAdmin):
             found.used,
         )
 
-    def note(self, obj: Any) -> str:
+    def note(self, obj: AnyRow) -> str:
         """What tells a match from another of the same name."""
         return ""
 
@@ -315,7 +324,9 @@ class AggregateRootAdmin(admin.ModelAdmin):
         if not change:
             super().save_model(request, obj, form, change)
 
-    def save_related(self, request: HttpRequest, form: Any, formsets: Any, change: bool) -> None:
+    def save_related(
+        self, request: HttpRequest, form: RecordForm, formsets: Iterable[FormSet], change: bool
+    ) -> None:
         root = form.instance
         form.written = written = WrittenRows()
         stored = self.model._base_manager.get(pk=root.pk) if change else None
@@ -337,7 +348,9 @@ class AggregateRootAdmin(admin.ModelAdmin):
                 written.removed[model] += gone
         written.announce(self.model)
 
-    def save_formset(self, request: HttpRequest, form: Any, formset: Any, change: bool) -> None:
+    def save_formset(
+        self, request: HttpRequest, form: RecordForm, formset: FormSet, change: bool
+    ) -> None:
         written = form.written
         rows = formset.save(commit=False)
         if formset.deleted_objects:
@@ -416,7 +429,7 @@ class AggregateRootAdmin(admin.ModelAdmin):
 
 def _links(instance: models.Model, name: str) -> dict[object, models.Model]:
     """The rows that tie an object to those of its many-to-many field, by key."""
-    field: Any = instance._meta.get_field(name)
+    field: AnyField = instance._meta.get_field(name)
     rows = field.remote_field.through._base_manager
     return {link.pk: link for link in rows.filter(**{field.m2m_field_name(): instance})}
 

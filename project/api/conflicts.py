@@ -7,7 +7,7 @@ Whoever saves it then has seen what it overwrites.
 import re
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
-from typing import Any
+from typing import Any, TypeAlias
 
 from django import forms
 from django.db import models
@@ -19,6 +19,9 @@ from .changes.actors import Actors
 from .changes.models import Change
 from .models import AggregateRoot
 
+Form: TypeAlias = "forms.ModelForm[Any]"
+# Of an inline. The stubs let its model and its prefix be None.
+FormSet: TypeAlias = Any
 # What was sent of a row of a formset, by the name of the input.
 Row = dict[str, list[Any]]
 # The input that carries the version.
@@ -45,7 +48,7 @@ def is_stale(request: HttpRequest, root: AggregateRoot) -> bool:
     return request.POST.get(BASED_ON, "") not in ("", str(root.version))
 
 
-def describe(form: Any, based_on: int) -> Iterator[str]:
+def describe(form: Form, based_on: int) -> Iterator[str]:
     """Who was faster and when, and how the fields of the root's form differ from what is stored."""
     root = form.instance
     yield _last_change(root, based_on)
@@ -67,7 +70,7 @@ def _last_change(root: AggregateRoot, based_on: int) -> str:
     return f"Since you opened this page {actor['name']} has changed it, on {at}."
 
 
-def _differences(form: Any, names: Iterable[str], stored: models.Model) -> Iterator[str]:
+def _differences(form: Form, names: Iterable[str], stored: models.Model) -> Iterator[str]:
     for name in names:
         if name not in form.cleaned_data:
             continue
@@ -91,7 +94,7 @@ def _shown(value: object) -> str:
 # The rows of a formset
 
 
-def add_rows_of_now(data: QueryDict, files: MultiValueDict[str, Any], stored: Any) -> None:
+def add_rows_of_now(data: QueryDict, files: MultiValueDict[str, Any], stored: FormSet) -> None:
     """Leave out of what was sent the rows that are gone, and add those that are new.
 
     `stored` is the formset of what is stored. A form that names a row that is gone could never be
@@ -146,7 +149,7 @@ def _row_of(name: str, prefix: str) -> re.Match[str] | None:
     return re.fullmatch(rf"{re.escape(prefix)}-([0-9]{{1,4}})-(.+)", name)
 
 
-def _as_sent(form: Any) -> dict[str, list[str]]:
+def _as_sent(form: Form) -> dict[str, list[str]]:
     """What a browser sends of a row that nobody touches."""
     sent = {}
     for bound in form:
@@ -158,7 +161,7 @@ def _as_sent(form: Any) -> dict[str, list[str]]:
     return sent
 
 
-def describe_rows(sent: QueryDict, formset: Any) -> Iterator[str]:
+def describe_rows(sent: QueryDict, formset: FormSet) -> Iterator[str]:
     """How the rows that were sent differ from those that are stored."""
     kind = capfirst(formset.model._meta.verbose_name)
     key = formset.model._meta.pk.name

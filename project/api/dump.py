@@ -14,7 +14,6 @@ from uuid import UUID
 
 from django.db import connections, models, router
 from rest_framework.exceptions import ParseError, ValidationError
-from rest_framework.serializers import ListSerializer
 
 from .databases.connections import snapshot
 from .documents.statements import Document, properties
@@ -100,9 +99,14 @@ def _picks(serializer: RelatedSerializer) -> dict[str, Pick]:
     return picks
 
 
+def _nested_in(field: Any) -> RelatedSerializer:
+    """The serializer of an object, or of each in a list."""
+    nested: RelatedSerializer = getattr(field, "child", field)
+    return nested
+
+
 def _nested(field: object) -> Pick:
-    child: Any = field.child if isinstance(field, ListSerializer) else field
-    picks = _picks(child)
+    picks = _picks(_nested_in(field))
 
     def pick(value: Any) -> Any:
         if isinstance(value, list):
@@ -133,8 +137,7 @@ def _links(serializer: RelatedSerializer) -> Iterator[type[models.Model]]:
     for relation in relations_of(serializer):
         if relation.name not in serializer.fields:
             continue
-        nested: Any = serializer.fields[relation.name]
-        child: Any = nested.child if isinstance(nested, ListSerializer) else nested
+        child = _nested_in(serializer.fields[relation.name])
         if isinstance(relation, Shared):
             yield child.Meta.model
         elif isinstance(relation, Owned):

@@ -16,7 +16,7 @@ from contextlib import suppress
 from pathlib import Path
 from tempfile import gettempdir, mkdtemp
 from time import process_time
-from typing import IO, Any, Literal, Protocol
+from typing import IO, Any, Literal, Protocol, TypeVar
 
 from django.http import HttpRequest, HttpResponseBase
 from prometheus_client import (
@@ -40,12 +40,19 @@ BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 1
 # Of any other, which a client makes up, there would be a series each.
 METHODS = frozenset({"GET", "HEAD", "OPTIONS", "POST", "PUT", "PATCH", "DELETE"})
 
+Kind = TypeVar("Kind", Counter, Gauge, Histogram)
 _place = "none"
 _lock: IO[str]
 values.ValueClass = values.MultiProcessValue(lambda: _place)  # type: ignore[no-untyped-call]
 
 
-def _named(kind: Any, name: str, help: str, *labels: str, **more: Any) -> Any:  # noqa: A002
+def _named(
+    kind: type[Kind],
+    name: str,
+    help: str,  # noqa: A002
+    *labels: str,
+    **more: Any,
+) -> Kind:
     return kind(name, help, labels, namespace="catalogue", registry=None, **more)
 
 

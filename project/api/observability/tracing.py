@@ -5,17 +5,18 @@ A span for each request and one for each of its statements, by OpenTelemetry's c
 OpenTelemetry's own instrumentation of Django would add the client's address and the query.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
 from functools import partial
 from threading import Lock
-from typing import Any
 
 from django.core.exceptions import ImproperlyConfigured
 from django.db import Error
+from django.db.backends.base.base import BaseDatabaseWrapper
 from django.http import HttpRequest, HttpResponseBase
 
 from ..databases.connections import each_statement
+from ..models import HandedOn
 
 try:
     from opentelemetry import propagate, trace
@@ -75,7 +76,11 @@ class Traces:
 
 
 def _trace_statement(
-    execute: Callable[..., object], sql: str, params: object, many: bool, context: Any
+    execute: Callable[..., object],
+    sql: str,
+    params: object,
+    many: bool,
+    context: Mapping[str, BaseDatabaseWrapper],
 ) -> object:
     text = str(sql)
     attributes = {"db.system.name": context["connection"].vendor, "db.query.text": text}
@@ -90,6 +95,6 @@ def _trace_statement(
             raise
 
 
-def _span(name: str, **more: Any) -> AbstractContextManager[trace.Span]:
+def _span(name: str, **more: HandedOn) -> AbstractContextManager[trace.Span]:
     start = partial(tracer().start_as_current_span, name, **more)
     return start(record_exception=False, set_status_on_exception=False)

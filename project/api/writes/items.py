@@ -240,7 +240,7 @@ def made_by_key(work: UnitOfWork, model: type[models.Model], item: Item) -> mode
     """What this write makes already under a natural key of this item, which says no more of it."""
     for key in _keys_of(model, item.attrs or {}):
         first, instance = work.made_by_key.get((model, *key), (None, None))
-        if first is not None and _says_only(model, item.attrs or {}, first.attrs):
+        if first is not None and _says_only(model, item.attrs or {}, first.attrs or {}):
             return instance
     return None
 

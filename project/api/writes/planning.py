@@ -442,7 +442,7 @@ def _holds(relation: Via, child_serializer: RelatedSerializer, entry: Entry) -> 
 
 def _meaning_of(
     relation: Via, work: UnitOfWork, child_serializer: RelatedSerializer, entry: Entry
-) -> Any:
+) -> object:
     inner = next(r for r in relations_of(child_serializer) if r.name == relation.to)
     model = child_serializer.Meta.model._meta.get_field(relation.to).related_model
     for name in (inner.name, inner.key):

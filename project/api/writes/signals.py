@@ -2,7 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, overload
+from typing import overload
 
 from django.db import models
 from django.dispatch import Signal
@@ -58,7 +58,7 @@ rows_written = SignalOfAllModels()
 class InsertedRows(Sequence[models.Model]):
     """Rows that went past the ORM: `columns` has their values, by the columns' attributes."""
 
-    def __init__(self, model: Model, columns: Sequence[Mapping[str, Any]]) -> None:
+    def __init__(self, model: Model, columns: Sequence[Attrs]) -> None:
         self.model = model
         self.columns = columns
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from functools import cache
 from itertools import chain
 from types import SimpleNamespace
-from typing import Any, Self, TypeAlias
+from typing import TYPE_CHECKING, Self, TypeAlias
 from uuid import UUID
 
 from django.core.exceptions import ValidationError
@@ -29,6 +29,9 @@ from .deletions import remove
 from .former_keys import Name, survivors
 from .permissions import Touch, require_permission
 from .signals import WrittenRows
+
+if TYPE_CHECKING:
+    from .items import Item
 
 # Those of a uniqueness, and what they hold.
 Fields: TypeAlias = tuple[ModelField, ...]
@@ -160,7 +163,7 @@ class UnitOfWork:
         # that says so, and the instance.
         self.ids_by_uid: dict[type[models.Model], dict[UUID, int]] = defaultdict(dict)
         self.made_by_uid: dict[
-            tuple[type[models.Model], UUID | None], tuple[Any, models.Model]
+            tuple[type[models.Model], UUID | None], tuple[Item, models.Model]
         ] = {}
         # What it names by a natural key: by model, column and value, who has it, None where nobody
         # does; of what is made, the same as above.
@@ -168,7 +171,7 @@ class UnitOfWork:
             defaultdict(dict)
         )
         self.made_by_key: dict[
-            tuple[type[models.Model], str, object], tuple[Any, models.Model]
+            tuple[type[models.Model], str, object], tuple[Item, models.Model]
         ] = {}
         # What is meant by names that merged objects had: ids, uids and natural keys.
         self.survivors: dict[Name, int] = {}
