@@ -15,7 +15,7 @@ from authors.models import Author
 from books.importing import FORMS, UnreadableFileError, bibtex, import_file
 from books.importing.authors import AuthorRow
 from books.importing.importer import prepare
-from books.importing.mapped import SYNONYMS
+from books.importing.mapping import SYNONYMS
 from books.importing.onix import TAGS
 from books.importing.rows import Lines
 from books.importing.validation import Validation

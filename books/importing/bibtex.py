@@ -14,7 +14,7 @@ from .identifiers import identifiers
 from .latex import plain
 from .rows import MAX_LENGTH, Body, FileRow, Lines, text_of, too_long_fault
 from .tabular import number_of
-from .vocabulary import contribution, date_of, editions, given, language_of, year_of
+from .vocabulary import contribution, date_of, editions, language_of, without_blanks, year_of
 
 BEGINNING = r"(\s*(%[^\n]*\n)?)*@\s*\w+\s*[{(]"
 BLOCK = re.compile(rb"\s*@\s*(\w+)\s*[{(]")
@@ -87,7 +87,7 @@ def _body(fields: Body) -> Body:
     texts = {name: plain(value) for name, value in fields.items() if isinstance(value, str)}
     get = texts.get
     date = get("date") or f"{get('year', '')}-{get('month', '')}".strip("-")
-    return given(
+    return without_blanks(
         {
             "title": get("title"),
             "subtitle": get("subtitle"),

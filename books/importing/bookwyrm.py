@@ -5,7 +5,7 @@ import re
 from .identifiers import identifiers
 from .rows import FileRow
 from .tabular import Record, Table, number_of
-from .vocabulary import contribution, editions, given
+from .vocabulary import contribution, editions, without_blanks
 
 COLUMNS = {
     "/title": "title",
@@ -23,7 +23,7 @@ def _body(record: Record, row: FileRow) -> dict[str, object]:
     if record.get("openlibrary_key") and key is None and edition is None:
         row.left_out.append("openlibrary_key")
     names = [name.strip() for name in record["author_text"].split(",")]
-    return given(
+    return without_blanks(
         {
             "title": record["title"],
             "contributions": [contribution(name) for name in names if name],

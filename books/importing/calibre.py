@@ -6,7 +6,7 @@ from html.parser import HTMLParser
 from .identifiers import identifiers
 from .rows import FileRow
 from .tabular import Record, Table
-from .vocabulary import contribution, date_of, editions, given, language_of
+from .vocabulary import contribution, date_of, editions, language_of, without_blanks
 
 COLUMNS = {
     "/title": "title",
@@ -58,7 +58,7 @@ def _body(record: Record, row: FileRow) -> dict[str, object]:
     published = record.get("pubdate", "")
     numbers = re.findall(r"([\w.-]+):([^,]+)", record.get("identifiers", ""))
     names = [name.strip() for name in record["authors"].split(" & ")]
-    return given(
+    return without_blanks(
         {
             "title": record["title"],
             "sort_title": record.get("title_sort"),

@@ -6,7 +6,7 @@ from .citations import is_book, isbns, keywords, series
 from .identifiers import identifiers
 from .jsonl import JSONForm
 from .rows import Body, FileRow
-from .vocabulary import contribution, date_of, editions, given, language_of, year_of
+from .vocabulary import contribution, date_of, editions, language_of, without_blanks, year_of
 
 BOOKS = frozenset(
     ["book", "collection", "thesis", "report", "manuscript", "classic", "document", "pamphlet"]
@@ -63,7 +63,7 @@ def _body(item: Body, row: FileRow) -> Body:
     ]
     pages = re.match(r"\d{1,6}(?!\d)", _text(item.get("number-of-pages")))
     number = _text(item.get("collection-number")) or _text(item.get("volume"))
-    row.source = body = given(
+    row.source = body = without_blanks(
         {
             "title": _text(item.get("title")),
             "original_title": _text(item.get("original-title")),

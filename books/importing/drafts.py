@@ -50,8 +50,8 @@ BOOK, EDITION = defaults_of(Book), defaults_of(Edition)
 
 
 @lru_cache(REMEMBERED)
-def shared(model: type[models.Model], **attrs: object) -> Columns:
-    """The author, series, subject or publisher of these attributes, or a ValidationError."""
+def make_columns(model: type[models.Model], **attrs: object) -> Columns:
+    """The columns of an author, series, subject or publisher of these, or a ValidationError."""
     thing = {**defaults_of(model), **attrs}
     # `__init__` takes ten times as long, and does no more of use here.
     instance = model.__new__(model)
@@ -85,9 +85,9 @@ class Draft:
         self.faults: list[Fault] = []
         self.is_book = True
         series = attrs.pop("series", None)
-        self.series = None if series is None else self._shared(Series, series, "series")
+        self.series = None if series is None else self._make_columns(Series, series, "series")
         self.subjects = [
-            self._shared(Subject, each, "subjects", i)
+            self._make_columns(Subject, each, "subjects", i)
             for i, each in enumerate(attrs.pop("subjects", ()))
         ]
         self.credits = list(self._credits(attrs))
@@ -135,9 +135,9 @@ class Draft:
             _Everything(self),
         )
 
-    def _shared(self, model: type[models.Model], attrs: Columns, *at: str | int) -> Columns:
+    def _make_columns(self, model: type[models.Model], attrs: Columns, *at: str | int) -> Columns:
         try:
-            return shared(model, **attrs)
+            return make_columns(model, **attrs)
         except ValidationError as error:
             self.faults += faults_of(get_error_detail(error), pointer(*at))
             return attrs
@@ -147,7 +147,7 @@ class Draft:
         contributions = attrs.pop("contributions", None)
         if contributions is None:
             for i, each in enumerate(authors or ()):
-                yield Credit(self._shared(Author, each, "authors", i))
+                yield Credit(self._make_columns(Author, each, "authors", i))
             return
         if authors is not None:
             told = [each.get("author") for each in contributions if _is_author(each)]
@@ -156,7 +156,9 @@ class Draft:
                 self.faults.append(Fault("conflicting_values", detail, "/authors"))
         for i, each in enumerate(contributions):
             if "author" in each:
-                author = self._shared(Author, each.pop("author"), "contributions", i, "author")
+                author = self._make_columns(
+                    Author, each.pop("author"), "contributions", i, "author"
+                )
                 yield Credit(author, **each)
                 if each.get("other_role"):
                     self._check(Contribution(**each), "contributions", i)
@@ -168,7 +170,7 @@ class Draft:
         """Its columns, and beside them the publisher and the identifiers, in pairs."""
         publisher = attrs.get("publisher")
         if publisher is not None:
-            attrs["publisher"] = self._shared(Publisher, publisher, *at, "publisher")
+            attrs["publisher"] = self._make_columns(Publisher, publisher, *at, "publisher")
         identifiers = [Identifier(**each) for each in attrs.get("identifiers", ())]
         for i, each in enumerate(identifiers):
             self._check(each, *at, "identifiers", i)

@@ -1,6 +1,5 @@
 """The forms of a catalogue file, each read row by row as bodies that `POST /api/books/` takes."""
 
-import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Protocol
@@ -15,8 +14,8 @@ from .csl import CSL
 from .goodbooks import GOODBOOKS
 from .goodreads import GOODREADS
 from .jsonl import OUR_JSON, JSONForm
-from .mapped import guess, mapped
-from .rows import Body, FileRow, Lines, UnreadableFileError
+from .mapping import guess, make_table
+from .rows import Body, ByBeginning, FileRow, Lines, UnreadableFileError
 from .storygraph import STORYGRAPH
 from .tabular import Table, header_of
 
@@ -30,13 +29,8 @@ class Form(Protocol):
 
 
 @dataclass(frozen=True)
-class _Form:
-    # A pattern.
-    beginning: str
+class _Form(ByBeginning):
     read: Callable[[Lines], Iterator[FileRow]]
-
-    def begins(self, text: str) -> bool:
-        return re.match(self.beginning, text, re.DOTALL) is not None
 
 
 def _rejected_body(document: Body, row: FileRow, *others: Table) -> dict[str, object]:
@@ -85,12 +79,12 @@ FORMS: Mapping[str, Form] = {
 }
 
 
-def mapped_form(mapping: Mapping[str, str], text: str) -> Form:
+def form_with_mapping(mapping: Mapping[str, str], text: str) -> Form:
     """The form of a file that begins like this: a table with such columns, or rejects of one.
 
-    Raises UnreadableFileError as `mapped` does.
+    Raises UnreadableFileError as `make_table` does.
     """
-    table = mapped(mapping)
+    table = make_table(mapping)
     rejects = JSONForm(REJECTS, lambda document, row: _rejected_body(document, row, table))
     return rejects if rejects.begins(text) else table
 

@@ -4,7 +4,7 @@ from .goodbooks import title_in_series
 from .identifiers import identifiers
 from .rows import FileRow
 from .tabular import Record, Table, number_of
-from .vocabulary import contribution, date_of, editions, format_of, given
+from .vocabulary import contribution, date_of, editions, format_of, without_blanks
 
 COLUMNS = {
     "/(title|series.*)": "title",
@@ -24,7 +24,7 @@ def _body(record: Record, row: FileRow) -> dict[str, object]:
     # Whether they are authors or translators the file does not say.
     others = [name.strip() for name in record.get("additional authors", "").split(",")]
     pages = record.get("number of pages", "")
-    return given(
+    return without_blanks(
         {
             **title_in_series(record["title"]),
             "first_published_year": number_of(record.get("original publication year", "")),

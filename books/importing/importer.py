@@ -30,7 +30,7 @@ from .authors import AuthorRow
 from .batches import Batch
 from .drafts import Draft
 from .files import open_file
-from .formats import FORMS, Form, form_of, mapped_form
+from .formats import FORMS, Form, form_of, form_with_mapping
 from .merging import Keys, Ours, Update
 from .ordering import SortedRows
 from .rows import Body, FileRow, Lines
@@ -152,7 +152,7 @@ def import_file(
         name = "mapped" if mapping else form
         if name == "auto":
             name = form_of(lines.beginning)
-        reader = mapped_form(mapping, lines.beginning) if mapping else FORMS[name]
+        reader = form_with_mapping(mapping, lines.beginning) if mapping else FORMS[name]
         report = Report(name, size, is_dry_run=dry_run)
         files.callback(_count, report)
         kept: IO[str] | None = None

@@ -1,25 +1,19 @@
 """JSON: lines (https://jsonlines.org) or items, each a body that `POST /api/books/` takes."""
 
-import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from project.api.http.problems import Fault
 
 from .json_items import items, line_of
-from .rows import Body, FileRow, Lines
+from .rows import Body, ByBeginning, FileRow, Lines
 
 
 @dataclass(frozen=True)
-class JSONForm:
+class JSONForm(ByBeginning):
     """Documents of JSON of which each is a row: lines of a file, or the items of its one value."""
 
-    # What the file begins with.
-    beginning: str
     body_of: Callable[[Body, FileRow], Body]
-
-    def begins(self, text: str) -> bool:
-        return re.match(self.beginning, text, re.DOTALL) is not None
 
     def read(self, lines: Lines) -> Iterator[FileRow]:
         for row in _documents(lines):

@@ -5,7 +5,14 @@ import re
 from .identifiers import identifiers
 from .rows import FileRow
 from .tabular import Record, Table
-from .vocabulary import date_of, editions, format_of, given, inverted, language_of
+from .vocabulary import (
+    contribution_of_inverted,
+    date_of,
+    editions,
+    format_of,
+    language_of,
+    without_blanks,
+)
 
 COLUMNS = {
     "/title": "title",
@@ -52,16 +59,16 @@ def _of_record(record: Record, row: FileRow) -> dict[str, object]:
     roles += [""] * len(others)
     first, role = record["primary author"], get("primary author role", "")
     isbns = [isbn.strip(" []") for isbn in re.split("[,;]", get("isbns") or get("isbn", ""))]
-    return given(
+    return without_blanks(
         {
             "title": record["title"],
             "language": only_language(_split(get("original languages", ""), ",")),
             "description": get("summary", ""),
             "subjects": [{"name": name} for name in _split(get("subjects", ""), r"\|")],
             "contributions": [
-                *([inverted(first, role)] if first else []),
+                *([contribution_of_inverted(first, role)] if first else []),
                 *(
-                    inverted(name, role or "contributor")
+                    contribution_of_inverted(name, role or "contributor")
                     for name, role in zip(others, roles, strict=False)
                     if name
                 ),

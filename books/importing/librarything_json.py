@@ -7,7 +7,7 @@ from . import librarything
 from .identifiers import identifiers
 from .json_items import items
 from .rows import Body, FileRow, Lines
-from .vocabulary import date_of, editions, format_of, given, inverted
+from .vocabulary import contribution_of_inverted, date_of, editions, format_of, without_blanks
 
 BEGINNING = r'\s*\{\s*"\d+"\s*:\s*\{\s*"books_id"'
 IN_SERIES = re.compile(r"(.*\S)\s*\(([^()]+)\)")
@@ -40,7 +40,7 @@ def _of_object(book: Body) -> Body:
     series = next(iter(_texts(book.get("series"))), "")
     match = IN_SERIES.fullmatch(series)
     formats = [each.get("text", "") for each in _objects(book.get("format"))]
-    return given(
+    return without_blanks(
         {
             "title": text("title"),
             "language": librarything.only_language(_texts(book.get("originallanguage"))),
@@ -49,7 +49,9 @@ def _of_object(book: Body) -> Body:
             "series_position": match[2] if match else "",
             "subjects": [{"name": name} for name in dict.fromkeys(_texts(book.get("subject")))],
             "contributions": [
-                inverted(str(each.get("lf") or each.get("fl")), str(each.get("role") or ""))
+                contribution_of_inverted(
+                    str(each.get("lf") or each.get("fl")), str(each.get("role") or "")
+                )
                 for each in people
                 if each.get("lf") or each.get("fl")
             ],

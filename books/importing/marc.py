@@ -10,7 +10,15 @@ from pymarc import Record
 from .citations import series
 from .identifiers import of_marc
 from .rows import Body
-from .vocabulary import contribution, date_of, editions, format_of, given, language_of, year_of
+from .vocabulary import (
+    contribution,
+    date_of,
+    editions,
+    format_of,
+    language_of,
+    without_blanks,
+    year_of,
+)
 
 # ISBD's marks between the parts of a description.
 MARKS = " /:;,=."
@@ -27,7 +35,7 @@ def body_of(record: Record) -> dict[str, object]:
     bindings += [part for code in isbns for part in re.findall(r"\(([^)]*)\)", code)]
     language = language_of(fixed[35:38]) if fixed[35:38].strip() else None
     originals = [code for f in record.get_fields("041") for code in f.get_subfields("h")]
-    return given(
+    return without_blanks(
         {
             "title": _title(record),
             "subtitle": _trimmed(" ".join(_all(record, "245", "b"))),

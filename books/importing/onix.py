@@ -9,7 +9,14 @@ from .citations import keywords
 from .identifiers import of_onix
 from .markup import records, text
 from .rows import FileRow, Lines
-from .vocabulary import contribution, date_of, editions, given, inverted, language_of
+from .vocabulary import (
+    contribution,
+    contribution_of_inverted,
+    date_of,
+    editions,
+    language_of,
+    without_blanks,
+)
 
 # The short tags of what is read here; those of composites are their names in small letters.
 COMPOSITES = (
@@ -72,7 +79,7 @@ def _contributions(detail: Element) -> Iterator[dict[str, object]]:
             if name:
                 yield contribution(name, role, sort_name=inverse)
             elif inverse:
-                yield inverted(inverse, role)
+                yield contribution_of_inverted(inverse, role)
             elif corporate:
                 yield contribution(corporate, role, kind="body")
 
@@ -94,7 +101,7 @@ def _body(product: Element) -> dict[str, object]:
     form = text(detail, "ProductForm")
     forms = [*map(text, detail.findall("ProductFormDetail")), form[:2], form[:1]]
     subjects = dict.fromkeys(map(text, detail.findall("Subject/SubjectHeadingText")))
-    return given(
+    return without_blanks(
         {
             "title": _title(whole) or _title(title.find("TitleElement")),
             "subtitle": text(title, "TitleElement/Subtitle"),

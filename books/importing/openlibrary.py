@@ -15,7 +15,15 @@ from .authors import other_names
 from .identifiers import of_open_library
 from .json_items import line_of
 from .rows import Body, FileRow, Lines
-from .vocabulary import contribution, date_of, editions, format_of, given, language_of, year_of
+from .vocabulary import (
+    contribution,
+    date_of,
+    editions,
+    format_of,
+    language_of,
+    without_blanks,
+    year_of,
+)
 
 BEGINNING = r"/type/\w+\t/\w+/OL\d+[AMW]\t\d+\t[^\t]+\t\{"
 
@@ -62,7 +70,7 @@ def _subjects(record: dict[str, object], row: FileRow) -> list[Body]:
 
 
 def _work(record: dict[str, object], row: FileRow) -> dict[str, object]:
-    return given(
+    return without_blanks(
         {
             "title": _text(record.get("title")),
             "subtitle": _text(record.get("subtitle")),
@@ -79,7 +87,7 @@ def _edition(record: dict[str, object], row: FileRow) -> dict[str, object]:
     works = _list(record.get("works"))
     languages = [language_of(_key(each)) for each in _list(record.get("languages"))]
     pages, publishers = record.get("number_of_pages"), _list(record.get("publishers"))
-    return given(
+    return without_blanks(
         {
             "title": _text(record.get("title")),
             "subtitle": _text(record.get("subtitle")),
@@ -100,7 +108,7 @@ def _edition(record: dict[str, object], row: FileRow) -> dict[str, object]:
 
 def _author(record: Body, row: FileRow) -> dict[str, object]:
     row.is_author = True
-    return given(
+    return without_blanks(
         {
             "name": _text(record.get("name")) or _text(record.get("personal_name")),
             "birth_year": year_of(_text(record.get("birth_date"))),

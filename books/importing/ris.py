@@ -9,7 +9,7 @@ from rispy.config import LIST_TYPE_TAGS
 from .citations import is_book, series
 from .identifiers import identifiers
 from .rows import Body, FileRow, Lines, text_of, too_long_fault
-from .vocabulary import date_of, editions, given, inverted, language_of
+from .vocabulary import contribution_of_inverted, date_of, editions, language_of, without_blanks
 
 BEGINNING = r"\s*TY  ?- "
 BOOKS = frozenset({"BOOK", "EBOOK", "EDBOOK", "SERIAL", "THES", "RPRT", "MANSCPT", "GEN"})
@@ -69,7 +69,7 @@ def _body(record: Body) -> Body:
     date = record.get("date") or record.get("year") or record.get("publication_year") or ""
     # The parser does not know the title of a whole book, as Reference Manager called it.
     whole = record.get("unknown_tag", {}).get("BT", [])
-    return given(
+    return without_blanks(
         {
             "title": record.get("title") or record.get("primary_title") or " ".join(whole),
             "description": record.get("abstract") or record.get("notes_abstract"),
@@ -77,7 +77,9 @@ def _body(record: Body) -> Body:
             "subjects": [
                 {"name": word} for word in record.get("keywords", []) if re.search(r"\w", word)
             ],
-            "contributions": [inverted(name, role) for name, role in people if name],
+            "contributions": [
+                contribution_of_inverted(name, role) for name, role in people if name
+            ],
             "editions": editions(
                 [
                     isbn

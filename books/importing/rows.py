@@ -25,6 +25,16 @@ class UnreadableFileError(Exception):
     """The file as a whole can't be read; the message says why to a person."""
 
 
+@dataclass(frozen=True)
+class ByBeginning:
+    """A form that is told by what its files begin with: a pattern."""
+
+    beginning: str
+
+    def begins(self, text: str) -> bool:
+        return re.match(self.beginning, text, re.DOTALL) is not None
+
+
 @dataclass(slots=True)
 class FileRow:
     """One row of a file, and what was made of it."""

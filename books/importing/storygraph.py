@@ -4,7 +4,7 @@ import re
 
 from .rows import Body, FileRow
 from .tabular import Record, Table
-from .vocabulary import contribution, editions, format_of, given
+from .vocabulary import contribution, editions, format_of, without_blanks
 
 COLUMNS = {
     "/title": "title",
@@ -24,7 +24,7 @@ def _body(record: Record, row: FileRow) -> Body:
     is_isbn = re.fullmatch(r"[\dXx-]{10,17}", uid) is not None
     if uid and not is_isbn:
         row.left_out.append("ISBN/UID")
-    return given(
+    return without_blanks(
         {
             "title": record["title"],
             "contributions": [

@@ -116,14 +116,14 @@ def role_of(text: str) -> str | None:
 
 def contribution(name: str, role: str = "", **author: object) -> dict[str, object]:
     """What somebody did; in the words of the file where we have none."""
-    body: dict[str, object] = {"author": {"name": name, **given(author)}}
+    body: dict[str, object] = {"author": {"name": name, **without_blanks(author)}}
     ours = role_of(role) if role else Role.AUTHOR.value
     if ours is None:
         return {**body, "role": Role.OTHER.value, "other_role": role}
     return body if ours == Role.AUTHOR else {**body, "role": ours}
 
 
-def inverted(name: str, role: str = "", **author: object) -> dict[str, object]:
+def contribution_of_inverted(name: str, role: str = "", **author: object) -> dict[str, object]:
     """What “Surname, Given” did. The name as it is filed is kept as the sort name."""
     return contribution(upright(name), role, sort_name=name if "," in name else None, **author)
 
@@ -178,7 +178,7 @@ def year_of(text: str) -> int | None:
     return int(match[0]) or None if match else None
 
 
-def given(parts: Body) -> Body:
+def without_blanks(parts: Body) -> Body:
     """What of these is said."""
     return {name: value for name, value in parts.items() if value not in (None, "", [], {})}
 
@@ -188,5 +188,5 @@ def editions(isbns: Iterable[str | None] = (), **parts: object) -> list[Body]:
     numbers = sorted(filter(None, isbns), key=lambda isbn: len(re.sub(r"\W", "", isbn)) != 13)
     if parts.get("publisher"):
         parts["publisher"] = {"name": parts["publisher"]}
-    edition = given({"isbn13": numbers[0] if numbers else None, **parts})
+    edition = without_blanks({"isbn13": numbers[0] if numbers else None, **parts})
     return [edition] if edition else []

@@ -59,7 +59,7 @@ def guess(header: Sequence[str]) -> str:
     return " ".join(options) + "." if options else ""
 
 
-def mapped(mapping: Mapping[str, str]) -> Table:
+def make_table(mapping: Mapping[str, str]) -> Table:
     """The form whose columns are these of ours; those of our own names need not be mapped.
 
     Raises UnreadableFileError where one is to be what we have no column for, or what another is.
