@@ -3,7 +3,7 @@
 from drf_spectacular.utils import extend_schema_serializer
 from rest_framework import serializers
 
-from ..fields import TimestampField
+from ..fields import SerializerField, TimestampField
 from .models import Change, Entry
 
 OPERATIONS = ["upsert", "delete"]
@@ -70,12 +70,15 @@ class ChangePageSerializer(serializers.Serializer[Entry]):
 class DifferenceSerializer(serializers.Serializer[object]):
     """A place where a change has made the document differ."""
 
-    pointer = serializers.CharField(
-        help_text="The place in the document, a JSON Pointer (RFC 6901) as `/editions/0/pages`;"
-        " empty for the whole of what was deleted."
-    )
-    locals()["from"] = serializers.JSONField(allow_null=True, help_text="What was there before.")
-    to = serializers.JSONField(allow_null=True, help_text="What is there since.")
+    def get_fields(self) -> dict[str, SerializerField]:
+        """Declared here, since `from` is a word of Python's."""
+        pointer = serializers.CharField(
+            help_text="The place in the document, a JSON Pointer (RFC 6901) as"
+            " `/editions/0/pages`; empty for the whole of what was deleted."
+        )
+        before = serializers.JSONField(allow_null=True, help_text="What was there before.")
+        now = serializers.JSONField(allow_null=True, help_text="What is there since.")
+        return {"pointer": pointer, "from": before, "to": now}
 
 
 class HistorySerializer(serializers.Serializer[Change]):
