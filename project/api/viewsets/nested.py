@@ -84,7 +84,7 @@ class NestedViewSet(ResourceViewSet):
             return queryset
         return self.parent_link.children(queryset, self.parent)
 
-    def _kept_parent(self) -> tuple[ParentLink | None, object] | None:
+    def _get_parent_of_pages(self) -> tuple[ParentLink | None, object] | None:
         view_class = type(self)
         is_whole = view_class.get_queryset is NestedViewSet.get_queryset and lists_all(
             view_class, super(NestedViewSet, view_class).get_queryset

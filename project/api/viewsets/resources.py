@@ -210,19 +210,19 @@ class ResourceViewSet(
         ):
             return None
         lookups = StrictFilterBackend().lookups(self.request, self)
-        kept_parent = self._kept_parent()
-        if lookups is None or kept_parent is None:
+        link_and_key = self._get_parent_of_pages()
+        if lookups is None or link_and_key is None:
             return None
         queryset = view_class.queryset
         ordering = tuple(OrderingFilter().get_ordering(self.request, queryset, self) or ())
         computed = expressions_of(self.get_serializer_class())
         if any(name.removeprefix("-") in computed for name in ordering):
             return None
-        link, parent = kept_parent
+        link, parent = link_and_key
         shape = Shape(view_class, tuple(lookups), ordering, link)
         return KeptPages.of(shape, {**lookups, PARENT: parent})
 
-    def _kept_parent(self) -> tuple[ParentLink | None, object] | None:
+    def _get_parent_of_pages(self) -> tuple[ParentLink | None, object] | None:
         """The parent whose children a list has, and its key; None where it has others, or not all
         of them."""
         return (None, None) if lists_all(type(self)) else None
