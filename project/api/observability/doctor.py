@@ -73,10 +73,13 @@ def _locale(connection: BaseDatabaseWrapper) -> Iterator[Finding]:
     yield Finding("locale", locale if now is None else f"{locale}, version {now}", advice)
 
 
-def _tables(connection: BaseDatabaseWrapper) -> Iterator[Finding]:
+def count_missing_migrations(connection: BaseDatabaseWrapper) -> int:
     executor = MigrationExecutor(connection)
-    missing = len(executor.migration_plan(executor.loader.graph.leaf_nodes()))
-    if missing:
+    return len(executor.migration_plan(executor.loader.graph.leaf_nodes()))
+
+
+def _tables(connection: BaseDatabaseWrapper) -> Iterator[Finding]:
+    if missing := count_missing_migrations(connection):
         yield Finding("migrations", f"{missing} missing", "Run manage.py migrate.")
         return
     yield Finding("migrations", "complete")

@@ -11,10 +11,10 @@ from django.core.management.base import BaseCommand, CommandError
 from django.core.management.color import no_style
 from django.db import Error, connection, connections, models, transaction
 from django.db.backends.base.base import BaseDatabaseWrapper
-from django.db.migrations.executor import MigrationExecutor
 
 from project.api.changes.models import Batch, Feed
 from project.api.models import Definition
+from project.api.observability.doctor import count_missing_migrations
 from project.api.search.entries import entry_models
 from project.api.search.tables import create
 from project.settings.base import database, sqlite_url
@@ -45,7 +45,7 @@ class Command(BaseCommand):
             # Who writes to the file waits, and is refused.
             with transaction.atomic(SOURCE), transaction.atomic():
                 for one, name in ((source, str(file)), (connection, "PostgreSQL")):
-                    if _is_behind(one):
+                    if count_missing_migrations(one):
                         raise CommandError(f"{name} is behind this code: run manage.py migrate.")
                 self._copy(source)
         except Error as error:
@@ -89,11 +89,6 @@ def _connect(file: Path) -> BaseDatabaseWrapper:
     )
     connections.settings[SOURCE] = configured[SOURCE]
     return connections[SOURCE]
-
-
-def _is_behind(one: BaseDatabaseWrapper) -> bool:
-    executor = MigrationExecutor(one)
-    return bool(executor.migration_plan(executor.loader.graph.leaf_nodes()))
 
 
 def _is_kept(model: type[models.Model]) -> bool:
