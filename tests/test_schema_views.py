@@ -518,7 +518,6 @@ NULLABLE = [
     (SUBJECT, None),
     ({"not": {"type": ["integer", "null"]}}, "x"),
     ({"properties": {"x": STRING}}, {"x": "y"}),
-    ({"properties": {"x": True}}, {"x": 1}),
     ({"description": "Whatever there is."}, "x"),
 ]
 # What has nothing to do with null, and what says null alone
@@ -532,6 +531,7 @@ OTHERS = [
     {"oneOf": [{"type": "null"}]},
     {"$ref": "#/components/schemas/Absent"},
     {"type": "array", "items": True},
+    {"properties": {"x": True}, "nullable": True},
 ]
 
 
