@@ -10,6 +10,7 @@ from django.http import HttpRequest
 from django.urls import path
 from pythonjsonlogger.json import JsonFormatter
 
+from books.models import Book
 from project.api.observability.logging import Formatter
 from project.urls import *  # noqa: F403  (handlers and URLs, and one more)
 from project.urls import urlpatterns as served
@@ -59,6 +60,7 @@ def test_a_request_is_a_line(member, lines):
         "route": "api/books/",
         "status": 200,
         "client": "127.0.0.1",
+        "request_id": "phone-7",
     }
 
 
@@ -82,6 +84,23 @@ def test_a_request_without_a_usable_id_is_given_one(anonymous, lines):
             None,
             None,
         )
+
+
+@pytest.mark.parametrize("taken", ["all", "a part", "nothing"])
+def test_the_line_of_a_stream_comes_with_its_end(member, lines, taken):
+    Book.objects.create(title="Dune", sort_title="Dune")
+    answer = member.get("/api/books/?format=ndjson", headers={"X-Request-ID": "phone-7"})
+    assert not lines()
+    parts = iter(answer.streaming_content)
+    if taken != "nothing":
+        next(parts)
+    if taken == "all":
+        assert list(parts) == []
+    answer.close()
+    [line] = lines()
+    assert (line["route"], line["status"], line["request_id"]) == ("api/books/", 200, "phone-7")
+    # The token, and the keys and documents of the only block.
+    assert line["db_count"] == (1 if taken == "nothing" else 3)
 
 
 @pytest.mark.urls(__name__)

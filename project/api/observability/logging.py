@@ -6,12 +6,12 @@ statement are logged.
 
 import json
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Generator, Iterable, Iterator
 from datetime import UTC, datetime
 from time import perf_counter
 
 from django.conf import settings
-from django.http import HttpRequest, HttpResponseBase
+from django.http import HttpRequest, HttpResponseBase, StreamingHttpResponse
 from django.utils.functional import empty
 from pythonjsonlogger.json import JsonFormatter
 from rest_framework.throttling import BaseThrottle
@@ -52,8 +52,6 @@ class Formatter(JsonFormatter):
         line = {"level": record.levelname, "logger": record.name, "message": record.msg}
         line |= record._members
         line["time"] = datetime.fromtimestamp(record.created, UTC).isoformat()
-        if (request := current_request.get()) is not None:
-            line["request_id"] = getattr(request, "id", None)
         return _encode(line)
 
     def add_fields(
@@ -99,7 +97,10 @@ class _Statements:
 
 
 class RequestLog:
-    """Middleware: a line for each request, whose id the answer repeats in `X-Request-ID`."""
+    """Middleware: a line for each request, whose id the answer repeats in `X-Request-ID`.
+
+    That of a streamed answer, as an export, is written when it ends.
+    """
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponseBase]) -> None:
         self.get_response = get_response
@@ -109,27 +110,66 @@ class RequestLog:
         with each_statement(statements):
             response = self.get_response(request)
         response.headers["X-Request-ID"] = request.id  # type: ignore[attr-defined]
-        seconds = perf_counter() - start
-        for observe in observers:
-            observe(request, response, seconds, statements.seconds, statements.number)
-        if logger.isEnabledFor(logging.INFO):
-            match = request.resolver_match
-            members = {
-                "method": request.method,
-                "route": match and match.route,
-                "status": response.status_code,
-                "ms": _ms(seconds),
-                "db_ms": _ms(statements.seconds),
-                "db_count": statements.number,
-                "user": _user(request),
-                "session": getattr(getattr(request, "auth", None), "payload", {}).get("sid"),
-                "client": _client(request),
-            }
-            if replica := getattr(request, "replica", None):
-                members["replica"] = replica
-            # logger.info() would look up from where in the code it is called.
-            logger.handle(RequestRecord(members))
+
+        def note() -> None:
+            _note(request, response, perf_counter() - start, statements)
+
+        if isinstance(response, StreamingHttpResponse):
+            response.streaming_content = _Stream(iter(response), statements, note)
+        else:
+            note()
         return response
+
+
+class _Stream:
+    """The parts of an answer, whose statements count, too; `end` is called when none are left."""
+
+    def __init__(
+        self, parts: Iterable[bytes], statements: _Statements, end: Callable[[], None]
+    ) -> None:
+        self._parts = self._counted(parts, statements)
+        self._end: Callable[[], None] | None = end
+
+    @staticmethod
+    def _counted(parts: Iterable[bytes], statements: _Statements) -> Generator[bytes]:
+        with each_statement(statements):
+            yield from parts
+
+    def __iter__(self) -> Iterator[bytes]:
+        return self._parts
+
+    def close(self) -> None:
+        """Django calls it for every answer, whether it was sent or not, perhaps twice."""
+        self._parts.close()
+        end, self._end = self._end, None
+        if end is not None:
+            end()
+
+
+def _note(
+    request: HttpRequest, response: HttpResponseBase, seconds: float, statements: _Statements
+) -> None:
+    for observe in observers:
+        observe(request, response, seconds, statements.seconds, statements.number)
+    if not logger.isEnabledFor(logging.INFO):
+        return
+    match = request.resolver_match
+    members = {
+        "method": request.method,
+        "route": match and match.route,
+        "status": response.status_code,
+        "ms": _ms(seconds),
+        "db_ms": _ms(statements.seconds),
+        "db_count": statements.number,
+        "user": _user(request),
+        "session": getattr(getattr(request, "auth", None), "payload", {}).get("sid"),
+        "client": _client(request),
+        "request_id": request.id,  # type: ignore[attr-defined]
+    }
+    if replica := getattr(request, "replica", None):
+        members["replica"] = replica
+    # logger.info() would look up from where in the code it is called.
+    logger.handle(RequestRecord(members))
 
 
 def _ms(seconds: float) -> float:
