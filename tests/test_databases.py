@@ -1,9 +1,7 @@
 """Does each engine really run as the settings say?"""
 
 import sqlite3
-from contextlib import contextmanager, nullcontext
 
-import psycopg
 import pytest
 from django.db import (
     DataError,
@@ -16,7 +14,6 @@ from django.db import (
 from django.db.utils import ConnectionHandler
 from django.test.utils import CaptureQueriesContext
 
-from books.models import Series
 from project.api.databases.connections import fetch_all
 from project.api.databases.sqlite import base as sqlite
 from project.settings.base import _wal_is_safe, database
@@ -197,46 +194,7 @@ def test_a_connection_that_postgresql_dropped_is_replaced(postgresql, another):
 TIMES = 7
 
 
-@contextmanager
-def waiting(monkeypatch):
-    """How often psycopg itself waits for the server in here."""
-    waits = []
-    wait = psycopg.Connection.wait
-
-    def counted(self, *args, **kwargs):
-        waits.append(args)
-        return wait(self, *args, **kwargs)
-
-    with monkeypatch.context() as patch:
-        patch.setattr(psycopg.Connection, "wait", counted)
-        yield waits
-
-
-def test_what_is_prepared_takes_one_call_of_libpq(postgresql, monkeypatch):
-    if postgresql.settings_dict["OPTIONS"]["prepare_threshold"] is None:
-        pytest.skip("prepares statements, which a pooler has not")
-    for in_transaction in (False, True):
-        with transaction.atomic() if in_transaction else nullcontext():
-            for number in range(TIMES):
-                assert asked(postgresql, "SELECT %s::int", [number]) == number
-            with waiting(monkeypatch) as waits:
-                assert asked(postgresql, "SELECT %s::int", [TIMES]) == TIMES
-                assert waits == []
-
-
-def test_a_read_takes_one_call_of_libpq_for_each_statement(postgresql, monkeypatch, member):
-    if postgresql.settings_dict["OPTIONS"]["prepare_threshold"] is None:
-        pytest.skip("prepares statements, which a pooler has not")
-    series = Series.objects.create(name="Earthsea")
-    for path in (f"/api/series/{series.pk}/", "/api/series/?name=Earthsea"):
-        for _ in range(TIMES):
-            assert member.get(path).status_code == 200
-        with waiting(monkeypatch) as waits:
-            assert member.get(path).status_code == 200
-            assert waits == []
-
-
-def test_what_goes_by_one_call_fails_as_any_other(postgresql, another):
+def test_what_is_prepared_fails_as_any_other(postgresql, another):
     for times in range(TIMES):
         for statement, params, expected in (
             ("SELECT 1 / %s::int", [0], DataError),
