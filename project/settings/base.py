@@ -288,19 +288,15 @@ def database(url: str, pooler: str = "") -> Database:
     return {**parsed, **engine, "OPTIONS": options}
 
 
-# What Django takes out of the options, and its driver does not know.
-DJANGO_OPTIONS = frozenset(
-    {
-        *("init_command", "transaction_mode"),
-        *("assume_role", "isolation_level", "pool", "prepare_threshold", "server_side_binding"),
-    }
-)
-
-
 def _require_known(engine: Database, options: Database) -> None:
     """Raise ImproperlyConfigured, with its name, for what the engine's driver would not take."""
     words = "A parameter of a database's URL is wrong: {}."
-    drivers = {name: options[name] for name in options.keys() - DJANGO_OPTIONS}
+    # Django takes these out, and its driver does not know them.
+    of_django = {
+        *("init_command", "transaction_mode"),
+        *("assume_role", "isolation_level", "pool", "prepare_threshold", "server_side_binding"),
+    }
+    drivers = {name: options[name] for name in options.keys() - of_django}
     if engine is SQLITE:
         try:
             sqlite3.connect(":memory:", **drivers).close()
