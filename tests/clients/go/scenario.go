@@ -155,7 +155,7 @@ func main() {
 	same(len(seen) > 200, true)
 
 	// Filter, and expand.
-	ancient := client.BooksAPI.ListBooks(librarian).Author([]string{fmt.Sprint(author.Id), "null"})
+	ancient := client.BooksAPI.ListBooks(librarian).Author([]string{fmt.Sprint(author.Id)})
 	ancient = ancient.Role([]ContributionRole{CONTRIBUTIONROLE_AUTHOR, CONTRIBUTIONROLE_EDITOR})
 	ancient = ancient.FirstPublishedYearMax(-1)
 	found := must(ancient.Execute()).Results

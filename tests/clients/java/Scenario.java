@@ -173,7 +173,7 @@ public class Scenario {
         // Filter, and expand.
         var ancient = books.listBooks(
             BooksApi.APIListBooksRequest.newBuilder()
-                .author(List.of("" + author.getId(), "null"))
+                .author(List.of("" + author.getId()))
                 .role(List.of(ContributionRole.AUTHOR, ContributionRole.EDITOR))
                 .firstPublishedYearMax(-1L)
                 .build());

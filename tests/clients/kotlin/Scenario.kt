@@ -131,7 +131,7 @@ fun main() {
 
     // Filter, and expand.
     val ancient = books.listBooks(
-        author = listOf("$id", "null"),
+        author = listOf("$id"),
         role = listOf(ContributionRole.author, ContributionRole.editor),
         firstPublishedYearMax = -1,
     )

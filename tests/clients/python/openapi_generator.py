@@ -132,7 +132,7 @@ assert len(seen) > 200
 
 # Filter, and expand.
 ancient = books.list_books(
-    author=[str(author.id), "null"],
+    author=[str(author.id)],
     role=[ContributionRole.AUTHOR, ContributionRole.EDITOR],
     first_published_year_max=-1,
 )

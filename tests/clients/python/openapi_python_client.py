@@ -149,7 +149,7 @@ assert len(seen) > 200
 # Filter, and expand.
 ancient = list_books.sync_detailed(
     client=anonymous,
-    author=[str(author.id), "null"],
+    author=[str(author.id)],
     role=[ContributionRole.AUTHOR, ContributionRole.EDITOR],
     first_published_year_max=-1,
 )
