@@ -28,9 +28,6 @@ workers = 2
 preload_app = True
 # Seconds that a request has once a stop is asked for. A body that is not there by then is lost.
 graceful_timeout = 4
-# Seconds that a connection may be idle: longer than proxies keep theirs, nginx a minute, Caddy two.
-# Else one of them would now and then send a write on a connection that is just being closed.
-keepalive = 150
 # The application refuses what is too long, with a problem. gunicorn itself reads 1 MB at most.
 limit_request_line = 0
 # Nobody asks the supervisor but by signals.
