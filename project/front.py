@@ -106,6 +106,7 @@ class Front:
         self._writes = Threads("write", THREADS)
         self._probe = Threads("probe", 1)
         self._scrape = Threads("metrics", 1)
+        self.under_way = 0  # requests
         self._held = 0  # bytes of bodies
 
     async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
@@ -146,15 +147,17 @@ class Front:
 
     @contextmanager
     def _room_for(self, length: int) -> Iterator[None]:
-        """Count the bytes of a body while it is held; RefusedError where that is too many."""
+        """Count a request and the bytes of its body; RefusedError where those are too many."""
         if length > MAX_BODY:
             raise RefusedError(413)
         if self._held + length > MAX_BODIES:
             raise RefusedError(503)
         self._held += length
+        self.under_way += 1
         try:
             yield
         finally:
+            self.under_way -= 1
             self._held -= length
 
     @staticmethod

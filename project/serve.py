@@ -11,6 +11,37 @@ from itertools import count
 from logging import getLogger
 from typing import Protocol
 
+from gunicorn.workers.gasgi import ASGIWorker
+
+# Seconds that a stop leaves to connections without a request: their next one is still answered.
+IDLE_AT_STOP = 2
+
+
+class Worker(ASGIWorker):  # type: ignore[misc]
+    """A worker that waits for requests at its stop, where gunicorn's waits for connections.
+
+    As long as one is open, that one waits until it is killed, and what it has traced is lost.
+    """
+
+    _connections = 0
+    _lets_idle_go = False
+
+    @property
+    def nr_conns(self) -> int:
+        """How many a stop still waits for."""
+        return self.asgi.under_way if self._lets_idle_go else self._connections
+
+    @nr_conns.setter
+    def nr_conns(self, number: int) -> None:
+        self._connections = number
+
+    def handle_exit_signal(self) -> None:
+        super().handle_exit_signal()
+        self.loop.call_later(IDLE_AT_STOP, self._let_idle_go)
+
+    def _let_idle_go(self) -> None:
+        self._lets_idle_go = True
+
 
 def address(host: str, port: str, default: str = "") -> str:
     """Where to listen, as the variables of these names say."""
@@ -21,13 +52,16 @@ def address(host: str, port: str, default: str = "") -> str:
 
 
 wsgi_app = "project.front:application"
-worker_class = "asgi"
+worker_class = Worker
 bind = [address("HOST", "PORT", "8000")]
 workers = 2
 # The code is loaded once, and the workers share its memory.
 preload_app = True
 # Seconds that a request has once a stop is asked for. A body that is not there by then is lost.
 graceful_timeout = 4
+# Seconds that a connection may be idle: longer than proxies keep theirs, nginx a minute, Caddy two.
+# Else one of them would now and then send a write on a connection that is just being closed.
+keepalive = 150
 # The application refuses what is too long, with a problem. gunicorn itself reads 1 MB at most.
 limit_request_line = 0
 # Nobody asks the supervisor but by signals.
@@ -44,22 +78,22 @@ if has_metrics := bool(os.environ.get("METRICS_PORT")):
 
     bind.append(address("METRICS_HOST", "METRICS_PORT"))
 
-    class Worker(Protocol):
-        """A process, and its place among them, from 0: another one's after that has ended."""
+    class Placed(Protocol):
+        """A worker, and its place among them, from 0: another one's after that has ended."""
 
         place: int
 
     class Server(Protocol):
-        WORKERS: Mapping[int, Worker]
+        WORKERS: Mapping[int, Placed]
 
-    def pre_fork(server: Server, worker: Worker) -> None:
+    def pre_fork(server: Server, worker: Placed) -> None:
         taken = {each.place for each in server.WORKERS.values()}
         worker.place = next(place for place in count() if place not in taken)
 
-    def post_fork(server: object, worker: Worker) -> None:
+    def post_fork(server: object, worker: Placed) -> None:
         metrics.begin(worker.place)
 
-    def child_exit(server: object, worker: Worker) -> None:
+    def child_exit(server: object, worker: Placed) -> None:
         metrics.end(worker.place)
 
     def on_exit(server: object) -> None:

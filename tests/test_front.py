@@ -10,6 +10,7 @@ import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, contextmanager, suppress
+from http.client import HTTPConnection
 from threading import Event, Thread
 
 import httpx
@@ -135,6 +136,18 @@ def test_probes_are_answered_whatever_host_they_ask(served):
         answer = served.client.get(path, headers={"Host": "10.1.2.3"})
         assert (answer.status_code, answer.json()) == (200, {"status": "ok"})
     assert served.client.get("/api/books/", headers={"Host": "10.1.2.3"}).status_code == 400
+
+
+def test_a_connection_that_a_proxy_keeps_is_there_when_it_is_used_again(served):
+    with closing(HTTPConnection("127.0.0.1", served.port, timeout=30)) as connection:
+        connection.request("GET", "/livez")
+        assert connection.getresponse().read()
+        kept = connection.sock
+        # gunicorn's own patience is two seconds.
+        time.sleep(4)
+        connection.request("GET", "/livez")
+        assert connection.sock is kept is not None
+        assert connection.getresponse().read()
 
 
 def test_a_second_server_on_the_port_says_that_it_is_taken(served, env):
