@@ -11,13 +11,14 @@ from project.api.observability import health
 from schema.views import GuideView, StartView
 
 urlpatterns = [
+    # First, since most requests are for these, and one line is tried after the other.
+    path("api/", include("project.router")),
     path("", StartView.as_view(), name="start"),
     path("guides/<slug:name>/", GuideView.as_view(), name="guide"),
     path("livez", health.LiveView.as_view(), name="livez"),
     path("readyz", health.ReadyView.as_view(), name="readyz"),
     path("api/", include("auth_api.urls")),
     path("api/", include("schema.urls")),
-    path("api/", include("project.router")),
     path("admin/", admin.site.urls),
     # Where the browsable API logs in and out.
     path("session/", include("rest_framework.urls")),

@@ -214,9 +214,11 @@ def in_order_of_work(result: Schema, **kwargs: object) -> Schema:
         result["tags"] = list(tags.values())
     order = list(tags)
 
-    def place(path: tuple[str, Schema]) -> int:
+    def place(path: tuple[str, Schema]) -> tuple[int, bool]:
         names = next(iter(path[1].values())).get("tags")
-        return order.index(names[0]) if names else len(order)
+        tag = order.index(names[0]) if names else len(order)
+        # One's own account, and then all of them.
+        return tag, not path[0].startswith("/api/me/")
 
     result["paths"] = dict(sorted(paths.items(), key=place))
     return result
