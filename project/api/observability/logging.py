@@ -16,7 +16,7 @@ from django.utils.functional import empty
 from pythonjsonlogger.json import JsonFormatter
 from rest_framework.throttling import BaseThrottle
 
-from ..databases.connections import each_statement
+from ..databases.outcomes import observer
 from ..http.current import current_request
 
 logger = logging.getLogger(__name__)
@@ -82,18 +82,11 @@ class _Statements:
         self.number = 0
         self.seconds = 0.0
 
-    def __call__(
-        self, execute: Callable[..., object], sql: str, params: object, many: bool, context: object
-    ) -> object:
-        start = perf_counter()
-        try:
-            return execute(sql, params, many, context)
-        finally:
-            seconds = perf_counter() - start
-            self.number += 1
-            self.seconds += seconds
-            if seconds >= settings.SLOW_STATEMENT:
-                logger.warning("slow statement", extra={"ms": _ms(seconds), "sql": str(sql)})
+    def note(self, sql: object, seconds: float) -> None:
+        self.number += 1
+        self.seconds += seconds
+        if seconds >= settings.SLOW_STATEMENT:
+            logger.warning("slow statement", extra={"ms": _ms(seconds), "sql": str(sql)})
 
 
 class RequestLog:
@@ -107,8 +100,11 @@ class RequestLog:
 
     def __call__(self, request: HttpRequest) -> HttpResponseBase:
         start, statements = perf_counter(), _Statements()
-        with each_statement(statements):
+        token = observer.set(statements.note)
+        try:
             response = self.get_response(request)
+        finally:
+            observer.reset(token)
         response.headers["X-Request-ID"] = request.id  # type: ignore[attr-defined]
 
         def note() -> None:
@@ -132,8 +128,11 @@ class _Stream:
 
     @staticmethod
     def _counted(parts: Iterable[bytes], statements: _Statements) -> Generator[bytes]:
-        with each_statement(statements):
+        token = observer.set(statements.note)
+        try:
             yield from parts
+        finally:
+            observer.reset(token)
 
     def __iter__(self) -> Iterator[bytes]:
         return self._parts
