@@ -13,6 +13,9 @@ from .tokens import user_of
 class JWTAuthentication(simplejwt.JWTAuthentication):
     """The user of an access token whose session goes on, or of a machine token, in one query."""
 
+    def __init__(self) -> None:
+        """Without simplejwt's, which looks for the model of the user."""
+
     def authenticate(self, request: Request) -> Any:
         authenticated = super().authenticate(request)
         if authenticated is not None:

@@ -4,7 +4,10 @@ from functools import partial
 
 import pytest
 from corsheaders.middleware import CorsMiddleware
+from django.contrib.auth.middleware import AuthenticationMiddleware
+from django.contrib.messages.middleware import MessageMiddleware
 from django.contrib.messages.storage import default_storage
+from django.contrib.sessions.middleware import SessionMiddleware
 from django.http import HttpResponse
 from django.test import Client
 from rest_framework.test import APIClient
@@ -149,4 +152,32 @@ def test_who_sends_no_origin_gets_the_headers_that_the_library_gives(path, setti
         answer = APIClient().get(path, headers={"X-Request-ID": "same"})
         answers.append((answer.status_code, sorted(answer.headers.items())))
         monkeypatch.setattr(CorsMiddleware, "add_response_headers", None)
+    assert answers[0] == answers[1]
+
+
+@pytest.mark.parametrize("accept", ["application/json", "text/html"])
+@pytest.mark.parametrize("path", ["/api/books/", "/api/books/1/", "/api/me/", "/api/nothing/"])
+def test_a_program_gets_the_headers_of_pages_without_their_middlewares(
+    path, accept, member, settings, monkeypatch
+):
+    pages = {
+        "project.api.http.middleware.PageSession": SessionMiddleware,
+        "project.api.http.middleware.PageAuthentication": AuthenticationMiddleware,
+        "project.api.http.middleware.LazyMessages": MessageMiddleware,
+    }
+    ours, answers = settings.MIDDLEWARE, []
+    theirs = [f"{pages[m].__module__}.{pages[m].__name__}" if m in pages else m for m in ours]
+    for settings.MIDDLEWARE in (theirs, ours):
+        answer = APIClient().get(
+            path,
+            headers={
+                "Accept": accept,
+                "Authorization": member._credentials["HTTP_AUTHORIZATION"],
+                "X-Request-ID": "same",
+            },
+        )
+        answers.append((answer.status_code, sorted(answer.headers.items())))
+        for middleware in pages.values():
+            monkeypatch.delattr(middleware, "process_request", raising=False)
+            monkeypatch.delattr(middleware, "process_response", raising=False)
     assert answers[0] == answers[1]

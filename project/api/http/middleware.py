@@ -6,10 +6,13 @@ from typing import Any
 
 from corsheaders.middleware import CorsMiddleware
 from django.conf import settings
+from django.contrib.auth.middleware import AuthenticationMiddleware
 from django.contrib.messages.middleware import MessageMiddleware
 from django.contrib.messages.storage import default_storage
+from django.contrib.sessions.middleware import SessionMiddleware
 from django.core.exceptions import RequestDataTooBig
 from django.http import HttpRequest, HttpResponse, HttpResponseBase
+from django.utils.deprecation import MiddlewareMixin
 from django.utils.functional import SimpleLazyObject, empty
 
 from ..databases.connections import begin_request, would_succeed_anew, would_succeed_later
@@ -61,7 +64,33 @@ def vary_by(response: Any, header: str) -> None:
     response.headers["Vary"] = f"{vary}, {header}" if vary else header
 
 
-class LazyMessages(MessageMiddleware):
+class OfPages(MiddlewareMixin):
+    """A middleware of pages passes by what a program asks of the API: with a token, and no cookie.
+
+    There is no session then, and nobody else asks for one. To make what none looks at takes 0.03 of
+    the processor time of one document.
+    """
+
+    def __call__(self, request: HttpRequest) -> Any:
+        meta = request.META
+        if (
+            "HTTP_AUTHORIZATION" in meta
+            and "HTTP_COOKIE" not in meta
+            and request.path_info.startswith("/api/")
+        ):
+            return self.get_response(request)
+        return super().__call__(request)
+
+
+class PageSession(OfPages, SessionMiddleware):
+    pass
+
+
+class PageAuthentication(OfPages, AuthenticationMiddleware):
+    pass
+
+
+class LazyMessages(OfPages, MessageMiddleware):
     """Django's messages, whose storage is made when something asks for them.
 
     Only pages do. To make one for each request takes 0.03 of the processor time of one document.
