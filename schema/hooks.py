@@ -104,8 +104,8 @@ def _set_width(schema: Schema) -> None:
 MENDED_SEARCH = {
     "type": "object",
     "description": (
-        "Present if a word of `search` occurs nowhere and another one was used instead, which"
-        " `exact=true` prevents."
+        "Present if a word of `search` occurs nowhere and another one, used instead, has found"
+        " something; `exact=true` prevents it."
     ),
     "required": ["asked", "used"],
     "properties": {

@@ -271,6 +271,20 @@ def test_a_word_is_mended_only_to_one_that_this_list_has(db):
     assert (response.status_code, response.json()["errors"][0]["parameter"]) == (400, "exact")
 
 
+def test_a_mended_word_that_finds_nothing_is_not_said_to_be_used(db):
+    book("The Hobbit", "J. R. R. Tolkien")
+    dune = book("Dune", "Frank Herbert")
+    author = dune.contributions.get().author_id
+    for url in (
+        f"/api/authors/{author}/books/?search=hobit",
+        f"/api/books/?author={author}&search=hobit",
+        f"/api/books/?author={author}&search=hobit&ordering=title",
+        "/api/books/?search=hobit+dune",
+    ):
+        page = APIClient().get(url).json()
+        assert (page["results"], "search" in page) == ([], False)
+
+
 @pytest.mark.parametrize(
     ("search", "answer"),
     [

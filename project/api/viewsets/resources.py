@@ -251,7 +251,7 @@ class ResourceViewSet(
         if page is None:
             return Response(documents)
         response = self.get_paginated_response(documents)
-        if self.search_used is not None:
+        if self.search_used is not None and rows:
             response.data["search"] = self.search_used
         return response
 
