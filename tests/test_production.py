@@ -101,6 +101,10 @@ URLS = "Each URL of DATABASE_URL and DATABASE_REPLICAS is postgresql://user:pass
             {"DATABASE_REPLICAS": "postgresql://a:secret@db.example/c?connect_timeout=soon"},
             "A parameter of a database's URL is wrong: bad value for connect_timeout: 'soon'.",
         ),
+        (
+            {"DATABASE_URL": "postgresql://a:secret@db.example,db2.example/c?sslmode=always"},
+            'A parameter of a database\'s URL is wrong: invalid sslmode value: "always".',
+        ),
         ({"JWT_KEYS": None}, "Set JWT_KEYS in the environment."),
         ({"JWT_KEYS": dev.JWT_KEYS}, KNOWN),
         ({"JWT_KEYS": dev.JWT_KEYS.replace('"insecure"', '"2026-11"')}, KNOWN),

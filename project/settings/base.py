@@ -304,12 +304,17 @@ def _require_known(engine: Database, options: Database) -> None:
             raise ImproperlyConfigured(words.format(str(error).strip())) from None
         return
     # SQLite needs no driver.
-    from psycopg import ProgrammingError
+    from psycopg import ProgrammingError, pq
     from psycopg.conninfo import make_conninfo, timeout_from_conninfo
 
     try:
         make_conninfo(**drivers)
         timeout_from_conninfo(drivers)
+        # libpq looks at values, as that of sslmode, before it looks for a server: here for none.
+        nowhere = {**drivers, "host": "/dev/null", "hostaddr": "", "port": ""}
+        refusal = pq.PGconn.connect_start(make_conninfo(**nowhere).encode()).error_message.decode()
+        if "/dev/null" not in refusal:
+            raise ProgrammingError(refusal)
     except ProgrammingError as error:
         raise ImproperlyConfigured(words.format(str(error).strip())) from None
 
