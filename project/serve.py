@@ -105,6 +105,8 @@ def on_starting(server: object) -> None:
     from django.core.management import CommandError, call_command
     from django.db import connections
 
+    from project.api.databases.connections import begin_request
+
     try:
         # Of the code alone: the server starts while its database is away. That nothing is found is
         # no line of the log.
@@ -113,6 +115,8 @@ def on_starting(server: object) -> None:
         raise SystemExit(str(error)) from error
     if has_metrics:
         metrics.open_directory()
+    # So that a worker that begins later has the file of SQLite that the others have.
+    begin_request()
     # A connection is of one process.
     connections.close_all()
     # What is loaded stays: a worker's collector, which writes into all that it looks at, would have

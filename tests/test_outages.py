@@ -109,6 +109,19 @@ def test_while_a_file_of_sqlite_is_away_or_another_one_all_is_503(tmp_path):
         assert f"Another file stands at {file}" in server.log
 
 
+def test_no_worker_begins_with_another_file_of_sqlite_than_its_server(tmp_path):
+    environment = production(tmp_path)
+    file, copy = tmp_path / "catalogue.sqlite3", tmp_path / "copy.sqlite3"
+    assert manage("migrate", env=environment).returncode == 0
+    shutil.copy(file, copy)
+    with Server(environment) as server:
+        server.client.headers.update(OVER_TLS)
+        # Before either of them has a connection.
+        copy.rename(file)
+        assert_nothing_is_available(server.client)
+        assert server.client.get("/readyz").status_code == 503
+
+
 def test_a_database_without_tables_is_no_outage(tmp_path):
     (tmp_path / "catalogue.sqlite3").touch()
     with Server(production(tmp_path)) as server:

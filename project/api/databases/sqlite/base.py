@@ -38,7 +38,8 @@ class _DebugCursor(WitnessedCursor, CursorDebugWrapper):
     pass
 
 
-# The file that this process answers requests from, by its path: device and inode.
+# The file that this process answers requests from, by its path: device and inode. Workers have it
+# from their server.
 _files: dict[str, tuple[int, int]] = {}
 
 
@@ -65,11 +66,13 @@ class DatabaseWrapper(Witness, base.DatabaseWrapper):
         name = str(self.settings_dict["NAME"])
         if not self.is_in_memory_db() and not name.startswith("file:"):
             self._path = name
+            if name not in _files and (file := _identity(name)):
+                _files[name] = file
 
     def get_new_connection(self, conn_params: dict[str, object]) -> object:
         if self._path is None:
             return super().get_new_connection(conn_params)
-        if (file := _identity(self._path)) and _files.setdefault(self._path, file) != file:
+        if (file := _identity(self._path)) and _files.get(self._path, file) != file:
             error = sqlite3.OperationalError(
                 f"Another file stands at {self._path} since the server was started. Start it anew."
             )
