@@ -149,7 +149,7 @@ def test_who_binds_nobody_reads_as_nobody(clients):
     document = compile_statement(
         ThingSerializer, frozenset({"others", "average"}), "default"
     ).documents([thing.pk], "default")
-    assert document == (
+    assert document.decode() == (
         f'[{{"id":{thing.pk},"my_stars":null,"my_stars_or_one":1,"is_rated_by_me":false,"me":null}}]'
     )
 

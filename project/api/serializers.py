@@ -308,7 +308,7 @@ def each_document(
     keys: Sequence[object],
     using: str,
     request: Request,
-) -> dict[Any, str]:
+) -> dict[Any, bytes]:
     """The same one by one, by key."""
     compiled = _statement(serializer_class, unread, using, request)
     return compiled.each_document(keys, using, request.user.pk)

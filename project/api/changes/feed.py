@@ -106,7 +106,7 @@ def page(
                 actors = Actors.of([row.actor for row in rows], using) if with_actors else None
                 merged = _merged(rows, by_label, request, using)
                 results = _results(rows, by_label, shown, actors, merged)
-                return Page(Document(f"[{','.join(results)}]"), end, has_more)
+                return Page(Document(b"[" + b",".join(results) + b"]"), end, has_more)
         give(using)
     raise AssertionError
 
@@ -144,7 +144,7 @@ def _rows(
 # What there is to say of the rows
 
 # By the label of the kind and the object's key: its document, or None where nobody asked for it.
-Shown = Mapping[tuple[str, int], Document | None]
+Shown = Mapping[tuple[str, int], bytes | None]
 
 
 def _shown(
@@ -160,7 +160,7 @@ def _shown(
     for row in rows:
         if not row.deleted:
             keys[row.kind].append(row.object_id)
-    shown: dict[tuple[str, int], Document | None] = {}
+    shown: dict[tuple[str, int], bytes | None] = {}
     for label, found in keys.items():
         kind = by_label[label]
         view_class = kind.resource.view_class
@@ -174,7 +174,7 @@ def _shown(
             expandable = frozenset(getattr(serializer_class.Meta, "expandable", ()))
             unread = properties(serializer_class) & expandable
             documents = each_document(serializer_class, unread, found, using, request)
-            shown.update(((label, key), Document(text)) for key, text in documents.items())
+            shown.update(((label, key), document) for key, document in documents.items())
         else:
             shown.update(((label, key), None) for key in found)
     return shown
@@ -208,7 +208,7 @@ def _results(
     shown: Shown,
     actors: Actors | None,
     merged: Mapping[tuple[str, int], Mapping[str, object]],
-) -> Iterator[str]:
+) -> Iterator[bytes]:
     """Each row in JSON."""
     timestamp = TimestampField().to_representation
     for row in rows:
@@ -227,7 +227,7 @@ def _results(
                 members["actor"] = actors.actor(row.actor)
         if key in merged:
             members["merged_into"] = merged[key]
-        text = json.dumps(members, ensure_ascii=False)
+        content = json.dumps(members, ensure_ascii=False).encode()
         if (document := shown.get(key)) is not None:
-            text = f'{text[:-1]}, "document": {document}}}'
-        yield text
+            content = content[:-1] + b', "document": ' + document + b"}"
+        yield content

@@ -148,10 +148,10 @@ class SQLiteCompiler(Compiler):
 
     # A subquery's order is kept, for the reason in SharedScan.
     array = (
-        "SELECT '[' || coalesce(group_concat(document, ',' || char(10)), '') || ']'"
+        "SELECT CAST('[' || coalesce(group_concat(document, ',' || char(10)), '') || ']' AS BLOB)"
         " FROM (SELECT ({0}) AS document FROM json_each(%s) AS keys ORDER BY keys.key)"
     )
-    each = "SELECT keys.key, ({0}) FROM json_each(%s) AS keys"
+    each = "SELECT keys.key, CAST(({0}) AS BLOB) FROM json_each(%s) AS keys"
 
     def make_object(self, members: Sequence[tuple[str, object]]) -> JSONObject:
         return JSONObject(_with_shared_scans(members))

@@ -30,24 +30,26 @@ COMPILERS: dict[str, type[Compiler]] = {
 KEPT_STATEMENTS = 256
 
 
-class Document(str):
-    """JSON, finished: it is sent as it is."""
+class Document(bytes):
+    """JSON in UTF-8, finished: it is sent as it is.
 
-    __slots__ = ("beside", "version")
+    Texts would be decoded as they come, and encoded again: 0.06 of the processor time of a list.
+    """
+
     # Of the root that the one object in it is, or belongs to; None of a list, and where there is
     # none.
     version: int | None
     # What else was asked for in its statement, if anything.
     beside: str | None
 
-    def __new__(cls, text: str, version: int | None = None, beside: str | None = None) -> Self:
-        document = super().__new__(cls, text)
+    def __new__(cls, content: bytes, version: int | None = None, beside: str | None = None) -> Self:
+        document = super().__new__(cls, content)
         document.version, document.beside = version, beside
         return document
 
     def items(self) -> "list[Document]":
         """The documents of the array that `Statement.documents` has made."""
-        return [Document(each) for each in self[1:-1].split(",\n")] if self != "[]" else []
+        return [Document(each) for each in self[1:-1].split(b",\n")] if self != b"[]" else []
 
 
 class Uncompilable(ImproperlyConfigured):
@@ -115,14 +117,14 @@ class Statement:
         one text, which is asked for as well, as of the same moment, where there are keys.
         """
         if not keys:
-            return Document("[]")
+            return Document(b"[]")
         sql = self.sql if beside is None else _beside(self.sql, beside)
         [(array, *others)] = self._fetch(sql, keys, using, user)
         return Document(array, None, *others)
 
     def each_document(
         self, keys: Sequence[object], using: str, user: object = None
-    ) -> dict[Any, str]:
+    ) -> dict[Any, bytes]:
         """By key, in this order, the document of each of these objects that is there.
 
         Many cost less so than as one array, which the database puts together once more.
@@ -149,11 +151,11 @@ class Statement:
 
     def document(self, key: object, using: str, user: object = None) -> Document | None:
         """This one object, with its version where the statement is `versioned`; None without it."""
-        text = self.documents([key], using, user)[1:-1]
+        content = self.documents([key], using, user)[1:-1]
         if not self.versioned:
-            return Document(text) if text else None
-        version, _, text = text.partition(" ")
-        return Document(text, int(version)) if text else None
+            return Document(content) if content else None
+        version, _, content = content.partition(b" ")
+        return Document(content, int(version)) if content else None
 
 
 @lru_cache(maxsize=KEPT_STATEMENTS)

@@ -42,17 +42,17 @@ class DocumentRenderer(JSONRenderer):
             parsed = _parsed(data) if finished else {k: _parsed(data[k]) for k in data}
             return super().render(parsed, accepted_media_type, renderer_context)
         if finished:
-            return bytes(data.encode())
-        parts: list[str] = []
+            return bytes(data)
+        parts: list[bytes] = []
         for name, value in data.items():
-            parts += ["," if parts else "{", self._text(name), ":", self._text(value)]
+            parts += [b"," if parts else b"{", self._bytes(name), b":", self._bytes(value)]
         # Put together once: a page is 75 kB.
-        return "".join([*parts, "}"]).encode()
+        return b"".join([*parts, b"}"])
 
-    def _text(self, value: object) -> str:
+    def _bytes(self, value: object) -> bytes:
         if isinstance(value, Document):
             return value
-        return json.dumps(value, cls=self.encoder_class, ensure_ascii=self.ensure_ascii)
+        return json.dumps(value, cls=self.encoder_class, ensure_ascii=self.ensure_ascii).encode()
 
 
 class ExportRenderer(BaseRenderer):

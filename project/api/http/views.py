@@ -25,7 +25,7 @@ else:
 class Documents(Protocol):
     """An array in JSON, and what is in it."""
 
-    def items(self) -> Sequence[str]: ...
+    def items(self) -> Sequence[bytes]: ...
 
 
 class View(_GenericViewSet):
@@ -55,7 +55,7 @@ class View(_GenericViewSet):
 
         def documents(self, keys: Sequence[object]) -> Documents: ...
 
-        def get_document(self, pk: object) -> str: ...
+        def get_document(self, pk: object) -> bytes: ...
 
 
 class ViewFunction(Protocol):

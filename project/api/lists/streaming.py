@@ -74,7 +74,7 @@ def shown_columns(columns: Columns, known: frozenset[str], unread: frozenset[str
 def export(
     request: Request,
     queryset: AnyQuerySet,
-    documents: Callable[[list[object]], Iterable[str]],
+    documents: Callable[[list[object]], Iterable[bytes]],
     columns: Columns,
     name: str,
 ) -> HttpResponseBase:
@@ -96,11 +96,11 @@ def export(
         return HttpResponse(content_type=media_type, headers=headers)
     parts = (documents(keys) for keys in blocks(queryset))
     if isinstance(renderer, CSVRenderer):
-        texts = table(parts, columns)
+        chunks = table(parts, columns)
     else:
         # Each document has a line break behind it.
-        texts = filter(None, ("\n".join([*part, ""]) for part in parts))
-    return StreamingHttpResponse(Export(texts), content_type=media_type, headers=headers)
+        chunks = filter(None, (b"\n".join([*part, b""]) for part in parts))
+    return StreamingHttpResponse(Export(chunks), content_type=media_type, headers=headers)
 
 
 def blocks(queryset: AnyQuerySet, size: int = BLOCK) -> Iterator[list[object]]:
@@ -119,25 +119,24 @@ def blocks(queryset: AnyQuerySet, size: int = BLOCK) -> Iterator[list[object]]:
         cursor = Cursor(False, part, *keyset.position_of(row))
 
 
-def table(parts: Iterable[Iterable[str]], columns: Columns) -> Iterator[str]:
-    yield rows_of([columns])
+def table(parts: Iterable[Iterable[bytes]], columns: Columns) -> Iterator[bytes]:
+    yield rows_of([columns]).encode()
     for part in parts:
         yield rows_of(
             [of(document[name]) for name, of in columns.values()]
             # Together, since each call makes the names of properties anew.
-            for document in json.loads(f"[{','.join(part)}]")
-        )
+            for document in json.loads(b"[" + b",".join(part) + b"]")
+        ).encode()
 
 
 class Export:
-    """The bytes of these texts, which count as one export until they are closed, or nobody has them
-    any more."""
+    """These bytes, which count as one export until they are closed, or nobody has them any more."""
 
     _lock = Lock()
     _under_way: ClassVar["WeakSet[Export]"] = WeakSet()
 
-    def __init__(self, texts: Iterator[str]) -> None:
-        self._texts = texts
+    def __init__(self, chunks: Iterator[bytes]) -> None:
+        self._chunks = chunks
         with Export._lock:
             if len(Export._under_way) >= settings.EXPORTS_AT_ONCE:
                 raise Busy
@@ -145,8 +144,7 @@ class Export:
 
     def __iter__(self) -> Iterator[bytes]:
         with closing(self):
-            for text in self._texts:
-                yield text.encode()
+            yield from self._chunks
 
     def close(self) -> None:
         Export._under_way.discard(self)

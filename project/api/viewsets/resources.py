@@ -167,7 +167,7 @@ class ResourceViewSet(
         name = str(queryset.model._meta.verbose_name_plural)
         return export(self.request, queryset, self._each_document, columns, name)
 
-    def _each_document(self, keys: Sequence[object]) -> Iterable[str]:
+    def _each_document(self, keys: Sequence[object]) -> Iterable[bytes]:
         serializer_class = self.get_serializer_class()
         using = router.db_for_read(serializer_class.Meta.model)
         unread = self.unread_properties

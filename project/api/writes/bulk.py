@@ -94,12 +94,12 @@ class Bulk:
         # The items whose objects are not there.
         self._absent: list[Item] = []
 
-    def carry_out(self) -> str:
+    def carry_out(self) -> bytes:
         """What has become of each item, in JSON. Raises RefusedBulk where the whole is refused."""
         self._prepare()
         prepared = dict(self.refusals)
 
-        def attempt() -> str:
+        def attempt() -> bytes:
             self.refusals = dict(prepared)
             for item in self.items:
                 item.written = item.document = None
@@ -357,7 +357,7 @@ class Bulk:
         else:
             item.status = response.status_code
             if response.data is not None:
-                item.document = self.render(response.data).decode()
+                item.document = self.render(response.data)
 
 
 def _give_body(request: Request, body: object) -> None:

@@ -47,30 +47,30 @@ def _shows(view: View, row: models.Model) -> bool:
     return True
 
 
-def answer(items: Sequence[Item], refusals: Mapping[Item, Refusal], path: str) -> str:
+def answer(items: Sequence[Item], refusals: Mapping[Item, Refusal], path: str) -> bytes:
     """The body of the answer, in JSON; `path` is that of the request."""
-    results = {action: [""] * _length(items, action) for action in reversed(METHODS)}
+    results = {action: [b""] * _length(items, action) for action in reversed(METHODS)}
     for item in items:
         results[item.action][item.place] = _result(item, refusals.get(item), path)
-    lists = (f'"{action}":[{",".join(each)}]' for action, each in results.items())
-    return f"{{{','.join(lists)}}}"
+    lists = (b'"%b":[%b]' % (action.encode(), b",".join(each)) for action, each in results.items())
+    return b"{%b}" % b",".join(lists)
 
 
 def _length(items: Sequence[Item], action: str) -> int:
     return sum(item.action == action for item in items)
 
 
-def _result(item: Item, refusal: Refusal | None, path: str) -> str:
+def _result(item: Item, refusal: Refusal | None, path: str) -> bytes:
     status = item.status or STATUSES[item.action]
     if refusal is not None:
         status = refusal.status
     elif item.document is None and item.action == "update":
         status = 204
-    members = [f'"status":{status}']
+    members = [b'"status":%d' % status]
     if refusal is not None:
         whole = problem(status, refusal.detail, refusal.code, path, refusal.faults)
         whole |= refusal.members
-        members.append(f'"problem":{json.dumps(whole, ensure_ascii=False)}')
+        members.append(b'"problem":' + json.dumps(whole, ensure_ascii=False).encode())
     if item.document is not None:
-        members.append(f'"document":{item.document}')
-    return f"{{{','.join(members)}}}"
+        members.append(b'"document":' + item.document)
+    return b"{%b}" % b",".join(members)

@@ -83,7 +83,7 @@ class Item:
     written: models.Model | None = None
     # What is answered, whatever else the request does.
     status: int | None = None
-    document: str | None = None
+    document: bytes | None = None
 
     @property
     def pointer(self) -> str:

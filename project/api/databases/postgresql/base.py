@@ -9,6 +9,8 @@ from django.db import Error, NotSupportedError
 from django.db.backends.postgresql import base
 from django.db.backends.utils import CursorWrapper
 from psycopg import OperationalError, _queries
+from psycopg.abc import Buffer
+from psycopg.adapt import Loader
 from psycopg.pq import TransactionStatus
 
 from ..errors import has_lost_a_race, is_stale
@@ -19,6 +21,11 @@ from .schema import COLLATION, DatabaseSchemaEditor
 # psycopg looks for the parameters of a longer statement each time that it is carried out. The
 # documents of a list come by one of 7 kB, of which that takes 0.03 of the time of one document.
 _queries.MAX_CACHED_STATEMENT_LENGTH = 16_384
+
+
+class _BytesLoader(Loader):
+    def load(self, data: Buffer) -> bytes:
+        return bytes(data)
 
 
 class _Cursor(WitnessedCursor):
@@ -50,6 +57,12 @@ class DatabaseWrapper(Witness, base.DatabaseWrapper):
         name: operator.replace("UPPER(%s)", f'UPPER(%s COLLATE "{COLLATION}")')
         for name, operator in base.DatabaseWrapper.operators.items()
     }
+
+    def get_new_connection(self, conn_params: dict[str, object]) -> object:
+        """Finished documents, which have this type (project.api.documents), come as bytes."""
+        connection = super().get_new_connection(conn_params)
+        connection.adapters.register_loader("bpchar", _BytesLoader)
+        return connection
 
     def check_database_version_supported(self) -> None:
         """Refuse, with the first connection, a server too old for this Django, and a database that
