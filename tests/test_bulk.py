@@ -453,7 +453,9 @@ def test_the_number_of_statements_depends_on_no_number_of_items(editor):
         gone = counted(editor, delete=[{"uid": str(each.uid)} for each in stored])
         counts.append((made, edited, conflicts, gone))
     assert counts[0] == counts[1] == counts[2]
-    assert [len(each) for each in counts[0]] == [14, 14, 12, 18]
+    # PostgreSQL inserts authors and series by one, and then all that belongs to the books.
+    made = 10 if connection.vendor == "postgresql" else 13
+    assert [len(each) for each in counts[0]] == [made, 14, 12, 18]
 
 
 # The same as one request for each

@@ -5,12 +5,13 @@ import uuid
 from decimal import Decimal
 
 import pytest
+from django.db import connection
 from django.db.models import Value
 from django.db.models.functions import Upper
 from django.forms import model_to_dict
 
 from books.models import Publisher
-from project.api.databases.bound import FEW_ROWS, by_keys, insert
+from project.api.databases.bound import FEW_ROWS, by_keys, by_keys_of_each, insert
 from project.api.fields import MAX_ID
 from tests.models import Coin, Label, Shelf, Tag, Thing
 
@@ -56,6 +57,19 @@ def test_rows_are_stored_as_bulk_create_stores_them(number, django_assert_num_qu
     assert not any(row._state.adding for row in by_us)
     by_us[0].line = "saved again"
     by_us[0].save(force_update=True)
+
+
+@pytest.mark.parametrize("numbers", [(1, 2), (FEW_ROWS + 1, 1), (FEW_ROWS + 2, FEW_ROWS + 1)])
+def test_postgresql_inserts_rows_of_several_models_at_once(numbers, django_assert_num_queries):
+    shelves = [Shelf(name=f"{i}") for i in range(numbers[0])]
+    things = [Thing(line=f"{i}") for i in range(numbers[1])]
+    with django_assert_num_queries(1 if connection.vendor == "postgresql" else 2):
+        insert(shelves, things)
+    stored = [
+        dict(Shelf.objects.values_list("pk", "name")),
+        dict(Thing.objects.values_list("pk", "line")),
+    ]
+    assert stored == [{e.pk: e.name for e in shelves}, {e.pk: e.line for e in things}]
 
 
 def test_what_a_save_makes_is_made():
@@ -107,6 +121,42 @@ def test_rows_are_found_by_keys_of_other_types():
     assert {*by_keys(Label, [each.pk for each in labels])} == {*labels}
 
 
+def test_rows_of_several_models_are_found_at_once(django_assert_num_queries):
+    things = [Thing.objects.create(**FULL) for _ in range(2)]
+    tag, shelf = Tag.objects.create(name="a"), Shelf.objects.create(name="b")
+    keys = {
+        Thing: [each.pk for each in things],
+        Tag: [tag.pk],
+        Shelf: [shelf.pk, 10**6, MAX_ID + 1],
+        Label: [MAX_ID + 1],
+    }
+    with django_assert_num_queries(1):
+        found = by_keys_of_each(keys)
+    assert {each: model_to_dict(each) for each in found} == {
+        each: model_to_dict(each) for each in (*things, tag, shelf)
+    }
+    coin = Coin._base_manager.create(is_sealed=True)
+    assert by_keys_of_each({Coin: [coin.pk], Tag: [tag.pk]}) == [tag]
+    assert by_keys_of_each({Label: [MAX_ID + 1], Thing: []}) == by_keys_of_each({}) == []
+
+
 def test_rows_that_the_manager_hides_are_not_found():
     coins = [Coin._base_manager.create(is_sealed=is_sealed) for is_sealed in (True, False)]
     assert by_keys(Coin, [each.pk for each in coins]) == coins[1:]
+
+
+@pytest.mark.skipif("connection.vendor != 'postgresql'", reason="SQLite plans alike for all keys.")
+@pytest.mark.django_db(transaction=True)
+def test_one_plan_is_kept_for_however_many_keys():
+    # What others have prepared goes with the connection.
+    connection.close()
+    things = [Thing.objects.create(**FULL) for _ in range(3)]
+    for number in [1, 2, 3] * 5:
+        assert len(by_keys(Thing, [each.pk for each in things[:number]])) == number
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT custom_plans, generic_plans > 0 FROM pg_prepared_statements"
+            " WHERE statement LIKE 'SELECT%%tests_thing%%ANY%%'"
+        )
+        # PostgreSQL tries five plans made for their keys before it compares.
+        assert cursor.fetchall() == [(5, True)]

@@ -279,7 +279,7 @@ class Failure:
         return self.left < 0
 
     def __call__(self, execute, sql, params, many, context):
-        if sql.split()[0] in ("INSERT", "UPDATE", "DELETE"):
+        if sql.split()[0] in ("INSERT", "UPDATE", "DELETE", "WITH"):
             self.left -= 1
             if self.left == -1:
                 raise self.error
@@ -312,7 +312,7 @@ def rewrite(transactional_db):
 
 
 # With those of the searches' entries, and of who writes, which are more on SQLite.
-STATEMENTS = {"sqlite": 24, "postgresql": 12}[connection.vendor]
+STATEMENTS = {"sqlite": 24, "postgresql": 14}[connection.vendor]
 
 
 @pytest.mark.parametrize("number", range(STATEMENTS))

@@ -25,6 +25,7 @@ from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.models.signals import post_delete, post_save
 from django.dispatch import receiver
 
+from ..databases.connections import fetch_all
 from ..models import AnyField
 from ..writes.signals import InsertedRows, rows_written
 from . import postgresql, sqlite
@@ -347,9 +348,7 @@ class Reader:
         )
         if lock and self._takes_locks:
             sql += f" {lock}"
-        with self._connection.cursor() as cursor:
-            cursor.execute(sql, [parameter])
-            found = cursor.fetchall()
+        found = fetch_all(self._connection, sql, [parameter])
         rows: list[Row] = [dict(zip(names, row, strict=False)) for row in found]
         start = len(names)
         for foreign_key, target in targets:

@@ -14,6 +14,9 @@ ENOUGH = 1000
 # to plan than they save.
 STATISTICS = 300
 
+# Of as many values as PostgreSQL takes an array for whose length it does not know.
+FEW = 10
+
 ADD_WORDS = (
     "INSERT INTO search_word (word) SELECT word FROM unnest(%s::text[]) AS found (word)"
     " WHERE NOT EXISTS (SELECT FROM search_word known WHERE known.word = found.word)"
@@ -21,8 +24,12 @@ ADD_WORDS = (
 
 
 def any_of(column: str, values: Collection[int]) -> tuple[str, list[int]]:
-    """A condition with one parameter, however many values there are."""
-    return f"{column} = ANY (%s::bigint[])", list(values)
+    """A condition with one parameter, however many values there are.
+
+    For few, which are in a subquery, the plan is kept that is made for any.
+    """
+    array = "%s::bigint[]" if len(values) > FEW else "(SELECT %s::bigint[])::bigint[]"
+    return f"{column} = ANY ({array})", list(values)
 
 
 def _document(entry: Entry) -> str:

@@ -14,6 +14,7 @@ from typing import NamedTuple
 from django.db import DEFAULT_DB_ALIAS, connections, transaction
 from django.db.backends.base.base import BaseDatabaseWrapper
 
+from ..databases.connections import fetch_all
 from ..http.current import current_request
 
 # Bytes that PostgreSQL takes of a name.
@@ -70,33 +71,33 @@ def _writer() -> Writer | None:
 
 
 def name_writer(connection: BaseDatabaseWrapper, writer: Writer) -> None:
-    with connection.cursor() as cursor:
-        if connection.vendor == "postgresql":
-            # The last one tells who looks at pg_stat_activity which request holds others up.
-            application = connection.settings_dict["OPTIONS"].get("application_name", "")
-            cursor.execute(
-                "SELECT set_config('catalogue.actor', %s, true),"
-                " set_config('catalogue.request', %s, true),"
-                " set_config('application_name', %s, true)",
-                [
-                    writer.actor or "",
-                    writer.request or "",
-                    f"{application} {writer.request or ''}"[:MAX_NAME].strip(),
-                ],
-            )
-        else:
-            cursor.execute(
-                'INSERT OR REPLACE INTO changes_writer (id, actor, request, "transaction")'
-                " VALUES (1, %s, %s, %s)",
-                [writer.actor, writer.request, secrets.randbits(62)],
-            )
+    if connection.vendor == "postgresql":
+        # The last one tells who looks at pg_stat_activity which request holds others up.
+        application = connection.settings_dict["OPTIONS"].get("application_name", "")
+        fetch_all(
+            connection,
+            "SELECT set_config('catalogue.actor', %s, true),"
+            " set_config('catalogue.request', %s, true),"
+            " set_config('application_name', %s, true)",
+            [
+                writer.actor or "",
+                writer.request or "",
+                f"{application} {writer.request or ''}"[:MAX_NAME].strip(),
+            ],
+        )
+    else:
+        fetch_all(
+            connection,
+            'INSERT OR REPLACE INTO changes_writer (id, actor, request, "transaction")'
+            " VALUES (1, %s, %s, %s)",
+            [writer.actor, writer.request, secrets.randbits(62)],
+        )
 
 
 def forget_writer(connection: BaseDatabaseWrapper) -> None:
     """PostgreSQL forgets at the end of the transaction."""
     if connection.vendor != "postgresql":
-        with connection.cursor() as cursor:
-            cursor.execute("DELETE FROM changes_writer")
+        fetch_all(connection, "DELETE FROM changes_writer")
 
 
 @contextmanager

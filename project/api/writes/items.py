@@ -15,7 +15,7 @@ from rest_framework.fields import empty
 from ..http.problems import pointer
 from ..http.resources import resource_of
 from ..models import AnyField, Attrs, FoldedFrom, MadeFrom
-from ..relations import Owned, RelatedSerializer, Relation, Shared, relations_of
+from ..relations import Owned, RelatedSerializer, Relation, Shared, Via, relations_of
 from .former_keys import Name, survivors
 from .unit_of_work import RowState, UnitOfWork, natural_keys
 
@@ -153,21 +153,37 @@ def _survivor(work: UnitOfWork, model: type[models.Model], item: Item) -> int | 
     return next((key for key in found if key is not None), None)
 
 
+class _Names:
+    """What bodies call stored objects by, by model; natural keys by column, too."""
+
+    def __init__(self) -> None:
+        self.ids: dict[type[models.Model], set[int]] = defaultdict(set)
+        self.uids: dict[type[models.Model], set[UUID]] = defaultdict(set)
+        self.keys: dict[type[models.Model], dict[str, set[object]]] = defaultdict(
+            lambda: defaultdict(set)
+        )
+
+
 def look_up_names(
     work: UnitOfWork, serializer: RelatedSerializer, bodies: Iterable[Mapping[str, object]]
 ) -> None:
     """Find the stored objects that bodies name by their uid or by a natural key, with a query for
-    each model and kind of name, one for those that may be linked, and one for what was merged."""
-    uids: dict[type[models.Model], set[UUID]] = defaultdict(set)
-    keys: dict[type[models.Model], dict[str, set[object]]] = defaultdict(lambda: defaultdict(set))
+    each model and kind of name, one for those that may be linked, and one for what was merged.
+
+    What new objects alone link by an id is found by one query for all models.
+    """
+    names = _Names()
     unknown: list[Name] = []
     for attrs in bodies:
-        _collect_names(serializer, attrs, uids, keys)
-    for model, named in uids.items():
+        _collect_names(serializer, attrs, names)
+    if all(row.is_new for row in work.tops):
+        # What stored ones have already is not looked up.
+        work.fetch_together(names.ids)
+    for model, named in names.uids.items():
         stored = model._default_manager.filter(uid__in=named)
         work.ids_by_uid[model].update(stored.values_list("uid", "pk"))
         unknown += [(model, "uid", uid) for uid in named - work.ids_by_uid[model].keys()]
-    for model, columns in keys.items():
+    for model, columns in names.keys.items():
         holders = work.holders_by_key[model]
         for column, values in columns.items():
             holders[column] = dict.fromkeys(values)
@@ -189,16 +205,21 @@ def look_up_names(
 
 
 def _collect_names(
-    serializer: RelatedSerializer,
-    attrs: Mapping[str, object],
-    uids: dict[type[models.Model], set[UUID]],
-    keys: dict[type[models.Model], dict[str, set[object]]],
+    serializer: RelatedSerializer, attrs: Mapping[str, object], names: _Names
 ) -> None:
     for relation in relations_of(serializer):
         value = attrs.get(relation.name)
         if isinstance(value, Edit):
             value = value.attrs
         nested = [each for each in _as_list(value) if isinstance(each, Mapping) and each]
+        if isinstance(relation, Shared | Via):
+            linked = [
+                *_as_list(attrs.get(relation.key or "")),
+                *(each.get("id") for each in nested),
+            ]
+            if ids := {each for each in linked if isinstance(each, int)}:
+                related: AnyField = serializer.Meta.model._meta.get_field(relation.name)
+                names.ids[related.related_model] |= ids
         if not nested:
             continue
         twin = serializer.fields[relation.name]
@@ -206,10 +227,10 @@ def _collect_names(
         for each in nested:
             if not isinstance(relation, Owned) and "id" not in each:
                 if "uid" in each:
-                    uids[child.Meta.model].add(each["uid"])
+                    names.uids[child.Meta.model].add(each["uid"])
                 for column, key in _keys_of(child.Meta.model, each):
-                    keys[child.Meta.model][column].add(key)
-            _collect_names(child, each, uids, keys)
+                    names.keys[child.Meta.model][column].add(key)
+            _collect_names(child, each, names)
 
 
 def _keys_of(model: type[models.Model], attrs: Mapping[str, Any]) -> Iterator[tuple[str, object]]:

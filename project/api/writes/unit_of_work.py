@@ -2,11 +2,11 @@
 
 However many rows there are, a write costs at most one DELETE, one UPDATE and one INSERT a model
 (one more DELETE and INSERT where rows trade unique values), after one query for each unique key
-that says who holds the wanted values.
+that says who holds the wanted values. PostgreSQL takes the INSERTs of several models as one.
 """
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cache
 from itertools import chain
@@ -21,7 +21,7 @@ from rest_framework.fields import get_error_detail
 from rest_framework.request import Request
 from rest_framework.views import APIView
 
-from ..databases.bound import by_keys, has_rows_alone, insert
+from ..databases.bound import by_keys, by_keys_of_each, has_rows_alone, insert
 from ..http.problems import Fault, Refused, faults_of, pointer
 from ..http.resources import visible
 from ..models import AggregateRoot, Attrs, FoldedFrom, Made, MadeFrom, ModelField, SlugMadeFrom
@@ -226,6 +226,16 @@ class UnitOfWork:
             self.absent.update((model, "id", key) for key in missing - loaded.keys())
         return loaded
 
+    def fetch_together(self, ids: Mapping[type[models.Model], Iterable[int]]) -> None:
+        """Load for `fetch` the objects of several models, in one query where it can be."""
+        plain = {
+            model: keys
+            for model, keys in ids.items()
+            if has_rows_alone(visible(model, self.request))
+        }
+        for row in by_keys_of_each(plain):
+            self._loaded[type(row)][row.pk] = row
+
     def _all_rows(self) -> Iterator[RowState]:
         return chain.from_iterable(self.rows.values())
 
@@ -413,15 +423,21 @@ class UnitOfWork:
                 # nothing, leaves what refers to them to the deferred foreign keys.
                 queryset = model._default_manager.filter(pk__in=[r.instance.pk for r in rows])
                 queryset._raw_delete(router.db_for_write(model))
+        # New rows that refer to none of each other.
+        waiting: dict[type[models.Model], list[models.Model]] = {}
         for model in order:
             rows = self.rows[model]
             back = swapping[model]
+            if any(f.is_relation and f.related_model in waiting for f in _fields(model)):
+                insert(*waiting.values())
+                waiting.clear()
             self._update({row: changes[row] for row in rows if row in changes and row not in back})
             if back:
                 model._default_manager.bulk_create(row.instance for row in back)
             if new := [row.instance for row in rows if row.is_new]:
-                insert(new)
-                written.created[model] = new
+                written.created[model] = waiting[model] = new
+        if waiting:
+            insert(*waiting.values())
         for row, fields in changes.items():
             before = {f.attname: row.before[f.attname] for f in fields}  # type: ignore[index]
             written.changed[type(row.instance)][row.instance] = before
