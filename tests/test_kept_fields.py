@@ -80,3 +80,42 @@ def test_a_serializer_may_still_change_what_it_gets():
 
     for names in (["id"], ["id", "name"]):
         assert list(Series(context={"names": names}).fields) == names
+
+
+def test_a_serializer_with_a_constructor_of_its_own_is_made_by_it():
+    class Own(serializers.Serializer):
+        def __init__(self, *args, **kwargs):
+            super().__init__(*args, **kwargs)
+            self.seen = {"names": []}
+
+    class Series(SeriesSerializer):
+        own = Own(required=False)
+
+        class Meta(SeriesSerializer.Meta):
+            fields = ["id", "own"]
+
+    Series().fields["own"].seen["names"].append("one")
+    assert Series().fields["own"].seen == {"names": []}
+
+
+def test_a_field_is_asked_for_what_it_makes_of_nothing():
+    class Counted(serializers.IntegerField):
+        def run_validation(self, data=serializers.empty):
+            return 7 if data is serializers.empty else super().run_validation(data)
+
+    class Series(SeriesSerializer):
+        counted = Counted(required=False)
+        colour = serializers.CharField(default="red")
+        size = serializers.CharField()
+
+        class Meta(SeriesSerializer.Meta):
+            fields = ["id", "name", "counted", "colour", "size"]
+
+    valid = Series(data={"name": "Hainish Cycle", "size": "S"}, context={"request": None})
+    assert valid.is_valid()
+    expected = {"name": "Hainish Cycle", "counted": 7, "colour": "red", "size": "S"}
+    assert valid.validated_data == expected
+    assert not Series(data={"name": "Hainish Cycle"}, context={"request": None}).is_valid()
+    change = Series(data={"name": "Hain"}, partial=True, context={"request": None})
+    assert change.is_valid()
+    assert change.validated_data == {"name": "Hain", "counted": 7}
