@@ -322,6 +322,27 @@ def test_fields_of_bibtex_may_be_written_in_capitals_and_name_all_who_had_a_part
     ]
 
 
+@pytest.mark.parametrize(
+    ("origdate", "date", "year"),
+    [
+        ("1972", "", 1972),
+        ("-0379", "-0379", -380),
+        ("0000", "0000", -1),
+        ("-0800/-0700", "-0800/-0700", -801),
+        ("1850~", "1850~", 1850),
+        ("18XX", "18XX", 1800),
+        ("1997/", "1997/", 1997),
+        ("c. 380 BC", "", -380),
+        ("1850/1840", "", 1850),
+    ],
+)
+def test_original_dates_of_biblatex_are_edtf(run, origdate, date, year):
+    report = run(f"@book{{a, title = {{Dune}}, origdate = {{{origdate}}}}}\n")
+    assert reasons(report) == []
+    [book] = Book.objects.all()
+    assert (book.first_published, book.first_published_year) == (date, year)
+
+
 def test_strings_of_bibtex_are_read_once_and_do_not_grow_without_bound(run, monkeypatch):
     read, parse = [], bibtex.parse_string
     monkeypatch.setattr(

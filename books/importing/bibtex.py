@@ -5,7 +5,9 @@ from collections.abc import Iterator
 
 from bibtexparser.entrypoint import parse_string
 from bibtexparser.middlewares import NameParts, SeparateCoAuthors, SplitNameParts
+from django.core.exceptions import ValidationError
 
+from books.publication_dates import first_year
 from project.api.http.problems import Fault
 
 from .bibtex_values import Strings
@@ -83,6 +85,18 @@ def _name(parts: NameParts, role: str) -> Body:
     return contribution(" ".join(filter(None, [first, von, last, jr])), role)
 
 
+def _first_published(text: str) -> Body:
+    # BibLaTeX's dates are EDTF: -0379 is 380 BCE, 0000 is 1 BCE, and “~” is no blank.
+    if not (text.isdecimal() and int(text)):
+        try:
+            first_year(text)
+        except ValidationError:
+            pass
+        else:
+            return {"first_published": text}
+    return {"first_published_year": year_of(plain(text))}
+
+
 def _body(fields: Body) -> Body:
     texts = {name: plain(value) for name, value in fields.items() if isinstance(value, str)}
     get = texts.get
@@ -92,7 +106,7 @@ def _body(fields: Body) -> Body:
             "title": get("title"),
             "subtitle": get("subtitle"),
             "original_title": get("origtitle"),
-            "first_published_year": year_of(get("origdate", "")),
+            **_first_published(fields.get("origdate", "")),
             "description": get("abstract"),
             **series(get("series", ""), get("number") or get("volume", "")),
             "subjects": keywords(get("keywords", "")),
