@@ -13,7 +13,7 @@ from typing import Any, ClassVar
 from weakref import WeakSet
 
 from django.conf import settings
-from django.http import HttpResponse, HttpResponseBase, StreamingHttpResponse
+from django.http import HttpResponseBase, StreamingHttpResponse
 from rest_framework import serializers, status
 from rest_framework.exceptions import APIException
 from rest_framework.request import Request
@@ -93,7 +93,8 @@ def export(
     if isinstance(renderer, CSVRenderer):
         media_type += "; charset=utf-8"
     if request.method == "HEAD":
-        return HttpResponse(content_type=media_type, headers=headers)
+        # Nobody knows its length: one of 0 would be wrong (RFC 9110, section 8.6).
+        return StreamingHttpResponse((), content_type=media_type, headers=headers)
     parts = (documents(keys) for keys in blocks(queryset))
     if isinstance(renderer, CSVRenderer):
         chunks = table(parts, columns)
