@@ -3,11 +3,12 @@
 import re
 
 import pytest
+from django.contrib.admin.models import LogEntry
 
 from authors.models import Author, AuthorProfile
 from books.models import Book, Contribution, Edition, Publisher, Series, Subject
 from tests.catalogue import book, credits_of, isbn, send
-from tests.test_admin import browser, errors, filled_in, page, row, saved
+from tests.test_admin import browser, changelist, errors, filled_in, page, row, saved
 
 pytestmark = pytest.mark.django_db
 AGAIN = "Nothing is saved. Save again to overwrite what is stored."
@@ -144,6 +145,46 @@ def test_profile_of_somebody_else_stays_where_one_has_none(desk, librarian):
     assert saved(desk.post(page(made), filled_in(answer)))
     assert Author.objects.get().name == "Mine"
     assert AuthorProfile.objects.get().biography == "Theirs"
+
+
+def hidden_inputs(content):
+    """What a browser sends of a page that only asks for confirmation."""
+    found = re.findall(r'<input type="hidden" name="(\w+)" value="([^"]*)"', content)
+    return {
+        name: [value for each, value in found if each == name]
+        for name, _ in found
+        if name != "csrfmiddlewaretoken"
+    }
+
+
+def test_deletion_of_what_somebody_has_changed_meanwhile_is_refused_once(desk, librarian, omens):
+    url = page(omens).replace("change", "delete")
+    form = hidden_inputs(desk.get(url).content.decode())
+    send(librarian, "patch", f"/books/{omens.pk}/", {"title": "Theirs"})
+    refused = desk.post(url, form, follow=True)
+    assert refused.redirect_chain == [(url, 302)]
+    assert without_moment(str(each) for each in refused.context["messages"]) == [
+        "Since you opened this page librarian has changed it, on WHEN. Look again."
+    ]
+    assert Book.objects.get().title == "Theirs"
+    assert desk.post(url, hidden_inputs(refused.content.decode())).status_code == 302
+    assert not Book.objects.exists()
+
+
+def test_so_is_that_of_several_all_or_none(desk, librarian, omens):
+    other = book(title="Other")
+    url = changelist(Book)
+    chosen = {"action": "delete_selected", "_selected_action": [omens.pk, other.pk]}
+    form = hidden_inputs(desk.post(url, chosen).content.decode())
+    send(librarian, "patch", f"/books/{omens.pk}/", {"title": "Theirs"})
+    refused = desk.post(url, form, follow=True)
+    assert without_moment(str(each) for each in refused.context["messages"]) == [
+        "“Theirs”: Since you opened this page librarian has changed it, on WHEN. Look again."
+    ]
+    assert Book.objects.count() == 2
+    assert not LogEntry.objects.exists()
+    desk.post(url, hidden_inputs(desk.post(url, chosen).content.decode()))
+    assert not Book.objects.exists()
 
 
 def test_hand_with_sql_is_nobody(desk, omens):

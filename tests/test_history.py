@@ -361,3 +361,10 @@ def test_the_admin_shows_who_has_changed_what(client, librarian):
     assert "update, version 2 <div><code>/name</code>: Dune → Arrakis</div>" in text
     assert "<td>librarian</td> <td> create, version 1" in text
     assert client.get("/admin/books/series/abc/history/").status_code == 302
+
+
+@pytest.mark.django_db(transaction=True)
+def test_the_admins_history_is_read_alone(client, librarian):
+    made = send(librarian, "POST", "/series/", {"name": "Dune"}, 201)
+    client.force_login(librarian.user)
+    assert client.post(f"/admin/books/series/{made['id']}/history/").status_code == 405

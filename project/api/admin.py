@@ -9,13 +9,16 @@ from typing import Any, NamedTuple
 
 from django import forms
 from django.contrib import admin, messages
+from django.contrib.admin.actions import delete_selected
 from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME
 from django.contrib.admin.widgets import AutocompleteSelect
 from django.core.exceptions import ValidationError
 from django.db import connections, models, transaction
-from django.http import Http404, HttpRequest, HttpResponse
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.template.response import TemplateResponse
 from django.utils.datastructures import MultiValueDict
+from django.utils.decorators import method_decorator
+from django.views.decorators.http import require_safe
 
 from . import conflicts
 from .changes.actors import Actors
@@ -182,7 +185,11 @@ class BestMatches(NamedTuple):
 
 
 class StaleError(Exception):
-    """What was shown is not what is stored."""
+    """What was shown of a root is not what is stored; it says who was faster."""
+
+    def __init__(self, root: AggregateRoot, based_on: int) -> None:
+        super().__init__(conflicts.last_change(root, based_on))
+        self.root = root
 
 
 class AggregateRootAdmin(admin.ModelAdmin):
@@ -247,6 +254,7 @@ class AggregateRootAdmin(admin.ModelAdmin):
 
     object_history_template = "changes/object_history.html"
 
+    @method_decorator(require_safe)
     def history_view(
         self, request: HttpRequest, object_id: str, extra_context: dict[str, object] | None = None
     ) -> HttpResponse:
@@ -364,8 +372,32 @@ class AggregateRootAdmin(admin.ModelAdmin):
         for row, _ in formset.changed_objects:
             _note_change(stored[row.pk], row, written)
 
+    # Deletions: of what was shown, all or none
+
+    delete_confirmation_template = "admin/aggregate_root_delete.html"
+    delete_selected_confirmation_template = "admin/aggregate_roots_delete.html"
+    actions = ["delete_selected", "merge_selected"]
+
+    def delete_view(
+        self, request: HttpRequest, object_id: str, extra_context: dict[str, object] | None = None
+    ) -> HttpResponse:
+        try:
+            return super().delete_view(request, object_id, extra_context)
+        except StaleError as error:
+            self.message_user(request, f"{error} Look again.", messages.ERROR)
+            return HttpResponseRedirect(request.get_full_path())
+
+    @admin.action(description="Delete selected %(verbose_name_plural)s", permissions=["delete"])
+    def delete_selected(self, request: HttpRequest, queryset: AnyQuerySet) -> HttpResponse | None:
+        try:
+            with transaction.atomic():
+                return delete_selected(self, request, queryset)
+        except StaleError as error:
+            self.message_user(request, f"“{error.root}”: {error} Look again.", messages.ERROR)
+            return None
+
     def delete_model(self, request: HttpRequest, obj: AggregateRoot) -> None:
-        delete(obj)
+        delete(obj, partial(_require_shown, request))
 
     def delete_queryset(
         self, request: HttpRequest, queryset: models.QuerySet[models.Model]
@@ -374,11 +406,9 @@ class AggregateRootAdmin(admin.ModelAdmin):
             for obj in queryset:
                 # Somebody else may have been faster.
                 with suppress(Http404):
-                    delete(obj)
+                    delete(obj, partial(_require_shown, request))
 
     # Several that are one
-
-    actions = ["merge_selected"]
 
     def has_merge_permission(self, request: HttpRequest) -> bool:
         return self.model.is_mergeable and request.user.has_perm("changes.merge_change")
@@ -411,7 +441,7 @@ class AggregateRootAdmin(admin.ModelAdmin):
     def _merge_all(self, request: HttpRequest, keys: Sequence[int], survivor: int) -> object:
         def confirm(gone: AggregateRoot) -> None:
             if request.POST.get(f"version-{gone.pk}") != str(gone.version):
-                raise StaleError
+                raise StaleError(gone, gone.version - 1)
 
         merged = [merge(self.model, key, survivor, None, confirm) for key in keys]
         return merged[-1]
@@ -425,6 +455,14 @@ class AggregateRootAdmin(admin.ModelAdmin):
             "action_checkbox_name": ACTION_CHECKBOX_NAME,
         }
         return TemplateResponse(request, "admin/merge_confirmation.html", context)
+
+
+def _require_shown(request: HttpRequest, root: Any) -> None:
+    """Raise StaleError where the page has shown another version of this root. A script that says
+    nothing asks for nothing."""
+    shown = f" {request.POST.get('versions', '')} "
+    if f" {root.pk}:" in shown and f" {root.pk}:{root.version} " not in shown:
+        raise StaleError(root, root.version - 1)
 
 
 def _links(instance: models.Model, name: str) -> dict[object, models.Model]:

@@ -51,12 +51,13 @@ def is_stale(request: HttpRequest, root: AggregateRoot) -> bool:
 def describe(form: Form, based_on: int) -> Iterator[str]:
     """Who was faster and when, and how the fields of the root's form differ from what is stored."""
     root = form.instance
-    yield _last_change(root, based_on)
+    yield last_change(root, based_on)
     yield "Nothing is saved. Save again to overwrite what is stored."
     yield from _differences(form, form.changed_data, root)
 
 
-def _last_change(root: AggregateRoot, based_on: int) -> str:
+def last_change(root: AggregateRoot, based_on: int) -> str:
+    """Who has changed it after this version, and when."""
     kind = root._meta.label_lower
     change = (
         Change.objects.filter(kind=kind, object_id=root.pk, version__gt=based_on)

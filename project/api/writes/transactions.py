@@ -101,8 +101,8 @@ def write_item(
     return retry(attempt)
 
 
-def delete(instance: models.Model) -> None:
-    """Delete an object with all that it owns.
+def delete(instance: models.Model, confirm: Callable[[models.Model], None] | None = None) -> None:
+    """Delete an object with all that it owns; `confirm` sees it locked, and may refuse.
 
     What refers to it lets go of it, which raises the version of the roots concerned; what may not
     let go raises ProtectedError or RestrictedError. Http404 where another request was faster.
@@ -113,6 +113,8 @@ def delete(instance: models.Model) -> None:
         locked = queryset.filter(pk=instance.pk).first()
         if locked is None:
             raise Http404
+        if confirm is not None:
+            confirm(locked)
         delete_locked([locked])
 
     retry(attempt)
