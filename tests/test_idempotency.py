@@ -13,7 +13,7 @@ import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.core.management import call_command
 from django.db import connection
-from django.test.client import encode_multipart
+from django.test.client import BOUNDARY, MULTIPART_CONTENT, encode_multipart
 from django.utils import timezone
 
 from auth_api.models import LoginAttempt, User
@@ -105,6 +105,29 @@ def test_upload_takes_one(librarian):
     assert_replayed(upload("e1c0"), first)
     assert_replayed(upload("97f5"), first)
     assert upload("97f5", "other.jpg").status_code == 422
+    assert Book.objects.get().version == 2
+
+
+def test_upload_takes_one_as_large_as_it_may_be(librarian):
+    edition = book(isbns=[isbn(1)]).editions.get()
+
+    def upload(key, size, path=f"editions/{edition.pk}/cover"):
+        # Who decodes a picture stops at its end.
+        file = SimpleUploadedFile("cover.jpg", plain() + bytes(size))
+        return librarian.generic(
+            "PUT",
+            f"/api/{path}/",
+            encode_multipart(BOUNDARY, {"file": file}),
+            MULTIPART_CONTENT,
+            headers={"Idempotency-Key": key},
+        )
+
+    first = upload("k-1", 4 * 1024 * 1024)
+    assert first.status_code == 200, first.content
+    assert_replayed(upload("k-1", 4 * 1024 * 1024), first)
+    assert upload("k-1", 3 * 1024 * 1024).status_code == 422
+    assert upload("k-2", 6 * 1024 * 1024).status_code == 413
+    assert upload("k-2", 3 * 1024 * 1024, "series/1").status_code == 415
     assert Book.objects.get().version == 2
 
 

@@ -115,12 +115,11 @@ class IdempotentRequests:
             # The view says so.
             return None
         try:
-            body = request.body
-        except RequestDataTooBig:
-            # Not held in memory, as a file is not. The view refuses any other body of this size.
-            if request.content_type != "multipart/form-data":
-                return None
-            return refusal(request, Refused([not_supported(HEADER)]))
+            body = _body_of(request, view)
+        except Refused as refused:
+            return refusal(request, refused)
+        if body is None:
+            return None
         return _answer_once(request, view, args, kwargs, _new(request, user, key, body))
 
 
@@ -133,6 +132,28 @@ def _user_of(request: HttpRequest, view: ViewFunction) -> int | None:
     except APIException:
         return None
     return user.pk if user.is_authenticated else None
+
+
+def _body_of(request: HttpRequest, view: ViewFunction) -> bytes | None:
+    """The body, an upload's too; None where the view refuses one of this size.
+
+    Refused where it is an upload that nobody has said how large it may be.
+    """
+    try:
+        return request.body
+    except RequestDataTooBig:
+        if request.content_type != "multipart/form-data":
+            return None
+    parsers: Any = view.initkwargs.get("parser_classes", view.cls.parser_classes)
+    uploads = [each for each in parsers if each.media_type == request.content_type]
+    limits = [getattr(each, "max_bytes", 0) for each in uploads]
+    if 0 in limits:
+        raise Refused([not_supported(HEADER)])
+    if int(request.META["CONTENT_LENGTH"]) > max(limits, default=0):
+        return None
+    # Where Django keeps what it has read, but for its own limit.
+    request._body = request.read()
+    return request._body
 
 
 def _new(request: HttpRequest, user: int, key: str, body: bytes) -> StoredAnswer:
