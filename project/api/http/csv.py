@@ -6,8 +6,9 @@ import re
 from collections.abc import Iterable
 
 # With what a cell begins that a spreadsheet may run
-# (https://owasp.org/www-community/attacks/CSV_Injection), and what looks like one made harmless.
-FORMULA = re.compile(r"'*[=+\-@\t\r\n]")
+# (https://owasp.org/www-community/attacks/CSV_Injection; a Japanese one the full-width forms, too),
+# and what looks like one made harmless.
+FORMULA = re.compile(r"'*[=+\-@＝＋－＠\t\r\n]")
 
 
 def harmless(text: str) -> str:
