@@ -18,7 +18,7 @@ from project.api.filters import (
     RootFilterSet,
     ValuesFilter,
 )
-from project.api.models import AnyQuerySet, StartOf
+from project.api.models import AnyQuerySet, Start
 
 from .identifiers import MAX_SCHEME, IdentifierFormField
 from .isbn import ISBNFormField
@@ -97,8 +97,10 @@ def _exact_languages() -> LanguageFilter:
 
 class TitleFilter(NameFilter):
     def filter(self, qs: AnyQuerySet, value: str) -> AnyQuerySet:
-        # The index has its beginning.
-        return qs.filter(title=value, title_start=StartOf.make(value)) if value else qs
+        if not value:
+            return qs
+        # An index has its beginning. SQLite would put an equal title into that expression.
+        return qs.filter(title__start=Start.of(value), title__gte=value, title__lte=value)
 
 
 class BookFilter(RootFilterSet):

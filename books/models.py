@@ -26,6 +26,7 @@ from project.api.models import (
     NumberedFrom,
     PartialDateField,
     SlugMadeFrom,
+    Start,
     StartOf,
     is_partial_date,
     not_blank,
@@ -259,6 +260,7 @@ class Book(AggregateRoot):
             ),
             models.Index(fields=["first_published_year", "id"], name="book_by_year"),
             # Filters with so many books a value that they had better come in a list's own order.
+            models.Index(Start("title"), "sort_title", "id", name="book_by_whole_title"),
             models.Index(
                 PrimarySubtag("language"), "sort_title", "id", "language", name="book_by_language"
             ),

@@ -5,6 +5,8 @@ from datetime import UTC, datetime
 from unittest.mock import ANY
 
 import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
 from hypothesis import given
 from hypothesis import strategies as st
 from rest_framework.test import APIClient
@@ -270,6 +272,31 @@ def test_a_question_that_is_not_understood_is_400_and_names_the_parameter(
     parameter = question.split("?")[1].split("=")[0].replace("%00", "\0")
     assert (error["parameter"], error["code"]) == (parameter, code)
     assert error["detail"]
+
+
+def test_titles_that_begin_alike_at_length_are_told_apart(db):
+    for end in ("", " I", " II"):
+        Book.objects.create(title="Of " + "x" * 200 + end)
+        Book.objects.create(title="𝔘" * 1500 + end)
+    for title in ("Of " + "x" * 200 + " I", "𝔘" * 1500):
+        [found] = APIClient().get("/api/books/", {"title": title}).json()["results"]
+        assert found["title"] == title
+
+
+def test_books_of_one_title_come_from_an_index_in_the_order_of_the_list(db):
+    with CaptureQueriesContext(connection) as statements:
+        get("/api/books/", "title=Dune")
+    [asked] = [each["sql"] for each in statements if "title" in each["sql"]]
+    explain = "EXPLAIN" if connection.vendor == "postgresql" else "EXPLAIN QUERY PLAN"
+    with connection.cursor() as cursor:
+        if connection.vendor == "postgresql":
+            cursor.execute("SET LOCAL enable_seqscan = off")
+            cursor.execute("SET LOCAL enable_sort = off")
+        cursor.execute(f"{explain} {asked}")
+        plan = str(cursor.fetchall())
+    assert "book_by_whole_title" in plan
+    assert "Sort" not in plan
+    assert "TEMP B-TREE" not in plan
 
 
 def test_all_that_is_wrong_with_a_question_is_said_at_once(db):

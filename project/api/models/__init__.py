@@ -12,7 +12,16 @@ from .dates import (
     validate_partial_date,
     year_in_range,
 )
-from .made import ComputedFrom, FoldedFrom, Made, MadeFrom, NumberedFrom, SlugMadeFrom, StartOf
+from .made import (
+    ComputedFrom,
+    FoldedFrom,
+    Made,
+    MadeFrom,
+    NumberedFrom,
+    SlugMadeFrom,
+    Start,
+    StartOf,
+)
 from .names import INVISIBLE, NameField, NameFormField, normalized, normalized_name, not_blank
 from .records import Definition, FormerKey, StoredAnswer
 from .roots import AggregateRoot, HyphenatedUUIDField, RandomUUID
@@ -45,6 +54,7 @@ __all__ = [
     "PartialDateField",
     "RandomUUID",
     "SlugMadeFrom",
+    "Start",
     "StartOf",
     "StoredAnswer",
     "is_partial_date",

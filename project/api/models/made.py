@@ -179,6 +179,21 @@ class StartOf(ComputedFrom):
         return normalized_name(text)[: cls.length]
 
 
+@models.CharField.register_lookup
+class Start(models.Transform):
+    """The first characters of a text: few enough for an index of PostgreSQL to hold a second text
+    behind them, and as many as hardly two texts share that are not the same."""
+
+    lookup_name = "start"
+    length = 100
+    template = f"substr(%(expressions)s, 1, {length})"
+    output_field = models.CharField()
+
+    @classmethod
+    def of(cls, text: str) -> str:
+        return text[: cls.length]
+
+
 class NumberedFrom(ComputedFrom):
     """`source` in a form that sorts numbers as numbers, before other texts, and the blank last: 2,
     2-3, 2.5, 10, III."""
