@@ -5,9 +5,10 @@ away (https://norvig.com/spell-correct.html), best of all by two letters swapped
 the others the commonest; or else to two known words that it is made of.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from types import ModuleType
+from typing import TypeAlias
 
 import regex
 from django.db.backends.utils import CursorWrapper
@@ -34,6 +35,10 @@ _ALPHABETS = tuple(
     for first, last in map(tuple, _RANGES)
 )
 _LETTERS = regex.compile(rf"\p{{L}}[\p{{L}}\p{{M}}]{{{MIN_LETTERS - 1},{MAX_LETTERS - 1}}}")
+
+
+# One word, or two.
+Texts: TypeAlias = tuple[str, ...]
 
 
 @dataclass(frozen=True)
@@ -80,9 +85,7 @@ def correct(parsed: ParsedText, vocabulary: Vocabulary) -> ParsedText | None:
     return ParsedText(distinct, number, tuple(chunks))
 
 
-def _find_corrections(
-    unknown: Iterable[str], vocabulary: Vocabulary
-) -> Mapping[str, tuple[str, ...]]:
+def _find_corrections(unknown: Iterable[str], vocabulary: Vocabulary) -> Mapping[str, Texts]:
     """One word or two for each of these for which there is something."""
     edits = {word: _edits(word) for word in unknown}
     splits = {word: _splits(word) for word in unknown}
@@ -90,30 +93,33 @@ def _find_corrections(
     held = vocabulary.engine.find_whole_words(
         vocabulary.cursor, {*parts, *(s for each in edits.values() for s in each)}
     )
-    single: dict[str, list[tuple[str, ...]]] = {
-        word: [(edit,) for edit in edits[word] if edit in held] for word in edits
+    ranked: dict[str, list[list[Texts]]] = {
+        word: [
+            [(edit,) for edit, rank in edits[word].items() if rank == 0 and edit in held],
+            [(edit,) for edit, rank in edits[word].items() if rank == 1 and edit in held],
+            [pair for pair in splits[word] if held.issuperset(pair)],
+        ]
+        for word in edits
     }
-    double: dict[str, list[tuple[str, ...]]] = {
-        word: [pair for pair in splits[word] if held.issuperset(pair)] for word in splits
-    }
-    choices = [texts for word in edits for texts in (*single[word], *double[word])]
+    corrections: dict[str, Texts] = {}
+    # The next are counted where no entry has one of the better ones: counting takes long.
+    for rank in range(3):
+        choices = {word: ranked[word][rank] for word in ranked.keys() - corrections.keys()}
+        common = _count({texts for each in choices.values() for texts in each}, vocabulary)
+        for word, each in choices.items():
+            if found := [texts for texts in each if common[texts]]:
+                corrections[word] = min(found, key=lambda texts: (-common[texts], texts))
+    return corrections
+
+
+def _count(choices: Collection[Texts], vocabulary: Vocabulary) -> Mapping[Texts, int]:
+    """How many entries have each of these."""
     if not choices:
         return {}
-    numbers = vocabulary.engine.count_entries(
-        vocabulary.cursor,
-        vocabulary.table,
-        [[[[Word(text)]] for text in texts] for texts in choices],
-    )
-    common = {texts: number for texts, number in zip(choices, numbers, strict=True) if number}
-    corrections: dict[str, tuple[str, ...]] = {}
-    for word in edits:
-        of_edits = (texts for texts in single[word] if texts in common)
-        of_parts = (texts for texts in double[word] if texts in common)
-        ranked = sorted(of_edits, key=lambda texts: (edits[word][texts[0]], -common[texts], texts))
-        ranked += sorted(of_parts, key=lambda texts: (-common[texts], texts))
-        if ranked:
-            corrections[word] = ranked[0]
-    return corrections
+    queries = [[[[Word(text)]] for text in texts] for texts in choices]
+    cursor, table = vocabulary.cursor, vocabulary.table
+    numbers = vocabulary.engine.count_entries(cursor, table, queries)
+    return dict(zip(choices, numbers, strict=True))
 
 
 def _edits(word: str) -> dict[str, int]:
