@@ -4,6 +4,7 @@ import ast
 import json
 import re
 from pathlib import Path
+from urllib.parse import urlencode
 
 import pytest
 from django.core.checks import run_checks
@@ -20,6 +21,7 @@ from auth_api.models import User
 from authors.models import Author
 from books.models import Book, Contribution, Edition, Publisher, Series, Subject
 from project.api.models import normalized, normalized_name
+from project.api.search import queries
 from project.api.search.entries import (
     SearchIndex,
     entry_models,
@@ -49,6 +51,11 @@ def found(url, search, **parameters):
 
 def books(search, **parameters):
     return found("/api/books/", search, **parameters)
+
+
+def found_ids(search, **parameters):
+    response = APIClient().get("/api/books/", {"search": search, **parameters})
+    return [each["id"] for each in response.json()["results"]]
 
 
 def book(title, *authors, **fields):
@@ -364,6 +371,45 @@ def test_pages_of_a_search_lead_through_better_and_lesser_matches_and_back(db):
         last = client.get(last["previous"]).json()
         back.insert(0, [each["title"] for each in last["results"]])
     assert [title for page in back for title in page] == whole
+
+
+@pytest.mark.parametrize("filters", [{}, {"language": "fr"}])
+@pytest.mark.parametrize("search", ["moon", "moo"])
+def test_what_many_have_comes_in_the_same_order_where_the_first_are_asked_for_first(
+    db, monkeypatch, search, filters
+):
+    for number in range(120):
+        title = ["Moon", "Moons", "The Moon", "Moon of the Moon", "B"][number * 7 % 5]
+        book(title, "The Moon" if number % 3 else "Nobody", language="fr" if number % 2 else None)
+    with connection.cursor() as cursor:
+        cursor.execute("ANALYZE")
+    whole = found_ids(search, page_size=200, **filters)
+    assert len(whole) > 20
+    for name, value in {
+        "NEAR_FROM": 1,
+        "NEAR_MIN": 0,
+        "NEAR": 4,
+        "NEAR_JOINED": 4,
+        "PAGE": 0,
+    }.items():
+        monkeypatch.setattr(queries, name, value)
+    monkeypatch.setattr(queries, "RARER", 1000)
+    with CaptureQueriesContext(connection) as statements:
+        assert found_ids(search, page_size=200, **filters) == whole
+    if connection.vendor == "postgresql":
+        assert any(" + 0) <= " in each["sql"] for each in statements.captured_queries)
+    pages, page = [], None
+    url = f"/api/books/?{urlencode({'search': search, 'page_size': 7, **filters})}"
+    while url:
+        page = APIClient().get(url).json()
+        pages.append([each["id"] for each in page["results"]])
+        url = page["next"]
+    assert [each for page in pages for each in page] == whole
+    back = [pages[-1]]
+    while page["previous"]:
+        page = APIClient().get(page["previous"]).json()
+        back.insert(0, [each["id"] for each in page["results"]])
+    assert back == pages
 
 
 def test_a_cursor_of_a_search_fits_no_other_one(db):

@@ -24,7 +24,7 @@ from ..lists.parameters import Schema
 from ..models import AnyQuerySet
 from .keysets import Keyset
 from .parameters import is_true
-from .ranking import Rank
+from .ranking import Part, Rank
 from .statements import KeptPages
 
 
@@ -138,21 +138,24 @@ class CursorPagination(BasePagination):
         return [row[1] if keys_only else row for _, row in rows]
 
     @staticmethod
-    def parts_of(queryset: QuerySet[Model]) -> tuple[list[AnyQuerySet], Keyset]:
-        """The querysets of the list, one behind the other, and the order of each."""
+    def parts_of(queryset: QuerySet[Model]) -> tuple[list[Part], Keyset]:
+        """The parts of the list, one behind the other, and the order of each."""
         keys_only = queryset.query.values_select == ("pk",)
         rank = Rank.of(queryset)
-        parts = [queryset] if rank is None else rank.parts(queryset, keys_only=keys_only)
-        keyset = Keyset.of(parts[0])
-        parts = [keyset.prepare(part) for part in parts]
+        parts: list[Part] = (
+            [[queryset]] if rank is None else rank.parts(queryset, keys_only=keys_only)
+        )
+        keyset = Keyset.of(parts[0][0])
+        parts = [[keyset.prepare(piece) for piece in part] for part in parts]
         if keys_only:
             # What a cursor needs of a row beside its key, and no more: its position.
-            parts = [part.values_list(keyset.attribute, "pk") for part in parts]
+            position = keyset.attribute, "pk"
+            parts = [[piece.values_list(*position) for piece in part] for part in parts]
         return parts, keyset
 
     @classmethod
     def choose(
-        cls, parts: list[AnyQuerySet], keyset: Keyset, cursor: Cursor | None, limit: int
+        cls, parts: list[Part], keyset: Keyset, cursor: Cursor | None, limit: int
     ) -> list[tuple[int, Any]]:
         """The first rows beyond the cursor, in the cursor's direction, each with its part."""
         rows: list[tuple[int, Any]] = []
@@ -164,16 +167,18 @@ class CursorPagination(BasePagination):
 
     @staticmethod
     def _beyond(
-        parts: list[AnyQuerySet], keyset: Keyset, cursor: Cursor | None
+        parts: list[Part], keyset: Keyset, cursor: Cursor | None
     ) -> Iterator[tuple[int, AnyQuerySet]]:
         backwards, start = False, 0
         if cursor is not None:
             backwards, start = cursor.backwards, cursor.part
-            for queryset in keyset.beyond(parts[start], cursor.value, cursor.pk, backwards):
-                yield start, queryset
+            for piece in reversed(parts[start]) if backwards else parts[start]:
+                for queryset in keyset.beyond(piece, cursor.value, cursor.pk, backwards):
+                    yield start, queryset
             start += -1 if backwards else 1
         for number in range(start, -1, -1) if backwards else range(start, len(parts)):
-            yield number, keyset.order(parts[number], backwards)
+            for piece in reversed(parts[number]) if backwards else parts[number]:
+                yield number, keyset.order(piece, backwards)
 
     @staticmethod
     def _cursor(keyset: Keyset, row: tuple[int, object], backwards: bool) -> str:

@@ -1,11 +1,15 @@
 """An order in which the best rows come first."""
 
 from abc import ABC, abstractmethod
-from typing import Any
+from collections.abc import Sequence
+from typing import Any, TypeAlias
 
 from django.db.models import Expression, QuerySet
 
 from ..models import AnyQuerySet
+
+# Querysets whose rows follow each other in the order that all of them have.
+Part: TypeAlias = Sequence[AnyQuerySet]
 
 
 class Rank(Expression, ABC):
@@ -23,7 +27,7 @@ class Rank(Expression, ABC):
         return first if isinstance(first, cls) else None
 
     @abstractmethod
-    def parts(self, queryset: AnyQuerySet, *, keys_only: bool) -> list[AnyQuerySet]:
+    def parts(self, queryset: AnyQuerySet, *, keys_only: bool) -> list[Part]:
         """The rows of this queryset by parts, the best first; no row is in two of them.
 
         All have the same order: the same field and model, which is the queryset's own, or with

@@ -4,6 +4,7 @@ from collections.abc import Collection, Iterable, Sequence
 
 from django.db.backends.utils import CursorWrapper
 
+from ..models import SQL
 from .words import PLAIN, Entry, Terms, Word, plain_parts
 
 # What is made here. Raise it with every change, so that `migrate` makes the tables anew.
@@ -120,15 +121,25 @@ def tsquery(terms: Terms, length: int | None = None) -> str:
     return " & ".join(f"({' | '.join(f'({all_of(words)})' for words in term)})" for term in terms)
 
 
-def estimate_entries(cursor: CursorWrapper, table: str, terms: Terms) -> list[float]:
-    """How many entries there are, and then how many have each of the terms: as far as the planner
-    knows, at least one."""
-    queries = [tsquery([term]) for term in terms]
-    found = f"ARRAY(SELECT 1 FROM {table} WHERE document @@ %s::tsquery)"
-    columns = [f"ARRAY(SELECT 1 FROM {table})", *(found for _ in queries)]
-    cursor.execute(f"EXPLAIN (FORMAT JSON) SELECT {', '.join(columns)}", queries)
+def estimate_rows(cursor: CursorWrapper, selects: Sequence[SQL]) -> list[float]:
+    """How many rows each of these statements gives, as far as the planner knows; at least one."""
+    arrays = ", ".join(f"ARRAY({sql})" for sql, _ in selects)
+    params = [param for _, params in selects for param in params]
+    cursor.execute(f"EXPLAIN (FORMAT JSON) SELECT {arrays}", params)
     [(plan,)] = cursor.fetchall()
     return [max(1, node["Plan Rows"]) for node in plan[0]["Plan"]["Plans"]]
+
+
+def having(table: str, query: str) -> SQL:
+    """A statement that gives a row for each entry that has this tsquery."""
+    return f"SELECT 1 FROM {table} WHERE document @@ %s::tsquery", (query,)
+
+
+def key_range(cursor: CursorWrapper, table: str) -> tuple[int, int]:
+    """The first key and the last."""
+    cursor.execute(f"SELECT min(rowid), max(rowid) FROM {table}")
+    [(first, last)] = cursor.fetchall()
+    return int(first or 0), int(last or 0)
 
 
 def find_words(cursor: CursorWrapper, words: Iterable[Word]) -> set[Word]:
@@ -179,7 +190,19 @@ def create(cursor: CursorWrapper, table: str) -> None:
 def finish(cursor: CursorWrapper, table: str) -> None:
     """What is made once the entries are in."""
     cursor.execute(f"CREATE INDEX {table}_by_word ON {table} USING gin (document)")
-    cursor.execute(f"ANALYZE {table}")
+    complete(cursor, table)
+
+
+def complete(cursor: CursorWrapper, table: str) -> None:
+    """What a version without it can do with as well: in which pages the first entries are."""
+    cursor.execute("SELECT to_regclass(%s) IS NULL", [f"{table}_by_place"])
+    [(is_missing,)] = cursor.fetchall()
+    if is_missing:
+        cursor.execute(
+            f"CREATE INDEX {table}_by_place ON {table} USING brin ((rowid + 0))"
+            " WITH (pages_per_range = 16, autosummarize = on)"
+        )
+        cursor.execute(f"ANALYZE {table}")
 
 
 def lock(cursor: CursorWrapper, tables: Iterable[str]) -> None:

@@ -2,16 +2,26 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from math import prod
+from math import ceil, prod
 from typing import Any, NamedTuple
 
-from django.core.exceptions import ValidationError
+from django.core.exceptions import EmptyResultSet, ValidationError
 from django.db import connections
 from django.db.backends.base.base import BaseDatabaseWrapper
-from django.db.models import Case, Expression, IntegerField, Lookup, Model, QuerySet, When
+from django.db.models import (
+    BigIntegerField,
+    Case,
+    Expression,
+    Func,
+    IntegerField,
+    Lookup,
+    Model,
+    When,
+)
+from django.db.models.lookups import LessThanOrEqual
 from django.db.models.sql.compiler import SQLCompiler
 
-from ..lists.ranking import Rank
+from ..lists.ranking import Part, Rank
 from ..models import SQL, AnyQuerySet
 from . import postgresql, sqlite
 from .entries import WordsField, dialect
@@ -30,6 +40,15 @@ PREFIX_KEYS_PER_CHECK = 10
 # but look each object up in the set of those found, a plan that PostgreSQL does not consider by
 # itself. The limits are found² / all, as measured.
 FETCH_MAX, WALK_MIN = 0.5, 60
+# Without an `ordering` a page of what many have is looked for among the first entries, where there
+# are so many in all: from found² / all on. The first are this share of the root of all; in a join
+# more, since not all that have the word are shown. What WALKED_FROM times that root have is found
+# by a walk, which PostgreSQL chooses then. In a join PAGE rows should be met on the way, and words
+# that begin alike are walked for from JOINED_FROM on.
+NEAR_MIN, NEAR_FROM, NEAR, NEAR_JOINED = 2, 500_000, 20, 40
+WALKED_FROM, PAGE, JOINED_FROM = 8, 55, 2
+# What other filters leave is looked up for the words if so many times as much has the words.
+RARER = 4
 # The index answers the first. It cannot answer IS TRUE or IS NOT TRUE, so the other two are checked
 # on each entry that it finds.
 INDEXED = "{0} @@ %s::tsquery"
@@ -59,8 +78,9 @@ class ParsedQuery:
     terms: tuple[Term, ...]
     # How many words a title has at the least that has them all.
     number: int
-    # How many entries there are, if known.
+    # How many entries there are, and how many objects other filters leave, if known.
     total: float = 0
+    among: float = 0
 
     @property
     def lengths(self) -> range:
@@ -68,9 +88,30 @@ class ParsedQuery:
         return range(self.number, LONGEST + 1)
 
     @property
+    def share(self) -> float:
+        return prod(term.share for term in self.terms)
+
+    @property
+    def has_prefix(self) -> bool:
+        return any(term.has_prefix for term in self.terms)
+
+    @property
     def wants_hashed_subplan(self) -> bool:
-        share = prod(term.share for term in self.terms)
-        return FETCH_MAX < share**2 * self.total < WALK_MIN
+        return FETCH_MAX < self.share**2 * self.total < WALK_MIN
+
+    @property
+    def wants_near(self) -> bool:
+        return (
+            len(self.terms) == 1
+            and self.has_prefix
+            and self.total >= NEAR_FROM
+            and self.share**2 * self.total >= NEAR_MIN
+        )
+
+    @property
+    def is_among_few(self) -> bool:
+        """Whether what other filters leave is better looked up for the words than the reverse."""
+        return self.among * RARER <= self.share * self.total
 
     def for_index(self) -> "ParsedQuery":
         """The terms worth reading from the index; the others are checked on what those find."""
@@ -155,29 +196,67 @@ WordsField.register_lookup(Matches)
 # Queries
 
 
+@dataclass(frozen=True)
+class Near:
+    """What is looked for first among the entries up to a key, and what so many have that a walk
+    through all finds it."""
+
+    until: int
+    few: frozenset[Match]
+    many: frozenset[Match]
+
+
+class Place(Func):
+    """The key of an entry, for which PostgreSQL has a second index: where the first entries are.
+
+    It gives pages, all of whose entries are checked, which pays for a few pages alone. Where a key
+    itself is compared, as with a cursor's, it is left aside.
+    """
+
+    template = "(%(expressions)s + 0)"
+    output_field = BigIntegerField()
+
+
 class MatchRank(Rank):
     """Ranks what a search has found: each part has one of its matches, which exclude each other."""
 
-    def __init__(self, found: Match, matches: Sequence[Match]) -> None:
+    def __init__(self, found: Match, matches: Sequence[Match], near: Near | None = None) -> None:
         super().__init__()
         self.found = found
         self.matches = tuple(matches)
+        self.near = near
 
-    def parts(self, queryset: AnyQuerySet, *, keys_only: bool) -> list[QuerySet[Model]]:
+    def parts(self, queryset: AnyQuerySet, *, keys_only: bool) -> list[Part]:
         queryset = queryset.order_by("id")
         conditions = queryset.query.where.children
         for condition in conditions:
             if isinstance(condition, Matches) and condition.rhs == self.found:
                 # Each match implies it: both would be two conditions to check, and to plan for.
                 conditions.remove(condition)
+                queryset.query.unref_alias(condition.lhs.alias)
                 break
-        if conditions or not keys_only:
-            return [queryset.filter(search__document__matches=match) for match in self.matches]
-        # Nothing else is asked, so that the objects themselves need not be looked up.
         entries = _entries(queryset.model)._default_manager.using(queryset.db)
-        return [
-            entries.filter(document__matches=match).order_by("entry_of") for match in self.matches
-        ]
+        if conditions or not keys_only:
+            return [self._among(queryset, entries, match) for match in self.matches]
+        # Nothing else is asked, so that the objects themselves need not be looked up.
+        return [self._pieces(entries.order_by("entry_of"), match) for match in self.matches]
+
+    def _pieces(self, entries: AnyQuerySet, match: Match) -> Part:
+        """The entries that have this match, the first of them alone where that is better."""
+        found = entries.filter(document__matches=match)
+        if self.near is None or match not in self.near.few:
+            return [found]
+        until = self.near.until
+        return [found.filter(LessThanOrEqual(Place("pk"), until)), found.filter(pk__gt=until)]
+
+    def _among(self, queryset: AnyQuerySet, entries: AnyQuerySet, match: Match) -> Part:
+        """Those of the queryset that have this match."""
+        if match.query.is_among_few or (self.near is not None and match in self.near.many):
+            return [queryset.filter(search__document__matches=match)]
+        # PostgreSQL sorts no side of a join that it only loops over, but it sorts for a DISTINCT:
+        # so the objects of the first entries are looked up, and not those of all.
+        pieces = (piece.distinct().values("pk") for piece in self._pieces(entries, match))
+        return [queryset.filter(pk__in=keys) for keys in pieces]
 
     def number(self, queryset: AnyQuerySet) -> Expression:
         entries = _entries(queryset.model)._default_manager
@@ -258,8 +337,9 @@ class Search:
         matches = [
             replace(each, excluded=tuple(matches[:place])) for place, each in enumerate(matches)
         ]
+        near = _near(queryset, query, matches) if query.wants_near else None
         ranked = queryset.filter(search__document__matches=found)
-        return ranked.order_by(MatchRank(found, matches), "id")
+        return ranked.order_by(MatchRank(found, matches, near), "id")
 
     def _with_keys(self, queryset: AnyQuerySet) -> AnyQuerySet:
         for key in self.keys.values():
@@ -284,9 +364,40 @@ class Search:
             alternatives = [group.alternatives for group in parsed.groups]
             if connection.vendor == "sqlite":
                 return ParsedQuery(tuple(map(Term, alternatives)), parsed.number), used
-            total, *found = postgresql.estimate_entries(cursor, table, alternatives)
+            try:
+                rows = queryset.order_by().values("pk").query.get_compiler(queryset.db).as_sql()
+            except EmptyResultSet:
+                return None, used
+            having = [postgresql.having(table, postgresql.tsquery([t])) for t in alternatives]
+            every = f"SELECT 1 FROM {table}", ()
+            total, among, *found = postgresql.estimate_rows(cursor, [every, rows, *having])
         shares = (min(1, rows / total) for rows in found)
-        return ParsedQuery(tuple(map(Term, alternatives, shares)), parsed.number, total), used
+        terms = tuple(map(Term, alternatives, shares))
+        return ParsedQuery(terms, parsed.number, total, min(among, total)), used
+
+
+def _near(queryset: AnyQuerySet, query: ParsedQuery, matches: Sequence[Match]) -> Near:
+    """Which of these that so many entries have are looked for among the first ones."""
+    table = _entries(queryset.model)._meta.db_table
+    # How common whole words are, and so what is best, PostgreSQL knows itself; but not in a join.
+    is_joined = bool(queryset.query.has_filters())
+    matches = [match for match in matches if is_joined or match.query.has_prefix]
+    having = [postgresql.having(table, each.query.in_tsquery(each.length)) for each in matches]
+    with connections[queryset.db].cursor() as cursor:
+        first, last = postgresql.key_range(cursor, table)
+        numbers = postgresql.estimate_rows(cursor, having) if having else []
+    root = query.among**0.5
+    share = (NEAR_JOINED if is_joined else NEAR) / root
+    few, many = set(), set()
+    for match, number in zip(matches, numbers, strict=True):
+        if is_joined and match.query.has_prefix:
+            if number >= JOINED_FROM * query.total**0.5:
+                many.add(match)
+        elif number <= WALKED_FROM * query.total / root and not (
+            is_joined and number * query.among * share < PAGE * query.total
+        ):
+            few.add(match)
+    return Near(ceil(first + (last - first) * share), frozenset(few), frozenset(many))
 
 
 def _entries(model: type[Model]) -> Any:

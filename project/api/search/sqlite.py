@@ -147,6 +147,10 @@ def finish(cursor: CursorWrapper, table: str) -> None:
     cursor.execute(f"INSERT INTO {table} ({table}) VALUES ('optimize')")
 
 
+def complete(cursor: CursorWrapper, table: str) -> None:
+    """Nothing else."""
+
+
 def lock(cursor: CursorWrapper, tables: Iterable[str]) -> None:
     """Nobody does: SQLite has one writer."""
 

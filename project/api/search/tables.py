@@ -69,6 +69,8 @@ def create(connection: BaseDatabaseWrapper) -> None:
                 )
             if model in find_outdated(connection) or differs_in_number(connection, model):
                 _fill(connection, cursor, model)
+            else:
+                dialect(connection.vendor).complete(cursor, model._meta.db_table)
     Definition.note(connection.alias, {*_made(connection).values()})
 
 
