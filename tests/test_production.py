@@ -92,7 +92,10 @@ URLS = "Each URL of DATABASE_URL and DATABASE_REPLICAS is postgresql://user:pass
         ({"DATABASE_URL": "mysql://a:secret@db.example/catalogue"}, URLS),
         ({"DATABASE_URL": "postgresql://a:sec/ret@db.example/catalogue"}, URLS),
         ({"DATABASE_URL": "postgresql://a:secret@[db.example/catalogue"}, URLS),
+        ({"DATABASE_URL": "postgresql://a:secret@db.example"}, URLS),
+        ({"DATABASE_URL": "postgresql://a:secret@db.example/?sslmode=require"}, URLS),
         ({"DATABASE_REPLICAS": "db2.example"}, URLS),
+        ({"DATABASE_REPLICAS": "postgresql://a:secret@db2/c,postgresql://a:secret@db3/c"}, URLS),
         (
             {"DATABASE_URL": "postgresql://a:secret@db.example/catalogue?ssl_mode=require"},
             'A parameter of a database\'s URL is wrong: invalid connection option "ssl_mode".',

@@ -264,11 +264,14 @@ def database(url: str, pooler: str = "") -> Database:
             "DATABASE_POOLER is `transaction`, where one in that mode is in front, or not set."
         )
     try:
-        if urlsplit(url).scheme not in SCHEMES:
+        # Two of them with a comma between would be one, of a database that is nowhere.
+        if urlsplit(url).scheme not in SCHEMES or url.count("://") > 1:
             raise ValueError
         parsed: Database = dict(
             dj_database_url.parse(_with_one_host(url), disable_server_side_cursors=bool(pooler))
         )
+        if not (parsed["NAME"] or parsed.get("OPTIONS", {}).get("service")):
+            raise ValueError
     except ValueError:
         # Which may have a password in it, so it is not shown.
         raise ImproperlyConfigured(
