@@ -814,6 +814,21 @@ def test_what_is_due_is_told_by_check_and_readyz_and_made_by_the_next_migrate(mo
 
 
 @pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize("table", ["books_booksearch", "search_word", "search_definition"])
+def test_a_table_of_entries_that_is_gone_is_due(table, client):
+    book("Sourcery", "Terry Pratchett")
+    with connection.cursor() as cursor:
+        cursor.execute(f"DROP TABLE {table}")
+    assert [name for name, _ in messages()] == ["api.W001"]
+    assert client.get("/readyz").status_code == 503
+    emit_pre_migrate_signal(0, False, connection.alias)
+    emit_post_migrate_signal(0, False, connection.alias)
+    assert messages() == []
+    assert client.get("/readyz").status_code == 200
+    assert books("sorucery pratchett") == ["Sourcery"]
+
+
+@pytest.mark.django_db(transaction=True)
 def test_a_server_of_the_version_before_serves_on_what_a_later_migrate_has_made(
     monkeypatch, client
 ):

@@ -22,6 +22,7 @@ from .entries import BATCH, Reader, SearchEntry, dialect, entry_models, refresh,
 from .words import VERSION
 
 DEFINITIONS = "search_definition"
+WORDS = "search_word"
 
 
 @receiver(pre_migrate, dispatch_uid="search")
@@ -63,6 +64,7 @@ def create(connection: BaseDatabaseWrapper) -> None:
         with transaction.atomic(connection.alias), connection.cursor() as cursor:
             if not _has_definitions(connection):
                 dialect(connection.vendor).create_words(cursor)
+                cursor.execute(f"DROP TABLE IF EXISTS {DEFINITIONS}")
                 cursor.execute(
                     f"CREATE TABLE {DEFINITIONS}"
                     " (entries varchar(100) PRIMARY KEY, definition varchar(64) NOT NULL)"
@@ -90,7 +92,7 @@ def _fill(connection: BaseDatabaseWrapper, cursor: CursorWrapper, model: type[Se
 
 def drop(connection: BaseDatabaseWrapper) -> None:
     """Take everything away, to be made again. A bulk load is faster that way."""
-    tables = [*(model._meta.db_table for model in entry_models()), "search_word", DEFINITIONS]
+    tables = [*(model._meta.db_table for model in entry_models()), WORDS, DEFINITIONS]
     with transaction.atomic(connection.alias), connection.cursor() as cursor:
         for table in tables:
             cursor.execute(f"DROP TABLE IF EXISTS {table}")
@@ -116,12 +118,13 @@ def find_outdated(connection: BaseDatabaseWrapper) -> list[type[SearchEntry]]:
 
 
 def _made(connection: BaseDatabaseWrapper) -> dict[str, str]:
-    """By their table, by which definition entries are made."""
-    if not _has_definitions(connection):
+    """By their table, by which definition entries are made; none without their words."""
+    tables = connection.introspection.table_names()
+    if not {WORDS, DEFINITIONS}.issubset(tables):
         return {}
     with connection.cursor() as cursor:
         cursor.execute(f"SELECT entries, definition FROM {DEFINITIONS}")
-        return dict(cursor.fetchall())
+        return {entries: made for entries, made in cursor.fetchall() if entries in tables}
 
 
 def mark_due(connection: BaseDatabaseWrapper) -> None:
@@ -185,7 +188,7 @@ def differs_in_number(connection: BaseDatabaseWrapper, model: type[SearchEntry])
 
 
 def _has_definitions(connection: BaseDatabaseWrapper) -> bool:
-    return DEFINITIONS in connection.introspection.table_names()
+    return {WORDS, DEFINITIONS}.issubset(connection.introspection.table_names())
 
 
 def _has_table(connection: BaseDatabaseWrapper, model: type[models.Model]) -> bool:
