@@ -97,6 +97,11 @@ Ibn Battuta | Ibn Battuta
 Muhammad ibn Musa al-Khwarizmi | Muhammad ibn Musa al-Khwarizmi
 National Geographic Society | National Geographic Society
 Fabian Society | Fabian Society
+Autores varios | Autores varios
+Équipe éditoriale | Équipe éditoriale
+Presses universitaires de France | Presses universitaires de France
+Rough Guides | Rough Guides
+Arthur Andersen LLP | Arthur Andersen LLP
 Golden Books | Golden Books
 Mayo Clinic | Mayo Clinic
 Alcoholics Anonymous | Alcoholics Anonymous
