@@ -17,6 +17,7 @@ from project.api.models import StoredAnswer
 from tests.catalogue import book, continue_ids, isbn, send
 from tests.phone import NoAnswerError, Phone, Refused, section
 from tests.test_admin import browser, filled_in
+from tests.test_admin_conflicts import hidden_inputs
 from tests.test_conditional_docs import parts
 
 AUTHOR = "a0000000-0000-4000-8000-000000000001"
@@ -430,6 +431,7 @@ class Scene:
     def let_admin(self, what):
         path = f"/books/{self.book.pk}/"
         url = f"/admin/books/book/{self.book.pk}/change/"
+        deletion = f"/admin/books/book/{self.book.pk}/delete/"
         match what:
             case "opens":
                 self.form = filled_in(self.desk.get(url))
@@ -437,6 +439,10 @@ class Scene:
                 self.save(self.form)
             case "edits":
                 self.save(filled_in(self.desk.get(url)))
+            case "opens the deletion":
+                self.form = hidden_inputs(self.desk.get(deletion).content.decode())
+            case "confirms it":
+                self.hear(self.desk.post(deletion, self.form, follow=True))
             case "deletes":
                 send(self.root, "DELETE", path, status=204)
             case "restores":
@@ -451,7 +457,9 @@ class Scene:
 
     def save(self, form):
         url = f"/admin/books/book/{self.book.pk}/change/"
-        answer = self.desk.post(url, form | {"title": f"{form['title']} C"}, follow=True)
+        self.hear(self.desk.post(url, form | {"title": f"{form['title']} C"}, follow=True))
+
+    def hear(self, answer):
         text = answer.content.decode()
         if "Perhaps it was deleted" in text:
             self.told.append("C: it is gone")
