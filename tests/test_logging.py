@@ -64,6 +64,14 @@ def test_a_request_is_a_line(member, lines):
     }
 
 
+def test_a_host_that_is_not_ours_is_named_without_a_traceback(anonymous, lines):
+    answer = anonymous.get("/api/books/", headers={"Host": "elsewhere.example"})
+    refusal, request = lines()
+    assert answer.status_code == request["status"] == 400
+    assert "elsewhere.example" in refusal["message"]
+    assert "exc_info" not in refusal
+
+
 def test_a_requests_line_is_written_by_itself_and_as_the_library_would(member, caplog, monkeypatch):
     caplog.set_level(logging.INFO)
     member.get("/api/books/1/")

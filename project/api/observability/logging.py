@@ -63,6 +63,9 @@ class Formatter(JsonFormatter):
         super().add_fields(log_data, record, message_dict)
         # Django's lines carry the request itself.
         log_data.pop("request", None)
+        if record.name.startswith("django.security."):
+            # What a stranger sends, as another Host, is no bug of ours.
+            log_data.pop("exc_info", None)
         request = current_request.get()
         if request is not None:
             log_data["request_id"] = getattr(request, "id", None)
