@@ -40,6 +40,13 @@ def test_wal_is_used_only_where_sqlite_has_the_fix(version, safe):
     assert _wal_is_safe(version) is safe
 
 
+def test_columns_of_a_fixed_length_hold_texts(db):
+    # As those of https://docs.djangoproject.com/en/stable/howto/custom-model-fields/
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT CAST('eng' AS char(3))")
+        assert cursor.fetchall() == [("eng",)]
+
+
 def pragma(connection, name):
     with connection.cursor() as cursor:
         cursor.execute(f"PRAGMA {name}")

@@ -162,16 +162,15 @@ class LateralList(Func):
 class PostgreSQLCompiler(Compiler):
     """Each expression gives JSON text and is never null: null is the text `null`.
 
-    What is finished has a type that no column has, whose values come as bytes.
+    What is finished has a type that no column can have, cstring, whose values come as bytes.
     """
 
     array = (
-        "SELECT ('[' || coalesce(string_agg(({0}), E',\\n' ORDER BY keys.place), '')"
-        " || ']')::bpchar"
+        "SELECT textout('[' || coalesce(string_agg(({0}), E',\\n' ORDER BY keys.place), '') || ']')"
         " FROM json_array_elements_text(%s::json) WITH ORDINALITY AS keys(value, place)"
     )
     each = (
-        "SELECT keys.place - 1, ({0})::bpchar"
+        "SELECT keys.place - 1, textout(({0}))"
         " FROM json_array_elements_text(%s::json) WITH ORDINALITY AS keys(value, place)"
     )
 

@@ -23,6 +23,9 @@ from .schema import COLLATION, DatabaseSchemaEditor
 _queries.MAX_CACHED_STATEMENT_LENGTH = 16_384
 
 
+CSTRING = 2275  # the pseudo-type's fixed number, which psycopg has no name for
+
+
 class _BytesLoader(Loader):
     def load(self, data: Buffer) -> bytes:
         return bytes(data)
@@ -61,7 +64,7 @@ class DatabaseWrapper(Witness, base.DatabaseWrapper):
     def get_new_connection(self, conn_params: dict[str, object]) -> object:
         """Finished documents, which have this type (project.api.documents), come as bytes."""
         connection = super().get_new_connection(conn_params)
-        connection.adapters.register_loader("bpchar", _BytesLoader)
+        connection.adapters.register_loader(CSTRING, _BytesLoader)
         return connection
 
     def check_database_version_supported(self) -> None:
