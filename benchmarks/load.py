@@ -40,6 +40,7 @@ RATE = 2  # requests a second of each client
 FIRST_RATE = 100  # requests a second
 STEP = 1.25
 STEP_SECONDS = 10
+ATTEMPTS = 2  # since a machine that others share has slow moments
 KEEPS_UP = 0.95  # of the requests that are due
 MAX_RATIO = 5  # p99 over p50
 MAX_GROWTH = 1.05  # of memory, the last quarter over the second
@@ -198,10 +199,13 @@ class Load:
         """Requests a second that are answered at most."""
         rate, most = float(FIRST_RATE), 0.0
         while True:
-            answered = self.ask_for(rate, STEP_SECONDS)
-            print(f"{rate:6.0f} requests/s are due, {answered:6.0f} answered", flush=True)
-            most = max(most, answered)
-            if self.errors or answered < rate * KEEPS_UP:
+            for _ in range(ATTEMPTS):
+                answered = self.ask_for(rate, STEP_SECONDS)
+                print(f"{rate:6.0f} requests/s are due, {answered:6.0f} answered", flush=True)
+                most = max(most, answered)
+                if answered >= rate * KEEPS_UP and not self.errors:
+                    break
+            else:
                 return most
             rate *= STEP
 

@@ -4,7 +4,8 @@
 and a typical one is created, with two contributions, an edition and two subjects. Both write the
 same models in the same database; requests alternate between the two, so that what else the machine
 does hits both alike. Times are those of the whole request, without a network. The project's answer
-is the full document, with the authors nested; the other one's holds their keys.
+is the full document, with the authors nested; the other one's holds their keys, and it writes nothing
+that a search finds.
 """
 
 import json
@@ -14,7 +15,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from contextlib import ExitStack
+from contextlib import ExitStack, nullcontext
 from typing import Any
 
 from tests.postgres import PostgreSQL
@@ -39,6 +40,7 @@ def measure() -> None:
     from benchmarks.peers.writable_nested import WholeBookViewSet, WritableNestedBookViewSet
     from books.models import Book, Publisher, Subject
     from books.views import BookViewSet
+    from project.api.search.entries import suppress_save_receivers
 
     call_command("migrate", verbosity=0)
     user = User.objects.create_user(
@@ -76,9 +78,11 @@ def measure() -> None:
         view, _ = typical[name] if scenario == "typical" else views[name]
         request = getattr(factory, method)("/api/books/", body, format="json")
         force_authenticate(request, user)
-        start = time.perf_counter()
-        response = view(request, **kwargs).render()
-        elapsed = time.perf_counter() - start
+        # What a search finds is the project's own, and would be written for each object saved.
+        with nullcontext() if name == "project" else suppress_save_receivers():
+            start = time.perf_counter()
+            response = view(request, **kwargs).render()
+            elapsed = time.perf_counter() - start
         times.setdefault(scenario, {}).setdefault(name, []).append(1000 * elapsed)
         if response.status_code not in (200, 201):
             raise RuntimeError(response.content)
