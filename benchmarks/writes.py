@@ -4,7 +4,7 @@
 and a typical one is created, with two contributions, an edition and two subjects. Both write the
 same models in the same database; requests alternate between the two, so that what else the machine
 does hits both alike. Times are those of the whole request, without a network. The project's answer
-is the full document, with the authors nested; the other one's holds their keys, and it writes nothing
+is the full document, with the authors nested; the other one's holds their keys, and writes nothing
 that a search finds.
 """
 
