@@ -21,8 +21,7 @@ from collections.abc import Callable
 from contextlib import ExitStack
 from typing import Any
 
-import psutil
-
+from benchmarks.run import clock_of
 from tests.postgres import PostgreSQL
 
 ITEMS = 200
@@ -139,15 +138,7 @@ def measure() -> None:
             for book in books.order_by("-pk")[:ITEMS]
         ]
 
-    backend = None
-    if connection.vendor == "postgresql":
-        with connection.cursor() as cursor:
-            cursor.execute("SELECT pg_backend_pid()")
-            backend = psutil.Process(cursor.fetchone()[0])
-
-    def cpu() -> float:
-        used = backend and backend.cpu_times()
-        return time.process_time() + (used.user + used.system if used else 0.0)
+    cpu = clock_of(connection)
 
     calls: dict[str, Callable[[], None]] = {
         "bulk": lambda: bulk(bodies),

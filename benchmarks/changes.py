@@ -12,15 +12,12 @@ import logging
 import os
 import statistics
 import tempfile
-import time
 from collections.abc import Callable, Iterator
 from itertools import count
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import psutil
-
-from benchmarks.run import database
+from benchmarks.run import clock_of, database
 
 if TYPE_CHECKING:
     # Django is set up by then.
@@ -84,15 +81,7 @@ def measure(rounds: int) -> None:
     call_command("migrate", verbosity=0)
     client = APIClient(SERVER_NAME="localhost")
     client.force_authenticate(User.objects.create_user("admin", "a@example.org", role="admin"))
-    backend = None
-    if connection.vendor == "postgresql":
-        with connection.cursor() as cursor:
-            cursor.execute("SELECT pg_backend_pid()")
-            backend = psutil.Process(cursor.fetchone()[0])
-
-    def cpu() -> float:
-        times = backend and backend.cpu_times()
-        return time.process_time() + (times.user + times.system if times else 0.0)
+    cpu = clock_of(connection)
 
     def cost(call: Callable[[], None]) -> float:
         start = cpu()

@@ -19,10 +19,11 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
+from typing import Any
 
 import psutil
 
@@ -111,6 +112,21 @@ class Peer:
         os.killpg(self.process.pid, signal.SIGKILL)
         self.process.wait()
         self.log.close()
+
+
+def clock_of(connection: Any) -> Callable[[], float]:
+    """What gives the seconds of CPU of this process and of the server of this connection."""
+    backend = None
+    if connection.vendor == "postgresql":
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT pg_backend_pid()")
+            backend = psutil.Process(cursor.fetchone()[0])
+
+    def cpu() -> float:
+        used = backend and backend.cpu_times()
+        return time.process_time() + (used.user + used.system if used else 0.0)
+
+    return cpu
 
 
 def cpu_of(process: psutil.Process) -> float:
