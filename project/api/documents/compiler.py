@@ -38,7 +38,7 @@ from rest_framework.relations import ManyRelatedField, PrimaryKeyRelatedField, S
 from ..fields import SerializerField, StoredFiles
 from ..models import SQL, AnyField, AnyQuerySet, ModelField
 from ..relations import ItemList, RelatedKeyField, RelatedKeysField, Relation, ReverseVia, Via
-from .formats import Format, UnsupportedError, format_of, plain_format
+from .formats import BETWEEN_QUOTES, Format, UnsupportedError, format_of, plain_format
 
 # PostgreSQL's functions take 100 arguments, and so did SQLite's before 3.41.
 MAX_ARGUMENTS = 100
@@ -56,6 +56,13 @@ class JSONValue(Func):
         super().__init__(value)
         self.written = written
         self.nullable = nullable
+
+    @property
+    def between_quotes(self) -> "JSONValue | None":
+        """On PostgreSQL, the text that the quotes have between them; None where it is escaped."""
+        if (text := self.written.get(BETWEEN_QUOTES)) is None:
+            return None
+        return JSONValue(self.source_expressions[0], {"postgresql": text}, nullable=self.nullable)
 
     def as_sql(
         self,

@@ -20,6 +20,9 @@ from ..models import HyphenatedUUIDField, ModelField
 # By the vendor of the database, an SQL expression of a value, `{0}`; null for null. PostgreSQL's is
 # JSON once it is cast to text, SQLite's once json_object() or json_quote() has written it.
 Format = dict[str, str]
+# Beside them, of a text that needs no escaping: PostgreSQL's expression of what the quotes have
+# between them, for where quotes are written anyway.
+BETWEEN_QUOTES = "between quotes"
 ModelFields: TypeAlias = tuple[type[ModelField], ...]
 
 
@@ -29,6 +32,15 @@ class UnsupportedError(Exception):
 
 def literal(text: str) -> str:
     return "'" + text.replace("'", "''").replace("%", "%%") + "'"
+
+
+def _quoted(postgresql: str, sqlite: str) -> Format:
+    """A text that needs no escaping; PostgreSQL's is an expression without the quotes."""
+    return {
+        "postgresql": f"""'"' || {postgresql} || '"'""",
+        BETWEEN_QUOTES: postgresql,
+        "sqlite": sqlite,
+    }
 
 
 INTEGER = {"postgresql": "{0}", "sqlite": "{0}"}
@@ -41,34 +53,25 @@ BOOLEAN = {
 FLOAT = {"postgresql": "to_json({0})", "sqlite": "json(json_float({0}))"}
 # to_json() is independent of the session's DateStyle, a cast is not.
 DATE = {"postgresql": "to_json({0})", "sqlite": "{0}"}
-TIME = {
-    "postgresql": """'"' || replace(to_char({0}, 'HH24:MI:SS.US'), '.000000', '') || '"'""",
-    "sqlite": "{0}",
-}
+TIME = _quoted("replace(to_char({0}, 'HH24:MI:SS.US'), '.000000', '')", "{0}")
 _MOMENT = """to_char({0} AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"')"""
-TIMESTAMP = {
-    "postgresql": f"""'"' || {_MOMENT} || '"'""",
-    "sqlite": "substr(replace({0}, ' ', 'T') || '.000000', 1, 26) || 'Z'",
-}
+TIMESTAMP = _quoted(_MOMENT, "substr(replace({0}, ' ', 'T') || '.000000', 1, 26) || 'Z'")
 # As REST framework writes it: without a fraction where that is zero.
-DATETIME = {
-    "postgresql": f"""'"' || replace({_MOMENT}, '.000000Z', 'Z') || '"'""",
-    "sqlite": "replace({0}, ' ', 'T') || 'Z'",
-}
+DATETIME = _quoted(f"replace({_MOMENT}, '.000000Z', 'Z')", "replace({0}, ' ', 'T') || 'Z'")
 _SECONDS = "extract(epoch FROM {0})"
 _DAYS = f"floor({_SECONDS} / 86400)"
-DURATION = {
-    "postgresql": f"""'"' || CASE {_DAYS} WHEN 0 THEN '' ELSE {_DAYS}::text || ' ' END"""
-    f""" || replace(to_char(make_interval(secs => ({_SECONDS} - {_DAYS} * 86400)::float8),"""
-    """ 'HH24:MI:SS.US'), '.000000', '') || '"'""",
-    "sqlite": "json_duration({0})",
-}
-UUID = {
-    "postgresql": "to_json({0})",
-    "sqlite": "substr({0}, 1, 8) || '-' || substr({0}, 9, 4) || '-' ||"
+DURATION = _quoted(
+    f"CASE {_DAYS} WHEN 0 THEN '' ELSE {_DAYS}::text || ' ' END"
+    f" || replace(to_char(make_interval(secs => ({_SECONDS} - {_DAYS} * 86400)::float8),"
+    " 'HH24:MI:SS.US'), '.000000', '')",
+    "json_duration({0})",
+)
+UUID = _quoted(
+    "{0}",
+    "substr({0}, 1, 8) || '-' || substr({0}, 9, 4) || '-' ||"
     " substr({0}, 13, 4) || '-' || substr({0}, 17, 4) || '-' || substr({0}, 21)",
-}
-HYPHENATED_UUID = {"postgresql": "to_json({0})", "sqlite": "{0}"}
+)
+HYPHENATED_UUID = _quoted("{0}", "{0}")
 JSON = {"postgresql": "{0}", "sqlite": "json({0})"}
 
 
@@ -79,10 +82,10 @@ def _decimal(field: serializers.DecimalField) -> Format:
     digits, places = field.max_digits, field.decimal_places
     if None in (digits, places):
         raise UnsupportedError("Give it max_digits and decimal_places.")
-    return {
-        "postgresql": f"""'"' || ({{0}})::numeric({digits:d}, {places:d})::text || '"'""",
-        "sqlite": f"json_decimal({{0}}, {digits:d}, {places:d})",
-    }
+    return _quoted(
+        f"({{0}})::numeric({digits:d}, {places:d})::text",
+        f"json_decimal({{0}}, {digits:d}, {places:d})",
+    )
 
 
 def _datetime(field: SerializerField) -> Format:

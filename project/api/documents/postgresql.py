@@ -67,10 +67,13 @@ class Concat(Func):
 
 def _flat(parts: Iterable[object]) -> Iterator[object]:
     for part in parts:
-        if isinstance(part, Concat):
-            yield from part.parts
-        else:
-            yield part
+        match part:
+            case Concat():
+                yield from part.parts
+            case JSONValue(nullable=False, between_quotes=JSONValue() as text):
+                yield from ('"', text, '"')
+            case _:
+                yield part
 
 
 class StringAgg(Func):
@@ -126,28 +129,28 @@ class LateralLists:
 
     def add(self, item: Func) -> "LateralList":
         self.lists.append(item)
-        return LateralList(self.table_alias, len(self.lists))
+        return LateralList(f"{self.table_alias}.list{len(self.lists)}")
 
     def join(self, query: Any) -> None:
-        array = Func(*self.lists, template="ARRAY[%(expressions)s]", output_field=models.Field())
-        subquery = Subquery(self.queryset.order_by().values_list(array))
+        lists = {f"list{place}": each for place, each in enumerate(self.lists, 1)}
+        subquery = Subquery(self.queryset.order_by().values(**lists))
         self.subquery = subquery.resolve_expression(query)
         query.alias_map[self.table_alias] = self
         query.alias_refcount[self.table_alias] = 1
 
     def as_sql(self, compiler: SQLCompiler, connection: BaseDatabaseWrapper) -> SQL:
         sql, params = compiler.compile(self.subquery)
-        return f"CROSS JOIN LATERAL {sql} AS {self.table_alias}(lists)", params
+        return f"CROSS JOIN LATERAL {sql} AS {self.table_alias}", params
 
 
 class LateralList(Func):
-    """The list at this place, from 1, of a LateralLists."""
+    """One of the lists of a LateralLists."""
 
     output_field = models.TextField()
 
-    def __init__(self, table_alias: str, place: int) -> None:
+    def __init__(self, sql: str) -> None:
         super().__init__()
-        self.sql = f"{table_alias}.lists[{place}]"
+        self.sql = sql
 
     def as_sql(
         self,
