@@ -3,6 +3,7 @@
 import ast
 import json
 import re
+from itertools import cycle
 from pathlib import Path
 from urllib.parse import urlencode
 
@@ -354,21 +355,33 @@ def test_what_is_found_of_many_books_comes_in_the_order_that_is_asked_for(db, or
         assert any("WHERE CASE WHEN" in each["sql"] for each in statements.captured_queries)
 
 
-def test_pages_of_a_search_lead_through_better_and_lesser_matches_and_back(db):
-    better = [book("Moon " + "x" * length).title for length in range(7)]
-    lesser = [book("B" * (length + 1), "Moon Unit").title for length in range(7)]
+@pytest.mark.parametrize("filters", [{}, {"language": "en"}])
+@pytest.mark.parametrize("limits", [[700], [0], [0, 700]])
+def test_pages_of_a_search_lead_through_better_and_lesser_matches_and_back(
+    db, monkeypatch, limits, filters
+):
+    # On PostgreSQL: all ranked by one statement, each rank by one of its own, and what was few for
+    # one page is many for the next.
+    limits = cycle(limits)
+
+    def asked(url):
+        monkeypatch.setattr(queries, "TOGETHER_MAX", next(limits))
+        return APIClient().get(url).json()
+
+    better = [book("Moon " + "x" * length, language="en").title for length in range(7)]
+    lesser = [book("B" * (length + 1), "Moon Unit", language="en").title for length in range(7)]
     whole = books("moon", page_size=50)
     assert whole == better + lesser
-    client, pages = APIClient(), []
-    url = "/api/books/?search=moon&page_size=3"
+    pages = []
+    url = f"/api/books/?{urlencode({'search': 'moon', 'page_size': 3, **filters})}"
     while url:
-        page = client.get(url).json()
+        page = asked(url)
         pages.append([each["title"] for each in page["results"]])
         last, url = page, page["next"]
     assert [title for page in pages for title in page] == whole
     back = [pages[-1]]
     while last["previous"]:
-        last = client.get(last["previous"]).json()
+        last = asked(last["previous"])
         back.insert(0, [each["title"] for each in last["results"]])
     assert [title for page in back for title in page] == whole
 
@@ -386,6 +399,7 @@ def test_what_many_have_comes_in_the_same_order_where_the_first_are_asked_for_fi
     whole = found_ids(search, page_size=200, **filters)
     assert len(whole) > 20
     for name, value in {
+        "TOGETHER_MAX": 0,
         "NEAR_FROM": 1,
         "NEAR_MIN": 0,
         "NEAR": 4,
@@ -420,7 +434,15 @@ def test_a_cursor_of_a_search_fits_no_other_one(db):
     assert (other.status_code, other.json()["errors"][0]["parameter"]) == (400, "cursor")
 
 
-def test_a_search_costs_one_statement_a_part_and_one_to_read_it(shelf, django_assert_num_queries):
+@pytest.fixture
+def in_parts(monkeypatch):
+    """As where PostgreSQL knows of too many objects to rank them all by one statement."""
+    monkeypatch.setattr(queries, "TOGETHER_MAX", 0)
+
+
+def test_a_search_costs_one_statement_a_part_and_one_to_read_it(
+    shelf, in_parts, django_assert_num_queries
+):
     # First, whether the words are known; on PostgreSQL also, how common they are.
     more = 1 + (connection.vendor == "postgresql")
     # The title itself, those of one word to five, what has it elsewhere, and the documents.
@@ -431,6 +453,12 @@ def test_a_search_costs_one_statement_a_part_and_one_to_read_it(shelf, django_as
         assert len(books("dune", page_size=1)) == 1
     with django_assert_num_queries(2 + more):
         assert books("dune", ordering="id", page_size=1) == ["Dune"]
+
+
+@pytest.mark.parametrize("filters", [{}, {"language": "null"}])
+def test_what_few_have_costs_one_statement_on_postgresql(shelf, filters, django_assert_num_queries):
+    with django_assert_num_queries(9 if connection.vendor == "sqlite" else 4):
+        books("dune", **filters)
 
 
 @pytest.mark.parametrize("search", ["zebra com", "common zebra of", "of the zebra comm"])

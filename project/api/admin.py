@@ -27,7 +27,7 @@ from .conflicts import FormSet
 from .http.problems import Refused
 from .http.renderers import as_html
 from .http.resources import resource_of
-from .lists.pagination import CursorPagination
+from .lists.pagination import Rows
 from .models import (
     AggregateRoot,
     AnyField,
@@ -308,8 +308,7 @@ class AggregateRootAdmin(admin.ModelAdmin):
         found = Search.of(term, self.search_keys).find(
             self.model._default_manager.all(), ranked=True
         )
-        parts, keyset = CursorPagination.parts_of(found.queryset.values_list("pk", flat=True))
-        chosen = CursorPagination.choose(parts, keyset, None, MATCHES_SHOWN)
+        chosen = Rows.of(found.queryset.values_list("pk", flat=True)).first(None, MATCHES_SHOWN)
         rows = self.get_queryset(request).in_bulk([key for _, (_, key) in chosen])
         return BestMatches(
             self,

@@ -10,7 +10,7 @@ from uuid import UUID
 
 from django.core.exceptions import ValidationError
 from django.core.signing import BadSignature, Signer
-from django.db.models import Model, QuerySet
+from django.db.models import F, IntegerField
 from django.template import loader
 from django.utils.duration import duration_string
 from rest_framework.pagination import BasePagination
@@ -22,9 +22,9 @@ from rest_framework.utils.urls import replace_query_param
 from ..http.problems import Fault, Refused
 from ..lists.parameters import Schema
 from ..models import AnyQuerySet
-from .keysets import Keyset
+from .keysets import POSITION, Keyset
 from .parameters import is_true
-from .ranking import Part, Rank
+from .ranking import NUMBER, Part, Rank
 from .statements import KeptPages
 
 
@@ -72,6 +72,69 @@ def _as_json(value: object) -> object:
     return value
 
 
+@dataclass(frozen=True)
+class Rows:
+    """The rows of a queryset in its own order: objects, or with `values_list("pk", flat=True)`
+    their positions, each of which ends with the key."""
+
+    keyset: Keyset
+    number_of_parts: int
+    # One behind the other, unless one queryset has the rows of all, by the numbers of their parts.
+    parts: list[Part]
+    together: AnyQuerySet | None = None
+
+    @classmethod
+    def of(cls, queryset: AnyQuerySet) -> "Rows":
+        keys_only = queryset.query.values_select == ("pk",)
+        rank = Rank.of(queryset)
+        if rank is not None and keys_only and (together := rank.together(queryset)) is not None:
+            return cls(Keyset.of(together), len(rank), [], together)
+        parts: list[Part] = (
+            [[queryset]] if rank is None else rank.parts(queryset, keys_only=keys_only)
+        )
+        keyset = Keyset.of(parts[0][0])
+        parts = [[keyset.prepare(piece) for piece in part] for part in parts]
+        if keys_only:
+            # What a cursor needs of a row beside its key, and no more: its position.
+            position = keyset.attribute, "pk"
+            parts = [[piece.values_list(*position) for piece in part] for part in parts]
+        return cls(keyset, len(parts), parts)
+
+    def first(self, cursor: Cursor | None, limit: int) -> list[tuple[int, Any]]:
+        """The first rows beyond the cursor, in the cursor's direction, each with its part."""
+        if self.together is not None:
+            rows = self._beyond_together(self.together, cursor).values_list(POSITION, "pk")
+            return [(number, (key, key)) for number, key in rows[:limit]]
+        chosen: list[tuple[int, Any]] = []
+        for number, queryset in self._beyond(cursor):
+            chosen += ((number, row) for row in queryset[: limit - len(chosen)])
+            if len(chosen) == limit:
+                break
+        return chosen
+
+    @staticmethod
+    def _beyond_together(together: AnyQuerySet, cursor: Cursor | None) -> AnyQuerySet:
+        keyset = Keyset(together.model, NUMBER, False, IntegerField(), False, F(NUMBER))
+        together = keyset.prepare(together)
+        if cursor is None:
+            return keyset.order(together, backwards=False)
+        [beyond] = keyset.beyond(together, cursor.part, cursor.pk, cursor.backwards)
+        return beyond
+
+    def _beyond(self, cursor: Cursor | None) -> Iterator[tuple[int, AnyQuerySet]]:
+        parts, keyset = self.parts, self.keyset
+        backwards, start = False, 0
+        if cursor is not None:
+            backwards, start = cursor.backwards, cursor.part
+            for piece in reversed(parts[start]) if backwards else parts[start]:
+                for queryset in keyset.beyond(piece, cursor.value, cursor.pk, backwards):
+                    yield start, queryset
+            start += -1 if backwards else 1
+        for number in range(start, -1, -1) if backwards else range(start, len(parts)):
+            for piece in reversed(parts[number]) if backwards else parts[number]:
+                yield number, keyset.order(piece, backwards)
+
+
 class CursorPagination(BasePagination):
     """Pages of `page_size` rows in the queryset's own order, linked forwards and backwards.
 
@@ -107,10 +170,10 @@ class CursorPagination(BasePagination):
             return self._page([(0, pair) for pair in pairs], keyset, cursor, size, keys_only=True)
         self.count = queryset.order_by().count() if is_true(request, "count") else None
         keys_only = queryset.query.values_select == ("pk",)
-        parts, keyset = self.parts_of(queryset)
-        cursor = None if text is None else Cursor.decode(text, keyset, len(parts))
-        rows = self.choose(parts, keyset, cursor, size + 1)
-        return self._page(rows, keyset, cursor, size, keys_only=keys_only)
+        rows = Rows.of(queryset)
+        cursor = None if text is None else Cursor.decode(text, rows.keyset, rows.number_of_parts)
+        chosen = rows.first(cursor, size + 1)
+        return self._page(chosen, rows.keyset, cursor, size, keys_only=keys_only)
 
     def _page(
         self,
@@ -136,49 +199,6 @@ class CursorPagination(BasePagination):
         )
         self.display_page_controls = True
         return [row[1] if keys_only else row for _, row in rows]
-
-    @staticmethod
-    def parts_of(queryset: QuerySet[Model]) -> tuple[list[Part], Keyset]:
-        """The parts of the list, one behind the other, and the order of each."""
-        keys_only = queryset.query.values_select == ("pk",)
-        rank = Rank.of(queryset)
-        parts: list[Part] = (
-            [[queryset]] if rank is None else rank.parts(queryset, keys_only=keys_only)
-        )
-        keyset = Keyset.of(parts[0][0])
-        parts = [[keyset.prepare(piece) for piece in part] for part in parts]
-        if keys_only:
-            # What a cursor needs of a row beside its key, and no more: its position.
-            position = keyset.attribute, "pk"
-            parts = [[piece.values_list(*position) for piece in part] for part in parts]
-        return parts, keyset
-
-    @classmethod
-    def choose(
-        cls, parts: list[Part], keyset: Keyset, cursor: Cursor | None, limit: int
-    ) -> list[tuple[int, Any]]:
-        """The first rows beyond the cursor, in the cursor's direction, each with its part."""
-        rows: list[tuple[int, Any]] = []
-        for number, queryset in cls._beyond(parts, keyset, cursor):
-            rows += ((number, row) for row in queryset[: limit - len(rows)])
-            if len(rows) == limit:
-                break
-        return rows
-
-    @staticmethod
-    def _beyond(
-        parts: list[Part], keyset: Keyset, cursor: Cursor | None
-    ) -> Iterator[tuple[int, AnyQuerySet]]:
-        backwards, start = False, 0
-        if cursor is not None:
-            backwards, start = cursor.backwards, cursor.part
-            for piece in reversed(parts[start]) if backwards else parts[start]:
-                for queryset in keyset.beyond(piece, cursor.value, cursor.pk, backwards):
-                    yield start, queryset
-            start += -1 if backwards else 1
-        for number in range(start, -1, -1) if backwards else range(start, len(parts)):
-            for piece in reversed(parts[number]) if backwards else parts[number]:
-                yield number, keyset.order(piece, backwards)
 
     @staticmethod
     def _cursor(keyset: Keyset, row: tuple[int, object], backwards: bool) -> str:

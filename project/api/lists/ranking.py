@@ -10,6 +10,8 @@ from ..models import AnyQuerySet
 
 # Querysets whose rows follow each other in the order that all of them have.
 Part: TypeAlias = Sequence[AnyQuerySet]
+# The number of a row's part, where one queryset has the rows of all.
+NUMBER = "part_number"
 
 
 class Rank(Expression, ABC):
@@ -33,6 +35,15 @@ class Rank(Expression, ABC):
         All have the same order: the same field and model, which is the queryset's own, or with
         `keys_only` any whose primary keys are those of the rows.
         """
+
+    @abstractmethod
+    def __len__(self) -> int:
+        """How many parts there are."""
+
+    @abstractmethod
+    def together(self, queryset: AnyQuerySet) -> AnyQuerySet | None:
+        """The rows of all parts, with the NUMBER of each, in the order that each part has with
+        `keys_only`; None where the database is quicker with one part behind the other."""
 
     @abstractmethod
     def number(self, queryset: AnyQuerySet) -> Expression:

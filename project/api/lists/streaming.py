@@ -25,7 +25,7 @@ from ..http.problems import Fault, Refused
 from ..http.renderers import CSVRenderer
 from ..models import AnyQuerySet
 from ..relations import RelatedSerializer
-from .pagination import Cursor, CursorPagination
+from .pagination import Cursor, Rows
 
 BLOCK = 500
 # What a cell holds: the property of the document, and what is made of its value.
@@ -106,18 +106,18 @@ def export(
 
 def blocks(queryset: AnyQuerySet, size: int = BLOCK) -> Iterator[list[object]]:
     """The keys of these rows, in the queryset's own order, a list for each block."""
-    parts, keyset = CursorPagination.parts_of(queryset.values_list("pk", flat=True))
+    rows = Rows.of(queryset.values_list("pk", flat=True))
     cursor = None
     while True:
         with without_prepared_plans(queryset.db):
-            rows = CursorPagination.choose(parts, keyset, cursor, size)
-        if not rows:
+            block = rows.first(cursor, size)
+        if not block:
             return
-        yield [row[1] for _, row in rows]
-        if len(rows) < size:
+        yield [row[1] for _, row in block]
+        if len(block) < size:
             return
-        part, row = rows[-1]
-        cursor = Cursor(False, part, *keyset.position_of(row))
+        part, row = block[-1]
+        cursor = Cursor(False, part, *rows.keyset.position_of(row))
 
 
 def table(parts: Iterable[Iterable[bytes]], columns: Columns) -> Iterator[bytes]:

@@ -21,7 +21,7 @@ from django.db.models import (
 from django.db.models.lookups import LessThanOrEqual
 from django.db.models.sql.compiler import SQLCompiler
 
-from ..lists.ranking import Part, Rank
+from ..lists.ranking import NUMBER, Part, Rank
 from ..models import SQL, AnyQuerySet
 from . import postgresql, sqlite
 from .entries import WordsField, dialect
@@ -47,6 +47,8 @@ FETCH_MAX, WALK_MIN = 0.5, 60
 # that begin alike are walked for from JOINED_FROM on.
 NEAR_MIN, NEAR_FROM, NEAR, NEAR_JOINED = 2, 500_000, 20, 40
 WALKED_FROM, PAGE, JOINED_FROM = 8, 55, 2
+# So many objects are fetched and ranked by one statement, where more are by one for each rank.
+TOGETHER_MAX = 700
 # What other filters leave is looked up for the words if so many times as much has the words.
 RARER = 4
 # The index answers the first. It cannot answer IS TRUE or IS NOT TRUE, so the other two are checked
@@ -104,9 +106,15 @@ class ParsedQuery:
         return (
             len(self.terms) == 1
             and self.has_prefix
+            and not self.has_few
             and self.total >= NEAR_FROM
             and self.share**2 * self.total >= NEAR_MIN
         )
+
+    @property
+    def has_few(self) -> bool:
+        """Whether few objects are found, as far as PostgreSQL knows: SQLite knows nothing."""
+        return 0 < min(self.among, self.share * self.total) <= TOGETHER_MAX
 
     @property
     def is_among_few(self) -> bool:
@@ -226,20 +234,42 @@ class MatchRank(Rank):
         self.matches = tuple(matches)
         self.near = near
 
+    def __len__(self) -> int:
+        return len(self.matches)
+
     def parts(self, queryset: AnyQuerySet, *, keys_only: bool) -> list[Part]:
+        queryset, is_filtered = self._without_match(queryset)
+        entries = _entries(queryset.model)._default_manager.using(queryset.db)
+        if is_filtered or not keys_only:
+            return [self._among(queryset, entries, match) for match in self.matches]
+        # Nothing else is asked, so that the objects themselves need not be looked up.
+        return [self._pieces(entries.order_by("entry_of"), match) for match in self.matches]
+
+    def together(self, queryset: AnyQuerySet) -> AnyQuerySet | None:
+        if not self.found.query.has_few:
+            return None
+        rows, path = queryset.order_by("id"), "search__document__matches"
+        if not self._without_match(queryset)[1]:
+            entries = _entries(queryset.model)._default_manager.using(queryset.db)
+            rows, path = entries.order_by("entry_of"), "document__matches"
+            rows = rows.filter(**{path: self.found})
+        *titles, _ = (replace(match, excluded=()) for match in self.matches)
+        whens = (When(**{path: match}, then=number) for number, match in enumerate(titles))
+        rank = Case(*whens, default=len(titles), output_field=IntegerField())
+        narrowed: AnyQuerySet = rows.annotate(**{NUMBER: rank})
+        return narrowed
+
+    def _without_match(self, queryset: AnyQuerySet) -> tuple[AnyQuerySet, bool]:
+        """The queryset by key without what each match implies, and whether more is asked of it."""
         queryset = queryset.order_by("id")
         conditions = queryset.query.where.children
         for condition in conditions:
             if isinstance(condition, Matches) and condition.rhs == self.found:
-                # Each match implies it: both would be two conditions to check, and to plan for.
+                # Both would be two conditions to check, and to plan for.
                 conditions.remove(condition)
                 queryset.query.unref_alias(condition.lhs.alias)
                 break
-        entries = _entries(queryset.model)._default_manager.using(queryset.db)
-        if conditions or not keys_only:
-            return [self._among(queryset, entries, match) for match in self.matches]
-        # Nothing else is asked, so that the objects themselves need not be looked up.
-        return [self._pieces(entries.order_by("entry_of"), match) for match in self.matches]
+        return queryset, bool(conditions)
 
     def _pieces(self, entries: AnyQuerySet, match: Match) -> Part:
         """The entries that have this match, the first of them alone where that is better."""
