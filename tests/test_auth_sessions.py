@@ -7,13 +7,14 @@ from datetime import timedelta
 import jwt
 import pytest
 from django.core.management import call_command
-from django.db import connection
+from django.db import DatabaseError, connection
 from django.utils import timezone
 from rest_framework.test import APIClient
 from rest_framework_simplejwt.token_blacklist.models import BlacklistedToken, OutstandingToken
 
 from auth_api.models import Session, User
 from auth_api.tokens import RefreshToken
+from project.api.changes import positions
 
 # Of a refusal REST framework marks the transaction that it finds, which must not be the test's.
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -206,6 +207,28 @@ def test_authenticated_request_costs_one_query(member, django_assert_num_queries
     pair = log_in()
     with django_assert_num_queries(1):
         assert me(pair).status_code == 200
+
+
+# No such statement can be carried out.
+BROKEN = {
+    "postgresql": "SELECT 1 / count(*) FROM changes_pending",
+    "sqlite": "SELECT json(count(*) || '{') FROM changes_pending",
+}
+
+
+@pytest.mark.parametrize("ended_by", ["logout", "deactivation"])
+def test_nothing_is_asked_for_whom_the_session_has_ended(member, monkeypatch, ended_by):
+    pair = log_in()
+    client = APIClient(headers={"Authorization": f"Bearer {pair['access']}"})
+    assert client.get("/api/books/").status_code == 200
+    monkeypatch.setattr(positions, "STATE", BROKEN[connection.vendor])
+    with pytest.raises(DatabaseError):
+        client.get("/api/books/")
+    if ended_by == "logout":
+        post("/api/token/blacklist/", {"refresh": pair["refresh"]})
+    else:
+        User.objects.filter(username="member").update(is_active=False)
+    assert client.get("/api/books/").status_code == 401
 
 
 # The end of a session

@@ -39,7 +39,8 @@ from project.api.documents.statements import (
 from project.api.fields import StoredFileField, StoredFiles, TimestampField
 from project.api.http import resources
 from project.api.models import normalized_name
-from project.api.serializers import StrictModelSerializer
+from project.api.serializers import ResourceSerializer, StrictModelSerializer
+from project.api.viewsets import ResourceViewSet
 from tests.models import Label, Part, Scan, Screw, Shelf, Tag, Thing
 
 pytestmark = pytest.mark.django_db
@@ -794,7 +795,7 @@ def dune(db):
 
 
 def test_a_list_costs_two_statements_and_its_tag_one_whatever_its_length(
-    anonymous, django_assert_num_queries, dune
+    anonymous, member, django_assert_num_queries, dune
 ):
     for i in range(60):
         Book.objects.create(title=f"Book {i}")
@@ -803,6 +804,8 @@ def test_a_list_costs_two_statements_and_its_tag_one_whatever_its_length(
         assert len(anonymous.get("/api/books/?page_size=5").json()["results"]) == 5
     with django_assert_num_queries(2 + 1):
         assert len(anonymous.get("/api/books/").json()["results"]) == 50
+    with django_assert_num_queries(2 + 1):  # which says who asks, too
+        assert len(member.get("/api/books/").json()["results"]) == 50
     with django_assert_num_queries(3 + 1):  # and the parent
         assert len(anonymous.get(f"/api/series/{dune.series_id}/books/").json()["results"]) == 1
     with django_assert_num_queries(1 + 2):  # no documents, beside which the tag would be asked for
@@ -812,7 +815,7 @@ def test_a_list_costs_two_statements_and_its_tag_one_whatever_its_length(
 def test_one_document_costs_one_statement(anonymous, member, django_assert_num_queries, dune):
     with django_assert_num_queries(1):
         body = anonymous.get(f"/api/books/{dune.pk}/").json()
-    with django_assert_num_queries(2):  # and the user
+    with django_assert_num_queries(1):  # which says who asks, too
         assert member.get(f"/api/books/{dune.pk}/").json() == body
     with django_assert_num_queries(3):  # the parent, and whether it is the parent's
         assert anonymous.get(f"/api/series/{dune.series_id}/books/{dune.pk}/").json() == body
@@ -850,6 +853,45 @@ def test_what_a_queryset_or_a_permission_hides_is_not_shown(anonymous, dune, dec
     declare("permission_classes", [NotOfTheBoard])
     assert anonymous.get(path).status_code == 401
     assert anonymous.get(f"/api/books/{dune.pk + 1}/").status_code == 404
+
+
+class TitleSerializer(ResourceSerializer):
+    class Meta:
+        model = Book
+        fields = ["id", "title"]
+
+
+def change_queryset(view):
+    view.queryset = Book.objects.exclude(title="Dune")
+
+
+def change_serializer(view):
+    view.serializer_class = TitleSerializer
+
+
+def change_key(view):
+    view.kwargs["pk"] = Book.objects.get(title="Hyperion").pk
+
+
+@pytest.mark.parametrize(
+    ("change", "expected"),
+    [
+        (change_queryset, (404, "Not Found", False)),
+        (change_serializer, (200, "Dune", True)),
+        (change_key, (200, "Hyperion", False)),
+    ],
+)
+def test_a_view_may_change_once_it_is_known_who_asks(member, dune, declare, change, expected):
+    Book.objects.create(title="Hyperion")
+
+    def check_permissions(self, request):
+        ResourceViewSet.check_permissions(self, request)
+        change(self)
+
+    declare("check_permissions", check_permissions)
+    answer = member.get(f"/api/books/{dune.pk}/")
+    body = answer.json()
+    assert (answer.status_code, body.get("title"), len(body) == 2) == expected
 
 
 def test_what_a_write_answers_is_the_document(librarian, dune):

@@ -18,6 +18,7 @@ from rest_framework.utils.model_meta import FieldInfo
 from rest_framework.validators import UniqueValidator
 
 from . import fields
+from .databases.beside import Beside
 from .documents.statements import (
     Document,
     Statement,
@@ -369,6 +370,18 @@ def document(
     """
     compiled = _statement(serializer_class, unread, using, request, version)
     return compiled.document(key, using, request and request.user.pk)
+
+
+def document_beside(
+    serializer_class: type[RelatedSerializer],
+    unread: frozenset[str],
+    key: object,
+    using: str,
+    version: str | None,
+) -> Beside[Document] | None:
+    """The same, to be asked beside another statement; None where it depends on who asks."""
+    compiled = statement(serializer_class, unread, using, version=version)
+    return None if find_partly_hidden(compiled.models) else compiled.beside(key, using)
 
 
 def _statement(

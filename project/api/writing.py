@@ -1,5 +1,6 @@
 """For apps that hear what was written or write themselves, and for programs: see `writes/`."""
 
+from .databases.beside import beside_on as beside_on
 from .databases.connections import fetch_all as fetch_all
 from .databases.races import transact as transact
 from .databases.replicas import replicas as replicas

@@ -39,6 +39,7 @@ from rest_framework.request import Request
 from rest_framework.settings import api_settings
 
 from .. import filters
+from ..databases.beside import Beside
 from ..databases.replicas import replicas
 from ..documents.compiler import expressions_of
 from ..documents.statements import KEPT_STATEMENTS, Document, Uncompilable, statement
@@ -88,8 +89,10 @@ class ListTag:
     using: str
 
     @classmethod
-    def of(cls, view: View) -> "ListTag | None":
-        """None where bytes may depend on something else, or while there is more to be told.
+    def of(cls, view: View, state: str | None = None) -> "ListTag | None":
+        """At this state, or else the present one.
+
+        None where bytes may depend on something else, or while there is more to be told.
 
         Nor has a standby a state: what it shows may be of one before that of the feed.
         """
@@ -97,7 +100,9 @@ class ListTag:
         if using in replicas():
             return None
         shown = _shown(view, using) if _is_of_feed(view) else None
-        state = None if shown is None else _state(using)
+        if shown is None:
+            return None
+        state = state or _state(using)
         if state is None:
             return None
         named = (
@@ -111,6 +116,13 @@ class ListTag:
         )
         signature = hmac(force_bytes(settings.SECRET_KEY), repr(named).encode(), "sha256")
         return cls(f'"{signature.hex()[:DIGEST_LENGTH]}"', state, using)
+
+    @staticmethod
+    def beside(view: View) -> Beside[str] | None:
+        """The state that `of` takes, to be asked beside another statement."""
+        if not _is_of_feed(view):
+            return None
+        return positions.state_beside(router.db_for_read(view.queryset.model))
 
     def is_known_to(self, request: Request) -> bool:
         """Whether who asks has the list as it is, so that 304 answers it (RFC 9110, 13.1.2).

@@ -14,6 +14,7 @@ from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.backends.utils import CursorWrapper
 from django.utils import timezone
 
+from ..databases.beside import Beside
 from ..databases.connections import fetch_all
 from ..observability.questions import Figure
 from .models import Batch, Change, Pending
@@ -129,6 +130,11 @@ def state(using: str) -> str | None:
     # With parameters, if none, it is prepared.
     rows = fetch_all(connections[using], STATE, [])
     return str(rows[0][0]) if rows else None
+
+
+def state_beside(using: str) -> Beside[str]:
+    """The same, to be asked beside another statement."""
+    return Beside(using, STATE, [], str)
 
 
 def deleted_uids(model: type[models.Model], uids: set[UUID]) -> set[UUID]:

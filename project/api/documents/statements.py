@@ -14,6 +14,7 @@ from django.db.models import F, Func
 from django.db.models.sql.compiler import SQLCompiler
 from rest_framework import serializers
 
+from ..databases.beside import Beside
 from ..databases.connections import fetch_all
 from ..models import SQL, AnyQuerySet, ModelField
 from ..relations import RelatedSerializer
@@ -137,6 +138,9 @@ class Statement:
         return {keys[place]: document for place, document in rows if document is not None}
 
     def _fetch(self, sql: str, keys: Sequence[object], using: str, user: object) -> list[Any]:
+        return fetch_all(connections[using], sql, self._bound(keys, using, user))
+
+    def _bound(self, keys: Sequence[object], using: str, user: object) -> list[Any]:
         connection = connections[using]
         prepared = keys
         if not isinstance(self.key, models.IntegerField):
@@ -147,11 +151,20 @@ class Statement:
         if self.depends_on_user:
             user = get_user_model()._meta.pk.get_db_prep_value(user, connection)
             params = tuple(user if param is USER else param for param in params)
-        return fetch_all(connection, sql, [*params, bound])
+        return [*params, bound]
 
     def document(self, key: object, using: str, user: object = None) -> Document | None:
         """This one object, with its version where the statement is `versioned`; None without it."""
-        content = self.documents([key], using, user)[1:-1]
+        return self._only(self.documents([key], using, user))
+
+    def beside(self, key: object, using: str) -> Beside[Document] | None:
+        """The same, to be asked beside another; None where it depends on who asks."""
+        if self.depends_on_user:
+            return None
+        return Beside(using, self.sql, self._bound([key], using, None), self._only)
+
+    def _only(self, array: bytes) -> Document | None:
+        content = array[1:-1]
         if not self.versioned:
             return Document(content) if content else None
         version, _, content = content.partition(b" ")

@@ -24,8 +24,10 @@ from rest_framework.settings import api_settings
 
 from ..changes import positions
 from ..changes.list_tags import ListTag
+from ..databases.beside import Beside, next_statement
 from ..databases.bound import by_key, has_rows_alone
 from ..databases.connections import without_prepared_plans
+from ..databases.replicas import replicas
 from ..documents.compiler import expressions_of
 from ..documents.statements import Document, properties
 from ..filters import StrictFilterBackend
@@ -53,7 +55,7 @@ from ..lists.statements import PARENT, KeptPages, Shape
 from ..lists.streaming import Columns, columns_of, export, shown_columns
 from ..models import AggregateRoot, AnyQuerySet, AnyRow, Attrs
 from ..relations import ParentLink, RelatedSerializer
-from ..serializers import document, documents, each_document, require_body
+from ..serializers import document, document_beside, documents, each_document, require_body
 from ..writes.bulk import Bulk, require_some_permission
 from ..writes.bulk_items import read_bulk
 from ..writes.deletions import in_use
@@ -92,6 +94,10 @@ class ResourceViewSet(
     ordering_fields: Sequence[str] = ()
     # The columns that have the order of some of these, where it is not their own.
     ordering_columns: Mapping[str, str] = {}
+    # What is asked together with who it is: a document of this serializer, without these
+    # properties, of this key; or else for a list.
+    _beside: Beside[Any] | None = None
+    _beside_of: tuple[type[RelatedSerializer], frozenset[str], object] | None = None
     # Of the list that is being made, where it is known beforehand.
     _tag: ListTag | None = None
     # Where no other order is asked for; as a rule the queryset's own, or that of the model.
@@ -99,6 +105,41 @@ class ResourceViewSet(
     overwriting_actions = frozenset({"merge"})
 
     # Reading
+
+    def perform_authentication(self, request: Request) -> None:
+        """Ask who it is, and beside that what is asked next, whoever it is."""
+        if "HTTP_AUTHORIZATION" in request.META and not replicas():
+            self._beside = self._find_beside()
+        token = next_statement.set(self._beside)
+        try:
+            super().perform_authentication(request)
+        finally:
+            next_statement.reset(token)
+
+    def _find_beside(self) -> Beside[Any] | None:
+        """None where what comes next depends on who it is, or is not known."""
+        view_class, key = type(self), self.kwargs.get("pk")
+        if self.action == "list" and view_class.list is ResourceViewSet.list:
+            return None if is_export(self.request) else ListTag.beside(self)
+        if not (
+            self.action == "retrieve"
+            and view_class.retrieve is ResourceViewSet.retrieve
+            and view_class.get_serializer_class.__module__ == "rest_framework.generics"
+            and isinstance(key, int)
+            and self.lookup_field == "pk"
+            and OVERRIDES.isdisjoint(vars(self))
+            and shows_each(view_class)
+            and not self.request.query_params
+        ):
+            return None
+        serializer_class = self.get_serializer_class()
+        using = router.db_for_read(serializer_class.Meta.model)
+        self._beside_of = serializer_class, self.unread_properties, key
+        return document_beside(*self._beside_of, using, self.version_path)
+
+    def _result_beside(self, of: object) -> Any:
+        """What has come of it, if that is what it was asked of: a view may have changed since."""
+        return self._beside.result if self._beside is not None and self._beside_of == of else None
 
     def initial(self, request: Request, *args: object, **kwargs: object) -> None:
         super().initial(request, *args, **kwargs)
@@ -185,7 +226,7 @@ class ResourceViewSet(
     def list(self, request: Request, *args: object, **kwargs: object) -> AnyResponse:
         if is_export(request):
             return self.get_list_response(self.get_queryset())
-        tag = self._tag = ListTag.of(self)
+        tag = self._tag = ListTag.of(self, self._result_beside(None))
         if tag is not None and tag.is_known_to(request):
             return HttpResponseNotModified(headers={"ETag": tag.value})
         pages = self._kept_pages()
@@ -266,8 +307,8 @@ class ResourceViewSet(
         """The representation of the object as it is stored now; 404 where there is none."""
         serializer_class = self.get_serializer_class()
         using = router.db_for_read(serializer_class.Meta.model)
-        version = self.version_path
-        shown = document(serializer_class, self.unread_properties, pk, using, self.request, version)
+        of, version = (serializer_class, self.unread_properties, pk), self.version_path
+        shown = self._result_beside(of) or document(*of, using, self.request, version)
         if shown is None:
             raise Http404
         return shown
