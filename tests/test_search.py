@@ -403,7 +403,6 @@ def test_what_many_have_comes_in_the_same_order_where_the_first_are_asked_for_fi
         "NEAR_FROM": 1,
         "NEAR_MIN": 0,
         "NEAR": 4,
-        "NEAR_JOINED": 4,
         "PAGE": 0,
     }.items():
         monkeypatch.setattr(queries, name, value)

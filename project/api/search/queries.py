@@ -41,12 +41,12 @@ PREFIX_KEYS_PER_CHECK = 10
 # itself. The limits are found² / all, as measured.
 FETCH_MAX, WALK_MIN = 0.5, 60
 # Without an `ordering` a page of what many have is looked for among the first entries, where there
-# are so many in all: from found² / all on. The first are this share of the root of all; in a join
-# more, since not all that have the word are shown. What WALKED_FROM times that root have is found
-# by a walk, which PostgreSQL chooses then. In a join PAGE rows should be met on the way, and words
-# that begin alike are walked for from JOINED_FROM on.
-NEAR_MIN, NEAR_FROM, NEAR, NEAR_JOINED = 2, 500_000, 20, 40
-WALKED_FROM, PAGE, JOINED_FROM = 8, 55, 2
+# are so many in all: from found² / all on. The first are NEAR times the root of all. What so many
+# times that root have, as WALKED_FROM says and WALKED_JOINED in a join, is found by a walk, which
+# PostgreSQL chooses then. In a join PAGE rows should be met on the way, and words that begin alike
+# are walked for from JOINED_FROM on.
+NEAR_MIN, NEAR_FROM, NEAR = 2, 500_000, 40
+WALKED_FROM, WALKED_JOINED, PAGE, JOINED_FROM = 4, 8, 55, 2
 # So many objects are fetched and ranked by one statement, where more are by one for each rank.
 TOGETHER_MAX = 700
 # What other filters leave is looked up for the words if so many times as much has the words.
@@ -417,13 +417,14 @@ def _near(queryset: AnyQuerySet, query: ParsedQuery, matches: Sequence[Match]) -
         first, last = postgresql.key_range(cursor, table)
         numbers = postgresql.estimate_rows(cursor, having) if having else []
     root = query.among**0.5
-    share = (NEAR_JOINED if is_joined else NEAR) / root
+    share = NEAR / root
+    walked_from = (WALKED_JOINED if is_joined else WALKED_FROM) * query.total / root
     few, many = set(), set()
     for match, number in zip(matches, numbers, strict=True):
         if is_joined and match.query.has_prefix:
             if number >= JOINED_FROM * query.total**0.5:
                 many.add(match)
-        elif number <= WALKED_FROM * query.total / root and not (
+        elif number <= walked_from and not (
             is_joined and number * query.among * share < PAGE * query.total
         ):
             few.add(match)
