@@ -1,10 +1,12 @@
 """Serves a day's mix of readers, phones and librarians for minutes: `make bench-load`.
 
 The server is that of production, on PostgreSQL. Locust first raises the rate until the server no
-longer keeps up, which is its capacity, and then asks for SHARE of that for as long as is asked for.
-It says how long each kind of request took and what became of the workers' memory, and ends with 1
-where a promise is broken: an answer that is an error, a p99 of all of more than 5 × p50, or memory
-that grows. The clients work on the same machine, so the capacity is that of both.
+longer keeps up. Then it asks for SHARE of the capacity, minute by minute: a machine that others
+share is now quicker and now slower, and so each minute begins with some seconds of more than the
+server can answer, which are its capacity and do not count. It says how long each kind of request
+took and what became of the workers' memory, and ends with 1 where a promise is broken: an answer
+that is an error, a p99 of all of more than 5 × p50, or memory that grows. The clients work on the
+same machine, so the capacity is that of both.
 """
 
 # First, since it puts its own in the place of Python's sockets.
@@ -25,7 +27,7 @@ import time
 import uuid
 from array import array
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from itertools import chain, count
 from typing import Any
 
@@ -40,8 +42,9 @@ RATE = 2  # requests a second of each client
 FIRST_RATE = 100  # requests a second
 STEP = 1.25
 STEP_SECONDS = 10
-ATTEMPTS = 2  # since a machine that others share has slow moments
 KEEPS_UP = 0.95  # of the requests that are due
+MINUTE = 60  # seconds
+SETTLING = 2  # seconds, until what was asked at another rate is answered
 MAX_RATIO = 5  # p99 over p50
 MAX_GROWTH = 1.05  # of memory, the last quarter over the second
 MEMORY_PERIOD = 2  # seconds
@@ -53,22 +56,27 @@ books = 0
 cursor = ""
 numbers = count()
 
+# Milliseconds of each request, by its kind.
+Times = defaultdict[str, "array[float]"]
+
 
 class Client(FastHttpUser):
     """Somebody with a session, who asks RATE times a second."""
 
     abstract = True
     token = ""
+    # What was due before has become void.
+    beginning = 0.0
 
     def on_start(self) -> None:
-        self.due = time.perf_counter()
+        self.due = 0.0
         gevent.sleep(self.wait_time())
 
     def wait_time(self) -> float:
         """Until the next request is due, at random and whenever the last one was answered: nobody
         knows when others ask. Locust's own `constant_throughput` has clients that begin together
         ask together ever after."""
-        self.due += random.expovariate(RATE)
+        self.due = max(self.due, Client.beginning) + random.expovariate(RATE)
         return max(0.0, self.due - time.perf_counter())
 
     def ask(
@@ -165,16 +173,16 @@ class Librarian(Client):
 
 
 class Load:
-    """The clients, and what they have seen since `begin`."""
+    """The clients, and what they have seen since the rate is what it is."""
 
     def __init__(self, url: str) -> None:
         self.environment = Environment(user_classes=[Reader, Phone, Librarian], host=url)
         self.runner = self.environment.create_local_runner()
         self.environment.events.request.add_listener(self._note)
-        self.begin()
+        self._begin()
 
-    def begin(self) -> None:
-        self.times: dict[str, array[float]] = defaultdict(lambda: array("d"))  # ms, by kind
+    def _begin(self) -> None:
+        self.times: Times = defaultdict(lambda: array("d"))
         self.errors: list[str] = []
 
     def _note(
@@ -186,28 +194,23 @@ class Load:
             self.errors.append(f"{name}: {exception or response.text[:300]}")
 
     def ask_for(self, rate: float, seconds: float) -> float:
-        """Let clients ask so often a second, and say how often they did."""
+        """Let clients ask so often a second, and say how often they had an answer."""
         clients = round(rate / RATE)
         self.runner.start(clients, spawn_rate=100)
         while self.runner.user_count != clients:
             gevent.sleep(0.1)
-        self.begin()
+        Client.beginning = time.perf_counter()
+        gevent.sleep(SETTLING)
+        self._begin()
         gevent.sleep(seconds)
-        return sum(map(len, self.times.values())) / seconds
+        return (sum(map(len, self.times.values())) - len(self.errors)) / seconds
 
     def capacity(self) -> float:
         """Requests a second that are answered at most."""
-        rate, most = float(FIRST_RATE), 0.0
-        while True:
-            for _ in range(ATTEMPTS):
-                answered = self.ask_for(rate, STEP_SECONDS)
-                print(f"{rate:6.0f} requests/s are due, {answered:6.0f} answered", flush=True)
-                most = max(most, answered)
-                if answered >= rate * KEEPS_UP and not self.errors:
-                    break
-            else:
-                return most
+        rate = float(FIRST_RATE)
+        while (answered := self.ask_for(rate, STEP_SECONDS)) >= rate * KEEPS_UP:
             rate *= STEP
+        return answered
 
     def stop(self) -> None:
         self.runner.quit()
@@ -220,13 +223,18 @@ def watch_memory(process: psutil.Process, seen: list[float]) -> None:
         gevent.sleep(MEMORY_PERIOD)
 
 
-def report(load: Load, memory: list[float]) -> Iterator[str]:
+def quantiles(times: Iterable[float]) -> tuple[int, float, float]:
+    """How many there are, their median and their 99th percentile."""
+    ordered = sorted(times)
+    return len(ordered), ordered[len(ordered) // 2], ordered[len(ordered) * 99 // 100]
+
+
+def report(times: Times, errors: list[str], memory: list[float]) -> Iterator[str]:
     """Print what was seen, and give each promise that was broken."""
     print("\n| kind | requests | p50 ms | p99 ms | p99 / p50 |\n|---|---|---|---|---|")
-    for kind, times in (*sorted(load.times.items()), ("all", chain(*load.times.values()))):
-        ordered = sorted(times)
-        p50, p99 = (ordered[len(ordered) * share // 100] for share in (50, 99))
-        print(f"| {kind} | {len(ordered):,} | {p50:.1f} | {p99:.1f} | {p99 / p50:.1f} |")
+    for kind, each in (*sorted(times.items()), ("all", chain(*times.values()))):
+        number, p50, p99 = quantiles(each)
+        print(f"| {kind} | {number:,} | {p50:.1f} | {p99:.1f} | {p99 / p50:.1f} |")
     # The last row: what takes 2 ms by itself waits behind what takes 10.
     if p99 > MAX_RATIO * p50:
         yield f"p99 is {p99 / p50:.1f} × p50, and {MAX_RATIO} is the goal."
@@ -236,18 +244,18 @@ def report(load: Load, memory: list[float]) -> Iterator[str]:
     )
     print(
         f"\nA worker holds {before / 1e6:.1f} MB in the second quarter and {after / 1e6:.1f} MB in"
-        f" the last. {len(load.errors)} errors."
+        f" the last. {len(errors)} errors."
     )
     if after > before * MAX_GROWTH:
         yield f"Memory has grown {after / before:.2f} ×."
-    yield from load.errors[:5]
+    yield from errors[:5]
 
 
 def main() -> None:
     global books, cursor
     parser = argparse.ArgumentParser()
     parser.add_argument("--books", type=int, default=30_000)
-    parser.add_argument("--minutes", type=float, default=10)
+    parser.add_argument("--minutes", type=int, default=10)
     options = parser.parse_args()
     books = options.books
     with PostgreSQL(**SERVER) as database:
@@ -267,15 +275,25 @@ def main() -> None:
             cursor = end_of_feed(server.port, Client.token)
             load = Load(f"http://127.0.0.1:{server.port}")
             capacity = load.capacity()
+            times: Times = defaultdict(lambda: array("d"))
+            errors: list[str] = []
             memory: list[float] = []
             watching = gevent.spawn(watch_memory, server.process, memory)
-            rate = capacity * SHARE
-            print(f"\nThe capacity is {capacity:.0f} requests/s.", flush=True)
-            answered = load.ask_for(rate, options.minutes * 60)
+            for minute in range(options.minutes):
+                capacity = load.ask_for(capacity * STEP, STEP_SECONDS)
+                answered = load.ask_for(capacity * SHARE, MINUTE)
+                _, p50, p99 = quantiles(chain(*load.times.values()))
+                print(
+                    f"Minute {minute + 1}: {answered:.0f} of {capacity:.0f} requests/s,"
+                    f" p50 {p50:.1f} ms, p99 {p99:.1f} ms",
+                    flush=True,
+                )
+                for kind, each in load.times.items():
+                    times[kind].extend(each)
+                errors += load.errors
             watching.kill()
             load.stop()
-            print(f"{answered:.0f} requests/s for {options.minutes:g} minutes:")
-            broken = list(report(load, memory))
+            broken = list(report(times, errors, memory))
         finally:
             server.stop()
     raise SystemExit("\n".join(broken) or 0)
