@@ -193,9 +193,10 @@ class Front:
             asyncio.run_coroutine_threadsafe(sending, loop).result(SEND_TIMEOUT)
 
         try:
-            has_to_wait = threads.busy == THREADS
+            # Of one process, each thread that works holds the others up.
+            is_busy = self._reads.busy + self._writes.busy > 0
             start, rest = await asyncio.wrap_future(threads.submit(_run, environ, stream))
-            if has_to_wait and start and environ["SERVER_PROTOCOL"] == "HTTP/1.1":
+            if is_busy and start and environ["SERVER_PROTOCOL"] == "HTTP/1.1":
                 # A connection stays with the worker that took it, however much that has to do. Its
                 # client comes back by another one, which a worker that is idle takes first.
                 start["headers"].append((b"connection", b"close"))

@@ -82,6 +82,11 @@ def status_line(connection):
         return answer.readline()
 
 
+def connection_after_a_read(server):
+    """What becomes of the connection, as its answer says."""
+    return httpx.get(f"{server.url}/api/books/", timeout=SOON).headers.get("connection")
+
+
 def test_bodies_that_arrive_slowly_hold_nobody_up(served, headers):
     body = b'{"name": "Slow"}'
     connections = [begin_post(served, headers, body) for _ in range(MANY)]
@@ -126,8 +131,11 @@ def test_writes_that_wait_for_a_lock_hold_no_reader_up(served, headers, database
         with locked(database_url):
             answers = [writers.submit(write, number) for number in range(MANY)]
             assert reads(served) == ALL_ANSWERED
+            # A worker that is busy sends its clients to one that may be idle.
+            assert connection_after_a_read(served) == "close"
             assert not any(answer.done() for answer in answers)
         assert {answer.result().status_code for answer in answers} == {201}
+    assert connection_after_a_read(served) is None
 
 
 def test_probes_are_answered_whatever_host_they_ask(served):
