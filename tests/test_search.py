@@ -13,6 +13,7 @@ from django.core.management import CommandError, call_command
 from django.core.management.sql import emit_post_migrate_signal, emit_pre_migrate_signal
 from django.db import DatabaseError, OperationalError, connection, models, transaction
 from django.db.migrations.loader import MigrationLoader
+from django.db.models import Count
 from django.test.utils import CaptureQueriesContext
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -21,6 +22,7 @@ from rest_framework.test import APIClient
 from auth_api.models import User
 from authors.models import Author
 from books.models import Book, Contribution, Edition, Publisher, Series, Subject
+from project.api.lists.pagination import Cursor, Rows
 from project.api.models import normalized, normalized_name
 from project.api.search import queries
 from project.api.search.entries import (
@@ -30,6 +32,7 @@ from project.api.search.entries import (
     suppress_save_receivers,
     write_entries,
 )
+from project.api.search.queries import Search
 from project.api.search.words import parse
 from project.api.writes.signals import rows_written
 from tests.search_pairs import pairs
@@ -384,6 +387,27 @@ def test_pages_of_a_search_lead_through_better_and_lesser_matches_and_back(
         last = asked(last["previous"])
         back.insert(0, [each["title"] for each in last["results"]])
     assert [title for page in back for title in page] == whole
+
+
+@pytest.mark.parametrize(
+    "queryset",
+    [
+        lambda: Book.objects.annotate(editions_held=Count("editions")),
+        lambda: Book.objects.annotate(held=Count("editions")).filter(held__gte=0).order_by("held"),
+        lambda: Book.objects.filter(contributions__position__gte=0).distinct(),
+        lambda: Book.objects.select_related("series").defer("title"),
+    ],
+    ids=["computed", "computed and filtered", "distinct", "deferred"],
+)
+def test_whatever_else_a_queryset_asks_its_ranks_lead_on_and_back(shelf, queryset):
+    found = Search.of("dune", {}).find(queryset(), ranked=True).queryset
+    rows = Rows.of(found.values_list("pk", flat=True))
+    whole = rows.first(None, 10)
+    titles = [Book.objects.get(pk=key).title for _, (_, key) in whole]
+    assert titles == ["Dune", "Dune Messiah", "The Road to Dune", "On/Off, and O'Brien's 2nd"]
+    number, position = whole[1]
+    assert rows.first(Cursor(False, number, *position), 10) == whole[2:]
+    assert rows.first(Cursor(True, number, *position), 10) == whole[:1]
 
 
 @pytest.mark.parametrize("filters", [{}, {"language": "fr"}])
