@@ -28,7 +28,7 @@ class Beside(Generic[Result]):
         self.result = None if value is None else self.read(value)
 
 
-# While a view asks who it is
+# Set while a view asks who it is.
 next_statement: ContextVar[Beside[object] | None] = ContextVar("next statement", default=None)
 
 

@@ -57,7 +57,8 @@ class OrderingFilter(backends.OrderingFilter):
         """The columns to order by, each with a `-` in front where it goes down; None by rank."""
         choice = request.query_params.get(self.ordering_param)
         if not choice:
-            default = None if Rank.of(queryset) else self.get_default_ordering(view)
+            is_ranked = Rank.of(queryset) is not None
+            default = None if is_ranked else self.get_default_ordering(view)
             return default and [self.column(view, each) for each in default]
         if choice not in self._choices(view):
             detail = f"Choose one of {', '.join(self._choices(view))}."
