@@ -133,7 +133,10 @@ class LateralLists:
 
     def join(self, query: Any) -> None:
         lists = {f"list{place}": each for place, each in enumerate(self.lists, 1)}
-        subquery = Subquery(self.queryset.order_by().values(**lists))
+        subquery = Subquery(
+            self.queryset.order_by().values(**lists),
+            output_field=models.TextField(),  # of each list: Django 6.1 asks for one
+        )
         self.subquery = subquery.resolve_expression(query)
         query.alias_map[self.table_alias] = self
         query.alias_refcount[self.table_alias] = 1
