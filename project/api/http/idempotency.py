@@ -228,7 +228,7 @@ def _claim(new: StoredAnswer) -> StoredAnswer:
     first = None
     while first is None:
         first = _stored_or_new(new)
-    if is_postgresql:
+    if is_postgresql and before != PATIENCE:
         with connection.cursor() as cursor:
             cursor.execute("SELECT set_config('lock_timeout', %s, true)", [before])
     return first

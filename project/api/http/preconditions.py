@@ -298,16 +298,22 @@ class ConditionalWrites:
     def _require_match(self, condition: Condition) -> None:
         if self.root_path is None:
             raise Refused([not_supported(IF_MATCH)])
+        instance, version = self.object_and_version()
+        if not condition.has_version(version):
+            raise PreconditionFailed(self.current_tag(instance, version))
+
+    def object_and_version(self) -> tuple[models.Model, int]:
+        """The object at the URL and the version of its root, which is locked from now on, except
+        where the action locks several."""
         instance = self.get_object()  # type: ignore[attr-defined]
-        root = _root_of(instance, self.root_path)
+        root = _root_of(instance, self.root_path or "")
         rows = type(root)._base_manager.filter(pk=root.pk)
         if not self._overwrites_by_action:
             rows = rows.select_for_update(no_key=True)
         version = rows.values_list("version", flat=True).first()
         if version is None:
             raise Http404
-        if not condition.has_version(version):
-            raise PreconditionFailed(self.current_tag(instance, version))
+        return instance, version
 
     def require_match_of_locked(self, root: AggregateRoot) -> None:
         """Raise PreconditionFailed unless `If-Match`, if it was sent, names this root's version."""

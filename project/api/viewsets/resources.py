@@ -98,6 +98,8 @@ class ResourceViewSet(
     # properties, of this key; or else for a list.
     _beside: Beside[Any] | None = None
     _beside_of: tuple[type[RelatedSerializer], frozenset[str], object] | None = None
+    # The object at the URL, once it is locked for `If-Match`.
+    _locked: Any = None
     # Of the list that is being made, where it is known beforehand.
     _tag: ListTag | None = None
     # Where no other order is asked for; as a rule the queryset's own, or that of the model.
@@ -355,6 +357,11 @@ class ResourceViewSet(
 
     def _stored(self) -> models.Model:
         """What `get_object` gives, without asking it where that is the row with this key alone."""
+        stored, self._locked = self._locked or self._row(), None
+        return self.get_object() if stored is None else stored
+
+    def _row(self, *, lock: bool = False) -> models.Model | None:
+        """The row with the URL's key; None where `get_object` may give another object, or none."""
         key = self.kwargs.get("pk")
         if not (
             isinstance(key, int)
@@ -363,12 +370,18 @@ class ResourceViewSet(
             and shows_each(type(self))
             and has_rows_alone(self.queryset)
         ):
-            stored: models.Model = self.get_object()
-            return stored
-        found = by_key(self.queryset.model, key)
-        if found is None:
+            return None
+        row = by_key(self.queryset.model, key, lock=lock)
+        if row is None:
             raise Http404
-        return found
+        return row
+
+    def object_and_version(self) -> tuple[models.Model, int]:
+        if self.root_path == "" and not self._overwrites_by_action:
+            self._locked = self._row(lock=True)
+        if self._locked is None:
+            return super().object_and_version()
+        return self._locked, self._locked.version
 
     def _answer(self, written: models.Model) -> Document | None:
         """What a GET would give of this object, which may be hidden from who has written it."""

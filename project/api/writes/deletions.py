@@ -55,7 +55,7 @@ def _delete_at_once(
 ) -> None:
     """In one statement what nothing goes along with, where Django takes one for each hundred."""
     context = {"using": queryset.db, "origin": queryset}
-    with transaction.atomic(using=queryset.db):
+    with transaction.atomic(using=queryset.db, savepoint=False):
         for row in instances:
             signals.pre_delete.send(type(row), instance=row, **context)
         queryset._raw_delete(queryset.db)
