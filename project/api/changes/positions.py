@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from typing import Any, NamedTuple
 from uuid import UUID
 
-from django.db import connections, models, transaction
+from django.db import connections, models, router, transaction
 from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.backends.utils import CursorWrapper
 from django.utils import timezone
@@ -137,21 +137,24 @@ def state_beside(using: str) -> Beside[str]:
     return Beside(using, STATE, [], str)
 
 
+# What was deleted and not restored since. The index of deleted uids is of use to a plan that knows
+# the operation.
+_DELETED = """
+SELECT gone.uid FROM changes_change gone
+WHERE gone.operation = 'delete' AND gone.kind = %s AND gone.uid IN ({}) AND NOT EXISTS (
+  SELECT 1 FROM changes_change later
+  WHERE later.kind = gone.kind AND later.object_id = gone.object_id AND later.id > gone.id)
+"""
+
+
 def deleted_uids(model: type[models.Model], uids: set[UUID]) -> set[UUID]:
     """Those of these that objects of this model had, which are deleted."""
-    later = Change.objects.filter(
-        kind=models.OuterRef("kind"),
-        object_id=models.OuterRef("object_id"),
-        pk__gt=models.OuterRef("pk"),
-    )
-    deleted = Change.objects.filter(
-        # It may have been restored.
-        ~models.Exists(later),
-        kind=model._meta.label_lower,
-        uid__in=uids,
-        operation=Change.Operation.DELETE,
-    )
-    return {uid for uid in deleted.values_list("uid", flat=True) if uid in uids}
+    connection = connections[router.db_for_read(Change)]
+    field = Change._meta.get_field("uid")
+    sql = _DELETED.format(", ".join(["%s"] * len(uids)))
+    sought = [field.get_db_prep_value(uid, connection) for uid in uids]
+    found = fetch_all(connection, sql, [model._meta.label_lower, *sought])
+    return {field.to_python(uid) for (uid,) in found}
 
 
 def figures(connection: BaseDatabaseWrapper) -> Iterator[Figure]:

@@ -17,6 +17,7 @@ from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.utils import timezone
 from rest_framework.exceptions import APIException
 
+from ..databases.bound import insert
 from ..databases.errors import is_outage
 from ..databases.transactions import request_transaction
 from ..housekeeping import remove
@@ -238,7 +239,7 @@ def _stored_or_new(new: StoredAnswer) -> StoredAnswer | None:
     """None where what is stored has just gone."""
     try:
         with transaction.atomic():
-            new.save(force_insert=True)
+            insert([new])
     except IntegrityError:
         pass
     except OperationalError as error:
