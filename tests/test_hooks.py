@@ -3,15 +3,17 @@
 import pytest
 from django.core.exceptions import ImproperlyConfigured
 from django.urls import include, path
+from rest_framework.decorators import action
 from rest_framework.permissions import AllowAny, BasePermission, IsAuthenticated
 from rest_framework.routers import SimpleRouter
+from rest_framework.serializers import ValidationError
 from rest_framework.test import APIRequestFactory, force_authenticate
 from rest_framework.throttling import BaseThrottle
 from rest_framework.views import APIView
 from rest_framework_nested.routers import NestedSimpleRouter
 
 from books.models import Book, Series
-from books.serializers import BookSerializer
+from books.serializers import BookSerializer, SeriesSerializer
 from books.views import BookEditionViewSet, BookViewSet, SeriesBookViewSet, SeriesViewSet
 from project.api.relations import Owned, Shared
 from project.api.serializers import ItemSerializer, ResourceSerializer
@@ -143,7 +145,30 @@ class OwnNotes(ResourceViewSet):
         return {"Location": f"/notes/{data['id']}"}
 
 
+class SeenSeriesSerializer(SeriesSerializer):
+    """Refuses whatever it is asked for, with the name that it finds stored."""
+
+    def validate(self, attrs):
+        raise ValidationError({"name": self.instance.name})
+
+
+class RenamingSeries(SeriesViewSet):
+    """Writes by itself before it has the body judged."""
+
+    serializer_class = SeenSeriesSerializer
+
+    def update(self, request, *args, **kwargs):
+        Series.objects.filter(pk=kwargs["pk"]).update(name="Renamed")
+        return super().update(request, *args, **kwargs)
+
+    @action(detail=True, methods=["post"])
+    def rename(self, request, *args, **kwargs):
+        Series.objects.filter(pk=kwargs["pk"]).update(name="Renamed")
+        return self.get_update_response(request.data)
+
+
 router = SimpleRouter(use_regex_path=False)
+router.register("renaming", RenamingSeries, "renaming")
 router.register("books", HookedBooks, "book")
 router.register("series", SeriesViewSet, "series")
 router.register("notes", OwnNotes, "note")
@@ -302,6 +327,16 @@ def test_permissions_throttles_and_serializers_may_depend_on_the_action(
     assert send(librarian, "PUT", path, {"title": "Mort!"})["series_id"] == 1
     assert send(librarian, "PATCH", path, {}, 429)["code"] == "throttled"
     send(librarian, "DELETE", path, status=403)
+
+
+@pytest.mark.parametrize(("method", "url"), [("PATCH", ""), ("POST", "rename/")])
+@pytest.mark.parametrize("headers", [{}, {"If-Match": "*"}], ids=["plain", "conditional"])
+def test_a_body_is_judged_beside_what_is_stored_by_then(librarian, stored, method, url, headers):
+    answer = librarian.generic(
+        method, f"/api/renaming/1/{url}", "{}", "application/json", headers=headers
+    )
+    assert answer.status_code == 400, answer.content
+    assert [fault["detail"] for fault in answer.json()["errors"]] == ["Renamed"]
 
 
 # A serializer by itself

@@ -298,13 +298,13 @@ class ConditionalWrites:
     def _require_match(self, condition: Condition) -> None:
         if self.root_path is None:
             raise Refused([not_supported(IF_MATCH)])
-        instance, version = self.object_and_version()
+        instance, version = self.lock_object()
         if not condition.has_version(version):
             raise PreconditionFailed(self.current_tag(instance, version))
 
-    def object_and_version(self) -> tuple[models.Model, int]:
-        """The object at the URL and the version of its root, which is locked from now on, except
-        where the action locks several."""
+    def lock_object(self) -> tuple[models.Model, int]:
+        """The object at the URL and the version of its root, which is locked from now on but where
+        the action itself locks several."""
         instance = self.get_object()  # type: ignore[attr-defined]
         root = _root_of(instance, self.root_path or "")
         rows = type(root)._base_manager.filter(pk=root.pk)

@@ -68,6 +68,8 @@ from .mergers import FormerURLs, MayMerge, MergeSerializer
 AnyResponse: TypeAlias = Any
 # Of lists whose statement is more than columns, or not the only one.
 UNKEPT_PARAMETERS = frozenset({"search", "exact", "count"})
+# REST framework's actions that write the object at the URL.
+UPDATES = ("update", "partial_update")
 
 
 class ResourceViewSet(
@@ -98,8 +100,8 @@ class ResourceViewSet(
     # properties, of this key; or else for a list.
     _beside: Beside[Any] | None = None
     _beside_of: tuple[type[RelatedSerializer], frozenset[str], object] | None = None
-    # The object at the URL, once it is locked for `If-Match`.
-    _locked: Any = None
+    # The object at the URL as it is locked for `If-Match`, where it is the next one to be written.
+    _locked: models.Model | None = None
     # Of the list that is being made, where it is known beforehand.
     _tag: ListTag | None = None
     # Where no other order is asked for; as a rule the queryset's own, or that of the model.
@@ -376,12 +378,17 @@ class ResourceViewSet(
             raise Http404
         return row
 
-    def object_and_version(self) -> tuple[models.Model, int]:
-        if self.root_path == "" and not self._overwrites_by_action:
-            self._locked = self._row(lock=True)
-        if self._locked is None:
-            return super().object_and_version()
-        return self._locked, self._locked.version
+    def lock_object(self) -> tuple[models.Model, int]:
+        is_root = self.root_path == "" and not self._overwrites_by_action
+        row: Any = self._row(lock=True) if is_root else None
+        if row is None:
+            return super().lock_object()
+        # What is the view's own may write the object before its body is judged.
+        if self.action in UPDATES and all(
+            getattr(type(self), each) is getattr(ResourceViewSet, each) for each in UPDATES
+        ):
+            self._locked = row
+        return row, row.version
 
     def _answer(self, written: models.Model) -> Document | None:
         """What a GET would give of this object, which may be hidden from who has written it."""
